@@ -1,0 +1,113 @@
+// The heap of everything that is due to happen on one thread: the heart of both worlds.
+//
+// In simulation one EventQueue drives the whole cluster and its clock jumps to the next event; in production each event
+// loop owns one, whose clock follows the machine (net/event_loop.h). Events are ordered by (time, tie, sequence): the
+// tie is drawn from a seeded stream in simulation and zero in production, where order is then first in, first out.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/time.h"
+
+namespace vectron {
+
+class EventQueue;
+
+/// Something that an EventQueue runs once at its time. Destroying it takes it out of the queue, so an awaiter that is
+/// an Event never fires after its frame is gone. Not movable: the queue holds its address.
+class QueuedEvent {
+ public:
+  QueuedEvent() = default;
+  QueuedEvent(const QueuedEvent&) = delete;
+  QueuedEvent& operator=(const QueuedEvent&) = delete;
+  virtual ~QueuedEvent() { cancel(); }
+
+  bool queued() const { return queue_ != nullptr; }
+  /// Takes the event out of its queue. Does nothing when it is in none. O(1).
+  void cancel();
+
+ protected:
+  /// Runs with the event already out of the queue; it may queue itself again, or destroy itself.
+  virtual void fire() = 0;
+
+ private:
+  friend class EventQueue;
+  EventQueue* queue_ = nullptr;
+  uint32_t slot_ = 0;
+};
+
+/// See the top of this file. Single-threaded.
+class EventQueue {
+ public:
+  EventQueue() = default;
+  EventQueue(const EventQueue&) = delete;
+  EventQueue& operator=(const EventQueue&) = delete;
+  ~EventQueue();
+
+  /// The time of the event that runs now (or that ran last).
+  Instant now() const { return now_; }
+  /// Moves the clock forward; never back. Production calls it with the machine's clock before it runs what is due.
+  void advance_to(Instant now);
+
+  /// Queues `event` for `when` (or for now, if that has passed). Requires: it is not queued.
+  void add(QueuedEvent& event, Instant when, uint64_t tie);
+
+  /// The time of the next event, or kNever. Amortised O(1).
+  Instant next_time();
+  /// Takes the next event out, moves the clock to its time and runs it. Requires: next_time() != kNever.
+  void run_next();
+
+  uint64_t events_run() const { return events_run_; }
+  size_t size() const { return live_; }
+  /// The sequence number and tie of the event that runs now: what a trace hash folds in.
+  uint64_t running_sequence() const { return running_sequence_; }
+
+ private:
+  friend class QueuedEvent;
+  struct Entry {
+    int64_t time;
+    uint64_t tie;
+    uint64_t sequence;
+    uint32_t slot;
+    uint32_t generation;
+    bool operator>(const Entry& other) const {
+      if (time != other.time) return time > other.time;
+      if (tie != other.tie) return tie > other.tie;
+      return sequence > other.sequence;
+    }
+  };
+  struct Slot {
+    QueuedEvent* event = nullptr;
+    uint32_t generation = 0;
+  };
+
+  void release(uint32_t slot);
+  void drop_cancelled();
+
+  std::vector<Entry> heap_;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_slots_;
+  Instant now_{};
+  uint64_t sequence_ = 0;
+  uint64_t running_sequence_ = 0;
+  uint64_t events_run_ = 0;
+  size_t live_ = 0;
+};
+
+/// A node's way into its EventQueue: it draws the ties. One for each node, so that one node's events do not move
+/// another's ties.
+class Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+
+  virtual EventQueue& queue() = 0;
+  /// Queues `event` behind everything that is already due.
+  virtual void post(QueuedEvent& event) = 0;
+  /// Queues `event` for `when`, a time of queue().now()'s clock.
+  virtual void post_at(QueuedEvent& event, Instant when) = 0;
+
+  Instant now() { return queue().now(); }
+};
+
+}  // namespace vectron

@@ -1,0 +1,13 @@
+#include "core/base/hash.h"
+
+#include <xxhash.h>
+
+namespace vectron {
+
+uint64_t hash64(ByteView bytes, uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
+
+uint64_t checksum64(ByteView bytes) { return hash64(bytes, 0x766563742d637263ULL); }
+
+}  // namespace vectron

@@ -1,0 +1,60 @@
+#include "core/base/status.h"
+
+#include <fmt/core.h>
+
+#include <array>
+
+namespace vectron {
+namespace {
+
+struct CodeRow {
+  std::string_view name;
+  int http_status;
+  bool certainly_not_done;
+};
+
+constexpr std::array<CodeRow, kCodeCount> kCodes = {{
+    {"ok", 200, false},
+    {"cancelled", 499, false},
+    {"unknown", 500, false},
+    {"invalid_argument", 400, true},
+    {"deadline_exceeded", 504, true},
+    {"not_found", 404, true},
+    {"already_exists", 409, true},
+    {"permission_denied", 403, true},
+    {"resource_exhausted", 429, true},
+    {"failed_precondition", 412, true},
+    {"aborted", 409, true},
+    {"out_of_range", 400, true},
+    {"unimplemented", 501, true},
+    {"internal", 500, false},
+    {"unavailable", 503, true},
+    {"data_loss", 500, false},
+    {"unauthenticated", 401, true},
+    {"unknown_outcome", 504, false},
+}};
+
+const CodeRow& row(Code code) {
+  const auto index = static_cast<size_t>(code);
+  return kCodes[index < kCodes.size() ? index : static_cast<size_t>(Code::unknown)];
+}
+
+}  // namespace
+
+std::string_view code_name(Code code) { return row(code).name; }
+
+int http_status(Code code) { return row(code).http_status; }
+
+bool certainly_not_done(Code code) { return row(code).certainly_not_done; }
+
+Status Status::with_context(std::string_view context) const {
+  return Status(code_, fmt::format("{}: {}", context, message_), field_);
+}
+
+std::string Status::to_string() const {
+  if (ok()) return "ok";
+  if (field_.empty()) return fmt::format("{}: {}", code_name(code_), message_);
+  return fmt::format("{}: {} (field {})", code_name(code_), message_, field_);
+}
+
+}  // namespace vectron

@@ -1,0 +1,44 @@
+// Work that takes long enough to be kept off a node's event loop.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "core/async/task.h"
+
+namespace vectron {
+
+/// What work will cost, for the simulation's model of a node's cores; production ignores it.
+struct CpuCost {
+  uint64_t nanoseconds = 1000;
+
+  /// The cost of `count` distance evaluations over vectors of `dimension` floats.
+  static CpuCost distances(uint64_t count, uint64_t dimension) {
+    return {1000 + count * (20 + dimension / 12)};
+  }
+};
+
+/// A pool of threads in production. In simulation work runs inline and atomically, at the start or the end of a modelled
+/// time (the seed chooses), so slow work really races with everything else.
+class Cpu {
+ public:
+  virtual ~Cpu() = default;
+
+  /// Runs `work`. It owns all that it touches, for it may outlive an awaiter that was destroyed (the Env's destructor
+  /// joins it).
+  virtual Task<void> run(CpuCost cost, std::function<void()> work) = 0;
+  /// How many such functions run at once.
+  virtual size_t parallelism() const = 0;
+};
+
+/// Runs `work` on the pool and returns what it returns. The same rule: `work` owns all that it touches.
+template <typename T>
+Task<T> run_on(Cpu* cpu, CpuCost cost, std::function<T()> work) {
+  auto result = std::make_shared<std::optional<T>>();
+  std::function<void()> wrapped = [result, work = std::move(work)] { result->emplace(work()); };
+  co_await cpu->run(cost, std::move(wrapped));
+  co_return *std::move(*result);
+}
+
+}  // namespace vectron

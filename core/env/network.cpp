@@ -1,0 +1,26 @@
+#include "core/env/network.h"
+
+namespace vectron {
+
+Task<Result<void>> write_all(Connection* connection, ByteView bytes) {
+  while (!bytes.empty()) {
+    const auto written = co_await connection->write_some(bytes);
+    if (!written.has_value()) co_return fail(written.error());
+    VECTRON_ASSERT(*written > 0 && *written <= bytes.size());
+    bytes = bytes.subspan(*written);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> read_exactly(Connection* connection, std::span<uint8_t> into) {
+  while (!into.empty()) {
+    const auto count = co_await connection->read_some(into);
+    if (!count.has_value()) co_return fail(count.error());
+    if (*count == 0) co_return fail(Code::unavailable, "the peer ended the stream");
+    VECTRON_ASSERT(*count <= into.size());
+    into = into.subspan(*count);
+  }
+  co_return Result<void>();
+}
+
+}  // namespace vectron

@@ -1,0 +1,224 @@
+#include "core/async/task.h"
+
+#include <gtest/gtest.h>
+
+#include "core/async/combine.h"
+#include "core/async/sync.h"
+#include "core/async/task_group.h"
+
+namespace vectron {
+namespace {
+
+class PlainScheduler final : public Scheduler {
+ public:
+  EventQueue& queue() override { return queue_; }
+  void post(QueuedEvent& event) override { queue_.add(event, queue_.now(), 0); }
+  void post_at(QueuedEvent& event, Instant when) override { queue_.add(event, when, 0); }
+  void run_all() {
+    while (queue_.next_time() != kNever) queue_.run_next();
+  }
+
+ private:
+  EventQueue queue_;
+};
+
+struct Tracker {
+  explicit Tracker(int* alive) : alive_(alive) { ++*alive_; }
+  Tracker(const Tracker&) = delete;
+  ~Tracker() { --*alive_; }
+  int* alive_;
+};
+
+Task<int> value_after(Scheduler* scheduler, Duration delay, int value) {
+  SleepAwaiter sleep(*scheduler, scheduler->now() + delay);
+  co_await sleep;
+  co_return value;
+}
+
+Task<void> sum_into(Scheduler* scheduler, int* out) {
+  const int a = co_await value_after(scheduler, 5ms, 1);
+  const int b = co_await value_after(scheduler, 5ms, 2);
+  *out = a + b;
+}
+
+Task<void> wait_for_ever(Scheduler* scheduler, int* alive) {
+  Tracker tracker(alive);
+  Event never(*scheduler);
+  co_await never.wait();
+}
+
+Task<int> int_for_ever(Scheduler* scheduler, int* alive) {
+  co_await wait_for_ever(scheduler, alive);
+  co_return 1;
+}
+
+TEST(Task, RunsChildrenAndReturnsTheirValues) {
+  PlainScheduler scheduler;
+  TaskGroup group(scheduler);
+  int out = 0;
+  group.spawn(sum_into(&scheduler, &out));
+  scheduler.run_all();
+  EXPECT_EQ(out, 3);
+  EXPECT_EQ(group.size(), 0u);
+  EXPECT_EQ(scheduler.now(), Instant(10ms));
+}
+
+TEST(TaskGroup, DestroysWaitingFramesWithTheirLocals) {
+  PlainScheduler scheduler;
+  int alive = 0;
+  {
+    TaskGroup group(scheduler);
+    group.spawn(wait_for_ever(&scheduler, &alive));
+    group.spawn(wait_for_ever(&scheduler, &alive));
+    scheduler.run_all();
+    EXPECT_EQ(alive, 2);
+  }
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(TaskGroup, CancelsOneTaskAndLeavesTheOthers) {
+  PlainScheduler scheduler;
+  int alive = 0;
+  TaskGroup group(scheduler);
+  const auto first = group.spawn(wait_for_ever(&scheduler, &alive));
+  group.spawn(wait_for_ever(&scheduler, &alive));
+  scheduler.run_all();
+  group.cancel(first);
+  EXPECT_EQ(alive, 1);
+  group.cancel(first);
+  EXPECT_EQ(group.size(), 1u);
+}
+
+Task<void> deadline_into(Scheduler* scheduler, Duration limit, int* alive, std::optional<int>* out,
+                         bool* done) {
+  *out = co_await with_deadline(scheduler, scheduler->now() + limit,
+                                alive != nullptr ? int_for_ever(scheduler, alive)
+                                                 : value_after(scheduler, 10ms, 7));
+  *done = true;
+}
+
+TEST(WithDeadline, DestroysTheTaskWhenTimeRunsOut) {
+  PlainScheduler scheduler;
+  TaskGroup group(scheduler);
+  int alive = 0;
+  bool done = false;
+  std::optional<int> out;
+  group.spawn(deadline_into(&scheduler, 3ms, &alive, &out, &done));
+  scheduler.run_all();
+  EXPECT_TRUE(done);
+  EXPECT_FALSE(out.has_value());
+  EXPECT_EQ(alive, 0);
+  EXPECT_EQ(scheduler.now(), Instant(3ms));
+}
+
+TEST(WithDeadline, ReturnsTheValueAndForgetsTheTimer) {
+  PlainScheduler scheduler;
+  TaskGroup group(scheduler);
+  bool done = false;
+  std::optional<int> out;
+  group.spawn(deadline_into(&scheduler, 1h, nullptr, &out, &done));
+  scheduler.run_all();
+  EXPECT_TRUE(done);
+  EXPECT_EQ(out, 7);
+  EXPECT_EQ(scheduler.now(), Instant(10ms));
+}
+
+Task<void> gather(Scheduler* scheduler, std::vector<int>* out) {
+  std::vector<Task<int>> tasks;
+  tasks.push_back(value_after(scheduler, 30ms, 3));
+  tasks.push_back(value_after(scheduler, 10ms, 1));
+  tasks.push_back(value_after(scheduler, 20ms, 2));
+  *out = co_await when_all(std::move(tasks));
+}
+
+TEST(WhenAll, KeepsTheOrderOfItsTasks) {
+  PlainScheduler scheduler;
+  TaskGroup group(scheduler);
+  std::vector<int> out;
+  group.spawn(gather(&scheduler, &out));
+  scheduler.run_all();
+  EXPECT_EQ(out, (std::vector<int>{3, 1, 2}));
+  EXPECT_EQ(scheduler.now(), Instant(30ms));
+}
+
+Task<void> produce(Channel<int>* channel, int count) {
+  for (int i = 0; i < count; ++i) co_await channel->push(i);
+  channel->close();
+}
+Task<void> consume(Channel<int>* channel, std::vector<int>* out) {
+  while (true) {
+    const std::optional<int> item = co_await channel->pop();
+    if (!item) co_return;
+    out->push_back(*item);
+  }
+}
+
+TEST(Channel, DeliversInOrderThroughABoundedBuffer) {
+  PlainScheduler scheduler;
+  Channel<int> channel(scheduler, 2);
+  std::vector<int> out;
+  TaskGroup group(scheduler);
+  group.spawn(consume(&channel, &out));
+  group.spawn(produce(&channel, 5));
+  scheduler.run_all();
+  EXPECT_EQ(out, (std::vector<int>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(group.size(), 0u);
+}
+
+Task<void> hold(Scheduler* scheduler, Semaphore* semaphore, int* inside, int* most) {
+  auto permit = co_await semaphore->acquire();
+  *most = std::max(*most, ++*inside);
+  SleepAwaiter sleep(*scheduler, scheduler->now() + 1ms);
+  co_await sleep;
+  --*inside;
+}
+
+TEST(Semaphore, BoundsHowManyAreInside) {
+  PlainScheduler scheduler;
+  Semaphore semaphore(scheduler, 2);
+  int inside = 0, most = 0;
+  TaskGroup group(scheduler);
+  for (int i = 0; i < 7; ++i) group.spawn(hold(&scheduler, &semaphore, &inside, &most));
+  scheduler.run_all();
+  EXPECT_EQ(most, 2);
+  EXPECT_EQ(semaphore.free(), 2u);
+}
+
+class Recorder final : public QueuedEvent {
+ public:
+  Recorder(std::vector<int>* out, int value) : out_(out), value_(value) {}
+
+ protected:
+  void fire() override { out_->push_back(value_); }
+
+ private:
+  std::vector<int>* out_;
+  int value_;
+};
+
+TEST(EventQueue, RunsByTimeThenTieThenSequence) {
+  EventQueue queue;
+  std::vector<int> out;
+  Recorder a(&out, 1), b(&out, 2), c(&out, 3), d(&out, 4);
+  queue.add(a, Instant(2ms), 0);
+  queue.add(b, Instant(1ms), 9);
+  queue.add(c, Instant(1ms), 3);
+  queue.add(d, Instant(2ms), 0);
+  while (queue.next_time() != kNever) queue.run_next();
+  EXPECT_EQ(out, (std::vector<int>{3, 2, 1, 4}));
+}
+
+TEST(EventQueue, ForgetsManyCancelledTimers) {
+  EventQueue queue;
+  std::vector<int> out;
+  for (int round = 0; round < 1000; ++round) {
+    Recorder timer(&out, round);
+    queue.add(timer, Instant(1h), 0);
+    EXPECT_EQ(queue.size(), 1u);
+  }
+  EXPECT_EQ(queue.next_time(), kNever);
+  EXPECT_TRUE(out.empty());
+}
+
+}  // namespace
+}  // namespace vectron

@@ -1,0 +1,124 @@
+// An HNSW graph over the rows of a VectorStore (Malkov, Yashunin: "Efficient and robust approximate
+// nearest neighbor search using Hierarchical Navigable Small World graphs", TPAMI 2020; algorithms
+// 1 to 5).
+//
+// Where it differs from the paper and from hnswlib, and why (docs/internals/index.md):
+// - a node's level is a pure function of its slot: no generator, no logarithm, the same graph on
+// every machine;
+// - a node's lists on all of its levels are complete before the first neighbour points at it,
+// bottom level first, so a
+//   walk beside an insert never enters a node without a way on;
+// - a list is an array of atomic words, so walks take no lock. A walk beside an insert may read
+// some words of the old
+//   list and some of the new one; each is a complete node that was or is a neighbour;
+// - nothing moves and nothing is copied when the graph grows.
+//
+// Owner: ShardIndex. add() and search() may run on any number of threads at once.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/index/distance.h"
+#include "core/index/neighbor.h"
+#include "core/index/segmented_array.h"
+#include "core/index/tombstones.h"
+#include "core/index/vector_store.h"
+
+namespace vectron::index {
+
+struct GraphOptions {
+  uint32_t m = 16;  ///< Links that a node makes on each level; level 0 keeps up to twice as many.
+  uint32_t ef_construction = 200;  ///< Candidates kept while a node is linked.
+};
+
+/// A node's level: P(level >= l) = m^-l, decided by the hash of its slot. At most kLevelMax.
+inline constexpr int kLevelMax = 15;
+int level_of(Slot slot, uint32_t m);
+
+class Graph {
+ public:
+  /// `vectors` outlives the graph.
+  Graph(const VectorStore& vectors, DistanceFunction distance, GraphOptions options);
+  ~Graph();
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  /// Links `slot`. Requires: its row is stored; each slot at most once. Cost: about ef_construction
+  /// x 20 distances.
+  void add(Slot slot);
+
+  /// The up to `ef` nearest nodes to `query` that lie below `slot_end` and are live at `cut`, by
+  /// (distance, slot). The rest is walked through and never returned, nor does it count against ef.
+  std::vector<NeighborKey> search(const float* query, size_t ef, const Tombstones& tombstones,
+                                  Cut cut) const;
+
+  /// Nodes linked.
+  uint64_t nodes() const { return nodes_.load(std::memory_order_relaxed); }
+  /// Counted bytes of the links.
+  uint64_t bytes() const;
+
+  /// The neighbours of `slot` on `level`; empty when it has none or is not linked. For tests and
+  /// checks.
+  std::vector<Slot> links(Slot slot, int level) const;
+  /// A hash of all links of the slots [0, slot_end): equal graphs, equal digests.
+  uint64_t digest(Slot slot_end) const;
+  /// Slots of the entry point and its level; level -1 while the graph is empty.
+  struct EntryPoint {
+    Slot slot = 0;
+    int level = -1;
+  };
+  EntryPoint entry_point() const;
+
+ private:
+  struct Scratch;
+  class ScratchLease;
+  struct Links;
+  using Word =
+      uint32_t;  ///< A link: slot + 1; 0 ends a list. Read and written through std::atomic_ref.
+
+  Word* list(Slot slot, int level) const;
+  uint32_t list_size_max(int level) const { return level == 0 ? 2 * options_.m : options_.m; }
+  const float* row(Slot slot) const { return vectors_.row(slot); }
+  float distance(const float* query, Slot slot) const;
+
+  bool become_first(Slot slot, int level);
+  void raise_entry_point(Slot slot, int level);
+  void make_room(Slot slot, int level);
+  NeighborKey descend(const float* query, int from_level, int to_level, NeighborKey entry,
+                      Scratch& scratch) const;
+  uint32_t read_unvisited(Slot slot, int level, Scratch& scratch) const;
+  void gather_candidates(const float* query, int level, std::vector<NeighborKey>& entries,
+                         Scratch& scratch) const;
+  void walk_level0(const float* query, size_t ef, NeighborKey entry, const Tombstones& tombstones,
+                   Cut cut, Scratch& scratch) const;
+  void select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max) const;
+  void write_own_list(Slot slot, int level, const std::vector<NeighborKey>& neighbors);
+  void link_back(Slot from, Slot to, float distance, int level, Scratch& scratch);
+
+  const VectorStore& vectors_;
+  const DistanceFunction distance_;
+  const GraphOptions options_;
+
+  SegmentedArray<Word> level0_;  ///< For each slot, 2m words.
+  SegmentedArray<Word*> upper_;  ///< For each slot of a level above 0: level x m words; else null.
+  std::atomic<uint64_t> entry_ =
+      0;  ///< (level + 1) << 32 | slot; 0 while the graph is empty. The level only grows.
+  std::mutex entry_mutex_;  ///< Held by whoever changes entry_.
+  std::atomic<uint64_t> nodes_ = 0;
+  std::atomic<uint64_t> upper_bytes_ = 0;
+
+  static constexpr size_t kStripes =
+      256;  ///< Writers of one node's lists exclude one another by its stripe.
+  std::array<std::mutex, kStripes> stripes_;
+
+  static constexpr size_t kIdleScratchesMax = 64;  ///< Beyond these a returned scratch is freed.
+  mutable std::mutex scratches_mutex_;
+  mutable std::vector<std::unique_ptr<Scratch>> idle_scratches_;
+};
+
+}  // namespace vectron::index

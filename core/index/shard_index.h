@@ -1,0 +1,147 @@
+// The vector index of one shard replica: graph, flat tail and tombstones behind one door.
+//
+// A vector is appended to the flat tail and can be found at once; index_some() links it into the
+// HNSW graph later. An upsert appends (a new slot) and removes (a tombstone on the old one);
+// nothing is ever changed in place.
+//
+// Owner: a shard replica on a worker. Threads: append(), remove() and cut() belong to the owner's
+// event loop alone. search(), index_some() and the counters may run on any thread, at once with
+// them and with one another. A function given to the CPU pool keeps the index alive itself (a
+// shared_ptr in its captures).
+//
+// Consistency: a search answers for a Cut. It sees every slot appended before the cut and none
+// after it, every removal before the cut and none after it, whatever happens meanwhile.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/index/distance.h"
+#include "core/index/graph.h"
+#include "core/index/neighbor.h"
+#include "core/index/tombstones.h"
+#include "core/index/vector_store.h"
+
+namespace vectron::index {
+
+struct ShardIndexOptions {
+  Metric metric = Metric::cosine;
+  uint32_t dimension = 0;  ///< Elements of each vector, 1 to kDimensionMax.
+  uint32_t m =
+      16;  ///< Links a point makes on each level, 2 to 256; twice as many are kept on level 0.
+  uint32_t ef_construction =
+      200;  ///< Candidates kept while a point is linked, 1 to 4,096; more is better and slower.
+
+  /// Errors: invalid_argument, naming the field.
+  Result<void> validate() const;
+};
+
+struct SearchOptions {
+  uint32_t k = 10;     ///< Hits wanted, 1 to kHitsMax.
+  uint32_t ef = 100;   ///< Candidates kept by the graph walk; at least k is used, at most kEfMax.
+  bool exact = false;  ///< Scan everything instead of walking the graph.
+};
+
+inline constexpr uint32_t kHitsMax = 65'536;  ///< Bound of SearchOptions::k.
+inline constexpr uint32_t kEfMax = 65'536;    ///< Bound of SearchOptions::ef.
+
+struct Hit {
+  Slot slot = 0;
+  float distance = 0;  ///< Internal, smaller is nearer; score_of() makes it the client's score.
+  bool from_tail =
+      false;  ///< True when the slot was not in the graph yet: it was compared exactly.
+};
+
+/// Figures for reports and back-pressure. Bytes are counted, never measured from the process.
+struct ShardIndexStats {
+  uint64_t slots = 0;  ///< Ever appended.
+  uint64_t live = 0;   ///< Slots that are not tombstones.
+  uint64_t tombstones =
+      0;  ///< When these pile up, rebuild: append the live vectors to a new instance.
+  uint64_t indexed = 0;  ///< Slots [0, indexed) are done: linked, or dead before it came to that.
+  uint64_t tail = 0;     ///< Slots [indexed, slots): scanned exactly.
+  uint64_t tail_bytes = 0;    ///< Vectors of the tail.
+  uint64_t vector_bytes = 0;  ///< All vectors, the tail included.
+  uint64_t graph_bytes = 0;   ///< Links of the graph and tombstones.
+};
+
+class ShardIndex {
+ public:
+  /// Requires: options.validate() succeeds.
+  explicit ShardIndex(ShardIndexOptions options);
+  ShardIndex(const ShardIndex&) = delete;
+  ShardIndex& operator=(const ShardIndex&) = delete;
+
+  const ShardIndexOptions& options() const { return options_; }
+
+  /// Adds a vector and returns its slot: 0, 1, 2, ... Copies it (normalised under cosine).
+  /// O(dimension). Requires: options().dimension finite elements, not all zero under cosine. Event
+  /// loop only.
+  Slot append(std::span<const float> vector);
+
+  /// Puts a tombstone on `slot`. Requires: appended, not removed before. Event loop only. O(1).
+  void remove(Slot slot);
+
+  /// The present state as a value; O(1). Event loop only. Hand it to a search on any thread.
+  Cut cut() const;
+
+  /// The k nearest live slots at `cut`, ordered by (distance, slot): exactly min(k, live at the
+  /// cut) of them, and after those the slots that tie with the last one, as far as they were met
+  /// (at most kTiesMax), so that the caller can settle ties by point id. Every tail slot is
+  /// compared exactly; with options.exact every slot is, and the answer equals brute force.
+  /// Requires: query.size() == dimension, finite; bounds of SearchOptions. A zero query under
+  /// cosine is at distance 0 from everything.
+  std::vector<Hit> search(Cut cut, std::span<const float> query, SearchOptions options) const;
+
+  /// Links up to `slots_max` slots of the tail's front into the graph; returns how many it took (0:
+  /// nothing to do). Calls may run at once: each claims its own range.
+  uint32_t index_some(uint32_t slots_max);
+
+  ShardIndexStats stats() const;
+  uint64_t tail_bytes() const;
+  /// Slots of the tail, those that an index_some() works on included.
+  uint64_t tail_slots() const { return vectors_.count() - indexed(); }
+  /// Slots that no index_some() has claimed yet.
+  uint64_t unclaimed_slots() const;
+
+  /// Cost of a search at `cut` in distance evaluations x dimension, estimated for Cpu accounting.
+  uint64_t search_cost(Cut cut, SearchOptions options) const;
+  /// Cost of index_some(slots) in the same unit.
+  uint64_t index_cost(uint32_t slots) const;
+
+  /// The stored form of `slot` (normalised under cosine); valid as long as the index.
+  std::span<const float> vector(Slot slot) const {
+    return {vectors_.row(slot), options_.dimension};
+  }
+  const Graph& graph() const { return graph_; }
+
+ private:
+  struct Range {
+    Slot begin = 0;
+    Slot end = 0;
+  };
+
+  Slot indexed() const { return indexed_.load(std::memory_order_acquire); }
+  Range claim(uint32_t slots_max);
+  void finish(Range range);
+
+  const ShardIndexOptions options_;
+  const DistanceFunction distance_;
+  VectorStore vectors_;
+  Tombstones tombstones_;
+  Graph graph_;
+
+  std::atomic<Slot> indexed_ =
+      0;  ///< Every slot below it is done; only grows; written under claims_mutex_.
+  mutable std::mutex claims_mutex_;
+  Slot claimed_ = 0;  ///< Slots below it are claimed or done.
+  std::vector<Range>
+      finished_;  ///< Done ranges beyond indexed_, sorted; one for each concurrent caller at most.
+};
+
+}  // namespace vectron::index

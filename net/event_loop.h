@@ -1,0 +1,51 @@
+// The production event loop: one thread that runs a node's logic, its timers and its sockets.
+//
+// It owns an EventQueue and an Asio io_context and bridges them: a turn runs what is due, arms one
+// timer for what comes next, and waits in the io_context. A socket that becomes ready, or a
+// function posted by another thread, only queues its waiter, which runs in the same turn. Several
+// nodes may share one loop. Everything here belongs to the thread that calls run(), except stop()
+// and post_from_thread().
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "core/async/event_queue.h"
+
+namespace vectron {
+
+class EventLoop {
+ public:
+  EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  /// Functions posted and not yet run are destroyed without being run. Requires: no Env,
+  /// Connection, Listener or task of this loop is alive.
+  ~EventLoop();
+
+  /// Queues first in, first out.
+  Scheduler& scheduler();
+
+  /// Runs until stop() is called.
+  void run();
+  /// Runs until `done` returns true, which is asked after every turn, or until stop().
+  void run_until(const std::function<bool()>& done);
+  /// Makes run() return after its current turn; a stop before run() makes that one return at once.
+  /// Thread-safe.
+  void stop();
+  /// Runs `function` on the loop's thread, soon; functions run in the order in which they were
+  /// posted. Thread-safe. The queue has no bound of its own: each producer has one
+  /// (Offload::jobs_in_flight_max).
+  void post_from_thread(std::function<void()> function);
+
+ private:
+  friend class WatchedDescriptor;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The machine's CLOCK_MONOTONIC, which is the clock of every loop's scheduler.
+Instant machine_monotonic();
+
+}  // namespace vectron

@@ -1,0 +1,58 @@
+// One owner's way from its event loop into a thread pool and back.
+//
+// A function that was given to run() is run at most once, and destroyed on the loop's thread, so
+// its captures may hold what belongs to the loop. An awaiter that is destroyed before its function
+// began takes it back; once begun, the function ends by itself and its completion goes nowhere.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/async/task.h"
+#include "core/env/cpu.h"
+#include "net/event_loop.h"
+#include "net/thread_pool.h"
+
+namespace vectron {
+
+/// Belongs to the loop's thread.
+class Offload {
+ public:
+  struct Limits {
+    /// How many functions the pool may hold for this owner; further callers wait on the loop, first
+    /// in, first out. With 1 the functions run one after another in the order of the calls.
+    size_t jobs_in_flight_max = 256;
+  };
+
+  Offload(EventLoop& loop, ThreadPool& pool, Limits limits);
+  Offload(const Offload&) = delete;
+  Offload& operator=(const Offload&) = delete;
+  /// Waits for functions that have begun; the others are not run.
+  ~Offload();
+
+  /// Runs `work` on the pool and resumes on the loop. `work` owns all that it touches.
+  Task<void> run(std::function<void()> work);
+
+ private:
+  struct Job;
+  struct State;
+  class Awaiter;
+
+  std::shared_ptr<State> state_;
+};
+
+/// Cpu on a thread pool.
+class PoolCpu final : public Cpu {
+ public:
+  PoolCpu(EventLoop& loop, ThreadPool& pool)
+      : pool_(pool), offload_(loop, pool, Offload::Limits()) {}
+
+  Task<void> run(CpuCost cost, std::function<void()> work) override;
+  size_t parallelism() const override { return pool_.threads(); }
+
+ private:
+  ThreadPool& pool_;
+  Offload offload_;
+};
+
+}  // namespace vectron

@@ -1,0 +1,43 @@
+// A fixed number of threads that run functions for event loops.
+//
+// One pool is shared by all nodes of a process; each node reaches it through an Offload
+// (net/offload.h), which bounds what that node may have in it and brings completions back to the
+// node's loop.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace vectron {
+
+class ThreadPool {
+ public:
+  /// `name` is shown by debuggers (its first 12 bytes). `threads` 0 means one for each core.
+  ThreadPool(std::string name, size_t threads);
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  /// Runs what is still queued, then joins.
+  ~ThreadPool();
+
+  size_t threads() const { return threads_.size(); }
+  /// Runs `function` on one of the threads, first in, first out. Thread-safe. Bounded by its users'
+  /// bounds.
+  void submit(std::function<void()> function);
+
+ private:
+  void work(const std::string& thread_name);
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> queue_;
+  size_t sleeping_ = 0;  // Threads inside wake_.wait that nobody has notified yet.
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace vectron

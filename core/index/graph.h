@@ -67,7 +67,7 @@ class Graph {
   std::vector<Slot> links(Slot slot, int level) const;
   /// A hash of all links of the slots [0, slot_end): equal graphs, equal digests.
   uint64_t digest(Slot slot_end) const;
-  /// Slots of the entry point and its level; level -1 while the graph is empty.
+  /// Where walks begin, and on which level; level -1 while the graph is empty.
   struct EntryPoint {
     Slot slot = 0;
     int level = -1;
@@ -77,28 +77,27 @@ class Graph {
  private:
   struct Scratch;
   class ScratchLease;
-  struct Links;
   using Word =
-      uint32_t;  ///< A link: slot + 1; 0 ends a list. Read and written through std::atomic_ref.
+      uint32_t;  ///< A link: slot + 1; 0 ends a list. Shared words go through std::atomic_ref.
 
   Word* list(Slot slot, int level) const;
-  uint32_t list_size_max(int level) const { return level == 0 ? 2 * options_.m : options_.m; }
-  const float* row(Slot slot) const { return vectors_.row(slot); }
-  float distance(const float* query, Slot slot) const;
+  uint32_t list_words(int level) const { return level == 0 ? 2 * options_.m : options_.m; }
+  float distance_to(const float* query, Slot slot) const;
+  NeighborKey key_to(const float* query, Slot slot) const;
+  void prefetch_row(Slot slot) const;
 
+  void make_room(Slot slot, int level);
   bool become_first(Slot slot, int level);
   void raise_entry_point(Slot slot, int level);
-  void make_room(Slot slot, int level);
-  NeighborKey descend(const float* query, int from_level, int to_level, NeighborKey entry,
-                      Scratch& scratch) const;
-  uint32_t read_unvisited(Slot slot, int level, Scratch& scratch) const;
-  void gather_candidates(const float* query, int level, std::vector<NeighborKey>& entries,
-                         Scratch& scratch) const;
-  void walk_level0(const float* query, size_t ef, NeighborKey entry, const Tombstones& tombstones,
-                   Cut cut, Scratch& scratch) const;
+  void find_neighbors(Slot slot, int level, EntryPoint entry, Scratch& scratch) const;
+  void link_back(Slot from, NeighborKey to, int level, Scratch& scratch);
   void select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max) const;
-  void write_own_list(Slot slot, int level, const std::vector<NeighborKey>& neighbors);
-  void link_back(Slot from, Slot to, float distance, int level, Scratch& scratch);
+
+  NeighborKey descend(const float* query, EntryPoint entry, int level_end) const;
+  template <typename Accept>
+  void walk(const float* query, NeighborKey entry, int level, size_t ef, const Accept& accept,
+            Scratch& scratch) const;
+  void read_unvisited(Slot slot, int level, Scratch& scratch) const;
 
   const VectorStore& vectors_;
   const DistanceFunction distance_;

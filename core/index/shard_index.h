@@ -105,7 +105,7 @@ class ShardIndex {
   ShardIndexStats stats() const;
   uint64_t tail_bytes() const;
   /// Slots of the tail, those that an index_some() works on included.
-  uint64_t tail_slots() const { return vectors_.count() - indexed(); }
+  uint64_t tail_slots() const;
   /// Slots that no index_some() has claimed yet.
   uint64_t unclaimed_slots() const;
 

@@ -1,0 +1,381 @@
+#include "core/index/graph.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/assert.h"
+#include "core/base/hash.h"
+
+namespace vectron::index {
+
+namespace {
+
+constexpr uint64_t kLevelKey = 0x766563746c76656cULL;  // separates level hashes from all others
+constexpr size_t kCacheLineBytes = 64;
+constexpr size_t kPrefetchBytesMax =
+    1'024;  // of a row; the hardware's own prefetcher follows from there
+
+uint32_t load_word(const uint32_t* word) {
+  return std::atomic_ref(*const_cast<uint32_t*>(word)).load(std::memory_order_acquire);
+}
+
+void store_word(uint32_t* word, uint32_t value) {
+  std::atomic_ref(*word).store(value, std::memory_order_release);
+}
+
+void push_max(std::vector<NeighborKey>& heap, NeighborKey key) {
+  heap.push_back(key);
+  std::push_heap(heap.begin(), heap.end());
+}
+
+// Puts `key` in the place of the largest element, which must not be smaller, and restores the heap.
+void replace_max(std::vector<NeighborKey>& heap, NeighborKey key) {
+  const size_t size = heap.size();
+  size_t hole = 0;
+  for (size_t child = 1; child < size; child = 2 * hole + 1) {
+    if (child + 1 < size && heap[child + 1] > heap[child]) ++child;
+    if (heap[child] <= key) break;
+    heap[hole] = heap[child];
+    hole = child;
+  }
+  heap[hole] = key;
+}
+
+void push_min(std::vector<NeighborKey>& heap, NeighborKey key) {
+  heap.push_back(key);
+  std::push_heap(heap.begin(), heap.end(), std::greater());
+}
+
+NeighborKey pop_min(std::vector<NeighborKey>& heap) {
+  std::pop_heap(heap.begin(), heap.end(), std::greater());
+  const NeighborKey key = heap.back();
+  heap.pop_back();
+  return key;
+}
+
+uint64_t pack(Graph::EntryPoint entry) {
+  return static_cast<uint64_t>(entry.level + 1) << 32 | entry.slot;
+}
+
+Graph::EntryPoint unpack(uint64_t packed) {
+  return {static_cast<Slot>(packed), static_cast<int>(packed >> 32) - 1};
+}
+
+}  // namespace
+
+int level_of(Slot slot, uint32_t m) {
+  const uint64_t hash = mix64(kLevelKey ^ slot);
+  int level = 0;
+  for (uint64_t bound = UINT64_MAX / m; hash < bound && level < kLevelMax; bound /= m) ++level;
+  return level;
+}
+
+// What one walk needs besides the graph. It keeps its memory from walk to walk; its contents mean
+// nothing between them.
+struct Graph::Scratch {
+  std::vector<uint64_t> visited;  // a bit for each slot
+  std::vector<Slot> touched;      // slots whose bit is set, to clear them again
+  std::vector<Slot> fresh;  // neighbours of the node being expanded that were not visited before
+  std::vector<NeighborKey> frontier;  // min-heap: seen and not expanded
+  std::vector<NeighborKey> best;      // max-heap: the accepted nearest so far
+  std::vector<NeighborKey> relink;    // candidates of a full list
+  std::array<std::vector<NeighborKey>, kLevelMax + 1> neighbors;  // of a new node, by level
+
+  // Returns true the first time.
+  bool visit(Slot slot) {
+    const size_t word = slot / 64;
+    if (word >= visited.size()) [[unlikely]]
+      visited.resize(std::max(word + 1, 2 * visited.size()));
+    const uint64_t bit = uint64_t{1} << slot % 64;
+    if ((visited[word] & bit) != 0) return false;
+    visited[word] |= bit;
+    touched.push_back(slot);
+    return true;
+  }
+
+  void begin_walk() {
+    for (const Slot slot : touched) visited[slot / 64] = 0;
+    touched.clear();
+    frontier.clear();
+    best.clear();
+  }
+};
+
+class Graph::ScratchLease {
+ public:
+  explicit ScratchLease(const Graph& graph) : graph_(graph) {
+    const std::scoped_lock lock(graph_.scratches_mutex_);
+    if (!graph_.idle_scratches_.empty()) {
+      scratch_ = std::move(graph_.idle_scratches_.back());
+      graph_.idle_scratches_.pop_back();
+    } else {
+      scratch_ = std::make_unique<Scratch>();
+    }
+  }
+  ScratchLease(const ScratchLease&) = delete;
+  ScratchLease& operator=(const ScratchLease&) = delete;
+  ~ScratchLease() {
+    const std::scoped_lock lock(graph_.scratches_mutex_);
+    if (graph_.idle_scratches_.size() < kIdleScratchesMax) {
+      graph_.idle_scratches_.push_back(std::move(scratch_));
+    }
+  }
+  Scratch& operator*() const { return *scratch_; }
+
+ private:
+  const Graph& graph_;
+  std::unique_ptr<Scratch> scratch_;
+};
+
+Graph::Graph(const VectorStore& vectors, DistanceFunction distance, GraphOptions options)
+    : vectors_(vectors), distance_(distance), options_(options), level0_(2 * options.m), upper_(1) {
+  VECTRON_ASSERT(options.m >= 2 && options.ef_construction >= 1);
+}
+
+Graph::~Graph() {
+  const Slot slot_end = vectors_.count();
+  for (Slot slot = 0; slot < slot_end && upper_.has(slot); ++slot) {
+    delete[] std::exchange(*upper_.mutable_element(slot), nullptr);
+  }
+}
+
+void Graph::add(Slot slot) {
+  VECTRON_ASSERT(slot < vectors_.count(), "slot {} has no vector", slot);
+  const int level = level_of(slot, options_.m);
+  make_room(slot, level);
+  nodes_.fetch_add(1, std::memory_order_relaxed);
+  if (become_first(slot, level)) return;
+
+  const ScratchLease lease(*this);
+  Scratch& scratch = *lease;
+  const EntryPoint entry = entry_point();
+  const int top = std::min(level, entry.level);
+  find_neighbors(slot, level, entry, scratch);
+  for (int l = 0; l <= top; ++l) {
+    Word* words = list(slot, l);
+    VECTRON_ASSERT(load_word(words) == 0, "slot {} is linked already", slot);
+    for (const NeighborKey neighbor : scratch.neighbors[l])
+      store_word(words++, slot_of(neighbor) + 1);
+  }
+  for (int l = 0; l <= top; ++l) {
+    for (const NeighborKey neighbor : scratch.neighbors[l]) {
+      link_back(slot_of(neighbor), neighbor_key(distance_of(neighbor), slot), l, scratch);
+    }
+  }
+  if (level > top) raise_entry_point(slot, level);
+}
+
+std::vector<NeighborKey> Graph::search(const float* query, size_t ef, const Tombstones& tombstones,
+                                       Cut cut) const {
+  const EntryPoint entry = entry_point();
+  if (entry.level < 0 || cut.slots == 0) return {};
+  const ScratchLease lease(*this);
+  Scratch& scratch = *lease;
+  const NeighborKey start = descend(query, entry, 0);
+  const auto accept = [&tombstones, cut](Slot slot) { return tombstones.live_at(slot, cut); };
+  walk(query, start, 0, ef, accept, scratch);
+  std::vector<NeighborKey> found = scratch.best;
+  std::ranges::sort(found);
+  return found;
+}
+
+// Fills scratch.neighbors[l] for the levels that exist already, top down, each level's nearest
+// leading into the next.
+void Graph::find_neighbors(Slot slot, int level, EntryPoint entry, Scratch& scratch) const {
+  const float* query = vectors_.row(slot);
+  NeighborKey nearest = descend(query, entry, level);
+  for (int l = std::min(level, entry.level); l >= 0; --l) {
+    walk(query, nearest, l, options_.ef_construction, [](Slot) { return true; }, scratch);
+    std::vector<NeighborKey>& neighbors = scratch.neighbors[l];
+    neighbors = scratch.best;
+    std::ranges::sort(neighbors);
+    nearest = neighbors.front();
+    select_diverse(neighbors, options_.m);
+  }
+}
+
+// Adds the link `from` -> `to`, whose distance the key holds. A full list is chosen anew from
+// itself and the newcomer.
+void Graph::link_back(Slot from, NeighborKey to, int level, Scratch& scratch) {
+  const std::scoped_lock lock(stripes_[from % kStripes]);
+  Word* words = list(from, level);
+  const uint32_t words_max = list_words(level);
+  uint32_t count = 0;
+  while (count < words_max && load_word(words + count) != 0) ++count;
+  if (count < words_max) {
+    store_word(words + count, slot_of(to) + 1);
+    return;
+  }
+  std::vector<NeighborKey>& candidates = scratch.relink;
+  candidates.assign(1, to);
+  const float* row = vectors_.row(from);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (i + 1 < count) prefetch_row(load_word(words + i + 1) - 1);
+    candidates.push_back(key_to(row, load_word(words + i) - 1));
+  }
+  std::ranges::sort(candidates);
+  select_diverse(candidates, words_max);
+  for (uint32_t i = 0; i < words_max; ++i) {
+    store_word(words + i, i < candidates.size() ? slot_of(candidates[i]) + 1 : 0);
+  }
+}
+
+// Algorithm 4 of the paper, without its extensions: a candidate stays unless one that stayed is
+// nearer to it than the base is. `candidates` is sorted; so is what is left of it. As in hnswlib, a
+// short list is left alone.
+void Graph::select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max) const {
+  if (candidates.size() < keep_max) return;
+  size_t kept = 0;
+  for (size_t i = 0; i < candidates.size() && kept < keep_max; ++i) {
+    const NeighborKey candidate = candidates[i];
+    const float* row = vectors_.row(slot_of(candidate));
+    const float limit = distance_of(candidate);
+    const auto shadows = [&](NeighborKey other) {
+      return distance_to(row, slot_of(other)) < limit;
+    };
+    const auto kept_end = candidates.begin() + static_cast<ptrdiff_t>(kept);
+    if (std::none_of(candidates.begin(), kept_end, shadows)) candidates[kept++] = candidate;
+  }
+  candidates.resize(kept);
+}
+
+// Algorithm 2 with ef = 1 on the levels above `level_end`: the local minimum of each is the next
+// one's start.
+NeighborKey Graph::descend(const float* query, EntryPoint entry, int level_end) const {
+  NeighborKey nearest = key_to(query, entry.slot);
+  for (int level = entry.level; level > level_end; --level) {
+    for (bool moved = true; moved;) {
+      moved = false;
+      const Word* words = list(slot_of(nearest), level);
+      for (uint32_t i = 0; i < list_words(level); ++i) {
+        const Word word = load_word(words + i);
+        if (word == 0) break;
+        const NeighborKey key = key_to(query, word - 1);
+        if (key >= nearest) continue;
+        nearest = key;
+        moved = true;
+      }
+    }
+  }
+  return nearest;
+}
+
+// Algorithm 2: expands the nearest unexpanded node until that lies beyond the ef best. Only
+// accepted nodes count as best; the others only lead on. The outcome is in scratch.best.
+template <typename Accept>
+void Graph::walk(const float* query, NeighborKey entry, int level, size_t ef, const Accept& accept,
+                 Scratch& scratch) const {
+  scratch.begin_walk();
+  scratch.visit(slot_of(entry));
+  push_min(scratch.frontier, entry);
+  if (accept(slot_of(entry))) push_max(scratch.best, entry);
+  while (!scratch.frontier.empty()) {
+    const NeighborKey nearest = pop_min(scratch.frontier);
+    if (scratch.best.size() == ef && nearest > scratch.best.front()) break;
+    read_unvisited(slot_of(nearest), level, scratch);
+    for (size_t i = 0; i < scratch.fresh.size(); ++i) {
+      if (i + 1 < scratch.fresh.size()) prefetch_row(scratch.fresh[i + 1]);
+      const NeighborKey key = key_to(query, scratch.fresh[i]);
+      const bool full = scratch.best.size() == ef;
+      if (full && key > scratch.best.front()) continue;
+      push_min(scratch.frontier, key);
+      if (!accept(slot_of(key))) continue;
+      if (full) {
+        replace_max(scratch.best, key);
+      } else {
+        push_max(scratch.best, key);
+      }
+    }
+  }
+}
+
+void Graph::read_unvisited(Slot slot, int level, Scratch& scratch) const {
+  scratch.fresh.clear();
+  const Word* words = list(slot, level);
+  for (uint32_t i = 0; i < list_words(level); ++i) {
+    const Word word = load_word(words + i);
+    if (word == 0) break;
+    if (!scratch.visit(word - 1)) continue;
+    if (scratch.fresh.empty()) prefetch_row(word - 1);
+    scratch.fresh.push_back(word - 1);
+  }
+}
+
+Graph::Word* Graph::list(Slot slot, int level) const {
+  if (level == 0) return level0_.mutable_element(slot);
+  Word* words = std::atomic_ref(*upper_.mutable_element(slot)).load(std::memory_order_acquire);
+  return words + static_cast<size_t>(level - 1) * options_.m;
+}
+
+float Graph::distance_to(const float* query, Slot slot) const {
+  return distance_(query, vectors_.row(slot), vectors_.dimension());
+}
+
+NeighborKey Graph::key_to(const float* query, Slot slot) const {
+  return neighbor_key(distance_to(query, slot), slot);
+}
+
+void Graph::prefetch_row(Slot slot) const {
+  const auto* bytes = reinterpret_cast<const char*>(vectors_.row(slot));
+  const size_t size = std::min<size_t>(vectors_.row_bytes(), kPrefetchBytesMax);
+  for (size_t offset = 0; offset < size; offset += kCacheLineBytes)
+    __builtin_prefetch(bytes + offset);
+}
+
+// Empty lists for all of the node's levels.
+void Graph::make_room(Slot slot, int level) {
+  level0_.ensure(slot);
+  upper_.ensure(slot);
+  if (level == 0) return;
+  const size_t words = static_cast<size_t>(level) * options_.m;
+  std::atomic_ref(*upper_.mutable_element(slot))
+      .store(new Word[words](), std::memory_order_release);
+  upper_bytes_.fetch_add(words * sizeof(Word), std::memory_order_relaxed);
+}
+
+// The first node has nothing to link to. Of several that begin at once one wins, and the others
+// link to it.
+bool Graph::become_first(Slot slot, int level) {
+  if (entry_point().level >= 0) return false;
+  const std::scoped_lock lock(entry_mutex_);
+  if (entry_point().level >= 0) return false;
+  entry_.store(pack({slot, level}), std::memory_order_release);
+  return true;
+}
+
+void Graph::raise_entry_point(Slot slot, int level) {
+  const std::scoped_lock lock(entry_mutex_);
+  if (level > entry_point().level) entry_.store(pack({slot, level}), std::memory_order_release);
+}
+
+Graph::EntryPoint Graph::entry_point() const {
+  return unpack(entry_.load(std::memory_order_acquire));
+}
+
+uint64_t Graph::bytes() const {
+  const uint64_t node_bytes = 2 * options_.m * sizeof(Word) + sizeof(Word*);
+  return nodes() * node_bytes + upper_bytes_.load(std::memory_order_relaxed);
+}
+
+std::vector<Slot> Graph::links(Slot slot, int level) const {
+  std::vector<Slot> slots;
+  if (level > level_of(slot, options_.m) || !level0_.has(slot) || !upper_.has(slot)) return slots;
+  const Word* words = list(slot, level);
+  for (uint32_t i = 0; i < list_words(level) && load_word(words + i) != 0; ++i) {
+    slots.push_back(load_word(words + i) - 1);
+  }
+  return slots;
+}
+
+uint64_t Graph::digest(Slot slot_end) const {
+  uint64_t digest = pack(entry_point());
+  for (Slot slot = 0; slot < slot_end; ++slot) {
+    for (int level = 0; level <= level_of(slot, options_.m); ++level) {
+      for (const Slot neighbor : links(slot, level)) digest = mix64(digest ^ neighbor);
+      digest = mix64(digest ^ (uint64_t{1} << 32));
+    }
+  }
+  return digest;
+}
+
+}  // namespace vectron::index

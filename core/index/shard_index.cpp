@@ -1,0 +1,175 @@
+#include "core/index/shard_index.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/assert.h"
+
+namespace vectron::index {
+
+namespace {
+
+// Distance evaluations for each candidate that a walk keeps, measured on 60,000 x 784
+// (tests/bench).
+constexpr uint64_t kEvaluationsPerCandidate = 16;
+// Evaluations that linking takes beyond its walk, mostly to choose full lists anew, for each of the
+// m links.
+constexpr uint64_t kEvaluationsPerLink = 200;
+
+}  // namespace
+
+Result<void> ShardIndexOptions::validate() const {
+  if (dimension < 1 || dimension > kDimensionMax) {
+    return fail(Code::invalid_argument, "dimension must be between 1 and 65536", "dimension");
+  }
+  if (m < 2 || m > 256) return fail(Code::invalid_argument, "m must be between 2 and 256", "m");
+  if (ef_construction < 1 || ef_construction > 4'096) {
+    return fail(Code::invalid_argument, "ef_construction must be between 1 and 4096",
+                "ef_construction");
+  }
+  return {};
+}
+
+ShardIndex::ShardIndex(ShardIndexOptions options)
+    : options_(options),
+      distance_(distance_function(options.metric)),
+      vectors_(options.dimension),
+      graph_(vectors_, distance_, {.m = options.m, .ef_construction = options.ef_construction}) {
+  VECTRON_ASSERT(options.validate().has_value());
+}
+
+Slot ShardIndex::append(std::span<const float> vector) {
+  // Tombstones first: whoever sees the vector may ask whether it is live.
+  tombstones_.append(vectors_.count());
+  return options_.metric == Metric::cosine ? vectors_.append_normalized(vector)
+                                           : vectors_.append(vector);
+}
+
+void ShardIndex::remove(Slot slot) {
+  VECTRON_ASSERT(slot < vectors_.count(), "slot {} was never appended", slot);
+  tombstones_.remove(slot);
+}
+
+Cut ShardIndex::cut() const {
+  return {.slots = vectors_.count(), .removals = tombstones_.count()};
+}
+
+std::vector<Hit> ShardIndex::search(Cut cut, std::span<const float> query,
+                                    SearchOptions options) const {
+  VECTRON_ASSERT(query.size() == options_.dimension, "{} elements, not {}", query.size(),
+                 options_.dimension);
+  VECTRON_ASSERT(options.k >= 1 && options.k <= kHitsMax && options.ef <= kEfMax);
+  VECTRON_ASSERT(cut.slots <= vectors_.count() && cut.removals <= cut.slots);
+  std::vector<float> normalized;
+  const float* target = query.data();
+  if (options_.metric == Metric::cosine) {
+    normalized.assign(query.begin(), query.end());
+    normalize(normalized);
+    target = normalized.data();
+  }
+
+  // What is done now is searched in the graph and all else scanned, whatever index_some() does
+  // meanwhile: a slot beyond `graph_end` that it links in the middle of this is refused by the
+  // walk, so it cannot come twice.
+  const Slot graph_end = std::min(indexed(), cut.slots);
+  TopK best(options.k);
+  if (!options.exact) {
+    const Cut graph_cut{.slots = graph_end, .removals = cut.removals};
+    const size_t ef = std::max(options.k, options.ef);
+    for (const NeighborKey key : graph_.search(target, ef, tombstones_, graph_cut)) best.offer(key);
+  }
+  const Slot scan_begin = options.exact ? 0 : graph_end;
+  vectors_.scan(distance_, target, scan_begin, cut.slots, tombstones_, cut, best);
+  if (best.size() < std::min<uint64_t>(options.k, cut.live())) {
+    // The graph did not lead to k live points (many equal vectors, or a lone part): compare the
+    // rest too.
+    best.take();
+    vectors_.scan(distance_, target, 0, cut.slots, tombstones_, cut, best);
+  }
+
+  std::vector<Hit> hits;
+  for (const NeighborKey key : best.take()) {
+    hits.push_back({.slot = slot_of(key),
+                    .distance = distance_of(key),
+                    .from_tail = slot_of(key) >= graph_end});
+  }
+  return hits;
+}
+
+uint32_t ShardIndex::index_some(uint32_t slots_max) {
+  const Range range = claim(slots_max);
+  if (range.begin == range.end) return 0;
+  for (Slot slot = range.begin; slot < range.end; ++slot) {
+    // A slot that died before its turn needs no links; a search at an older cut still finds it by a
+    // scan.
+    if (tombstones_.live_now(slot)) graph_.add(slot);
+  }
+  finish(range);
+  return range.end - range.begin;
+}
+
+ShardIndex::Range ShardIndex::claim(uint32_t slots_max) {
+  const std::scoped_lock lock(claims_mutex_);
+  const Slot begin = claimed_;
+  claimed_ += std::min(slots_max, vectors_.count() - begin);
+  return {begin, claimed_};
+}
+
+void ShardIndex::finish(Range range) {
+  const std::scoped_lock lock(claims_mutex_);
+  const auto place = std::ranges::upper_bound(finished_, range.begin, {}, &Range::begin);
+  finished_.insert(place, range);
+  Slot indexed = indexed_.load(std::memory_order_relaxed);
+  auto rest = finished_.begin();
+  for (; rest != finished_.end() && rest->begin == indexed; ++rest) indexed = rest->end;
+  finished_.erase(finished_.begin(), rest);
+  indexed_.store(indexed, std::memory_order_release);
+}
+
+ShardIndexStats ShardIndex::stats() const {
+  // Read in this order, so that no difference below can be negative while others append and index.
+  const Slot indexed = this->indexed();
+  const uint32_t removals = tombstones_.count();
+  const Slot slots = vectors_.count();
+  return {
+      .slots = slots,
+      .live = slots - removals,
+      .tombstones = removals,
+      .indexed = indexed,
+      .tail = slots - indexed,
+      .tail_bytes = (slots - indexed) * vectors_.row_bytes(),
+      .vector_bytes = slots * vectors_.row_bytes(),
+      .graph_bytes = graph_.bytes() + tombstones_.bytes(slots),
+  };
+}
+
+uint64_t ShardIndex::tail_slots() const {
+  const Slot done = indexed();
+  return vectors_.count() - done;
+}
+
+uint64_t ShardIndex::tail_bytes() const {
+  return tail_slots() * vectors_.row_bytes();
+}
+
+uint64_t ShardIndex::unclaimed_slots() const {
+  const std::scoped_lock lock(claims_mutex_);
+  return vectors_.count() - claimed_;
+}
+
+uint64_t ShardIndex::search_cost(Cut cut, SearchOptions options) const {
+  const uint64_t graph_end = std::min(indexed(), cut.slots);
+  const uint64_t walk =
+      std::min(graph_end, std::max(options.k, options.ef) * kEvaluationsPerCandidate);
+  const uint64_t evaluations = options.exact ? cut.slots : walk + (cut.slots - graph_end);
+  return evaluations * options_.dimension;
+}
+
+uint64_t ShardIndex::index_cost(uint32_t slots) const {
+  const uint64_t walk =
+      std::min<uint64_t>(indexed(), options_.ef_construction * kEvaluationsPerCandidate);
+  const uint64_t relink = std::min<uint64_t>(indexed(), options_.m * kEvaluationsPerLink);
+  return slots * (walk + relink) * options_.dimension;
+}
+
+}  // namespace vectron::index

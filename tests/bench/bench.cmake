@@ -1,0 +1,15 @@
+# Benches: built only when asked for (./dev build release bench_index bench_hnswlib).
+
+add_executable(bench_index EXCLUDE_FROM_ALL tests/bench/index_bench.cpp)
+target_link_libraries(bench_index PRIVATE core_index z Threads::Threads)
+
+# The yardstick is what a user of plain hnswlib would run: the system's g++ with every instruction of this machine.
+find_program(VECTRON_GXX g++)
+if(VECTRON_GXX)
+  add_custom_command(
+    OUTPUT ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/bench_hnswlib
+    COMMAND ${VECTRON_GXX} -std=c++20 -O3 -march=native -w -I${CMAKE_SOURCE_DIR} -pthread
+            -o ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/bench_hnswlib ${CMAKE_SOURCE_DIR}/tests/bench/hnswlib_baseline.cpp -lz
+    DEPENDS tests/bench/hnswlib_baseline.cpp tests/bench/fashion_mnist.h)
+  add_custom_target(bench_hnswlib DEPENDS ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/bench_hnswlib)
+endif()

@@ -1,6 +1,7 @@
 // A flag by which work on another thread learns that nobody waits for its result any more.
 //
-// Tasks do not need it: a task is cancelled by destroying it. It is for functions on the Cpu pool, which cannot be.
+// Tasks do not need it: a task is cancelled by destroying it. It is for functions on the Cpu pool,
+// which cannot be.
 #pragma once
 
 #include <atomic>

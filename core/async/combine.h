@@ -107,7 +107,8 @@ struct WhenAllAwaiter {
 
   bool await_ready() const noexcept { return branches.empty(); }
   bool await_suspend(std::coroutine_handle<> parent) {
-    // One more than the branches, so that none of them resumes the parent while we still start others.
+    // One more than the branches, so that none of them resumes the parent while we still start
+    // others.
     state.parent = parent;
     state.remaining = branches.size() + 1;
     for (Branch& branch : branches) branch.handle.resume();
@@ -118,8 +119,8 @@ struct WhenAllAwaiter {
 
 }  // namespace detail
 
-/// Runs `task` until `deadline` (a time of the scheduler's clock; kNever for none). Empty when the deadline came first;
-/// the task has then been destroyed where it stood.
+/// Runs `task` until `deadline` (a time of the scheduler's clock; kNever for none). Empty when the
+/// deadline came first; the task has then been destroyed where it stood.
 template <typename T>
 Task<std::optional<T>> with_deadline(Scheduler* scheduler, Instant deadline, Task<T> task) {
   detail::DeadlineAwaiter<T> awaiter(*scheduler, deadline, task);

@@ -18,7 +18,9 @@ EventQueue::~EventQueue() {
   }
 }
 
-void EventQueue::advance_to(Instant now) { now_ = std::max(now_, now); }
+void EventQueue::advance_to(Instant now) {
+  now_ = std::max(now_, now);
+}
 
 void EventQueue::add(QueuedEvent& event, Instant when, uint64_t tie) {
   VECTRON_ASSERT(!event.queued(), "an event is queued once at a time");

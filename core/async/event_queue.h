@@ -1,8 +1,9 @@
 // The heap of everything that is due to happen on one thread: the heart of both worlds.
 //
-// In simulation one EventQueue drives the whole cluster and its clock jumps to the next event; in production each event
-// loop owns one, whose clock follows the machine (net/event_loop.h). Events are ordered by (time, tie, sequence): the
-// tie is drawn from a seeded stream in simulation and zero in production, where order is then first in, first out.
+// In simulation one EventQueue drives the whole cluster and its clock jumps to the next event; in
+// production each event loop owns one, whose clock follows the machine (net/event_loop.h). Events
+// are ordered by (time, tie, sequence): the tie is drawn from a seeded stream in simulation and
+// zero in production, where order is then first in, first out.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,9 @@ namespace vectron {
 
 class EventQueue;
 
-/// Something that an EventQueue runs once at its time. Destroying it takes it out of the queue, so an awaiter that is
-/// an Event never fires after its frame is gone. Not movable: the queue holds its address.
+/// Something that an EventQueue runs once at its time. Destroying it takes it out of the queue, so
+/// an awaiter that is an Event never fires after its frame is gone. Not movable: the queue holds
+/// its address.
 class QueuedEvent {
  public:
   QueuedEvent() = default;
@@ -47,7 +49,8 @@ class EventQueue {
 
   /// The time of the event that runs now (or that ran last).
   Instant now() const { return now_; }
-  /// Moves the clock forward; never back. Production calls it with the machine's clock before it runs what is due.
+  /// Moves the clock forward; never back. Production calls it with the machine's clock before it
+  /// runs what is due.
   void advance_to(Instant now);
 
   /// Queues `event` for `when` (or for now, if that has passed). Requires: it is not queued.
@@ -55,7 +58,8 @@ class EventQueue {
 
   /// The time of the next event, or kNever. Amortised O(1).
   Instant next_time();
-  /// Takes the next event out, moves the clock to its time and runs it. Requires: next_time() != kNever.
+  /// Takes the next event out, moves the clock to its time and runs it. Requires: next_time() !=
+  /// kNever.
   void run_next();
 
   uint64_t events_run() const { return events_run_; }
@@ -95,8 +99,8 @@ class EventQueue {
   size_t live_ = 0;
 };
 
-/// A node's way into its EventQueue: it draws the ties. One for each node, so that one node's events do not move
-/// another's ties.
+/// A node's way into its EventQueue: it draws the ties. One for each node, so that one node's
+/// events do not move another's ties.
 class Scheduler {
  public:
   virtual ~Scheduler() = default;

@@ -1,7 +1,8 @@
 // What tasks of one thread wait on: Event, Condition, Semaphore, Completion, Channel, and sleeping.
 //
-// Every wake-up goes through the Scheduler: set(), notify(), release() and push() never run the waiter inline, so they
-// may be called from anywhere. A waiter whose frame is destroyed takes itself off the list.
+// Every wake-up goes through the Scheduler: set(), notify(), release() and push() never run the
+// waiter inline, so they may be called from anywhere. A waiter whose frame is destroyed takes
+// itself off the list.
 #pragma once
 
 #include <deque>
@@ -15,7 +16,8 @@ namespace vectron {
 
 class WaitList;
 
-/// One waiting coroutine. It is a member of WaitList until woken, then queued at the scheduler until it runs.
+/// One waiting coroutine. It is a member of WaitList until woken, then queued at the scheduler
+/// until it runs.
 class Waiter final : public QueuedEvent {
  public:
   explicit Waiter(WaitList& list) : list_(&list) {}
@@ -85,7 +87,8 @@ class Event {
   WaitList waiters_;
 };
 
-/// Not latched: a wait lasts until the next notify. The waiter tests its own predicate again in a loop.
+/// Not latched: a wait lasts until the next notify. The waiter tests its own predicate again in a
+/// loop.
 class Condition {
  public:
   explicit Condition(Scheduler& scheduler) : waiters_(scheduler) {}
@@ -140,7 +143,8 @@ class Semaphore {
   Condition freed_;
 };
 
-/// A value that arrives once. One side sets it, any number of tasks wait for it; usually shared by shared_ptr.
+/// A value that arrives once. One side sets it, any number of tasks wait for it; usually shared by
+/// shared_ptr.
 template <typename T>
 class Completion {
  public:

@@ -1,8 +1,9 @@
 // Task<T>: a lazy coroutine that one awaiter starts and waits for.
 //
-// Awaiting transfers straight into the child and back, without the scheduler. A Task owns its frame: destroying a Task
-// destroys the frame at the await where it stands, and with it every child; awaiters take themselves out of whatever
-// they wait for. That is how a node crashes and how a call is cancelled.
+// Awaiting transfers straight into the child and back, without the scheduler. A Task owns its
+// frame: destroying a Task destroys the frame at the await where it stands, and with it every
+// child; awaiters take themselves out of whatever they wait for. That is how a node crashes and how
+// a call is cancelled.
 //
 // An exception that leaves a task is a broken invariant and stops the process.
 #pragma once
@@ -98,7 +99,8 @@ class [[nodiscard]] Task {
   Awaiter operator co_await() && noexcept { return {handle_}; }
   Awaiter operator co_await() & noexcept { return {handle_}; }
 
-  // For combinators (core/async/combine.h) only: run the task with a continuation that is not its awaiter.
+  // For combinators (core/async/combine.h) only: run the task with a continuation that is not its
+  // awaiter.
   Handle handle() const { return handle_; }
   void destroy() {
     if (handle_) std::exchange(handle_, nullptr).destroy();

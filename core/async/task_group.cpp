@@ -2,7 +2,8 @@
 
 namespace vectron {
 
-// A spawned task. The frame of `task` transfers to `epilogue` when it ends, and the epilogue deletes the Root.
+// A spawned task. The frame of `task` transfers to `epilogue` when it ends, and the epilogue
+// deletes the Root.
 class TaskGroup::Root final : public QueuedEvent {
  public:
   TaskGroup* group = nullptr;
@@ -49,7 +50,9 @@ struct TaskGroup::RootTask {
   std::coroutine_handle<promise_type> handle;
 };
 
-TaskGroup::RootTask TaskGroup::run_root(TaskGroup*, Root*) { co_return; }
+TaskGroup::RootTask TaskGroup::run_root(TaskGroup*, Root*) {
+  co_return;
+}
 
 TaskGroup::TaskNumber TaskGroup::spawn(Task<void> task) {
   VECTRON_ASSERT(task.valid());

@@ -1,7 +1,7 @@
 // TaskGroup: owns tasks that run beside their creator.
 //
-// Destroying the group destroys its tasks where they stand, newest first. A class that spawns tasks which use its
-// members declares the group as its LAST member, so that the tasks go first.
+// Destroying the group destroys its tasks where they stand, newest first. A class that spawns tasks
+// which use its members declares the group as its LAST member, so that the tasks go first.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ class TaskGroup {
 
   /// Starts `task` through the scheduler (never inline) and owns it until it ends.
   TaskNumber spawn(Task<void> task);
-  /// Destroys a task where it stands; does nothing when it has ended. Must not be called by that task itself.
+  /// Destroys a task where it stands; does nothing when it has ended. Must not be called by that
+  /// task itself.
   void cancel(TaskNumber number);
   /// Destroys all tasks, newest first.
   void cancel_all();

@@ -1,7 +1,7 @@
 // Byte strings, and a little-endian writer and reader for our own binary formats.
 //
-// The reader is for bytes that may be damaged: it never reads past its end, and it turns "bad" once and for all at the
-// first attempt to, so a decoder reads all fields and asks ok() at the end.
+// The reader is for bytes that may be damaged: it never reads past its end, and it turns "bad" once
+// and for all at the first attempt to, so a decoder reads all fields and asks ok() at the end.
 #pragma once
 
 #include <bit>
@@ -26,7 +26,9 @@ inline ByteView as_bytes(std::string_view text) {
 inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline Bytes to_bytes(ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); }
+inline Bytes to_bytes(ByteView bytes) {
+  return Bytes(bytes.begin(), bytes.end());
+}
 
 /// Appends integers (little-endian) and length-prefixed strings to a Bytes that it does not own.
 class ByteWriter {

@@ -8,6 +8,8 @@ uint64_t hash64(ByteView bytes, uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
-uint64_t checksum64(ByteView bytes) { return hash64(bytes, 0x766563742d637263ULL); }
+uint64_t checksum64(ByteView bytes) {
+  return hash64(bytes, 0x766563742d637263ULL);
+}
 
 }  // namespace vectron

@@ -14,7 +14,8 @@ inline uint64_t hash64(std::string_view text, uint64_t seed = 0) {
   return hash64(as_bytes(text), seed);
 }
 
-/// The checksum of our records and frames: XXH3-64 with a seed of its own, so that it never equals a key hash.
+/// The checksum of our records and frames: XXH3-64 with a seed of its own, so that it never equals
+/// a key hash.
 uint64_t checksum64(ByteView bytes);
 
 /// A bijective mixer of 64 bits (splitmix64's finaliser; Steele, Lea, Flood 2014).

@@ -9,7 +9,8 @@
 
 namespace vectron {
 
-/// An unsigned 64-bit value with a meaning of its own. Conversion is explicit both ways. Zero means "none".
+/// An unsigned 64-bit value with a meaning of its own. Conversion is explicit both ways. Zero means
+/// "none".
 template <typename Tag>
 class StrongId {
  public:
@@ -44,15 +45,16 @@ class StrongIndex {
   uint64_t value_ = 0;
 };
 
-using ClusterId = StrongId<struct ClusterIdTag>;        ///< One deployment; a wrong one is refused at Hello.
-using NodeId = StrongId<struct NodeIdTag>;              ///< One process identity (its data folder).
+using ClusterId =
+    StrongId<struct ClusterIdTag>;          ///< One deployment; a wrong one is refused at Hello.
+using NodeId = StrongId<struct NodeIdTag>;  ///< One process identity (its data folder).
 using CollectionId = StrongId<struct CollectionIdTag>;  ///< Never reused.
 using ShardId = StrongId<struct ShardIdTag>;            ///< Never reused.
 using ReplicaId = StrongId<struct ReplicaIdTag>;        ///< A Raft member; never reused.
-using GroupId = StrongId<struct GroupIdTag>;            ///< A Raft group (a shard, or the placement group).
-using Term = StrongIndex<struct TermTag>;               ///< Raft term.
-using LogIndex = StrongIndex<struct LogIndexTag>;       ///< Raft log index; the first entry is 1.
-using Epoch = StrongIndex<struct EpochTag>;             ///< Version of a collection's shard map; only grows.
+using GroupId = StrongId<struct GroupIdTag>;  ///< A Raft group (a shard, or the placement group).
+using Term = StrongIndex<struct TermTag>;     ///< Raft term.
+using LogIndex = StrongIndex<struct LogIndexTag>;  ///< Raft log index; the first entry is 1.
+using Epoch = StrongIndex<struct EpochTag>;  ///< Version of a collection's shard map; only grows.
 
 }  // namespace vectron
 
@@ -62,7 +64,9 @@ struct std::hash<vectron::StrongId<Tag>> {
 };
 template <typename Tag>
 struct std::hash<vectron::StrongIndex<Tag>> {
-  size_t operator()(vectron::StrongIndex<Tag> id) const { return std::hash<uint64_t>()(id.value()); }
+  size_t operator()(vectron::StrongIndex<Tag> id) const {
+    return std::hash<uint64_t>()(id.value());
+  }
 };
 template <typename Tag>
 struct fmt::formatter<vectron::StrongId<Tag>> : fmt::formatter<uint64_t> {

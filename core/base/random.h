@@ -1,8 +1,8 @@
 // Random numbers from integers only, in independent streams keyed by name.
 //
-// A stream is a counter put through a mixer, so two streams never influence one another: removing one event from a
-// simulation does not reshuffle the rest, and a failure can be shrunk. No floating point and no standard distribution
-// takes part, because those differ between libraries.
+// A stream is a counter put through a mixer, so two streams never influence one another: removing
+// one event from a simulation does not reshuffle the rest, and a failure can be shrunk. No floating
+// point and no standard distribution takes part, because those differ between libraries.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ class RandomStream {
 
   uint64_t next() { return mix64(key_ + mix64(counter_++)); }
 
-  /// Uniform in [0, bound). Requires: bound > 0. (Lemire 2019, multiply-shift; its bias is below bound / 2^64.)
+  /// Uniform in [0, bound). Requires: bound > 0. (Lemire 2019, multiply-shift; its bias is below
+  /// bound / 2^64.)
   uint64_t below(uint64_t bound) {
     VECTRON_ASSERT(bound > 0);
     return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
@@ -37,7 +38,8 @@ class RandomStream {
   /// True with probability `parts_per_million` / 1,000,000.
   bool chance_ppm(uint64_t parts_per_million) { return below(1'000'000) < parts_per_million; }
 
-  /// A heavy-tailed value in [low, high]: each doubling of the distance from `low` is about half as likely.
+  /// A heavy-tailed value in [low, high]: each doubling of the distance from `low` is about half as
+  /// likely.
   uint64_t heavy_tail(uint64_t low, uint64_t high);
 
   /// A float in [-1, 1) with 24 random bits: exact, so the same on every machine.

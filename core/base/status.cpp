@@ -41,11 +41,17 @@ const CodeRow& row(Code code) {
 
 }  // namespace
 
-std::string_view code_name(Code code) { return row(code).name; }
+std::string_view code_name(Code code) {
+  return row(code).name;
+}
 
-int http_status(Code code) { return row(code).http_status; }
+int http_status(Code code) {
+  return row(code).http_status;
+}
 
-bool certainly_not_done(Code code) { return row(code).certainly_not_done; }
+bool certainly_not_done(Code code) {
+  return row(code).certainly_not_done;
+}
 
 Status Status::with_context(std::string_view context) const {
   return Status(code_, fmt::format("{}: {}", context, message_), field_);

@@ -1,7 +1,7 @@
 // Status: why an operation did not succeed, in words that a caller can act on.
 //
-// The codes are gRPC's canonical ones plus `unknown_outcome`. A new code is added only when some caller would react
-// to it; everything else is told in the message.
+// The codes are gRPC's canonical ones plus `unknown_outcome`. A new code is added only when some
+// caller would react to it; everything else is told in the message.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,26 @@ namespace vectron {
 /// What went wrong, by the reaction it calls for. The numbers are part of the wire format.
 enum class Code : uint8_t {
   ok = 0,
-  cancelled = 1,             ///< The caller gave up. The operation may or may not have happened.
-  unknown = 2,               ///< A peer answered with a code that this version does not know.
-  invalid_argument = 3,      ///< The request is wrong whatever the state: correct it. Did not happen.
-  deadline_exceeded = 4,     ///< Time ran out before the operation began. Did not happen; retry.
-  not_found = 5,             ///< The named thing does not exist.
-  already_exists = 6,        ///< The thing to be created exists.
-  permission_denied = 7,     ///< The caller is known and may not do this.
-  resource_exhausted = 8,    ///< A bound is reached (queue, memory, size). Did not happen; retry later.
-  failed_precondition = 9,   ///< The state forbids it (stale epoch, wrong cluster): refresh, then retry.
-  aborted = 10,              ///< Lost a race and did not happen; retry.
-  out_of_range = 11,         ///< Past the end of something (a compacted log index).
-  unimplemented = 12,        ///< This server does not know the method.
-  internal = 13,             ///< An invariant of ours is broken.
-  unavailable = 14,          ///< Not now, or not here (not the leader, no connection). Did not happen; retry.
-  data_loss = 15,            ///< Stored bytes are damaged or gone.
-  unauthenticated = 16,      ///< The caller is not known.
-  unknown_outcome = 17,      ///< The write may or may not have happened: read before writing again.
+  cancelled = 1,          ///< The caller gave up. The operation may or may not have happened.
+  unknown = 2,            ///< A peer answered with a code that this version does not know.
+  invalid_argument = 3,   ///< The request is wrong whatever the state: correct it. Did not happen.
+  deadline_exceeded = 4,  ///< Time ran out before the operation began. Did not happen; retry.
+  not_found = 5,          ///< The named thing does not exist.
+  already_exists = 6,     ///< The thing to be created exists.
+  permission_denied = 7,  ///< The caller is known and may not do this.
+  resource_exhausted =
+      8,  ///< A bound is reached (queue, memory, size). Did not happen; retry later.
+  failed_precondition =
+      9,               ///< The state forbids it (stale epoch, wrong cluster): refresh, then retry.
+  aborted = 10,        ///< Lost a race and did not happen; retry.
+  out_of_range = 11,   ///< Past the end of something (a compacted log index).
+  unimplemented = 12,  ///< This server does not know the method.
+  internal = 13,       ///< An invariant of ours is broken.
+  unavailable =
+      14,          ///< Not now, or not here (not the leader, no connection). Did not happen; retry.
+  data_loss = 15,  ///< Stored bytes are damaged or gone.
+  unauthenticated = 16,  ///< The caller is not known.
+  unknown_outcome = 17,  ///< The write may or may not have happened: read before writing again.
 };
 
 inline constexpr uint8_t kCodeCount = 18;
@@ -40,7 +43,8 @@ std::string_view code_name(Code code);
 /// The HTTP status that says the same as `code`.
 int http_status(Code code);
 
-/// A value: a code, a message for the client that says what to do, and optionally the field at fault.
+/// A value: a code, a message for the client that says what to do, and optionally the field at
+/// fault.
 class [[nodiscard]] Status {
  public:
   Status() = default;
@@ -65,7 +69,8 @@ class [[nodiscard]] Status {
   std::string field_;
 };
 
-/// True when an operation that ended with `code` certainly had no effect, so that it can be sent again.
+/// True when an operation that ended with `code` certainly had no effect, so that it can be sent
+/// again.
 bool certainly_not_done(Code code);
 
 }  // namespace vectron

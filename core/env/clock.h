@@ -6,8 +6,8 @@
 
 namespace vectron {
 
-/// Each node has one. In simulation it has an offset, a drift and (wall only) steps against true time; a deadline or a
-/// lease must therefore never be compared across nodes.
+/// Each node has one. In simulation it has an offset, a drift and (wall only) steps against true
+/// time; a deadline or a lease must therefore never be compared across nodes.
 class Clock {
  public:
   virtual ~Clock() = default;

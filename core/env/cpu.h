@@ -19,20 +19,21 @@ struct CpuCost {
   }
 };
 
-/// A pool of threads in production. In simulation work runs inline and atomically, at the start or the end of a modelled
-/// time (the seed chooses), so slow work really races with everything else.
+/// A pool of threads in production. In simulation work runs inline and atomically, at the start or
+/// the end of a modelled time (the seed chooses), so slow work really races with everything else.
 class Cpu {
  public:
   virtual ~Cpu() = default;
 
-  /// Runs `work`. It owns all that it touches, for it may outlive an awaiter that was destroyed (the Env's destructor
-  /// joins it).
+  /// Runs `work`. It owns all that it touches, for it may outlive an awaiter that was destroyed
+  /// (the Env's destructor joins it).
   virtual Task<void> run(CpuCost cost, std::function<void()> work) = 0;
   /// How many such functions run at once.
   virtual size_t parallelism() const = 0;
 };
 
-/// Runs `work` on the pool and returns what it returns. The same rule: `work` owns all that it touches.
+/// Runs `work` on the pool and returns what it returns. The same rule: `work` owns all that it
+/// touches.
 template <typename T>
 Task<T> run_on(Cpu* cpu, CpuCost cost, std::function<T()> work) {
   auto result = std::make_shared<std::optional<T>>();

@@ -1,8 +1,9 @@
-// Env: all that a node knows of the world outside its own memory. The one seam between production and simulation.
+// Env: all that a node knows of the world outside its own memory. The one seam between production
+// and simulation.
 //
-// Each node, a simulated or a real process, gets one Env and hands it (or parts of it) to its services by reference. The
-// Env outlives every task of the node. Everything here belongs to the node's event loop, except what Cpu and
-// BlockingDirectory say of themselves.
+// Each node, a simulated or a real process, gets one Env and hands it (or parts of it) to its
+// services by reference. The Env outlives every task of the node. Everything here belongs to the
+// node's event loop, except what Cpu and BlockingDirectory say of themselves.
 #pragma once
 
 #include <string_view>
@@ -31,15 +32,16 @@ class Env {
   virtual Log& log() = 0;
   virtual Metrics& metrics() = 0;
 
-  /// An independent stream, keyed by the node, its incarnation and `name`. Asking twice gives the same stream from its
-  /// start; keep it.
+  /// An independent stream, keyed by the node, its incarnation and `name`. Asking twice gives the
+  /// same stream from its start; keep it.
   virtual RandomStream random(std::string_view name) = 0;
 
-  /// True now and then in simulation, always false in production: a place where rare but legal behaviour is made
-  /// common. `point` is a literal that names the place.
+  /// True now and then in simulation, always false in production: a place where rare but legal
+  /// behaviour is made common. `point` is a literal that names the place.
   virtual bool buggify(std::string_view point) = 0;
 
-  /// True when the simulation runs with the bug `name` planted; always false in production. Used to test the oracles.
+  /// True when the simulation runs with the bug `name` planted; always false in production. Used to
+  /// test the oracles.
   virtual bool planted(std::string_view name) = 0;
 };
 

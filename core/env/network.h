@@ -1,6 +1,8 @@
-// Byte streams between nodes, with TCP's truth: in order or reset, short reads and writes, half-open, stalls.
+// Byte streams between nodes, with TCP's truth: in order or reset, short reads and writes,
+// half-open, stalls.
 //
-// Frames (core/rpc) and HTTP (core/http) lie above this, so a simulation covers framing and reconnection too.
+// Frames (core/rpc) and HTTP (core/http) lie above this, so a simulation covers framing and
+// reconnection too.
 #pragma once
 
 #include <memory>
@@ -18,24 +20,28 @@ struct Address {
   auto operator<=>(const Address&) const = default;
 };
 
-/// One end of a stream. At most one read and one write may be in flight at a time. Destroying it closes it (the peer
-/// reads what was sent, then the end; or a reset when bytes were left unread here).
+/// One end of a stream. At most one read and one write may be in flight at a time. Destroying it
+/// closes it (the peer reads what was sent, then the end; or a reset when bytes were left unread
+/// here).
 class Connection {
  public:
   virtual ~Connection() = default;
 
-  /// Reads at least one byte into `into`, as many as are there. 0 is the end of the stream (the peer shut its writing
-  /// side). Requires: `into` is not empty and outlives the await. Errors: unavailable (reset, closed).
+  /// Reads at least one byte into `into`, as many as are there. 0 is the end of the stream (the
+  /// peer shut its writing side). Requires: `into` is not empty and outlives the await. Errors:
+  /// unavailable (reset, closed).
   virtual Task<Result<size_t>> read_some(std::span<uint8_t> into) = 0;
 
-  /// Writes at least one byte of `bytes` and returns how many; waits while the peer takes none (back-pressure). Requires:
-  /// `bytes` is not empty and outlives the await. Errors: unavailable. Success says nothing of what the peer received.
+  /// Writes at least one byte of `bytes` and returns how many; waits while the peer takes none
+  /// (back-pressure). Requires: `bytes` is not empty and outlives the await. Errors: unavailable.
+  /// Success says nothing of what the peer received.
   virtual Task<Result<size_t>> write_some(ByteView bytes) = 0;
 
   /// Ends our writing side; the peer reads the rest, then the end. Reading goes on.
   virtual void shutdown_write() = 0;
 
-  /// Resets the connection: both ends fail from now on, this one at once. Waiting reads and writes end with unavailable.
+  /// Resets the connection: both ends fail from now on, this one at once. Waiting reads and writes
+  /// end with unavailable.
   virtual void close() = 0;
 
   /// The other end, for logs.
@@ -57,14 +63,16 @@ class Network {
   virtual ~Network() = default;
   /// Errors: unavailable (address in use), invalid_argument (not an address).
   virtual Result<std::unique_ptr<Listener>> listen(const Address& address) = 0;
-  /// May hang for ever: give it a deadline (with_deadline). Errors: unavailable (refused), invalid_argument.
+  /// May hang for ever: give it a deadline (with_deadline). Errors: unavailable (refused),
+  /// invalid_argument.
   virtual Task<Result<std::unique_ptr<Connection>>> connect(Address address) = 0;
 };
 
 /// Writes all of `bytes`. Requires: `bytes` outlives the await.
 Task<Result<void>> write_all(Connection* connection, ByteView bytes);
 
-/// Fills all of `into`. Errors: unavailable, also when the stream ends before (then the message says so).
+/// Fills all of `into`. Errors: unavailable, also when the stream ends before (then the message
+/// says so).
 Task<Result<void>> read_exactly(Connection* connection, std::span<uint8_t> into);
 
 }  // namespace vectron

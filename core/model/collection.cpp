@@ -1,0 +1,97 @@
+#include "core/model/collection.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+
+namespace vectron {
+namespace {
+
+std::unexpected<Status> bad(std::string_view field, std::string message) {
+  return fail(Code::invalid_argument, std::move(message), std::string(field));
+}
+
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '-';
+}
+
+// By bits, so that no compiler flag about floating point can change it.
+bool is_finite(float value) {
+  return (std::bit_cast<uint32_t>(value) & 0x7f800000U) != 0x7f800000U;
+}
+
+Result<void> check_between(std::string_view field, uint64_t value, uint64_t low, uint64_t high) {
+  if (value >= low && value <= high) return {};
+  return bad(field, fmt::format("{} must be between {} and {}, not {}", field, low, high, value));
+}
+
+}  // namespace
+
+Result<void> check_collection_name(std::string_view name) {
+  if (name.empty() || name.size() > kCollectionNameBytesMax) {
+    return bad("name", fmt::format("a collection's name has 1 to {} bytes, this one has {}",
+                                   kCollectionNameBytesMax, name.size()));
+  }
+  if (name.front() == '-') return bad("name", "a collection's name does not begin with '-'");
+  for (const char c : name) {
+    if (!is_name_character(c)) {
+      return bad("name", "a collection's name has letters a-z A-Z, digits, '_' and '-' only");
+    }
+  }
+  return {};
+}
+
+Result<void> check_collection_options(const CollectionOptions& options) {
+  VECTRON_CHECK_OK(check_collection_name(options.name));
+  VECTRON_CHECK_OK(check_between("dimension", options.dimension, 1, kDimensionMax));
+  if (options.distance > Distance::euclidean) {
+    return bad("distance", "distance must be cosine, dot or euclidean");
+  }
+  VECTRON_CHECK_OK(check_between("shards", options.shards, 1, kShardsMax));
+  VECTRON_CHECK_OK(check_between("replication", options.replication, 1, kReplicationMax));
+  VECTRON_CHECK_OK(check_between("index.m", options.index.m, 2, 128));
+  VECTRON_CHECK_OK(check_between("index.ef_construction", options.index.ef_construction, 4, 4096));
+  return check_between("index.ef_search", options.index.ef_search, 1, kEfMax);
+}
+
+Result<void> check_vector(std::span<const float> vector, uint32_t dimension, Distance distance,
+                          std::string_view field) {
+  if (vector.size() != dimension) {
+    return bad(field, fmt::format("the collection's dimension is {}, this vector has {} components",
+                                  dimension, vector.size()));
+  }
+  bool all_zero = true;
+  for (size_t i = 0; i < vector.size(); ++i) {
+    if (!is_finite(vector[i])) {
+      return bad(field, fmt::format("component {} is not a finite number", i));
+    }
+    all_zero = all_zero && vector[i] == 0.0F;
+  }
+  if (all_zero && distance == Distance::cosine) {
+    return bad(field, "a zero vector has no direction, so it cannot be used under cosine");
+  }
+  return {};
+}
+
+std::string_view distance_name(Distance distance) {
+  switch (distance) {
+    case Distance::cosine:
+      return "cosine";
+    case Distance::dot:
+      return "dot";
+    case Distance::euclidean:
+      return "euclidean";
+  }
+  return "unknown";
+}
+
+Result<Distance> distance_from_name(std::string_view name) {
+  for (const Distance distance : {Distance::cosine, Distance::dot, Distance::euclidean}) {
+    if (distance_name(distance) == name) return distance;
+  }
+  return bad("distance",
+             fmt::format("distance must be cosine, dot or euclidean, not \"{}\"", name));
+}
+
+}  // namespace vectron

@@ -1,0 +1,62 @@
+// What a collection is, and the rules that its name, options and points obey.
+//
+// The checks return the Status that a client sees: it names the field and says what to do.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+
+namespace vectron {
+
+enum class Distance : uint8_t { cosine = 0, dot = 1, euclidean = 2 };
+
+inline constexpr size_t kCollectionNameBytesMax = 64;
+inline constexpr uint32_t kDimensionMax = 65'535;
+inline constexpr uint32_t kShardsMax = 1'024;
+inline constexpr uint32_t kReplicationMax = 7;
+inline constexpr uint32_t kTopKMax = 10'000;
+inline constexpr uint32_t kEfMax = 100'000;
+inline constexpr size_t kPayloadBytesMax = 1 << 20;
+inline constexpr size_t kBatchPointsMax = 10'000;
+
+/// Parameters of the HNSW graph (Malkov, Yashunin 2016, section 4).
+struct IndexOptions {
+  uint32_t m = 16;  ///< Links a node keeps on each level above 0; twice that on level 0. 2 to 128.
+  uint32_t ef_construction = 200;  ///< Candidates kept while inserting. 4 to 4096.
+  uint32_t ef_search = 100;  ///< Candidates kept while searching, where the request names none.
+  bool operator==(const IndexOptions&) const = default;
+};
+
+struct CollectionOptions {
+  std::string name;
+  uint32_t dimension = 0;
+  Distance distance = Distance::cosine;
+  uint32_t shards = 1;
+  uint32_t replication = 1;
+  IndexOptions index;
+  bool operator==(const CollectionOptions&) const = default;
+};
+
+/// Checks a collection's name: 1 to 64 of a-z A-Z 0-9 _ - and not beginning with '-'. Errors:
+/// invalid_argument.
+Result<void> check_collection_name(std::string_view name);
+
+/// Checks all options against their bounds. Errors: invalid_argument with the field.
+Result<void> check_collection_options(const CollectionOptions& options);
+
+/// Checks a vector before it is stored or searched with: right dimension, every component finite,
+/// and under cosine not zero (its direction is undefined). `field` names it in the error. Errors:
+/// invalid_argument.
+Result<void> check_vector(std::span<const float> vector, uint32_t dimension, Distance distance,
+                          std::string_view field);
+
+std::string_view distance_name(Distance distance);
+
+/// "cosine", "dot" or "euclidean". Errors: invalid_argument that lists them.
+Result<Distance> distance_from_name(std::string_view name);
+
+}  // namespace vectron

@@ -1,0 +1,107 @@
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <limits>
+
+#include "core/model/collection.h"
+#include "core/model/point_id.h"
+#include "core/model/shard_map.h"
+
+namespace vectron {
+namespace {
+
+TEST(PointId, ANumberAndItsTextAreTwoIds) {
+  const PointId number(7);
+  const PointId text = *PointId::from_text("7");
+  EXPECT_NE(number, text);
+  EXPECT_NE(point_key(number), point_key(text));
+}
+
+TEST(PointId, RefusesEmptyAndOverlongTexts) {
+  EXPECT_EQ(PointId::from_text("").error().field(), "id");
+  EXPECT_TRUE(PointId::from_text(std::string(128, 'x')).has_value());
+  EXPECT_EQ(PointId::from_text(std::string(129, 'x')).error().code(), Code::invalid_argument);
+}
+
+RC_GTEST_PROP(PointId, KeysRoundTrip, (uint64_t number, std::string text)) {
+  RC_ASSERT(*point_id_of_key(point_key(PointId(number))) == PointId(number));
+  if (const auto id = PointId::from_text(text)) RC_ASSERT(*point_id_of_key(point_key(*id)) == *id);
+}
+
+RC_GTEST_PROP(PointId, KeysOrderByPlacementHash, (uint64_t a, uint64_t b)) {
+  const bool hash_less = placement_hash(PointId(a)) < placement_hash(PointId(b));
+  if (a != b) RC_ASSERT((point_key(PointId(a)) < point_key(PointId(b))) == hash_less);
+}
+
+TEST(PointId, PlacementHashIsPinned) {
+  // Stored data is placed by these values: they may never change.
+  EXPECT_EQ(placement_hash(PointId(0)), UINT64_C(8769775362670171727));
+  EXPECT_EQ(placement_hash(*PointId::from_text("a")), UINT64_C(16220012317552464106));
+}
+
+RC_GTEST_PROP(ShardMap, SplitCoversAllAndFindsLikeALinearScan, (uint64_t hash)) {
+  const auto count = *rc::gen::inRange<uint32_t>(1, 200);
+  const auto ranges = split_evenly(count);
+  RC_ASSERT(ranges.size() == count);
+  RC_ASSERT(check_covers_all(ranges).has_value());
+  size_t expected = 0;
+  while (!ranges[expected].contains(hash)) ++expected;
+  RC_ASSERT(find_range(ranges, hash) == expected);
+}
+
+TEST(ShardMap, NoticesGapsOverlapsAndMissingEnds) {
+  auto ranges = split_evenly(4);
+  ++ranges[1].low;
+  EXPECT_EQ(check_covers_all(ranges).error().code(), Code::data_loss);
+  ranges = split_evenly(4);
+  --ranges[2].low;
+  EXPECT_FALSE(check_covers_all(ranges).has_value());
+  ranges = split_evenly(4);
+  ranges.pop_back();
+  EXPECT_FALSE(check_covers_all(ranges).has_value());
+  EXPECT_FALSE(check_covers_all({}).has_value());
+}
+
+TEST(Collection, NamesTheFieldThatIsWrong) {
+  CollectionOptions good{.name = "books", .dimension = 8};
+  EXPECT_TRUE(check_collection_options(good).has_value());
+  auto bad = good;
+  bad.name = "a b";
+  EXPECT_EQ(check_collection_options(bad).error().field(), "name");
+  bad = good;
+  bad.dimension = 0;
+  EXPECT_EQ(check_collection_options(bad).error().field(), "dimension");
+  bad = good;
+  bad.shards = 5000;
+  EXPECT_EQ(check_collection_options(bad).error().field(), "shards");
+  bad = good;
+  bad.replication = 8;
+  EXPECT_EQ(check_collection_options(bad).error().field(), "replication");
+  bad = good;
+  bad.index.m = 1;
+  EXPECT_EQ(check_collection_options(bad).error().field(), "index.m");
+}
+
+TEST(Collection, RefusesVectorsThatCannotBeCompared) {
+  const std::vector<float> good = {1, 2, 3}, zero = {0, 0, 0};
+  EXPECT_TRUE(check_vector(good, 3, Distance::cosine, "vector").has_value());
+  EXPECT_FALSE(check_vector(good, 4, Distance::cosine, "vector").has_value());
+  EXPECT_EQ(check_vector(zero, 3, Distance::cosine, "points[2].vector").error().field(),
+            "points[2].vector");
+  EXPECT_TRUE(check_vector(zero, 3, Distance::euclidean, "vector").has_value());
+  for (const float wrong :
+       {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+        std::numeric_limits<float>::quiet_NaN()}) {
+    EXPECT_FALSE(check_vector(std::vector<float>{1, wrong, 3}, 3, Distance::dot, "vector"));
+  }
+}
+
+TEST(Collection, DistanceNamesRoundTrip) {
+  for (const char* name : {"cosine", "dot", "euclidean"}) {
+    EXPECT_EQ(distance_name(*distance_from_name(name)), name);
+  }
+  EXPECT_EQ(distance_from_name("l2").error().field(), "distance");
+}
+
+}  // namespace
+}  // namespace vectron

@@ -1,0 +1,248 @@
+// The architecture as a test: which folder may include which, and what nobody may use outside its
+// place.
+//
+// A finding names the file, the line, and what to use instead.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+namespace vectron {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct SourceLine {
+  std::string file;  ///< Relative to the root of the sources.
+  int number = 0;
+  std::string text;
+};
+
+bool starts_with_any(const std::string& text, const std::vector<std::string>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](const std::string& prefix) { return text.starts_with(prefix); });
+}
+
+std::vector<SourceLine> lines_under(const std::vector<std::string>& folders) {
+  std::vector<fs::path> files;
+  const fs::path root = VECTRON_SOURCE_DIR;
+  for (const std::string& folder : folders) {
+    if (!fs::exists(root / folder)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+      const std::string extension = entry.path().extension();
+      if (extension == ".h" || extension == ".cpp" || extension == ".def") files.push_back(entry);
+    }
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<SourceLine> lines;
+  for (const fs::path& file : files) {
+    std::ifstream in(file);
+    std::string text;
+    for (int number = 1; std::getline(in, text); ++number) {
+      lines.push_back({fs::relative(file, root), number, text});
+    }
+  }
+  return lines;
+}
+
+// Comments and string literals do not count as code.
+std::string code_of(const std::string& text) {
+  static const std::regex literal(R"("([^"\\]|\\.)*")");
+  std::string code = std::regex_replace(text, literal, "\"\"");
+  const size_t comment = code.find("//");
+  return comment == std::string::npos ? code : code.substr(0, comment);
+}
+
+std::optional<std::string> included_path(const std::string& text) {
+  static const std::regex include(R"(^\s*#\s*include\s*[<"]([^>"]+)[>"])");
+  std::smatch match;
+  if (!std::regex_search(text, match, include)) return std::nullopt;
+  return match[1].str();
+}
+
+std::string finding(const SourceLine& line, const std::string& why) {
+  return line.file + ":" + std::to_string(line.number) + ": " + why + "\n    " + line.text + "\n";
+}
+
+// Which project folders a folder's files may include. The longest matching key counts.
+const std::map<std::string, std::vector<std::string>>& arrows() {
+  static const std::map<std::string, std::vector<std::string>> table = {
+      {"core/base/", {"core/base/"}},
+      {"core/async/", {"core/base/", "core/async/"}},
+      {"core/env/", {"core/base/", "core/async/", "core/env/"}},
+      {"core/raft/", {"core/base/", "core/raft/"}},
+      {"core/model/", {"core/base/", "core/model/"}},
+      {"core/index/", {"core/base/", "core/index/"}},
+      {"core/kv/", {"core/base/", "core/async/", "core/env/", "core/kv/"}},
+      {"core/wal/", {"core/base/", "core/async/", "core/env/", "core/raft/", "core/wal/"}},
+      {"core/rpc/", {"core/base/", "core/async/", "core/env/", "core/model/", "core/rpc/"}},
+      {"core/replica/",
+       {"core/base/", "core/async/", "core/env/", "core/raft/", "core/wal/", "core/kv/",
+        "core/rpc/", "core/model/", "core/replica/", "schemas/"}},
+      {"net/", {"core/base/", "core/async/", "core/env/", "net/"}},
+      {"services/", {"core/", "schemas/", "services/"}},
+      {"services/daemon/", {"core/", "schemas/", "services/", "net/"}},
+      {"sim/", {"core/", "schemas/", "services/", "sim/"}},
+      {"schemas/", {"core/", "schemas/"}},
+  };
+  return table;
+}
+
+const std::vector<std::string> kProjectFolders = {"core/", "net/", "sim/", "services/", "schemas/"};
+
+TEST(Layering, IncludesFollowTheArrows) {
+  std::string findings;
+  for (const SourceLine& line : lines_under({"core", "net", "sim", "services", "schemas"})) {
+    const auto path = included_path(line.text);
+    if (!path || !starts_with_any(*path, kProjectFolders)) continue;
+    const std::vector<std::string>* allowed = nullptr;
+    size_t best = 0;
+    for (const auto& [folder, targets] : arrows()) {
+      if (line.file.starts_with(folder) && folder.size() >= best) {
+        best = folder.size();
+        allowed = &targets;
+      }
+    }
+    ASSERT_NE(allowed, nullptr) << "no arrows are declared for " << line.file;
+    if (!starts_with_any(*path, *allowed)) {
+      findings += finding(line, "this folder may not include " + *path +
+                                    "; pass what is needed through core/env or a constructor");
+    }
+  }
+  EXPECT_TRUE(findings.empty()) << findings;
+}
+
+struct Ban {
+  std::string pattern;
+  std::vector<std::string> folders;  ///< Where the ban holds.
+  std::vector<std::string> except;   ///< Path prefixes where it does not.
+  std::string instead;
+};
+
+const std::vector<Ban>& bans() {
+  static const std::vector<std::string> kPure = {"core", "services", "sim"};
+  static const std::vector<Ban> table = {
+      {R"(\b(steady_clock|system_clock|high_resolution_clock)\b)",
+       {"core", "services", "sim", "schemas"},
+       {"services/daemon/", "sim/explore/"},
+       "use Env::clock()"},
+      {R"(#\s*include\s*<(random|thread|mutex|shared_mutex|condition_variable|future)>)",
+       kPure,
+       {"core/index/", "services/daemon/", "sim/explore/"},
+       "use core/base/random.h, core/async or Env::cpu()"},
+      {R"(\b(thread_local|random_device|mt19937|std::shuffle|getenv)\b)",
+       kPure,
+       {"services/daemon/", "sim/explore/"},
+       "use core/base/random.h; globals are not allowed"},
+      {R"(#\s*include\s*[<"]boost/asio)",
+       {"core", "services", "sim", "schemas"},
+       {"core/http/", "services/daemon/"},
+       "Asio belongs to net/"},
+      {R"(#\s*include\s*[<"]lmdb\.h)",
+       {"core", "net", "services", "sim", "schemas"},
+       {"core/kv/", "sim/world/"},
+       "LMDB belongs to core/kv"},
+      {R"(#\s*include\s*[<"](hnswlib/|hwy/))",
+       {"core", "net", "services", "sim", "schemas"},
+       {"core/index/"},
+       "hnswlib and Highway belong to core/index"},
+      {R"(#\s*include\s*[<"]flatbuffers/)",
+       {"core", "net", "services", "sim"},
+       {},
+       "include the generated messages of schemas/"},
+      {R"([(,&|?!]\s*co_await\b)",
+       {"core", "net", "services", "sim"},
+       {},
+       "await in a statement of its own, then use the result"},
+      {R"(\[[^\]]+\]\s*\([^)]*\)\s*(mutable\s*)?->\s*Task<)",
+       {"core", "net", "services", "sim"},
+       {},
+       "a capturing lambda is no coroutine: write a function with parameters"},
+  };
+  return table;
+}
+
+TEST(Layering, BannedThingsStayInTheirPlaces) {
+  std::string findings;
+  for (const Ban& ban : bans()) {
+    const std::regex pattern(ban.pattern);
+    for (const SourceLine& line : lines_under(ban.folders)) {
+      if (starts_with_any(line.file, ban.except)) continue;
+      const bool is_include = included_path(line.text).has_value();
+      if (std::regex_search(is_include ? line.text : code_of(line.text), pattern)) {
+        findings += finding(line, ban.instead);
+      }
+    }
+  }
+  EXPECT_TRUE(findings.empty()) << findings;
+}
+
+TEST(Layering, HeadersStayFreeOfHeavyThirdParties) {
+  const std::regex heavy(
+      R"(#\s*include\s*[<"](boost/|hnswlib/|hwy/|lmdb|rapidcheck|flatbuffers/|.*_generated\.h|spdlog/))");
+  std::string findings;
+  for (const SourceLine& line : lines_under({"core", "net", "sim", "services", "schemas"})) {
+    if (!line.file.ends_with(".h")) continue;
+    if (std::regex_search(line.text, heavy)) {
+      findings += finding(line, "include it in the one .cpp that owns it");
+    }
+  }
+  EXPECT_TRUE(findings.empty()) << findings;
+}
+
+TEST(Layering, EveryHeaderSaysPragmaOnceAndOpensWithAComment) {
+  std::string findings;
+  const fs::path root = VECTRON_SOURCE_DIR;
+  std::map<std::string, std::string> texts;
+  for (const SourceLine& line : lines_under({"core", "net", "sim", "services", "schemas"})) {
+    if (line.file.ends_with(".h")) texts[line.file] += line.text + "\n";
+  }
+  for (const auto& [file, text] : texts) {
+    if (!text.starts_with("//")) findings += file + ":1: says nothing about what it is\n";
+    if (text.find("#pragma once") == std::string::npos)
+      findings += file + ":1: lacks #pragma once\n";
+  }
+  EXPECT_TRUE(findings.empty()) << findings;
+}
+
+TEST(Layering, RootHoldsOnlyWhatItShould) {
+  const std::set<std::string> expected = {
+      "core",           "net",       "sim", "services", "schemas",          "fuzz", "tests", "docs",
+      "CMakeLists.txt", "README.md", "dev", "build",    "CMakePresets.json"};
+  std::string findings;
+  for (const auto& entry : fs::directory_iterator(VECTRON_SOURCE_DIR)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(".") && !expected.contains(name)) findings += name + "\n";
+  }
+  EXPECT_TRUE(findings.empty()) << "does not belong at the root:\n" << findings;
+}
+
+TEST(Docs, RelativeLinksLeadSomewhere) {
+  const fs::path root = VECTRON_SOURCE_DIR;
+  std::vector<fs::path> pages = {root / "README.md"};
+  if (fs::exists(root / "docs")) {
+    for (const auto& entry : fs::recursive_directory_iterator(root / "docs")) {
+      if (entry.path().extension() == ".md") pages.push_back(entry.path());
+    }
+  }
+  std::sort(pages.begin(), pages.end());
+  const std::regex link(R"(\]\(([^)#\s]+)(#[^)]*)?\))");
+  std::string findings;
+  for (const fs::path& page : pages) {
+    if (!fs::exists(page)) continue;
+    std::ifstream in(page);
+    std::string text((std::istreambuf_iterator<char>(in)), {});
+    for (std::sregex_iterator it(text.begin(), text.end(), link), end; it != end; ++it) {
+      const std::string target = (*it)[1];
+      if (target.find("://") != std::string::npos) continue;
+      if (!fs::exists(page.parent_path() / target)) {
+        findings += fs::relative(page, root).string() + ": dead link " + target + "\n";
+      }
+    }
+  }
+  EXPECT_TRUE(findings.empty()) << findings;
+}
+
+}  // namespace
+}  // namespace vectron

@@ -42,19 +42,13 @@ class Persistence {
   void log_restored(Restored restored);
 
   /// Numbers a batch that holds everything up to `last_index`.
-  struct Batch {
-    LogIndex last_index;
-    bool must_sync = false;
-  };
-  uint64_t begin_batch(Batch batch);
+  uint64_t begin_batch(LogIndex last_index);
 
   /// Holds `message` until all that is handed out is durable, and, if `dirty`, also the batch that
   /// comes next.
   void hold(Message message, bool dirty);
   /// True when a message that depends on all state so far could go now.
-  bool all_durable(bool dirty) const {
-    return !dirty && persisted_sequence_ >= last_synced_sequence_;
-  }
+  bool all_durable(bool dirty) const { return !dirty && batches_.empty(); }
 
   /// All batches up to `sequence` are durable; returns the messages that waited for them, oldest
   /// first. Requires: sequence was given out. Reporting a batch again changes nothing.
@@ -78,7 +72,6 @@ class Persistence {
   LogIndex persisted_index_;
   LogIndex next_to_write_;
   uint64_t last_sequence_ = 0;
-  uint64_t last_synced_sequence_ = 0;  ///< The last batch with must_sync.
   uint64_t persisted_sequence_ = 0;
   std::deque<InFlight> batches_;
   std::deque<Held> held_;  ///< wait_sequence never falls.

@@ -15,18 +15,17 @@
 namespace vectron::raft {
 
 /// What the write-ahead log must write, in this order: snapshot, then entries, then hard state; all
-/// or none of it is durable once `Raft::persisted(sequence)` is called. Batches are numbered 1,
-/// 2, 3... and become durable in that order.
+/// or none of it is durable once `Raft::persisted(sequence)` is called. Numbered batches become
+/// durable in order of their numbers.
 ///
 /// What waits inside Raft for persisted(): votes and vote requests (for the hard state), successful
 /// append replies (for entries and term), and the leader's own vote for its entries in the commit
 /// quorum. What does not wait: the leader's appends, which travel while its own disk writes
 /// (dissertation 10.2.1), heartbeats, rejections.
 struct PersistBatch {
-  uint64_t sequence = 0;  ///< 0: nothing to persist.
-  /// False when only the commit index changed: write it without a sync and report it persisted at
-  /// once.
-  bool must_sync = false;
+  /// 1, 2, 3... when this must be synced and then reported by persisted(). 0 when there is nothing,
+  /// or only a commit index, which is written without a sync (or not at all) and not reported.
+  uint64_t sequence = 0;
   /// Switch to this snapshot, which the caller had made durable before it stepped install_snapshot:
   /// the log is empty after it; older entries, and any beyond its index, are void. The state
   /// machine switches too, then calls applied_to(index).
@@ -36,7 +35,8 @@ struct PersistBatch {
   std::vector<Entry> entries;
   std::optional<HardState> hard_state;
 
-  bool empty() const { return sequence == 0; }
+  bool must_sync() const { return sequence != 0; }
+  bool empty() const { return sequence == 0 && !hard_state; }
 };
 
 /// For the caller's routing and metrics; not to be persisted.

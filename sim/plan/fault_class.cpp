@@ -1,0 +1,47 @@
+#include "sim/plan/fault_class.h"
+
+#include "core/base/assert.h"
+
+namespace vectron::sim {
+
+const std::array<FaultClassInfo, kFaultClassCount>& fault_classes() {
+  using enum FaultClass;
+  static constexpr std::array<FaultClassInfo, kFaultClassCount> kClasses = {{
+      {delay, "delay", "latency of its own for each direction of each pair, with a heavy tail"},
+      {reset, "reset", "connections die, at any byte"},
+      {short_io, "short_io", "reads and writes of any length, down to one byte"},
+      {half_open, "half_open", "one side believes that the connection lives"},
+      {stall, "stall", "bytes stop for a while, then come all at once"},
+      {partition, "partition", "nodes cannot hear others, both ways or one way"},
+      {connect, "connect", "connects are refused, or hang"},
+      {lost_unsynced, "lost_unsynced", "a power loss loses what was not synced"},
+      {torn_write, "torn_write", "a power loss keeps some sectors of an unsynced page"},
+      {crash, "crash", "a process dies at any await point and starts again"},
+      {kill_all, "kill_all", "power loss of a zone, or of everything"},
+      {knobs, "knobs", "configuration drawn at random"},
+  }};
+  return kClasses;
+}
+
+std::string_view fault_class_name(FaultClass fault_class) {
+  const auto index = static_cast<size_t>(fault_class);
+  VECTRON_ASSERT(index < kFaultClassCount);
+  const FaultClassInfo& info = fault_classes()[index];
+  VECTRON_ASSERT(info.fault_class == fault_class);
+  return info.name;
+}
+
+std::optional<FaultClass> fault_class_named(std::string_view name) {
+  for (const FaultClassInfo& info : fault_classes()) {
+    if (info.name == name) return info.fault_class;
+  }
+  return std::nullopt;
+}
+
+FaultClassSet FaultClassSet::all() {
+  FaultClassSet set;
+  for (const FaultClassInfo& info : fault_classes()) set.add(info.fault_class);
+  return set;
+}
+
+}  // namespace vectron::sim

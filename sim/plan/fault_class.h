@@ -1,0 +1,56 @@
+// The classes of faults that a plan can inject, by the names that plans, flags and reports use.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace vectron::sim {
+
+/// One class of faults. Each can be switched off alone (--without) or kept alone (--only).
+enum class FaultClass : uint8_t {
+  delay,          ///< Each direction of each pair has its own latency, with a heavy tail.
+  reset,          ///< Connections die, at any byte.
+  short_io,       ///< Reads and writes of any length, down to one byte.
+  half_open,      ///< One side believes that the connection lives.
+  stall,          ///< Bytes stop for a while, then come all at once.
+  partition,      ///< Nodes cannot hear others, both ways or one way.
+  connect,        ///< Connects are refused, or hang.
+  lost_unsynced,  ///< A power loss loses what was not synced: files and LMDB pages.
+  torn_write,     ///< A power loss keeps some 512-byte sectors of an unsynced page.
+  crash,          ///< A process dies at any await point (or inside a commit) and starts again.
+  kill_all,       ///< Power loss of a zone, or of everything.
+  knobs,          ///< Configuration drawn at random.
+};
+
+inline constexpr size_t kFaultClassCount = 12;
+
+struct FaultClassInfo {
+  FaultClass fault_class;
+  std::string_view name;
+  std::string_view meaning;
+};
+
+/// All classes in the order of the enum.
+const std::array<FaultClassInfo, kFaultClassCount>& fault_classes();
+
+std::string_view fault_class_name(FaultClass fault_class);
+std::optional<FaultClass> fault_class_named(std::string_view name);
+
+/// A set of classes.
+class FaultClassSet {
+ public:
+  static FaultClassSet all();
+  static FaultClassSet none() { return {}; }
+
+  bool contains(FaultClass c) const { return (bits_ >> static_cast<unsigned>(c) & 1) != 0; }
+  void add(FaultClass c) { bits_ |= 1u << static_cast<unsigned>(c); }
+  void remove(FaultClass c) { bits_ &= ~(1u << static_cast<unsigned>(c)); }
+  bool operator==(const FaultClassSet&) const = default;
+
+ private:
+  uint32_t bits_ = 0;
+};
+
+}  // namespace vectron::sim

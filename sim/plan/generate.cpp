@@ -1,0 +1,295 @@
+#include "sim/plan/generate.h"
+
+#include <algorithm>
+
+#include "core/base/random.h"
+
+namespace vectron::sim {
+
+namespace {
+
+constexpr uint64_t kClassOnPpm =
+    620'000;  ///< A little over half: some classes have no chance to fire in a short run.
+constexpr uint32_t kCrashesMax = 6;
+constexpr uint32_t kNetworkFaultsMax = 6;     ///< Scheduled faults of each network class.
+constexpr uint32_t kFaultQuietEndMs = 1'500;  ///< The end of the workload has no new faults.
+
+template <typename T>
+T pick(RandomStream& random, std::initializer_list<T> values) {
+  return values.begin()[random.below(values.size())];
+}
+
+class Generator {
+ public:
+  Generator(uint64_t seed, const GenerateOptions& options) : options_(options) {
+    plan_.seed = seed;
+    plan_.profile = options.profile;
+    plan_.planted = options.planted;
+  }
+
+  Plan take() {
+    draw_classes();
+    draw_shape();
+    draw_workload();
+    if (on(FaultClass::knobs)) draw_knobs();
+    draw_intensities();
+    draw_faults();
+    plan_.loaded = {.from_ms = 0, .to_ms = plan_.workload.duration_ms};
+    for (const FaultClassInfo& info : fault_classes()) {
+      if (on(info.fault_class)) plan_.switched_on.emplace_back(info.name);
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  bool raft() const { return plan_.profile == "raft"; }
+  bool loaded() const { return plan_.profile == "loaded"; }
+  bool on(FaultClass fault_class) const { return on_.contains(fault_class); }
+  RandomStream stream(std::string_view name) const {
+    return RandomStream(plan_.seed, fmt::format("plan.{}", name));
+  }
+
+  void draw_classes() {
+    for (const FaultClassInfo& info : fault_classes()) {
+      RandomStream random = stream(fmt::format("class.{}", info.name));
+      const bool drawn = options_.force_allowed || random.chance_ppm(kClassOnPpm);
+      if (drawn && options_.allowed.contains(info.fault_class)) on_.add(info.fault_class);
+    }
+    // What is lost or torn shows only when the power goes: these classes bring crashes along.
+    power_loss_ = on(FaultClass::lost_unsynced) || on(FaultClass::torn_write);
+    plan_.lost_unsynced = on(FaultClass::lost_unsynced);
+    plan_.torn_writes = on(FaultClass::torn_write);
+  }
+
+  void draw_shape() {
+    RandomStream random = stream("shape");
+    PlanShape& shape = plan_.shape;
+    shape.clients = static_cast<uint32_t>(random.between(4, 8));
+    const bool single_placement = random.chance_ppm(150'000);
+    const bool five_replicas = random.chance_ppm(500'000);
+    if (raft()) {
+      shape = {.placement_nodes = 0,
+               .workers = five_replicas ? 5u : 3u,
+               .gateways = 0,
+               .clients = shape.clients,
+               .zones = 1};
+      return;
+    }
+    shape.placement_nodes = single_placement && !loaded() ? 1 : 3;
+    shape.workers = 5;
+    shape.gateways = 2;
+    shape.zones = loaded() ? 3 : static_cast<uint32_t>(random.between(1, 5));
+  }
+
+  void draw_workload() {
+    RandomStream random = stream("workload");
+    PlanWorkload& workload = plan_.workload;
+    workload.duration_ms = static_cast<uint32_t>(random.between(18'000, 26'000));
+    workload.operations_per_second = static_cast<uint32_t>(random.between(90, 150));
+    workload.batch_points_max = static_cast<uint32_t>(random.between(1, 8));
+    workload.exact_search_ppm = static_cast<uint32_t>(random.between(300'000, 800'000));
+    workload.eventual_read_ppm = static_cast<uint32_t>(random.below(400'000));
+    workload.hot_key_ppm = static_cast<uint32_t>(random.between(100'000, 600'000));
+    workload.mix = {.upsert = static_cast<uint32_t>(random.between(25, 50)),
+                    .get = static_cast<uint32_t>(random.between(15, 35)),
+                    .remove = static_cast<uint32_t>(random.between(5, 20)),
+                    .search = static_cast<uint32_t>(random.between(20, 40))};
+    if (raft()) {
+      workload.mix.search = 0;
+      workload.mix.remove = 0;
+      workload.batch_points_max = 1;
+    }
+    const uint64_t collections = raft() || loaded() ? 1 : random.between(1, 2);
+    for (uint64_t i = 0; i < collections; ++i) workload.collections.push_back(collection(i));
+    if (loaded()) set_loaded_workload();
+  }
+
+  void set_loaded_workload() {
+    PlanWorkload& workload = plan_.workload;
+    workload.duration_ms = 60'000;
+    workload.operations_per_second = 260;
+    workload.mix = {.upsert = 35, .get = 25, .remove = 10, .search = 30};
+    workload.collections[0].shards = 8;
+    workload.collections[0].replication = 3;
+    workload.collections[0].dimension = 32;
+    workload.collections[0].keys = 2'000;
+    plan_.shape.clients = 8;
+  }
+
+  PlanCollection collection(uint64_t number) const {
+    RandomStream random = stream(fmt::format("collection.{}", number));
+    PlanCollection out;
+    out.name = fmt::format("points-{}", number);
+    out.dimension = static_cast<uint32_t>(random.between(1, kPlanDimensionMax));
+    out.distance = pick(random, {PlanDistance::cosine, PlanDistance::dot, PlanDistance::euclidean});
+    out.shards = raft() ? 1 : static_cast<uint32_t>(random.between(1, number == 0 ? 8 : 3));
+    const uint32_t most = std::min(plan_.shape.workers, kPlanReplicationMax);
+    out.replication = random.chance_ppm(600'000) ? std::min(3u, most)
+                                                 : static_cast<uint32_t>(random.between(1, most));
+    if (raft()) out.replication = plan_.shape.workers;
+    out.ids =
+        raft() ? PlanIds::number : pick(random, {PlanIds::number, PlanIds::text, PlanIds::both});
+    out.keys = static_cast<uint32_t>(random.between(40, 400));
+    out.m = static_cast<uint32_t>(random.between(4, 16));
+    out.ef_construction = static_cast<uint32_t>(random.between(32, 128));
+    return out;
+  }
+
+  void draw_knobs() {
+    RandomStream random = stream("knobs");
+    PlanKnobs& knobs = plan_.knobs;
+    knobs.tick_ms = static_cast<uint32_t>(random.between(30, 100));
+    knobs.heartbeat_ticks = static_cast<uint32_t>(random.between(1, 2));
+    knobs.election_ticks = static_cast<uint32_t>(knobs.heartbeat_ticks * random.between(6, 14));
+    knobs.append_bytes_max = static_cast<uint32_t>(random.heavy_tail(1'024, 262'144));
+    knobs.inflight_messages_max = static_cast<uint32_t>(random.heavy_tail(1, 128));
+    knobs.proposals_max = static_cast<uint32_t>(random.between(32, 512));
+    knobs.wal_segment_bytes = static_cast<uint32_t>(random.heavy_tail(16'384, 1'048'576));
+    knobs.overlay_bytes_max = static_cast<uint32_t>(random.heavy_tail(16'384, 1'048'576));
+    knobs.overlay_entries_max = static_cast<uint32_t>(random.heavy_tail(4, 512));
+    knobs.commit_delay_ms = static_cast<uint32_t>(random.heavy_tail(1, 400));
+    knobs.log_entries_max = static_cast<uint32_t>(random.heavy_tail(10, 4'000));
+    knobs.snapshot_chunk_bytes = static_cast<uint32_t>(random.heavy_tail(1'024, 65'536));
+    knobs.index_batch_slots = static_cast<uint32_t>(random.heavy_tail(1, 256));
+    knobs.heartbeat_ms = static_cast<uint32_t>(random.between(300, 3'000));
+    knobs.client_deadline_ms = static_cast<uint32_t>(random.between(1'500, 6'000));
+  }
+
+  void draw_intensities() {
+    PlanIntensities& intensities = plan_.intensities;
+    if (on(FaultClass::delay)) {
+      RandomStream random = stream("intensity.delay");
+      intensities.delay_base_us_max = static_cast<uint32_t>(random.heavy_tail(300, 8'000));
+      intensities.delay_tail_us_max = static_cast<uint32_t>(random.heavy_tail(5'000, 300'000));
+      intensities.delay_tail_ppm = static_cast<uint32_t>(random.heavy_tail(2'000, 80'000));
+    }
+    if (on(FaultClass::reset)) {
+      RandomStream random = stream("intensity.reset");
+      intensities.reset_ppm = static_cast<uint32_t>(random.heavy_tail(50, 1'500));
+    }
+    if (on(FaultClass::short_io)) {
+      RandomStream random = stream("intensity.short_io");
+      intensities.short_io_ppm = static_cast<uint32_t>(random.heavy_tail(5'000, 150'000));
+    }
+  }
+
+  void draw_faults() {
+    add_faults(FaultClass::reset, 1, kNetworkFaultsMax);
+    add_faults(FaultClass::half_open, 1, kNetworkFaultsMax);
+    add_faults(FaultClass::stall, 1, kNetworkFaultsMax);
+    add_faults(FaultClass::partition, 1, kNetworkFaultsMax);
+    add_faults(FaultClass::connect, 1, kNetworkFaultsMax);
+    add_faults(FaultClass::crash, 1, kCrashesMax);
+    add_faults(FaultClass::kill_all, 1, 2);
+    if (power_loss_ && options_.allowed.contains(FaultClass::crash)) add_power_losses();
+    std::ranges::stable_sort(plan_.faults, {}, &PlannedFault::at_ms);
+  }
+
+  void add_faults(FaultClass fault_class, uint64_t low, uint64_t high) {
+    if (!on(fault_class)) return;
+    const std::string_view name = fault_class_name(fault_class);
+    RandomStream random = stream(fmt::format("faults.{}", name));
+    const uint64_t count = random.between(low, high);
+    for (uint64_t i = 0; i < count; ++i) plan_.faults.push_back(fault(fault_class, name, i));
+  }
+
+  void add_power_losses() {
+    RandomStream random = stream("faults.power");
+    const uint64_t count = random.between(1, 4);
+    for (uint64_t i = 0; i < count; ++i) {
+      PlannedFault loss = fault(FaultClass::crash, "power", i);
+      if (loss.mode == CrashMode::process_kill) loss.mode = CrashMode::power_loss;
+      plan_.faults.push_back(std::move(loss));
+    }
+  }
+
+  PlannedFault fault(FaultClass fault_class, std::string_view name, uint64_t number) const {
+    RandomStream random = stream(fmt::format("fault.{}.{}", name, number));
+    PlannedFault out;
+    out.id = fmt::format("{}-{}", name, number);
+    out.fault_class = fault_class;
+    out.at_ms = static_cast<uint32_t>(random.between(
+        200,
+        plan_.workload.duration_ms - std::min(kFaultQuietEndMs, plan_.workload.duration_ms / 2)));
+    if (fault_class == FaultClass::crash || fault_class == FaultClass::kill_all) {
+      fill_crash(random, out);
+    } else {
+      fill_network(random, out);
+    }
+    return out;
+  }
+
+  void fill_crash(RandomStream& random, PlannedFault& out) const {
+    out.mode = pick(random, {CrashMode::process_kill, CrashMode::power_loss, CrashMode::power_loss,
+                             CrashMode::power_loss_in_commit});
+    out.commit_call = static_cast<uint32_t>(random.between(1, 12));
+    out.duration_ms = static_cast<uint32_t>(random.heavy_tail(50, 6'000));
+    const std::vector<std::string> durable = durable_node_names(plan_.shape);
+    const bool leader = random.chance_ppm(350'000);
+    const bool gateway = random.chance_ppm(80'000) && plan_.shape.gateways > 0;
+    out.target = durable[random.below(durable.size())];
+    if (leader) out.target = "leader";
+    if (out.fault_class == FaultClass::kill_all) {
+      const bool zone = random.chance_ppm(500'000) && !raft();
+      out.target =
+          zone ? zone_name(plan_.shape, static_cast<uint32_t>(random.below(plan_.shape.zones)))
+               : "all";
+      out.duration_ms = static_cast<uint32_t>(random.heavy_tail(50, 3'000));
+      if (out.mode == CrashMode::power_loss_in_commit) out.mode = CrashMode::power_loss;
+    } else if (gateway) {
+      out.target = fmt::format("gateway-{}", random.below(plan_.shape.gateways));
+      out.mode = CrashMode::process_kill;
+    }
+    if (out.mode != CrashMode::power_loss_in_commit) out.commit_call = 0;
+  }
+
+  void fill_network(RandomStream& random, PlannedFault& out) const {
+    std::vector<std::string> nodes = node_names(plan_.shape);
+    const bool leader = random.chance_ppm(300'000);
+    const bool others = random.chance_ppm(500'000);
+    const uint64_t target = random.below(durable_node_names(plan_.shape).size());
+    const uint64_t peer = random.below(nodes.size() - 1);
+    out.target = leader ? "leader" : nodes[target];
+    nodes.erase(nodes.begin() + static_cast<ptrdiff_t>(target));
+    out.peer = others || leader ? "others" : nodes[peer];
+    out.duration_ms = static_cast<uint32_t>(random.heavy_tail(100, 7'000));
+    const auto direction = pick(random, {FaultDirection::both, FaultDirection::both,
+                                         FaultDirection::outgoing, FaultDirection::incoming});
+    const auto connect = pick(random, {ConnectMode::refuse, ConnectMode::hang});
+    if (out.fault_class == FaultClass::partition) out.direction = direction;
+    if (out.fault_class == FaultClass::connect) out.connect = connect;
+    if (out.fault_class == FaultClass::reset) out.duration_ms = 0;
+  }
+
+  const GenerateOptions& options_;
+  Plan plan_;
+  FaultClassSet on_;
+  bool power_loss_ = false;
+};
+
+}  // namespace
+
+const std::vector<ProfileInfo>& profiles() {
+  static const std::vector<ProfileInfo> kProfiles = {
+      {"cluster", "3 placement nodes, 5 workers, 2 gateways and clients, under faults"},
+      {"raft", "one replica group over WAL and LMDB on 3 or 5 nodes, without gateways"},
+      {"loaded", "the cluster under 260 operations a second for a minute: what speed ratios count"},
+  };
+  return kProfiles;
+}
+
+Result<Plan> generate_plan(uint64_t seed, const GenerateOptions& options) {
+  const auto known = [&](const ProfileInfo& info) { return info.name == options.profile; };
+  if (std::ranges::none_of(profiles(), known)) {
+    return fail(Code::invalid_argument,
+                fmt::format("there is no profile '{}'; `vectron-sim list --profiles` names them",
+                            options.profile),
+                "profile");
+  }
+  Plan plan = Generator(seed, options).take();
+  const Result<void> valid = plan.validate();
+  VECTRON_ASSERT(valid.has_value(), "generated an invalid plan: {}", valid.error().to_string());
+  return plan;
+}
+
+}  // namespace vectron::sim

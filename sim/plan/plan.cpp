@@ -1,0 +1,185 @@
+#include "sim/plan/plan.h"
+
+#include <algorithm>
+#include <set>
+
+namespace vectron::sim {
+
+namespace {
+
+void append_names(std::vector<std::string>& out, std::string_view kind, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) out.push_back(fmt::format("{}-{}", kind, i));
+}
+
+Result<void> check_range(std::string_view field, uint64_t value, uint64_t low, uint64_t high) {
+  if (value >= low && value <= high) return {};
+  return fail(Code::invalid_argument,
+              fmt::format("plan: {} is {}, but must be in [{}, {}]", field, value, low, high),
+              std::string(field));
+}
+
+Result<void> check_shape(const PlanShape& shape, bool raft) {
+  VECTRON_CHECK_OK(check_range("shape.workers", shape.workers, 1, kPlanNodesMax));
+  VECTRON_CHECK_OK(check_range("shape.clients", shape.clients, 1, kPlanNodesMax));
+  VECTRON_CHECK_OK(check_range("shape.zones", shape.zones, 1, kPlanNodesMax));
+  if (raft) {
+    VECTRON_CHECK_OK(check_range("shape.placement_nodes", shape.placement_nodes, 0, 0));
+    return check_range("shape.gateways", shape.gateways, 0, 0);
+  }
+  VECTRON_CHECK_OK(check_range("shape.gateways", shape.gateways, 1, kPlanNodesMax));
+  if (shape.placement_nodes == 1 || shape.placement_nodes == 3) return {};
+  return fail(Code::invalid_argument, "plan: shape.placement_nodes must be 1 or 3",
+              "shape.placement_nodes");
+}
+
+Result<void> check_knobs(const PlanKnobs& knobs) {
+  VECTRON_CHECK_OK(check_range("knobs.tick_ms", knobs.tick_ms, 1, 1'000));
+  VECTRON_CHECK_OK(check_range("knobs.heartbeat_ticks", knobs.heartbeat_ticks, 1, 100));
+  VECTRON_CHECK_OK(
+      check_range("knobs.election_ticks", knobs.election_ticks, knobs.heartbeat_ticks + 1, 1'000));
+  VECTRON_CHECK_OK(check_range("knobs.append_bytes_max", knobs.append_bytes_max, 256, 1u << 24));
+  VECTRON_CHECK_OK(
+      check_range("knobs.inflight_messages_max", knobs.inflight_messages_max, 1, 4'096));
+  VECTRON_CHECK_OK(check_range("knobs.proposals_max", knobs.proposals_max, 1, 65'536));
+  VECTRON_CHECK_OK(
+      check_range("knobs.wal_segment_bytes", knobs.wal_segment_bytes, 4'096, 1u << 30));
+  VECTRON_CHECK_OK(
+      check_range("knobs.overlay_bytes_max", knobs.overlay_bytes_max, 4'096, 1u << 30));
+  VECTRON_CHECK_OK(
+      check_range("knobs.overlay_entries_max", knobs.overlay_entries_max, 1, 1u << 20));
+  VECTRON_CHECK_OK(check_range("knobs.commit_delay_ms", knobs.commit_delay_ms, 0, 10'000));
+  VECTRON_CHECK_OK(check_range("knobs.log_entries_max", knobs.log_entries_max, 1, 1u << 24));
+  VECTRON_CHECK_OK(
+      check_range("knobs.snapshot_chunk_bytes", knobs.snapshot_chunk_bytes, 512, 1u << 24));
+  VECTRON_CHECK_OK(check_range("knobs.index_batch_slots", knobs.index_batch_slots, 1, 65'536));
+  VECTRON_CHECK_OK(check_range("knobs.heartbeat_ms", knobs.heartbeat_ms, 10, 60'000));
+  return check_range("knobs.client_deadline_ms", knobs.client_deadline_ms, 10, 60'000);
+}
+
+Result<void> check_collection(const PlanCollection& collection, uint32_t workers) {
+  if (collection.name.empty()) {
+    return fail(Code::invalid_argument, "plan: a collection needs a name", "collections.name");
+  }
+  VECTRON_CHECK_OK(
+      check_range("collections.dimension", collection.dimension, 1, kPlanDimensionMax));
+  VECTRON_CHECK_OK(check_range("collections.shards", collection.shards, 1, kPlanShardsMax));
+  VECTRON_CHECK_OK(check_range("collections.replication", collection.replication, 1,
+                               std::min(workers, kPlanReplicationMax)));
+  VECTRON_CHECK_OK(check_range("collections.m", collection.m, 2, 256));
+  VECTRON_CHECK_OK(
+      check_range("collections.ef_construction", collection.ef_construction, 1, 4'096));
+  return check_range("collections.keys", collection.keys, 1, 100'000);
+}
+
+Result<void> check_workload(const PlanWorkload& workload, uint32_t workers) {
+  VECTRON_CHECK_OK(
+      check_range("workload.collections", workload.collections.size(), 1, kPlanCollectionsMax));
+  std::set<std::string> names;
+  for (const PlanCollection& collection : workload.collections) {
+    VECTRON_CHECK_OK(check_collection(collection, workers));
+    if (!names.insert(collection.name).second) {
+      return fail(Code::invalid_argument,
+                  fmt::format("plan: collection '{}' stands there twice", collection.name),
+                  "collections.name");
+    }
+  }
+  const PlanMix& mix = workload.mix;
+  VECTRON_CHECK_OK(check_range(
+      "workload.mix", uint64_t{mix.upsert} + mix.get + mix.remove + mix.search, 1, 1'000'000));
+  VECTRON_CHECK_OK(check_range("workload.batch_points_max", workload.batch_points_max, 1, 100));
+  VECTRON_CHECK_OK(
+      check_range("workload.operations_per_second", workload.operations_per_second, 1, 10'000));
+  VECTRON_CHECK_OK(
+      check_range("workload.duration_ms", workload.duration_ms, 1, kPlanDurationMsMax));
+  VECTRON_CHECK_OK(
+      check_range("workload.exact_search_ppm", workload.exact_search_ppm, 0, 1'000'000));
+  VECTRON_CHECK_OK(
+      check_range("workload.eventual_read_ppm", workload.eventual_read_ppm, 0, 1'000'000));
+  return check_range("workload.hot_key_ppm", workload.hot_key_ppm, 0, 1'000'000);
+}
+
+Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
+                         const std::set<std::string>& targets) {
+  VECTRON_CHECK_OK(check_range("faults.at_ms", fault.at_ms, 0, plan.workload.duration_ms));
+  VECTRON_CHECK_OK(check_range("faults.duration_ms", fault.duration_ms, 0, kPlanDurationMsMax));
+  if (!targets.contains(fault.target)) {
+    return fail(Code::invalid_argument,
+                fmt::format("plan: fault '{}': there is no target '{}'", fault.id, fault.target),
+                "faults.target");
+  }
+  if (!fault.peer.empty() && fault.peer != "others" && !targets.contains(fault.peer)) {
+    return fail(Code::invalid_argument,
+                fmt::format("plan: fault '{}': there is no peer '{}'", fault.id, fault.peer),
+                "faults.peer");
+  }
+  return {};
+}
+
+Result<void> check_faults(const Plan& plan) {
+  VECTRON_CHECK_OK(check_range("faults", plan.faults.size(), 0, kPlanFaultsMax));
+  std::set<std::string> targets = {"all", "leader"};
+  for (const std::string& name : node_names(plan.shape)) targets.insert(name);
+  for (uint32_t i = 0; i < plan.shape.zones; ++i) targets.insert(zone_name(plan.shape, i));
+  std::set<std::string> ids;
+  for (const PlannedFault& fault : plan.faults) {
+    VECTRON_CHECK_OK(check_fault(plan, fault, targets));
+    if (fault.id.empty() || !ids.insert(fault.id).second) {
+      return fail(Code::invalid_argument,
+                  fmt::format("plan: the fault id '{}' is empty or stands there twice", fault.id),
+                  "faults.id");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> durable_node_names(const PlanShape& shape) {
+  std::vector<std::string> names;
+  append_names(names, "placement", shape.placement_nodes);
+  append_names(names, "worker", shape.workers);
+  return names;
+}
+
+std::vector<std::string> node_names(const PlanShape& shape) {
+  std::vector<std::string> names = durable_node_names(shape);
+  append_names(names, "gateway", shape.gateways);
+  append_names(names, "client", shape.clients);
+  return names;
+}
+
+std::string zone_name(const PlanShape& shape, uint32_t index) {
+  return fmt::format("zone-{}", index % shape.zones);
+}
+
+Result<void> Plan::validate() const {
+  VECTRON_CHECK_OK(
+      check_range("format_version", format_version, kPlanFormatVersion, kPlanFormatVersion));
+  if (profile != "cluster" && profile != "raft" && profile != "loaded") {
+    return fail(Code::invalid_argument,
+                fmt::format("plan: there is no profile '{}' (cluster, raft, loaded)", profile),
+                "profile");
+  }
+  VECTRON_CHECK_OK(check_shape(shape, profile == "raft"));
+  VECTRON_CHECK_OK(check_knobs(knobs));
+  VECTRON_CHECK_OK(check_workload(workload, shape.workers));
+  VECTRON_CHECK_OK(
+      check_range("intensities.delay_base_us_max", intensities.delay_base_us_max, 0, 1'000'000));
+  VECTRON_CHECK_OK(
+      check_range("intensities.delay_tail_us_max", intensities.delay_tail_us_max, 0, 10'000'000));
+  VECTRON_CHECK_OK(
+      check_range("intensities.delay_tail_ppm", intensities.delay_tail_ppm, 0, 1'000'000));
+  VECTRON_CHECK_OK(check_range("intensities.reset_ppm", intensities.reset_ppm, 0, 1'000'000));
+  VECTRON_CHECK_OK(check_range("intensities.short_io_ppm", intensities.short_io_ppm, 0, 1'000'000));
+  VECTRON_CHECK_OK(check_range("loaded.from_ms", loaded.from_ms, 0, loaded.to_ms));
+  VECTRON_CHECK_OK(check_range("loaded.to_ms", loaded.to_ms, loaded.from_ms, workload.duration_ms));
+  for (const std::string& name : switched_on) {
+    if (!fault_class_named(name).has_value()) {
+      return fail(Code::invalid_argument, fmt::format("plan: there is no fault class '{}'", name),
+                  "switched_on");
+    }
+  }
+  return check_faults(*this);
+}
+
+}  // namespace vectron::sim

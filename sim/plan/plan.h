@@ -1,0 +1,172 @@
+// A Plan: everything that one simulated run does, as data that a person can read and edit.
+//
+// seed -> generate_plan() -> Plan -> run -> verdict. A Plan fixes the cluster's shape, its knobs,
+// the workload and each fault with its time and target. What is random inside the run comes from
+// streams keyed by (seed, name), so deleting a fault from a Plan leaves all others as they were.
+// Times are milliseconds of simulated time since the start of the workload (faults, loaded
+// interval) or lengths; shares are parts per million.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "sim/plan/fault_class.h"
+
+namespace vectron::sim {
+
+inline constexpr uint32_t kPlanFormatVersion = 1;
+inline constexpr uint32_t kPlanNodesMax = 16;            ///< Nodes of each kind.
+inline constexpr uint32_t kPlanShardsMax = 8;            ///< Shards of a collection.
+inline constexpr uint32_t kPlanReplicationMax = 5;       ///< Replicas of a shard.
+inline constexpr uint32_t kPlanDimensionMax = 64;        ///< Dimension of a collection.
+inline constexpr uint32_t kPlanCollectionsMax = 4;       ///< Collections of a plan.
+inline constexpr uint32_t kPlanFaultsMax = 256;          ///< Scheduled faults of a plan.
+inline constexpr uint32_t kPlanDurationMsMax = 600'000;  ///< Length of a workload.
+
+/// What the nodes are. Workers and placement nodes lie in zones round robin.
+struct PlanShape {
+  uint32_t placement_nodes = 3;  ///< 1 or 3 (profile raft: 0).
+  uint32_t workers = 5;          ///< Profile raft: replicas of the one group, 3 or 5.
+  uint32_t gateways = 2;         ///< Profile raft: 0.
+  uint32_t clients = 6;
+  uint32_t zones = 3;
+  bool operator==(const PlanShape&) const = default;
+};
+
+/// Configuration of the services (fault class `knobs` draws it at random).
+struct PlanKnobs {
+  uint32_t tick_ms = 50;                 ///< Length of a Raft tick.
+  uint32_t heartbeat_ticks = 1;          ///< Leader's heartbeat.
+  uint32_t election_ticks = 10;          ///< Follower's patience; drawn anew up to twice as much.
+  uint32_t append_bytes_max = 65'536;    ///< One append message.
+  uint32_t inflight_messages_max = 64;   ///< Unanswered appends to one follower.
+  uint32_t proposals_max = 256;          ///< Writes of a replica that wait for their outcome.
+  uint32_t wal_segment_bytes = 262'144;  ///< A WAL file before the next one begins.
+  uint32_t overlay_bytes_max = 262'144;  ///< Applied writes that LMDB does not have yet.
+  uint32_t overlay_entries_max = 128;    ///< Applied entries before a commit to LMDB begins.
+  uint32_t commit_delay_ms = 20;         ///< Longest wait before a commit to LMDB begins.
+  uint32_t log_entries_max =
+      2'000;  ///< Entries kept behind the applied index before the log is compacted.
+  uint32_t snapshot_chunk_bytes = 16'384;  ///< One chunk of a snapshot on the wire.
+  uint32_t index_batch_slots = 64;      ///< Vectors linked into the graph by one background step.
+  uint32_t heartbeat_ms = 1'000;        ///< Worker to placement driver.
+  uint32_t client_deadline_ms = 4'000;  ///< Deadline of each client operation.
+  bool operator==(const PlanKnobs&) const = default;
+};
+
+enum class PlanIds : uint8_t { number, text, both };
+enum class PlanDistance : uint8_t { cosine, dot, euclidean };
+
+struct PlanCollection {
+  std::string name = "points";
+  uint32_t dimension = 8;
+  PlanDistance distance = PlanDistance::cosine;
+  uint32_t shards = 4;
+  uint32_t replication = 3;
+  PlanIds ids = PlanIds::number;
+  uint32_t keys = 200;  ///< Size of the key space.
+  uint32_t m = 8;
+  uint32_t ef_construction = 64;
+  bool operator==(const PlanCollection&) const = default;
+};
+
+/// Relative weights of what clients do.
+struct PlanMix {
+  uint32_t upsert = 35;
+  uint32_t get = 25;
+  uint32_t remove = 10;
+  uint32_t search = 30;
+  bool operator==(const PlanMix&) const = default;
+};
+
+struct PlanWorkload {
+  std::vector<PlanCollection> collections;
+  PlanMix mix;
+  uint32_t batch_points_max = 4;         ///< Points of one upsert request.
+  uint32_t operations_per_second = 100;  ///< Of all clients together, as arrivals.
+  uint32_t duration_ms = 25'000;
+  uint32_t exact_search_ppm = 500'000;   ///< Of the searches.
+  uint32_t eventual_read_ppm = 200'000;  ///< Of gets and searches.
+  uint32_t hot_key_ppm = 200'000;  ///< Of key choices: one of 8 hot keys, where clients collide.
+  bool operator==(const PlanWorkload&) const = default;
+};
+
+/// The interval that speed ratios count.
+struct PlanLoadedInterval {
+  uint32_t from_ms = 0;
+  uint32_t to_ms = 0;
+  bool operator==(const PlanLoadedInterval&) const = default;
+};
+
+/// Network behaviour that lasts for the whole run. Zero switches a thing off.
+struct PlanIntensities {
+  uint32_t delay_base_us_max = 0;  ///< Base latency of a direction is drawn in [50, this].
+  uint32_t delay_tail_us_max = 0;  ///< Heavy tail above the base.
+  uint32_t delay_tail_ppm = 0;     ///< Deliveries that get a tail.
+  uint32_t reset_ppm = 0;          ///< Writes at which the connection dies.
+  uint32_t short_io_ppm = 0;       ///< Reads and writes cut short.
+  bool operator==(const PlanIntensities&) const = default;
+};
+
+enum class FaultDirection : uint8_t { both, outgoing, incoming };
+enum class CrashMode : uint8_t { process_kill, power_loss, power_loss_in_commit };
+enum class ConnectMode : uint8_t { refuse, hang };
+
+/// One fault at one time. Fields that its class does not use stay at their defaults and are not
+/// written.
+struct PlannedFault {
+  std::string id;  ///< Names its random stream ("partition-3"); unique in the plan.
+  FaultClass fault_class = FaultClass::crash;
+  uint32_t at_ms = 0;
+  uint32_t duration_ms = 0;  ///< crash, kill_all: until the restart.
+  /// A node's name, a zone ("zone-1"), "all", or "leader" (who leads the most groups at that
+  /// moment).
+  std::string target;
+  std::string peer;  ///< A node's name, or "others": every node but the target.
+  FaultDirection direction =
+      FaultDirection::both;                  ///< partition: what of the target's traffic stops.
+  CrashMode mode = CrashMode::process_kill;  ///< crash, kill_all.
+  uint32_t commit_call =
+      0;  ///< power_loss_in_commit: it strikes at this interposed call from then on.
+  ConnectMode connect = ConnectMode::refuse;  ///< connect.
+  bool operator==(const PlannedFault&) const = default;
+};
+
+/// See the top of this file.
+struct Plan {
+  uint32_t format_version = kPlanFormatVersion;
+  uint64_t seed = 0;
+  std::string profile = "cluster";
+  PlanShape shape;
+  PlanKnobs knobs;
+  PlanWorkload workload;
+  PlanIntensities intensities;
+  bool lost_unsynced = false;  ///< A power loss loses a subset of what was not synced.
+  bool torn_writes = false;    ///< It may also tear pages.
+  std::vector<PlannedFault> faults;
+  std::vector<std::string> planted;  ///< Planted bugs that are on.
+  PlanLoadedInterval loaded;
+  std::vector<std::string> switched_on;  ///< Fault classes that this plan uses, for the report.
+
+  /// Checks bounds, names and targets. Errors: invalid_argument, naming the field.
+  Result<void> validate() const;
+  bool operator==(const Plan&) const = default;
+};
+
+/// The names of the nodes of a shape that have a disk, in order: "placement-0", ..., "worker-0",
+/// ...
+std::vector<std::string> durable_node_names(const PlanShape& shape);
+/// All nodes: the durable ones, then "gateway-0", ..., "client-0", ...
+std::vector<std::string> node_names(const PlanShape& shape);
+/// The zone of the node `index` of its kind: "zone-0", ...
+std::string zone_name(const PlanShape& shape, uint32_t index);
+
+/// The plan as JSON text that parse_plan() reads back to an equal plan.
+std::string plan_to_json(const Plan& plan);
+/// Reads and validates a plan. Errors: invalid_argument; an unknown field is an error that names
+/// it.
+Result<Plan> parse_plan(std::string_view text);
+
+}  // namespace vectron::sim

@@ -1,0 +1,3 @@
+# The simulation. sim/world: the simulated Env. The rest: sim/verdict.cmake.
+
+include(sim/verdict.cmake)

@@ -1,0 +1,142 @@
+#include "sim/plan/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "sim/plan/generate.h"
+
+namespace vectron::sim {
+namespace {
+
+Plan plan_of(uint64_t seed, GenerateOptions options = {}) {
+  auto plan = generate_plan(seed, options);
+  EXPECT_TRUE(plan.has_value());
+  return *plan;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(Plan, SurvivesTheWayThroughJson) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    GenerateOptions options;
+    options.profile = profiles()[seed % profiles().size()].name;
+    options.planted = {"forget_tombstone"};
+    const Plan plan = plan_of(seed, options);
+    const auto again = parse_plan(plan_to_json(plan));
+    ASSERT_TRUE(again.has_value()) << again.error().to_string();
+    EXPECT_EQ(*again, plan) << "seed " << seed;
+  }
+}
+
+TEST(Plan, NamesTheFieldThatItDoesNotKnow) {
+  const std::string text = plan_to_json(plan_of(1));
+  const auto bad = parse_plan(replaced(text, "\"tick_ms\"", "\"tock_ms\": 3, \"tick_ms\""));
+  ASSERT_FALSE(bad.has_value());
+  EXPECT_EQ(bad.error().field(), "knobs.tock_ms");
+}
+
+TEST(Plan, NamesTheFieldThatIsMissingOrOfAnotherType) {
+  const std::string text = plan_to_json(plan_of(1));
+  const auto missing = parse_plan(replaced(text, "\"planted\": [],", ""));
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().field(), "planted");
+  const auto type = parse_plan(replaced(text, "\"lost_unsynced\": ", "\"lost_unsynced\": 1"));
+  ASSERT_FALSE(type.has_value());
+}
+
+TEST(Plan, RefusesTargetsAndShapesThatDoNotExist) {
+  Plan plan = plan_of(1);
+  plan.faults = {{.id = "crash-0", .fault_class = FaultClass::crash, .target = "worker-9"}};
+  ASSERT_FALSE(plan.validate().has_value());
+  EXPECT_EQ(plan.validate().error().field(), "faults.target");
+  plan.faults[0].target = "worker-1";
+  EXPECT_TRUE(plan.validate().has_value());
+  plan.workload.collections[0].replication = plan.shape.workers + 1;
+  EXPECT_EQ(plan.validate().error().field(), "collections.replication");
+}
+
+TEST(GeneratePlan, GivesTheSamePlanForTheSameSeedAndOthersForOthers) {
+  EXPECT_EQ(plan_of(7), plan_of(7));
+  EXPECT_NE(plan_to_json(plan_of(7)), plan_to_json(plan_of(8)));
+}
+
+TEST(GeneratePlan, LeavesAllOtherFaultsWhenOneClassIsSwitchedOff) {
+  int compared = 0;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    const Plan whole = plan_of(seed);
+    GenerateOptions options;
+    options.allowed.remove(FaultClass::partition);
+    const Plan without = plan_of(seed, options);
+    std::vector<PlannedFault> expected = whole.faults;
+    std::erase_if(expected, [](const auto& f) { return f.fault_class == FaultClass::partition; });
+    EXPECT_EQ(without.faults, expected);
+    EXPECT_EQ(without.knobs, whole.knobs);
+    EXPECT_EQ(without.workload, whole.workload);
+    compared += expected.size() != whole.faults.size() ? 1 : 0;
+  }
+  EXPECT_GT(compared, 10);
+}
+
+TEST(GeneratePlan, KeepsOnlyTheForcedClass) {
+  GenerateOptions options;
+  options.allowed = FaultClassSet::none();
+  options.allowed.add(FaultClass::stall);
+  options.force_allowed = true;
+  const Plan plan = plan_of(3, options);
+  EXPECT_EQ(plan.switched_on, std::vector<std::string>{"stall"});
+  EXPECT_FALSE(plan.faults.empty());
+  for (const PlannedFault& fault : plan.faults) EXPECT_EQ(fault.fault_class, FaultClass::stall);
+  EXPECT_EQ(plan.knobs, PlanKnobs());
+}
+
+TEST(GeneratePlan, DrawsEveryClassOnAndOffOverSeeds) {
+  std::map<std::string, int> on;
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    for (const std::string& name : plan_of(seed).switched_on) ++on[name];
+  }
+  for (const FaultClassInfo& info : fault_classes()) {
+    EXPECT_GT(on[std::string(info.name)], 30) << info.name;
+    EXPECT_LT(on[std::string(info.name)], 90) << info.name;
+  }
+}
+
+TEST(GeneratePlan, DrawsTheShapesThatTheWorkloadPromises) {
+  std::set<uint32_t> shards;
+  std::set<uint32_t> replication;
+  std::set<PlanIds> ids;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    for (const PlanCollection& collection : plan_of(seed).workload.collections) {
+      shards.insert(collection.shards);
+      replication.insert(collection.replication);
+      ids.insert(collection.ids);
+    }
+  }
+  EXPECT_EQ(shards.size(), 8u);
+  EXPECT_EQ(replication.size(), 5u);
+  EXPECT_EQ(ids.size(), 3u);
+}
+
+TEST(GeneratePlan, BringsEveryCrashedNodeBack) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    for (const PlannedFault& fault : plan_of(seed).faults) {
+      const bool crash =
+          fault.fault_class == FaultClass::crash || fault.fault_class == FaultClass::kill_all;
+      if (crash) EXPECT_GT(fault.duration_ms, 0u) << fault.id;
+    }
+  }
+}
+
+TEST(GeneratePlan, RefusesAProfileThatDoesNotExist) {
+  GenerateOptions options;
+  options.profile = "chess";
+  EXPECT_FALSE(generate_plan(1, options).has_value());
+}
+
+}  // namespace
+}  // namespace vectron::sim

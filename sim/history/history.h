@@ -1,0 +1,109 @@
+// What the clients of a simulated run asked and were told: the one input of the client-side
+// oracles.
+//
+// Owned by the simulated cluster (sim/cluster), which records into it; the oracles (sim/oracle)
+// only read. A request for several points is one Operation for each point. Real-time order is the
+// order of `invoke_order` and `return_order`, one counter over the whole run: simulated times may
+// tie, these never do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/base/time.h"
+#include "core/model/point_id.h"
+
+namespace vectron::sim {
+
+enum class OperationKind : uint8_t { upsert, get, remove, search };
+
+enum class Outcome : uint8_t {
+  pending,  ///< Not answered yet; at the end of a run the same as unknown.
+  ok,       ///< Done, with an answer.
+  failed,   ///< Certainly not done (or a read, which never does anything).
+  unknown,  ///< A write that may or may not have happened, at any time after it was invoked.
+};
+
+std::string_view operation_kind_name(OperationKind kind);
+std::string_view outcome_name(Outcome outcome);
+
+/// What a value is: each upserted point of a run has a number of its own, from which its vector and
+/// its payload follow. 0 is "no such point".
+using ValueNumber = uint64_t;
+inline constexpr ValueNumber kAbsent = 0;
+
+/// The log index at which a shard answered.
+struct ShardAt {
+  uint64_t shard_id = 0;
+  uint64_t applied_index = 0;
+  bool operator==(const ShardAt&) const = default;
+};
+
+struct SearchHit {
+  PointId id;
+  float score = 0;
+  uint64_t version = 0;
+  ValueNumber value = kAbsent;  ///< As its payload says; kAbsent where payloads were not asked for.
+};
+
+/// The question and answer of a search.
+struct SearchRecord {
+  std::vector<float> query;
+  uint32_t k = 0;
+  bool exact = false;
+  std::vector<SearchHit> hits;
+  std::vector<uint64_t> missing_shards;
+};
+
+struct Operation {
+  uint64_t request = 0;  ///< Operations of one request share it.
+  uint32_t client = 0;
+  OperationKind kind = OperationKind::get;
+  bool linearizable = true;  ///< Reads only: false for eventual ones.
+  bool final_read = false;   ///< Belongs to the last reading of everything.
+  uint32_t collection = 0;   ///< Position in the plan's workload.
+  PointId point;             ///< Not for search.
+  /// upsert: the value written. get: the value found. remove and search: kAbsent.
+  ValueNumber value = kAbsent;
+  bool existed = false;  ///< remove: whether the point existed before.
+  uint64_t version = 0;  ///< upsert and get: the log index that wrote the point; 0 when absent.
+
+  uint64_t invoke_order = 0;
+  uint64_t return_order = 0;  ///< 0 while pending.
+  Instant invoked{};
+  Instant returned{};
+  Outcome outcome = Outcome::pending;
+  Status status;  ///< Why it did not succeed.
+  std::vector<ShardAt> tokens;
+  std::shared_ptr<SearchRecord> search;
+};
+
+/// See the top of this file.
+class History {
+ public:
+  /// Records that `operation` begins now; returns its position.
+  size_t begin(Operation operation, Instant now);
+  /// Records the end of the operation at `position` with what the caller filled in through at().
+  void end(size_t position, Outcome outcome, Instant now);
+
+  Operation& at(size_t position) { return operations_[position]; }
+  const std::vector<Operation>& operations() const { return operations_; }
+  size_t size() const { return operations_.size(); }
+
+  /// Operations that ended so.
+  uint64_t count(Outcome outcome) const;
+  /// Operations of `kind` that ended so.
+  uint64_t count(OperationKind kind, Outcome outcome) const;
+
+  /// One line of JSON for each operation, in the order of their beginnings.
+  std::string to_json_lines() const;
+
+ private:
+  std::vector<Operation> operations_;
+  uint64_t order_ = 0;
+};
+
+}  // namespace vectron::sim

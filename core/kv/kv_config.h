@@ -1,0 +1,34 @@
+// Settings of one key-value store.
+//
+// A store belongs to one shard replica; the simulation draws small values, production takes these
+// defaults from its configuration.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/result.h"
+#include "core/base/time.h"
+
+namespace vectron {
+
+struct KvConfig {
+  /// The most bytes that the store's file may ever take. Address space only: nothing is allocated
+  /// ahead. A multiple of 4096. When it is reached, writes end with resource_exhausted.
+  uint64_t map_bytes_max = uint64_t{64} << 30;
+  /// Transactions that may read at once: one for get() and scan(), one for verify(), the rest for
+  /// KvReader. At least 3.
+  uint32_t readers_max = 64;
+  /// The most bytes of keys and values in one commit, kKvOperationOverheadBytes for each operation
+  /// included.
+  size_t batch_bytes_max = size_t{64} << 20;
+  /// A KvReader older than this ends with `aborted` (it pins pages that commits have replaced).
+  Duration reader_age_max = std::chrono::minutes(10);
+  /// The same once commits have replaced about this many bytes of pages since it was opened.
+  uint64_t reader_pinned_bytes_max = uint64_t{4} << 30;
+
+  /// Errors: invalid_argument, naming the field.
+  Result<void> validate() const;
+};
+
+}  // namespace vectron

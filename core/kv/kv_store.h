@@ -1,0 +1,158 @@
+// KvStore: an ordered, durable map of byte strings: one LMDB environment in one folder.
+//
+// The only owner of LMDB. One store for each shard replica; the overlay (core/replica/overlay.h)
+// lies over it. Lives on the node's event loop; only commit(), verify(), open() and close() do
+// their blocking part elsewhere, through BlockingDirectory::run.
+//
+// Integrity: LMDB has no checksums. Each value is stored with the hash of (key, value); for each
+// bucket of keys the sum of these hashes is kept in the same transaction, so that keys that vanish
+// are noticed as well. The format is drawn in docs/internals/kv.md.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/async/sync.h"
+#include "core/base/bytes.h"
+#include "core/env/env.h"
+#include "core/kv/kv_batch.h"
+#include "core/kv/kv_config.h"
+
+namespace vectron {
+
+/// The hash of one pair, as it stands in the digests and beside each value.
+uint64_t kv_pair_hash(ByteView key, ByteView value);
+
+/// What a scan covers and when it stops. Keys are ordered as unsigned bytes.
+struct KvScanRange {
+  Bytes from;                  ///< The first key; empty: from the start.
+  std::optional<Bytes> until;  ///< Excluded; none: to the end.
+  size_t items_max = SIZE_MAX;
+  size_t bytes_max = SIZE_MAX;  ///< Keys and values; at least one item is always given.
+};
+/// Called for each pair in order of keys; returns whether to go on after this pair. The views live
+/// until it returns, and are NOT aligned: copy before reading them as anything but bytes. It must
+/// not call the store.
+using KvVisitor = std::function<bool(ByteView key, ByteView value)>;
+
+/// Where a scan stopped: the next `from` when there may be more, none at the end of the range.
+using KvScanEnd = std::optional<Bytes>;
+
+/// What a commit knows of the whole content.
+struct KvTotals {
+  uint64_t digest = 0;  ///< The sum of all pair hashes.
+  uint64_t item_count = 0;
+};
+
+class KvStore;
+namespace detail {
+class KvEnvironment;
+class KvTransaction;
+}  // namespace detail
+
+/// A view of the store at one commit, unmoved by later ones. It pins pages, so it has an age and a
+/// byte limit (KvConfig); past them every call ends with `aborted`. Must be destroyed before its
+/// store, and belongs to the same event loop.
+class KvReader {
+ public:
+  ~KvReader();
+  KvReader(const KvReader&) = delete;
+  KvReader& operator=(const KvReader&) = delete;
+
+  /// As the functions of KvStore. Errors, besides theirs: aborted (too old).
+  Result<std::optional<Bytes>> get(ByteView key);
+  Result<std::optional<Bytes>> get_record(std::string_view name);
+  Result<KvScanEnd> scan(const KvScanRange& range, const KvVisitor& visitor);
+  /// The content's digest and count at this commit.
+  uint64_t digest() const { return totals_.digest; }
+  uint64_t item_count() const { return totals_.item_count; }
+
+ private:
+  friend class KvStore;
+  KvReader(KvStore* store, std::unique_ptr<detail::KvTransaction> transaction);
+  Result<void> check_age();
+
+  KvStore* store_;
+  std::unique_ptr<detail::KvTransaction> transaction_;  // Null once expired.
+  Instant opened_;
+  uint64_t pinned_from_bytes_;
+  KvTotals totals_;
+};
+
+class KvStore {
+ public:
+  /// Opens the store in the folder `path`, which it owns entirely (nothing else may lie in it); a
+  /// folder that is absent or in which no creation was completed becomes an empty store. On return
+  /// the store and the names in its folder and of its folder are durable.
+  /// Errors: data_loss (damaged, or its file is gone), failed_precondition (a newer format),
+  /// invalid_argument (configuration), resource_exhausted (disk full).
+  static Task<Result<std::unique_ptr<KvStore>>> open(Env* env, std::string path, KvConfig config);
+
+  KvStore(const KvStore&) = delete;
+  KvStore& operator=(const KvStore&) = delete;
+  /// Requires: no KvReader of it lives, no scan runs. Does no I/O but to close descriptors. A
+  /// commit that runs on another thread keeps the environment open until it ends.
+  ~KvStore();
+
+  /// The value of `key` at the latest commit, copied; none when it is absent. Errors: data_loss:
+  /// the value is damaged; or the key is absent in a store where damage was found, which proves
+  /// nothing.
+  Result<std::optional<Bytes>> get(ByteView key);
+  /// A record (KvBatch::put_record).
+  Result<std::optional<Bytes>> get_record(std::string_view name);
+  /// The stored kv_pair_hash of `key`, without reading its value; none when it is absent. Not
+  /// verified.
+  Result<std::optional<uint64_t>> get_pair_hash(ByteView key);
+  /// Visits the pairs of `range` at the latest commit; checks each. Errors: data_loss.
+  Result<KvScanEnd> scan(const KvScanRange& range, const KvVisitor& visitor);
+
+  /// Commits all of `batch`, or nothing of it, durably. Commits run one at a time. Reads go on
+  /// meanwhile, and see all of it at some time before this returns. Errors: resource_exhausted (the
+  /// batch is above batch_bytes_max; the disk or the map is full: nothing happened, the store goes
+  /// on); data_loss (the disk failed: the store refuses all further commits, and only opening it
+  /// again tells what is in it).
+  Task<Result<void>> commit(KvBatch batch);
+
+  /// A view of the latest commit. Errors: resource_exhausted (readers_max).
+  Result<std::unique_ptr<KvReader>> open_reader();
+
+  /// Reads everything and compares all hashes and digests. Errors: data_loss, saying what is wrong.
+  Task<Result<void>> verify();
+
+  /// A function of the set of (key, value) pairs alone, whatever the batches and the file layout:
+  /// equal stores have equal digests. O(1). Of the last commit that returned.
+  uint64_t digest() const { return totals_.digest; }
+  uint64_t item_count() const { return totals_.item_count; }
+  /// True once damage was found: then absence of a key proves nothing.
+  bool damaged() const;
+  /// Bytes of pages in use, of map_bytes_max.
+  uint64_t used_bytes() const;
+  const KvConfig& config() const { return config_; }
+
+  /// Waits for a commit in flight and closes; afterwards only the destructor may be called, and
+  /// the folder may be opened again or removed. Requires: no KvReader lives.
+  Task<void> close();
+
+ private:
+  friend class KvReader;
+  KvStore(Env* env, KvConfig config, std::unique_ptr<BlockingDirectory> directory,
+          std::shared_ptr<detail::KvEnvironment> environment);
+
+  void expire_readers();
+
+  Env* env_;
+  KvConfig config_;
+  std::unique_ptr<BlockingDirectory> directory_;
+  std::shared_ptr<detail::KvEnvironment> environment_;
+  std::unique_ptr<detail::KvTransaction> latest_;  // Reset between calls, renewed by each.
+  std::vector<KvReader*> readers_;
+  KvTotals totals_;  // Of the last commit that returned.
+  uint64_t replaced_bytes_ = 0;
+  bool failed_ = false;
+  Semaphore commit_turn_;
+};
+
+}  // namespace vectron

@@ -7,6 +7,8 @@
 #define HWY_TARGET_INCLUDE "core/index/distance_kernels.cpp"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 // foreach_target.h comes first.
+#include <algorithm>
+
 #include "core/index/distance_kernels.h"
 #include "hwy/highway.h"
 
@@ -105,13 +107,23 @@ namespace vectron::index {
 HWY_EXPORT(squared_l2);
 HWY_EXPORT(negated_inner_product);
 
+namespace {
+
+// Detection asks the CPU, which takes microseconds in a virtual machine: once is enough.
+void detect_once() {
+  if (!hwy::GetChosenTarget().IsInitialized())
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+}  // namespace
+
 DistanceFunction squared_l2_kernel() {
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  detect_once();
   return &HWY_DYNAMIC_DISPATCH(squared_l2);
 }
 
 DistanceFunction negated_inner_product_kernel() {
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  detect_once();
   return &HWY_DYNAMIC_DISPATCH(negated_inner_product);
 }
 
@@ -128,15 +140,15 @@ std::vector<std::string> simd_targets() {
 }
 
 bool select_simd_target(std::string_view name) {
+  const std::vector<std::string> names = simd_targets();
+  if (!name.empty() && std::ranges::count(names, name) == 0) return false;
   hwy::SetSupportedTargetsForTest(0);
-  if (name.empty()) return true;
   for (int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) {
     const int64_t target = rest & -rest;
-    if (hwy::TargetName(target) != name) continue;
-    hwy::SetSupportedTargetsForTest(target);
-    return true;
+    if (hwy::TargetName(target) == name) hwy::SetSupportedTargetsForTest(target);
   }
-  return false;
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  return true;
 }
 
 }  // namespace vectron::index

@@ -304,7 +304,7 @@ void Graph::read_unvisited(Slot slot, int level, Scratch& scratch) const {
 Graph::Word* Graph::list(Slot slot, int level) const {
   if (level == 0) return level0_.mutable_element(slot);
   Word* words = std::atomic_ref(*upper_.mutable_element(slot)).load(std::memory_order_acquire);
-  return words + static_cast<size_t>(level - 1) * options_.m;
+  return words == nullptr ? nullptr : words + static_cast<size_t>(level - 1) * options_.m;
 }
 
 float Graph::distance_to(const float* query, Slot slot) const {
@@ -359,10 +359,14 @@ uint64_t Graph::bytes() const {
 
 std::vector<Slot> Graph::links(Slot slot, int level) const {
   std::vector<Slot> slots;
-  if (level > level_of(slot, options_.m) || !level0_.has(slot) || !upper_.has(slot)) return slots;
+  const bool has_lists = level0_.has(slot) && upper_.has(slot);
+  if (level > level_of(slot, options_.m) || !has_lists) return slots;
+  // A slot that was never linked has no upper lists.
   const Word* words = list(slot, level);
-  for (uint32_t i = 0; i < list_words(level) && load_word(words + i) != 0; ++i) {
-    slots.push_back(load_word(words + i) - 1);
+  for (uint32_t i = 0; words != nullptr && i < list_words(level); ++i) {
+    const Word word = load_word(words + i);
+    if (word == 0) break;
+    slots.push_back(word - 1);
   }
   return slots;
 }

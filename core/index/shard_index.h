@@ -55,6 +55,7 @@ struct Hit {
   float distance = 0;  ///< Internal, smaller is nearer; score_of() makes it the client's score.
   bool from_tail =
       false;  ///< True when the slot was not in the graph yet: it was compared exactly.
+  bool operator==(const Hit&) const = default;
 };
 
 /// Figures for reports and back-pressure. Bytes are counted, never measured from the process.

@@ -1,0 +1,229 @@
+#include "core/index/shard_index.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <set>
+
+#include "tests/core/index/points.h"
+
+namespace vectron::index {
+namespace {
+
+using testing::brute_force;
+using testing::clustered_vectors;
+using testing::recall;
+using testing::Vector;
+
+constexpr ShardIndexOptions kSmall = {
+    .metric = Metric::euclidean, .dimension = 8, .m = 4, .ef_construction = 20};
+
+std::vector<Slot> slots_of(const std::vector<Hit>& hits, size_t k) {
+  std::vector<Slot> slots;
+  for (size_t i = 0; i < std::min(k, hits.size()); ++i) slots.push_back(hits[i].slot);
+  return slots;
+}
+
+TEST(ShardIndexOptions, NamesTheFieldThatIsWrong) {
+  const auto field = [](ShardIndexOptions options) { return options.validate().error().field(); };
+  EXPECT_TRUE(kSmall.validate().has_value());
+  EXPECT_EQ(field({.dimension = 0}), "dimension");
+  EXPECT_EQ(field({.dimension = kDimensionMax + 1}), "dimension");
+  EXPECT_EQ(field({.dimension = 8, .m = 1}), "m");
+  EXPECT_EQ(field({.dimension = 8, .ef_construction = 0}), "ef_construction");
+}
+
+TEST(ShardIndex, FindsAVectorTheMomentItIsAppended) {
+  ShardIndex index(kSmall);
+  const auto vectors = clustered_vectors("points", 8, 50);
+  for (const Vector& vector : vectors) {
+    const Slot slot = index.append(vector);
+    const std::vector<Hit> hits = index.search(index.cut(), vector, {.k = 1});
+    ASSERT_EQ(hits[0], (Hit{.slot = slot, .distance = 0, .from_tail = true}));
+    if (slot % 7 == 0) index.index_some(5);
+  }
+}
+
+TEST(ShardIndex, LosesAVectorTheMomentItIsRemoved) {
+  ShardIndex index(kSmall);
+  const auto vectors = clustered_vectors("points", 8, 60);
+  for (const Vector& vector : vectors) index.append(vector);
+  index.index_some(30);
+  for (Slot slot = 0; slot < 60; ++slot) {
+    const Cut before = index.cut();
+    index.remove(slot);
+    const auto now = slots_of(index.search(index.cut(), vectors[slot], {.k = 60}), 60);
+    EXPECT_FALSE(std::ranges::count(now, slot) != 0);
+    EXPECT_EQ(now.size(), 59 - slot);
+    EXPECT_EQ(index.search(before, vectors[slot], {.k = 1})[0].slot, slot);
+  }
+}
+
+TEST(ShardIndex, KeepsRecallThroughReinsertsDeletesAndGrowth) {
+  constexpr uint32_t kDimension = 16;
+  ShardIndex index({.metric = Metric::cosine, .dimension = kDimension});
+  const auto vectors = clustered_vectors("points", kDimension, 6'000);
+  std::vector<Slot> live;
+  RandomStream random(3, "churn");
+  for (const Vector& vector : vectors) {
+    live.push_back(index.append(vector));
+    if (live.size() > 500 && random.below(2) == 0) {
+      const size_t victim = random.below(live.size());
+      index.remove(live[victim]);
+      live.erase(live.begin() + static_cast<ptrdiff_t>(victim));
+    }
+    if (random.below(50) == 0) index.index_some(60);
+  }
+  while (index.index_some(1'000) != 0) {
+  }
+  double sum = 0;
+  const auto queries = clustered_vectors("queries", kDimension, 100);
+  for (const Vector& query : queries) {
+    const auto found = slots_of(index.search(index.cut(), query, {.k = 10, .ef = 64}), 10);
+    sum += recall(found, brute_force(Metric::cosine, vectors, live, query), 10);
+  }
+  EXPECT_GE(sum / 100, 0.99);
+}
+
+TEST(ShardIndex, ReturnsKLiveHitsEvenWhereTheGraphDoesNotLeadToThem) {
+  ShardIndex index({.metric = Metric::euclidean, .dimension = 2, .m = 2, .ef_construction = 1});
+  const Vector here = {0.0f, 0.0f};
+  for (int i = 0; i < 400; ++i)
+    index.append(i % 2 == 0 ? here : Vector{static_cast<float>(i), 1.0f});
+  while (index.index_some(64) != 0) {
+  }
+  for (Slot slot = 0; slot < 400; ++slot) {
+    if (slot % 8 != 3) index.remove(slot);
+  }
+  EXPECT_EQ(index.search(index.cut(), here, {.k = 50, .ef = 1}).size(), 50u);
+  EXPECT_EQ(index.search(index.cut(), here, {.k = 100, .ef = 1}).size(), 50u);
+}
+
+TEST(ShardIndex, AddsTheTiesOfTheLastHit) {
+  ShardIndex index({.metric = Metric::euclidean, .dimension = 1});
+  for (int i = 0; i < 20; ++i) index.append(Vector{i < 4 ? 0.0f : 1.0f});
+  const std::vector<Hit> hits = index.search(index.cut(), Vector{0.0f}, {.k = 6, .exact = true});
+  ASSERT_EQ(hits.size(), 20u);
+  for (Slot slot = 0; slot < 20; ++slot) EXPECT_EQ(hits[slot].slot, slot);
+  EXPECT_EQ(index.search(index.cut(), Vector{0.0f}, {.k = 4, .exact = true}).size(), 4u);
+}
+
+TEST(ShardIndex, CountsWhatItHolds) {
+  ShardIndex index(kSmall);
+  const auto vectors = clustered_vectors("points", 8, 100);
+  for (const Vector& vector : vectors) index.append(vector);
+  for (Slot slot = 0; slot < 10; ++slot) index.remove(slot);
+  EXPECT_EQ(index.unclaimed_slots(), 100u);
+  EXPECT_EQ(index.index_some(40), 40u);
+  const ShardIndexStats stats = index.stats();
+  EXPECT_EQ(stats.slots, 100u);
+  EXPECT_EQ(stats.live, 90u);
+  EXPECT_EQ(stats.tombstones, 10u);
+  EXPECT_EQ(stats.indexed, 40u);
+  EXPECT_EQ(stats.tail, 60u);
+  EXPECT_EQ(stats.tail_bytes, 60u * 8 * sizeof(float));
+  EXPECT_EQ(stats.vector_bytes, 100u * 8 * sizeof(float));
+  EXPECT_EQ(index.tail_bytes(), stats.tail_bytes);
+  EXPECT_EQ(index.graph().nodes(), 30u) << "a slot that died in the tail needs no links";
+  EXPECT_GE(stats.graph_bytes, 30u * 2 * 4 * sizeof(uint32_t));
+  EXPECT_EQ(index.index_some(1'000), 60u);
+  EXPECT_EQ(index.index_some(1'000), 0u);
+  EXPECT_EQ(index.tail_slots(), 0u);
+}
+
+TEST(ShardIndex, CostsAreWhatItCompares) {
+  ShardIndex index(kSmall);
+  for (const Vector& vector : clustered_vectors("points", 8, 100)) index.append(vector);
+  EXPECT_EQ(index.search_cost(index.cut(), {.exact = true}), 800u);
+  EXPECT_EQ(index.search_cost(index.cut(), {}), 800u);
+  index.index_some(100);
+  EXPECT_EQ(index.search_cost(index.cut(), {.k = 1, .ef = 1'000}), 800u);
+  EXPECT_LT(index.search_cost(index.cut(), {.k = 1, .ef = 2}), 800u);
+}
+
+TEST(ShardIndex, IsAFunctionOfTheCallSequence) {
+  const auto vectors = clustered_vectors("points", 8, 700);
+  std::array<uint64_t, 2> digests = {};
+  for (uint64_t& digest : digests) {
+    ShardIndex index(kSmall);
+    RandomStream random(5, "sequence");
+    for (const Vector& vector : vectors) {
+      const Slot slot = index.append(vector);
+      if (random.below(4) == 0) index.remove(slot);
+      if (random.below(10) == 0) index.index_some(20);
+      // Searches leave scratch memory behind, which must not matter.
+      for (const Hit& hit : index.search(index.cut(), vector, {.k = 3, .ef = 10}))
+        digest = mix64(digest ^ hit.slot);
+    }
+    digest = mix64(digest ^ index.graph().digest(700));
+  }
+  EXPECT_EQ(digests[0], digests[1]);
+}
+
+// The model: vectors by slot, and for every cut the slots that were live.
+struct Model {
+  std::vector<Vector> vectors;
+  std::vector<Slot> live;
+};
+
+TEST(ShardIndex, AnswersAtAnyCutAsBruteForceDoes) {
+  rc::check([] {
+    const auto metric = *rc::gen::element(Metric::cosine, Metric::dot, Metric::euclidean);
+    const auto dimension = *rc::gen::inRange<uint32_t>(1, 6);
+    // Few distinct values, so that ties and equal vectors are common. No zero, which cosine
+    // refuses.
+    const auto some_vector =
+        rc::gen::container<Vector>(dimension, rc::gen::element(-1.0f, 1.0f, 2.0f));
+    ShardIndex index({.metric = metric, .dimension = dimension, .m = 3, .ef_construction = 8});
+    Model model;
+    std::vector<std::pair<Cut, std::vector<Slot>>> cuts;
+    const auto steps = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 10));
+    for (const int step : steps) {
+      if (step < 6) {
+        model.vectors.push_back(*some_vector);
+        model.live.push_back(index.append(model.vectors.back()));
+      } else if (step < 8 && !model.live.empty()) {
+        const auto victim = *rc::gen::inRange<size_t>(0, model.live.size());
+        index.remove(model.live[victim]);
+        model.live.erase(model.live.begin() + static_cast<ptrdiff_t>(victim));
+      } else {
+        index.index_some(*rc::gen::inRange<uint32_t>(0, 10));
+      }
+      cuts.emplace_back(index.cut(), model.live);
+    }
+    const Vector query = *some_vector;
+    const auto k = *rc::gen::inRange<uint32_t>(1, 12);
+    for (const auto& [cut, live] : cuts) {
+      std::vector<Neighbor> expected = brute_force(metric, model.vectors, live, query);
+      size_t size = std::min<size_t>(k, expected.size());
+      while (size > 0 && size < expected.size() &&
+             expected[size].distance == expected[k - 1].distance)
+        ++size;
+      expected.resize(size);
+      std::vector<Neighbor> exact;
+      for (const Hit& hit : index.search(cut, query, {.k = k, .exact = true})) {
+        exact.push_back({hit.distance, hit.slot});
+      }
+      RC_ASSERT(exact == expected);
+
+      const std::vector<Hit> walked = index.search(cut, query, {.k = k, .ef = 4});
+      RC_ASSERT(walked.size() >= std::min<size_t>(k, live.size()));
+      std::set<Slot> distinct;
+      for (const Hit& hit : walked) {
+        RC_ASSERT(std::ranges::count(live, hit.slot) == 1);
+        RC_ASSERT(distinct.insert(hit.slot).second);
+      }
+      // What lay in the tail is compared exactly: each tail slot among the k best is there.
+      const Slot indexed = static_cast<Slot>(index.stats().indexed);
+      for (size_t i = 0; i < std::min<size_t>(k, expected.size()); ++i) {
+        if (expected[i].slot >= indexed) RC_ASSERT(distinct.contains(expected[i].slot));
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace vectron::index

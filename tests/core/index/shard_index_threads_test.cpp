@@ -1,0 +1,178 @@
+// ShardIndex under threads: one event loop that appends and removes, indexers and searchers beside
+// it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "core/index/shard_index.h"
+#include "tests/core/index/points.h"
+
+namespace vectron::index {
+namespace {
+
+using testing::brute_force;
+using testing::clustered_vectors;
+using testing::Vector;
+
+constexpr uint32_t kDimension = 12;
+constexpr size_t kSteps = 3'000;
+
+// What the loop does is laid down beforehand, so every thread can tell what must be live after any
+// step.
+struct Plan {
+  struct Step {
+    bool append = true;
+    Slot victim = 0;
+  };
+  std::vector<Step> steps;
+  std::vector<Vector> vectors;
+
+  Plan() : vectors(clustered_vectors("threads", kDimension, kSteps)) {
+    RandomStream random(11, "plan");
+    std::vector<Slot> live;
+    Slot slots = 0;
+    for (size_t i = 0; i < kSteps; ++i) {
+      if (live.size() < 20 || random.below(3) != 0) {
+        steps.push_back({.append = true});
+        live.push_back(slots++);
+        continue;
+      }
+      const size_t victim = random.below(live.size());
+      steps.push_back({.append = false, .victim = live[victim]});
+      live.erase(live.begin() + static_cast<ptrdiff_t>(victim));
+    }
+  }
+
+  std::vector<Slot> live_after(size_t done) const {
+    std::vector<bool> alive;
+    for (size_t i = 0; i < done; ++i) {
+      if (steps[i].append)
+        alive.push_back(true);
+      else
+        alive[steps[i].victim] = false;
+    }
+    std::vector<Slot> live;
+    for (Slot slot = 0; slot < alive.size(); ++slot) {
+      if (alive[slot]) live.push_back(slot);
+    }
+    return live;
+  }
+};
+
+// The newest cut, as the loop hands it to the pool.
+class Handoff {
+ public:
+  struct Moment {
+    Cut cut;
+    size_t steps_done = 0;
+  };
+  void put(Moment moment) {
+    const std::scoped_lock lock(mutex_);
+    moment_ = moment;
+  }
+  Moment get() const {
+    const std::scoped_lock lock(mutex_);
+    return moment_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Moment moment_;
+};
+
+void check_search(const ShardIndex& index, const Plan& plan, Handoff::Moment moment,
+                  const Vector& query) {
+  constexpr uint32_t kHits = 10;
+  const std::vector<Slot> live = plan.live_after(moment.steps_done);
+  ASSERT_EQ(live.size(), moment.cut.live());
+  const std::vector<Neighbor> expected = brute_force(Metric::euclidean, plan.vectors, live, query);
+  const size_t count = std::min<size_t>(kHits, expected.size());
+
+  const std::vector<Hit> exact = index.search(moment.cut, query, {.k = kHits, .exact = true});
+  ASSERT_GE(exact.size(), count);
+  for (size_t i = 0; i < count; ++i) {
+    ASSERT_EQ(exact[i].slot, expected[i].slot);
+    ASSERT_EQ(exact[i].distance, expected[i].distance);
+  }
+  const std::vector<Hit> walked = index.search(moment.cut, query, {.k = kHits, .ef = 40});
+  ASSERT_GE(walked.size(), count);
+  size_t right = 0;
+  for (size_t i = 0; i < count; ++i) {
+    ASSERT_TRUE(std::ranges::binary_search(live, walked[i].slot)) << "slot " << walked[i].slot;
+    right += walked[i].distance <= expected[count - 1].distance ? 1 : 0;
+  }
+  ASSERT_GE(right * 2, count) << "a walk beside inserts lost more than half of the neighbours";
+}
+
+TEST(ShardIndexThreads, EverySearchIsExactAtItsCut) {
+  const Plan plan;
+  ShardIndex index(
+      {.metric = Metric::euclidean, .dimension = kDimension, .m = 8, .ef_construction = 40});
+  Handoff handoff;
+  std::atomic<bool> loop_done = false;
+  std::vector<std::thread> pool;
+  for (int i = 0; i < 2; ++i) {
+    pool.emplace_back([&] {
+      bool last = false;
+      while (!last) {
+        last = loop_done;
+        while (index.index_some(16) != 0) {
+        }
+      }
+    });
+  }
+  std::atomic<size_t> searches = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    pool.emplace_back([&, i] {
+      RandomStream random(13, "queries", i);
+      do {
+        check_search(index, plan, handoff.get(), plan.vectors[random.below(plan.vectors.size())]);
+        ++searches;
+      } while (!loop_done && !::testing::Test::HasFatalFailure());
+    });
+  }
+  for (size_t step = 0; step < plan.steps.size(); ++step) {
+    if (plan.steps[step].append) {
+      index.append(plan.vectors[index.cut().slots]);
+    } else {
+      index.remove(plan.steps[step].victim);
+    }
+    handoff.put({index.cut(), step + 1});
+    // Paced by the searches, so that they see many different moments.
+    while (searches < step / 32 && !::testing::Test::HasFatalFailure()) std::this_thread::yield();
+  }
+  loop_done = true;
+  for (std::thread& thread : pool) thread.join();
+
+  EXPECT_EQ(index.tail_slots(), 0u);
+  check_search(index, plan, handoff.get(), plan.vectors[0]);
+}
+
+TEST(ShardIndexThreads, IndexersShareTheTailWithoutGapsOrRepeats) {
+  const auto vectors = clustered_vectors("points", kDimension, 2'000);
+  ShardIndex index(
+      {.metric = Metric::euclidean, .dimension = kDimension, .m = 8, .ef_construction = 40});
+  for (const Vector& vector : vectors) index.append(vector);
+  std::atomic<uint32_t> taken = 0;
+  std::vector<std::thread> pool;
+  for (int i = 0; i < 4; ++i) {
+    pool.emplace_back([&] {
+      for (uint32_t count = 1; count != 0;) {
+        count = index.index_some(7);
+        taken += count;
+      }
+    });
+  }
+  for (std::thread& thread : pool) thread.join();
+  EXPECT_EQ(taken, 2'000u);
+  EXPECT_EQ(index.stats().indexed, 2'000u);
+  EXPECT_EQ(index.graph().nodes(), 2'000u);
+}
+
+}  // namespace
+}  // namespace vectron::index

@@ -1,0 +1,70 @@
+// Client: the C++ library for programs that use a Vectron cluster.
+//
+// A thin typed layer over the public contract (schemas/vectron.fbs). It spreads calls over the
+// gateways that it is given, and goes to another one when a call certainly was not done. A write
+// whose outcome is unknown is answered with unknown_outcome and never sent again: the program reads
+// first, then decides. It belongs to the event loop of its Env.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/async/task.h"
+#include "core/base/result.h"
+#include "core/base/time.h"
+#include "core/env/env.h"
+#include "schemas/vectron_messages.h"
+
+namespace vectron {
+
+struct ClientConfig {
+  std::vector<Address> gateways;  ///< At least one.
+  /// The deadline of each call, attempts at several gateways included.
+  Duration request_timeout = 10s;
+  /// How long one gateway may think about a read before another one is asked. Only where there are
+  /// two gateways or more.
+  Duration read_attempt_timeout = 3s;
+  /// The pause before a second round over all gateways; doubles up to backoff_max.
+  Duration backoff_min = 20ms;
+  Duration backoff_max = 500ms;
+  /// Attempts of one call, all gateways together. They end with the deadline too.
+  uint32_t attempts_max = 32;
+  size_t frame_bytes_max = 64 << 20;  ///< The largest request or reply.
+
+  /// Errors: invalid_argument with the field.
+  Result<void> validate() const;
+};
+
+/// Tasks it returned must end or be destroyed before it is. Errors of every operation: those of the
+/// contract; unavailable (no gateway could be reached, or none could do it; not done),
+/// deadline_exceeded (not done), and for writes unknown_outcome.
+class Client {
+ public:
+  /// `env` outlives it. Requires: config.validate().
+  Client(Env& env, ClientConfig config);
+  ~Client();
+
+  /// Creates a collection. Errors: already_exists, invalid_argument.
+  Task<Result<api::CreateCollectionReply>> create_collection(api::CreateCollectionRequest request);
+  /// All collections, in the order of their names.
+  Task<Result<api::ListCollectionsReply>> list_collections();
+  /// Errors: not_found.
+  Task<Result<api::GetCollectionStatusReply>> collection_status(std::string name);
+  /// Stores points. A reply may hold errors of single points; when no point was written, the call
+  /// itself fails with the first error. Errors: not_found, invalid_argument.
+  Task<Result<api::UpsertReply>> upsert(api::UpsertRequest request);
+  /// Errors: not_found (no such collection, or no such point).
+  Task<Result<api::GetReply>> get(api::GetRequest request);
+  /// Removes a point. Errors: not_found (no such collection); a point that does not exist is no
+  /// error.
+  Task<Result<api::DeleteReply>> remove(api::DeleteRequest request);
+  /// Errors: not_found, invalid_argument.
+  Task<Result<api::SearchReply>> search(api::SearchRequest request);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace vectron

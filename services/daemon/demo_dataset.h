@@ -1,0 +1,44 @@
+// Fashion-MNIST: real vectors for the demo, from the Debian package dataset-fashion-mnist.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+
+namespace vectron::demo {
+
+inline constexpr size_t kDimension = 784;  ///< 28 x 28 grey values.
+
+/// Images with the number of the class that each belongs to. Immutable once read.
+struct Images {
+  std::vector<uint8_t> pixels;  ///< Row-major, count() x kDimension.
+  std::vector<uint8_t> labels;  ///< count() numbers from 0 to 9.
+
+  size_t count() const { return labels.size(); }
+  std::span<const uint8_t> row(size_t index) const {
+    return std::span(pixels).subspan(index * kDimension, kDimension);
+  }
+  /// The image as the vector that the database stores.
+  std::vector<float> vector(size_t index) const;
+};
+
+struct Dataset {
+  Images points;   ///< The 60,000 training images.
+  Images queries;  ///< The 10,000 test images.
+};
+
+/// Reads the gzipped idx files in `folder`. Errors: not_found (the package is not installed),
+/// data_loss (not such files).
+Result<Dataset> read_dataset(const std::string& folder);
+
+/// The first `count` images alone. Requires: count <= images.count().
+Images first_images(const Images& images, size_t count);
+
+/// The payload of a point: the map {"index": index, "label": label} as a FlexBuffer.
+Bytes make_payload(size_t index, uint8_t label);
+
+}  // namespace vectron::demo

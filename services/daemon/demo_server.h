@@ -1,0 +1,69 @@
+// The server under the demo: `vectron up` as a child process, to be killed and started again.
+//
+// It also serves the end-to-end tests.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/env/network.h"
+
+namespace vectron::demo {
+
+struct ServerOptions {
+  std::string binary;                  ///< The path of `vectron`.
+  std::string data;                    ///< Its --data.
+  std::string log;                     ///< A file that its standard error is appended to.
+  std::vector<std::string> arguments;  ///< Further arguments of `up`.
+  std::chrono::seconds ready_timeout{120};
+};
+
+/// One child process. Destroying it kills the child. It dies with its parent's thread too.
+class Server {
+ public:
+  /// Starts it on a free port and waits until it says that it is ready. Errors: unavailable (it
+  /// ended or was silent; the message has the last lines of its log).
+  static Result<Server> start(const ServerOptions& options);
+
+  Server(Server&& other) noexcept;
+  Server& operator=(Server&& other) noexcept;
+  ~Server();
+
+  /// Where it answers.
+  const Address& rpc() const { return rpc_; }
+  /// From the start of the process until it was ready.
+  std::chrono::duration<double> start_time() const { return start_time_; }
+
+  /// SIGKILL, and waits until it is gone.
+  void kill();
+  /// SIGTERM, and waits. Returns the exit status; 128 and the signal's number when a signal ended it.
+  int stop();
+
+ private:
+  Server(pid_t pid, int output) : pid_(pid), output_(output) {}
+  Result<void> wait_until_ready(const ServerOptions& options);
+  int wait_until_gone();
+
+  pid_t pid_ = -1;
+  int output_ = -1;  // The reading end of its standard output.
+  Address rpc_;
+  std::chrono::duration<double> start_time_{};
+};
+
+/// Runs `binary` with `arguments` to its end. Returns the exit status and both outputs as one text.
+/// Errors: unavailable (cannot start it).
+struct CommandOutcome {
+  int status = 0;
+  std::string text;
+};
+Result<CommandOutcome> run_command(const std::string& binary,
+                                   const std::vector<std::string>& arguments);
+
+/// The folder of the running program's file, where its companions are.
+std::string program_folder();
+
+}  // namespace vectron::demo

@@ -1,0 +1,73 @@
+// The gateway: the stateless door of a cluster. It checks public requests, finds the shards that they
+// concern and asks the workers that hold them.
+//
+// One task on one node's Env, in production and in simulation. It keeps nothing on disk: any number
+// of gateways may run, and any of them may die.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "core/async/sync.h"
+#include "core/async/task.h"
+#include "core/base/ids.h"
+#include "core/base/result.h"
+#include "core/base/time.h"
+#include "core/env/env.h"
+
+namespace vectron {
+
+/// All that a gateway must be told. Every bound has its unit in its name.
+struct GatewayConfig {
+  ClusterId cluster;         ///< The deployment; required.
+  NodeId node;               ///< This process; required.
+  uint64_t incarnation = 1;  ///< Counts the starts of this process; at least 1.
+
+  Address listen;                  ///< Where clients connect. Port 0 takes a free one.
+  std::vector<Address> placement;  ///< The placement driver's nodes, at least one.
+
+  /// The deadline of a request that names none.
+  Duration request_timeout = 10s;
+  /// No request may take longer, whatever deadline it names. At least request_timeout.
+  Duration request_timeout_max = 60s;
+  /// How long one replica or placement node may think about a read before another one is asked.
+  /// Writes are never cut short by it: their outcome would be unknown.
+  Duration read_attempt_timeout = 2s;
+  /// The pause before the second attempt of a round; each further pause is twice as long, up to the
+  /// next line, and each is shortened by up to a half at random.
+  Duration backoff_min = 10ms;
+  Duration backoff_max = 500ms;
+  /// Attempts of one shard operation (or placement call), hints followed included. They end with the
+  /// deadline too.
+  uint32_t attempts_max = 64;
+
+  size_t routes_max = 1'024;           ///< Collections whose routes are kept.
+  size_t worker_channels_max = 1'024;  ///< Connections to workers and placement nodes.
+  size_t connections_max = 4'096;      ///< Clients connected at once.
+  size_t requests_in_flight_max = 4'096;
+  size_t requests_in_flight_per_connection_max = 1'024;
+  /// The largest request or reply. An upsert that is larger is refused.
+  size_t frame_bytes_max = 64 << 20;
+  /// Points of one upsert.
+  size_t batch_points_max = 10'000;
+  /// Vectors and payloads of one log entry: a shard's part of an upsert is written in pieces of at
+  /// most so many bytes, one after the other, in the order of the request.
+  size_t write_bytes_max = 4 << 20;
+
+  /// How long requests in flight may go on after `stop` was set.
+  Duration drain_timeout = 5s;
+  /// When set, the gateway accepts nothing further, ends what is in flight and returns. May be null;
+  /// outlives the gateway.
+  Event* stop = nullptr;
+  /// Told once where the gateway listens, with the real port. May be empty.
+  std::function<void(const Address&)> on_listening;
+
+  /// Errors: invalid_argument with the field.
+  Result<void> validate() const;
+};
+
+/// Runs a gateway until `config.stop` is set, or until the task is destroyed. `env` outlives it.
+/// Errors: invalid_argument (a bad config), unavailable (cannot listen).
+Task<Result<void>> run_gateway(Env* env, GatewayConfig config);
+
+}  // namespace vectron

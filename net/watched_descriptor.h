@@ -24,8 +24,9 @@ class WatchedDescriptor {
  public:
   /// Takes `descriptor`, which must be open and non-blocking.
   WatchedDescriptor(EventLoop& loop, int descriptor);
-  WatchedDescriptor(const WatchedDescriptor&) = delete;
-  WatchedDescriptor& operator=(const WatchedDescriptor&) = delete;
+  /// Nobody may be waiting for the descriptor that is moved.
+  WatchedDescriptor(WatchedDescriptor&& other) noexcept = default;
+  WatchedDescriptor& operator=(WatchedDescriptor&&) = delete;
   ~WatchedDescriptor();
 
   /// -1 after close().

@@ -1,0 +1,154 @@
+#include "net/offload.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+#include "core/base/assert.h"
+
+namespace vectron {
+
+/// One function on its way. `phase` decides between the thread that begins it and an awaiter that
+/// takes it back.
+struct Offload::Job {
+  enum Phase : uint8_t { queued, begun, taken_back };
+
+  std::function<void()> work;
+  std::atomic<Phase> phase = queued;
+  // The rest belongs to the loop's thread.
+  Awaiter* awaiter = nullptr;
+  size_t position = 0;  // In State::in_pool.
+
+  bool leave_queue(Phase to) {
+    Phase expected = queued;
+    return phase.compare_exchange_strong(expected, to);
+  }
+};
+
+/// Shared with the pool's threads, so that a completion may come after the Offload is gone.
+struct Offload::State : std::enable_shared_from_this<Offload::State> {
+  State(EventLoop& loop_in, ThreadPool& pool_in, Limits limits_in)
+      : loop(loop_in), pool(pool_in), limits(limits_in) {}
+
+  EventLoop& loop;
+  ThreadPool& pool;
+  const Limits limits;
+  std::deque<std::shared_ptr<Job>>
+      waiting;  // Their awaiters are suspended callers: that is the bound.
+  std::vector<std::shared_ptr<Job>> in_pool;  // At most limits.jobs_in_flight_max.
+
+  std::mutex mutex;
+  std::condition_variable all_done;
+  size_t not_done = 0;   // Guarded by mutex: jobs that a pool thread may still touch.
+  bool joining = false;  // Guarded by mutex.
+
+  void add(std::shared_ptr<Job> job) {
+    waiting.push_back(std::move(job));
+    feed_pool();
+  }
+
+  void feed_pool() {
+    while (!waiting.empty() && in_pool.size() < limits.jobs_in_flight_max) {
+      std::shared_ptr<Job> job = std::move(waiting.front());
+      waiting.pop_front();
+      job->position = in_pool.size();
+      in_pool.push_back(job);
+      {
+        const std::lock_guard lock(mutex);
+        ++not_done;
+      }
+      pool.submit([state = shared_from_this(), job = std::move(job)]() mutable {
+        on_pool_thread(*state, std::move(job));
+      });
+    }
+  }
+
+  static void on_pool_thread(State& state, std::shared_ptr<Job> job) {
+    if (job->leave_queue(Job::begun)) job->work();
+    // The reference moves along, so that the last one never dies here.
+    state.loop.post_from_thread(
+        [state = state.shared_from_this(), job = std::move(job)] { state->finish(*job); });
+    const std::lock_guard lock(state.mutex);
+    if (--state.not_done == 0 && state.joining) state.all_done.notify_all();
+  }
+
+  void finish(Job& job);
+
+  void take_back(const std::shared_ptr<Job>& job) {
+    job->awaiter = nullptr;
+    if (job->leave_queue(Job::taken_back)) job->work = nullptr;
+    std::erase(waiting, job);
+  }
+
+  void join() {
+    for (const std::shared_ptr<Job>& job : waiting) job->awaiter = nullptr;
+    waiting.clear();
+    for (const std::shared_ptr<Job>& job : in_pool) {
+      job->awaiter = nullptr;
+      job->leave_queue(Job::taken_back);
+    }
+    {
+      std::unique_lock lock(mutex);
+      joining = true;
+      all_done.wait(lock, [this] { return not_done == 0; });
+    }
+    for (const std::shared_ptr<Job>& job : in_pool) job->work = nullptr;
+    in_pool.clear();
+  }
+};
+
+class Offload::Awaiter final : public QueuedEvent {
+ public:
+  Awaiter(State& state, std::function<void()> work) : state_(state), job_(std::make_shared<Job>()) {
+    job_->work = std::move(work);
+  }
+  ~Awaiter() override {
+    if (job_->awaiter == this) state_.take_back(job_);
+  }
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    handle_ = handle;
+    job_->awaiter = this;
+    state_.add(job_);
+  }
+  void await_resume() const noexcept {}
+
+ protected:
+  void fire() override { handle_.resume(); }
+
+ private:
+  State& state_;
+  std::shared_ptr<Job> job_;
+  std::coroutine_handle<> handle_;
+};
+
+void Offload::State::finish(Job& job) {
+  job.work = nullptr;
+  if (joining) return;  // The loop's thread set it, and reads it here.
+  in_pool[job.position] = std::move(in_pool.back());
+  in_pool[job.position]->position = job.position;
+  in_pool.pop_back();
+  if (job.awaiter != nullptr) loop.scheduler().post(*std::exchange(job.awaiter, nullptr));
+  feed_pool();
+}
+
+Offload::Offload(EventLoop& loop, ThreadPool& pool, Limits limits)
+    : state_(std::make_shared<State>(loop, pool, limits)) {
+  VECTRON_ASSERT(limits.jobs_in_flight_max > 0);
+}
+
+Offload::~Offload() {
+  state_->join();
+}
+
+Task<void> Offload::run(std::function<void()> work) {
+  Awaiter done(*state_, std::move(work));
+  co_await done;
+}
+
+Task<void> PoolCpu::run(CpuCost, std::function<void()> work) {
+  return offload_.run(std::move(work));
+}
+
+}  // namespace vectron

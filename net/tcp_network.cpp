@@ -1,0 +1,277 @@
+#include "net/tcp_network.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/async/sync.h"
+#include "core/base/assert.h"
+#include "net/endpoint.h"
+#include "net/offload.h"
+#include "net/system_status.h"
+#include "net/watched_descriptor.h"
+
+namespace vectron {
+
+namespace {
+
+constexpr int kBacklogConnectionsMax = 1024;
+// So many reads or writes that need not wait may follow one another before everybody else gets a
+// turn.
+constexpr int kOperationsInlineMax = 32;
+constexpr Duration kOutOfDescriptorsPause = 20ms;
+// A peer that vanished without a word is noticed after about 15 s + 3 x 5 s of silence.
+constexpr int kKeepAliveIdleSeconds = 15;
+constexpr int kKeepAliveIntervalSeconds = 5;
+constexpr int kKeepAliveProbes = 3;
+
+std::unexpected<Status> unavailable(const std::string& what, int error) {
+  return fail(Code::unavailable, system_status(error, what).message());
+}
+
+bool would_block(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+void set_option(int socket, int level, int option, int value) {
+  // An option that the system lacks costs speed, not correctness.
+  (void)::setsockopt(socket, level, option, &value, sizeof(value));
+}
+
+void set_stream_options(int socket) {
+  set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
+}
+
+class TcpConnection final : public Connection {
+ public:
+  TcpConnection(EventLoop& loop, WatchedDescriptor socket, Address peer)
+      : scheduler_(loop.scheduler()), socket_(std::move(socket)), peer_(std::move(peer)) {
+    set_stream_options(socket_.descriptor());
+  }
+
+  Task<Result<size_t>> read_some(std::span<uint8_t> into) override {
+    VECTRON_ASSERT(!into.empty());
+    if (takes_more_than_its_share()) {
+      SleepAwaiter others_first(scheduler_, scheduler_.now());
+      co_await others_first;
+    }
+    while (!failed_) {
+      const ssize_t count = ::recv(socket_.descriptor(), into.data(), into.size(), 0);
+      if (count >= 0) co_return static_cast<size_t>(count);
+      if (errno == EINTR) continue;
+      if (!would_block(errno)) co_return broken(errno);
+      inline_operations_ = 0;
+      auto readable = socket_.ready(Readiness::readable);
+      co_await readable;
+    }
+    co_return fail(Code::unavailable, failure_);
+  }
+
+  Task<Result<size_t>> write_some(ByteView bytes) override {
+    VECTRON_ASSERT(!bytes.empty());
+    if (takes_more_than_its_share()) {
+      SleepAwaiter others_first(scheduler_, scheduler_.now());
+      co_await others_first;
+    }
+    while (!failed_ && !write_ended_) {
+      const ssize_t count = ::send(socket_.descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (count > 0) co_return static_cast<size_t>(count);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && !would_block(errno)) co_return broken(errno);
+      inline_operations_ = 0;
+      auto writable = socket_.ready(Readiness::writable);
+      co_await writable;
+    }
+    co_return fail(Code::unavailable,
+                   failed_ ? failure_ : "the writing side of the connection was shut");
+  }
+
+  void shutdown_write() override {
+    if (failed_ || std::exchange(write_ended_, true)) return;
+    ::shutdown(socket_.descriptor(), SHUT_WR);
+  }
+
+  void close() override {
+    if (socket_.descriptor() < 0) return;
+    const linger reset{.l_onoff = 1, .l_linger = 0};
+    (void)::setsockopt(socket_.descriptor(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    set_failed("the connection was closed");
+    socket_.close();
+  }
+
+  const Address& peer() const override { return peer_; }
+
+ private:
+  bool takes_more_than_its_share() {
+    if (++inline_operations_ < kOperationsInlineMax) return false;
+    inline_operations_ = 0;
+    return true;
+  }
+
+  /// The kernel tells of a reset once, and afterwards reports the end of the stream as if it were
+  /// orderly; so a failure of one direction is remembered for both.
+  std::unexpected<Status> broken(int error) {
+    set_failed(system_status(error, "connection with " + peer_.text).message());
+    return fail(Code::unavailable, failure_);
+  }
+  void set_failed(std::string why) {
+    if (std::exchange(failed_, true)) return;
+    failure_ = std::move(why);
+  }
+
+  Scheduler& scheduler_;
+  WatchedDescriptor socket_;
+  Address peer_;
+  bool failed_ = false;
+  bool write_ended_ = false;
+  std::string failure_;
+  int inline_operations_ = 0;
+};
+
+class TcpListener final : public Listener {
+ public:
+  TcpListener(EventLoop& loop, int socket)
+      : loop_(loop), address_(local_endpoint(socket).address()), socket_(loop, socket) {}
+
+  Task<Result<std::unique_ptr<Connection>>> accept() override {
+    while (true) {
+      if (socket_.descriptor() < 0) co_return fail(Code::unavailable, "the listener is closed");
+      const int accepted =
+          ::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (accepted >= 0) {
+        WatchedDescriptor socket(loop_, accepted);
+        co_return std::make_unique<TcpConnection>(loop_, std::move(socket),
+                                                  remote_endpoint(accepted).address());
+      }
+      const int error = errno;
+      if (would_block(error)) {
+        auto readable = socket_.ready(Readiness::readable);
+        co_await readable;
+      } else if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+        // The connection stays in the backlog, so readiness would call us back at once, and for
+        // nothing.
+        SleepAwaiter pause(loop_.scheduler(), loop_.scheduler().now() + kOutOfDescriptorsPause);
+        co_await pause;
+      } else if (error == EBADF || error == EINVAL || error == ENOTSOCK) {
+        co_return unavailable("cannot accept at " + address_.text, error);
+      }
+      // Everything else belongs to one connection that died before we took it.
+    }
+  }
+  const Address& address() const override { return address_; }
+
+ private:
+  EventLoop& loop_;
+  Address address_;
+  WatchedDescriptor socket_;
+};
+
+int open_socket(const Endpoint& endpoint) {
+  return ::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+}
+
+/// 0, or the errno of a connect that was begun; EINPROGRESS when it has not ended.
+int connect_outcome(int socket) {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  if (error != 0) return error;
+  const Endpoint remote = remote_endpoint(socket);
+  if (remote.family() == AF_UNSPEC) return EINPROGRESS;
+  // Connecting to a free port of the range for callers may meet itself (a simultaneous open with
+  // one end): that is nobody listening.
+  if (remote.address() == local_endpoint(socket).address()) return ECONNREFUSED;
+  return 0;
+}
+
+}  // namespace
+
+struct TcpNetwork::Impl {
+  EventLoop& loop;
+  Offload resolver;
+
+  Task<Result<std::vector<Endpoint>>> resolve(HostPort where);
+  Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Address address);
+};
+
+TcpNetwork::TcpNetwork(EventLoop& loop, ThreadPool& resolver)
+    : impl_(new Impl{loop, Offload(loop, resolver, Offload::Limits{.jobs_in_flight_max = 2})}) {}
+
+TcpNetwork::~TcpNetwork() = default;
+
+Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Address& address) {
+  VECTRON_TRY(const HostPort where, parse_host_port(address));
+  std::vector<Endpoint> endpoints = numeric_endpoints(where);
+  if (endpoints.empty()) {
+    VECTRON_TRY(endpoints, resolve_blocking(where));
+  }
+  VECTRON_ASSERT(!endpoints.empty());
+  const Endpoint& endpoint = endpoints.front();
+  const std::string what = "cannot listen at " + address.text;
+  const int socket = open_socket(endpoint);
+  if (socket < 0) return unavailable(what, errno);
+  set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (::bind(socket, endpoint.get(), endpoint.size) != 0 ||
+      ::listen(socket, kBacklogConnectionsMax) != 0) {
+    const int error = errno;
+    ::close(socket);
+    if (error == EADDRNOTAVAIL)
+      return fail(Code::invalid_argument, what + ": this machine has no such address");
+    return unavailable(what, error);
+  }
+  return std::make_unique<TcpListener>(impl_->loop, socket);
+}
+
+Task<Result<std::unique_ptr<Connection>>> TcpNetwork::connect(Address address) {
+  const auto where = parse_host_port(address);
+  VECTRON_CO_CHECK_OK(where);
+  const auto endpoints = co_await impl_->resolve(*where);
+  VECTRON_CO_CHECK_OK(endpoints);
+  Result<std::unique_ptr<Connection>> connection =
+      fail(Code::unavailable, "'" + address.text + "' has no address");
+  for (const Endpoint& endpoint : *endpoints) {
+    connection = co_await impl_->connect_to(endpoint, address);
+    if (connection.has_value()) break;
+  }
+  co_return connection;
+}
+
+Task<Result<std::vector<Endpoint>>> TcpNetwork::Impl::resolve(HostPort where) {
+  std::vector<Endpoint> numeric = numeric_endpoints(where);
+  if (!numeric.empty()) co_return numeric;
+  const auto resolved = std::make_shared<Result<std::vector<Endpoint>>>();
+  std::function<void()> work = [resolved, where] { *resolved = resolve_blocking(where); };
+  co_await resolver.run(std::move(work));
+  co_return *std::move(*resolved);
+}
+
+Task<Result<std::unique_ptr<Connection>>> TcpNetwork::Impl::connect_to(Endpoint endpoint,
+                                                                       Address address) {
+  const std::string what = "cannot connect to " + address.text;
+  const int descriptor = open_socket(endpoint);
+  if (descriptor < 0) co_return unavailable(what, errno);
+  // The kernel's wish to connect comes before Asio's: a socket that is not connecting yet reads as
+  // hung up.
+  const bool begun =
+      ::connect(descriptor, endpoint.get(), endpoint.size) == 0 || errno == EINPROGRESS;
+  const int begin_error = errno;
+  WatchedDescriptor socket(loop, descriptor);
+  if (!begun) co_return unavailable(what, begin_error);
+  int outcome = connect_outcome(descriptor);
+  while (outcome == EINPROGRESS) {
+    auto writable = socket.ready(Readiness::writable);
+    co_await writable;
+    if (socket.descriptor() < 0) co_return fail(Code::unavailable, what);
+    outcome = connect_outcome(descriptor);
+  }
+  if (outcome != 0) co_return unavailable(what, outcome);
+  co_return std::make_unique<TcpConnection>(loop, std::move(socket), std::move(address));
+}
+
+}  // namespace vectron

@@ -1,0 +1,68 @@
+#include "net/thread_pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+
+namespace vectron {
+
+ThreadPool::ThreadPool(std::string name, size_t threads) {
+  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
+  // Signals go to the threads that run loops.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  for (size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back(
+        [this, thread_name = name.substr(0, 12) + "-" + std::to_string(i)] { work(thread_name); });
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadPool::submit(std::function<void()> function) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    VECTRON_ASSERT(!stopping_, "a pool outlives its users");
+    queue_.push_back(std::move(function));
+    // A thread that was notified and has not run yet is not counted, so a burst wakes no thread
+    // twice, and busy threads cost no system call at all.
+    wake = sleeping_ > 0;
+    if (wake) --sleeping_;
+  }
+  if (wake) wake_.notify_one();
+}
+
+void ThreadPool::work(const std::string& thread_name) {
+  ::pthread_setname_np(::pthread_self(), thread_name.substr(0, 15).c_str());
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (!queue_.empty()) {
+      std::function<void()> function = std::move(queue_.front());
+      queue_.pop_front();
+      lock.unlock();
+      function();
+      function = nullptr;
+      lock.lock();
+    } else if (stopping_) {
+      return;
+    } else {
+      ++sleeping_;
+      wake_.wait(lock);
+    }
+  }
+}
+
+}  // namespace vectron

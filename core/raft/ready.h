@@ -56,7 +56,8 @@ struct ReadState {
 
 /// Asks the replica layer to stream a snapshot to `to` on a bulk connection, and to call
 /// report_snapshot(to, ...) once it has arrived or failed. Any snapshot of this replica's applied
-/// state will do, as long as its index is at least `index_min`.
+/// state will do, as long as its index is at least `index_min`. A leader whose own state machine
+/// still switches to a snapshot has none yet: it waits, or reports false.
 struct SnapshotRequest {
   ReplicaId to;
   LogIndex index_min;

@@ -141,6 +141,7 @@ class KvStore {
   KvStore(Env* env, KvConfig config, std::unique_ptr<BlockingDirectory> directory,
           std::shared_ptr<detail::KvEnvironment> environment);
 
+  Result<void> take_up();
   void expire_readers();
 
   Env* env_;

@@ -1,0 +1,262 @@
+#include "core/kv/kv_environment.h"
+
+#include <fmt/format.h>
+#include <lmdb.h>
+
+#include <cerrno>
+
+namespace vectron::detail {
+
+using kv_format::Space;
+
+Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::string& path,
+                                                                    const KvConfig& config) {
+  std::shared_ptr<KvEnvironment> environment(new KvEnvironment);
+  if (int code = mdb_env_create(&environment->env_); code != 0) {
+    return environment->error(code, "create the environment");
+  }
+  MDB_env* env = environment->env_;
+  mdb_env_set_mapsize(env, config.map_bytes_max);
+  mdb_env_set_maxreaders(env, config.readers_max);
+  // MDB_NOTLS: a read transaction belongs to its object, not to a thread. MDB_NORDAHEAD: point
+  // reads are random.
+  if (int code = mdb_env_open(env, path.c_str(), MDB_NOTLS | MDB_NORDAHEAD, 0644); code != 0) {
+    return environment->error(code, "open the environment");
+  }
+  // A process that was killed leaves its reader slots behind; they would pin pages for ever.
+  int dead = 0;
+  mdb_reader_check(env, &dead);
+  MDB_envinfo info;
+  mdb_env_info(env, &info);
+  environment->map_bytes_ = info.me_mapsize;
+
+  MDB_txn* txn = nullptr;
+  if (int code = mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn); code != 0) {
+    return environment->error(code, "begin the first read");
+  }
+  const int code = mdb_dbi_open(txn, nullptr, 0, &environment->database_);
+  mdb_txn_abort(txn);
+  if (code != 0) return environment->error(code, "open the database");
+  return environment;
+}
+
+KvEnvironment::~KvEnvironment() {
+  VECTRON_ASSERT(live_transactions_ == 0, "{} transactions outlive their environment",
+                 live_transactions_.load());
+  if (env_ != nullptr) mdb_env_close(env_);
+}
+
+uint64_t KvEnvironment::used_bytes() const {
+  MDB_envinfo info;
+  MDB_stat stat;
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  return (static_cast<uint64_t>(info.me_last_pgno) + 1) * stat.ms_psize;
+}
+
+std::unexpected<Status> KvEnvironment::damage(std::string message) {
+  damaged_.store(true, std::memory_order_relaxed);
+  return fail(Code::data_loss, std::move(message));
+}
+
+std::unexpected<Status> KvEnvironment::error(int code, std::string_view doing) {
+  const std::string_view reason = mdb_strerror(code);
+  switch (code) {
+    case MDB_MAP_FULL:
+      return fail(Code::resource_exhausted,
+                  fmt::format("the key-value store has reached map_bytes_max ({} bytes): raise it "
+                              "or delete data",
+                              map_bytes_));
+    case MDB_TXN_FULL:
+      return fail(Code::resource_exhausted, "the batch touches too many pages: commit it in parts");
+    case MDB_READERS_FULL:
+      return fail(Code::resource_exhausted, "all reader slots (readers_max) are taken");
+    case ENOSPC:
+    case EDQUOT:
+      return fail(Code::resource_exhausted, "the disk of the key-value store is full: free space");
+    case ENOMEM:
+      return fail(
+          Code::resource_exhausted,
+          fmt::format("no memory or address space to {} (map_bytes_max is {})", doing, map_bytes_));
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+      return damage(
+          fmt::format("the key-value store is damaged (could not {}: {})", doing, reason));
+    default:
+      return fail(Code::data_loss,
+                  fmt::format("the key-value store failed to {}: {}", doing, reason));
+  }
+}
+
+// ---------------------------------------------------------------------------- KvTransaction
+
+KvTransaction::KvTransaction(KvEnvironment* environment, MDB_txn* txn)
+    : environment_(environment), txn_(txn) {
+  ++environment_->live_transactions_;
+}
+
+Result<std::unique_ptr<KvTransaction>> KvTransaction::begin(KvEnvironment* environment) {
+  MDB_txn* txn = nullptr;
+  if (int code = mdb_txn_begin(environment->handle(), nullptr, MDB_RDONLY, &txn); code != 0) {
+    return environment->error(code, "begin a read");
+  }
+  return std::unique_ptr<KvTransaction>(new KvTransaction(environment, txn));
+}
+
+KvTransaction::~KvTransaction() {
+  VECTRON_ASSERT(!scanning_, "a transaction ends inside its own scan");
+  mdb_txn_abort(txn_);
+  --environment_->live_transactions_;
+}
+
+void KvTransaction::reset() {
+  VECTRON_ASSERT(active_);
+  mdb_txn_reset(txn_);
+  active_ = false;
+}
+
+Result<void> KvTransaction::renew() {
+  VECTRON_ASSERT(!active_, "the store is called from within its own scan");
+  if (int code = mdb_txn_renew(txn_); code != 0) {
+    return environment_->error(code, "renew a read");
+  }
+  active_ = true;
+  return {};
+}
+
+Result<std::optional<ByteView>> KvTransaction::find(Space space, ByteView key) {
+  VECTRON_ASSERT(active_ && !key.empty() && key.size() <= kKvKeyBytesMax);
+  const kv_format::StoredKey stored_key(space, key);
+  MDB_val name{stored_key.view().size(), const_cast<uint8_t*>(stored_key.view().data())};
+  MDB_val value{};
+  const int code = mdb_get(txn_, environment_->database(), &name, &value);
+  if (code == 0) return ByteView(static_cast<const uint8_t*>(value.mv_data), value.mv_size);
+  if (code != MDB_NOTFOUND) return environment_->error(code, "read a key");
+  if (environment_->damaged() && space != Space::system) {
+    return fail(
+        Code::data_loss,
+        "the key was not found, but the key-value store is damaged, so this proves nothing");
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<Bytes>> KvTransaction::get(Space space, ByteView key) {
+  VECTRON_TRY(const std::optional<ByteView> stored, find(space, key));
+  if (!stored) return std::nullopt;
+  const std::optional<ByteView> value = kv_format::checked(space, key, *stored);
+  if (!value) return environment_->damage("a value of the key-value store is damaged");
+  return to_bytes(*value);
+}
+
+Result<std::optional<uint64_t>> KvTransaction::get_hash(Space space, ByteView key) {
+  VECTRON_TRY(const std::optional<ByteView> stored, find(space, key));
+  if (!stored) return std::nullopt;
+  const std::optional<kv_format::StoredValue> parts = kv_format::split(*stored);
+  if (!parts) return environment_->damage("a value of the key-value store is damaged");
+  return parts->hash;
+}
+
+Result<std::optional<kv_format::Header>> KvTransaction::header() {
+  VECTRON_TRY(const std::optional<Bytes> value, get(Space::system, kv_format::header_key()));
+  if (!value) return std::nullopt;
+  const std::optional<kv_format::Header> header = kv_format::decode_header(*value);
+  if (!header) return environment_->damage("the header of the key-value store is damaged");
+  return header;
+}
+
+Result<kv_format::Row> KvTransaction::row(size_t number) {
+  VECTRON_TRY(const std::optional<Bytes> value, get(Space::system, kv_format::row_key(number)));
+  std::optional<kv_format::Row> row;
+  if (value) row = kv_format::decode_row(*value);
+  if (!row) return environment_->damage("a digest row of the key-value store is damaged");
+  return *row;
+}
+
+namespace {
+
+/// A cursor of a read transaction.
+class Cursor {
+ public:
+  Cursor(MDB_txn* txn, unsigned database) { code_ = mdb_cursor_open(txn, database, &cursor_); }
+  ~Cursor() {
+    if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+  }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  void seek(ByteView key) {
+    key_ = {key.size(), const_cast<uint8_t*>(key.data())};
+    if (cursor_ != nullptr) code_ = mdb_cursor_get(cursor_, &key_, &value_, MDB_SET_RANGE);
+  }
+  void first() {
+    if (cursor_ != nullptr) code_ = mdb_cursor_get(cursor_, &key_, &value_, MDB_FIRST);
+  }
+  void next() { code_ = mdb_cursor_get(cursor_, &key_, &value_, MDB_NEXT); }
+
+  bool valid() const { return code_ == 0; }
+  bool at_end() const { return code_ == MDB_NOTFOUND; }
+  int code() const { return code_; }
+  ByteView key() const { return {static_cast<const uint8_t*>(key_.mv_data), key_.mv_size}; }
+  ByteView value() const { return {static_cast<const uint8_t*>(value_.mv_data), value_.mv_size}; }
+
+ private:
+  MDB_cursor* cursor_ = nullptr;
+  MDB_val key_{};
+  MDB_val value_{};
+  int code_ = 0;
+};
+
+/// Holds a flag for the length of a scope.
+class Raised {
+ public:
+  explicit Raised(bool* flag) : flag_(flag) { *flag_ = true; }
+  ~Raised() { *flag_ = false; }
+  Raised(const Raised&) = delete;
+  Raised& operator=(const Raised&) = delete;
+
+ private:
+  bool* flag_;
+};
+
+bool is_less(ByteView a, ByteView b) {
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+}
+
+}  // namespace
+
+Result<KvScanEnd> KvTransaction::scan(const KvScanRange& range, const KvVisitor& visitor) {
+  VECTRON_ASSERT(active_ && !scanning_ && range.from.size() <= kKvKeyBytesMax + 1);
+  const Raised scanning(&scanning_);
+  const kv_format::StoredKey from(Space::content, range.from);
+  Cursor cursor(txn_, environment_->database());
+  size_t items = 0;
+  size_t bytes = 0;
+  bool more = range.items_max > 0;
+  for (cursor.seek(from.view()); cursor.valid(); cursor.next()) {
+    if (cursor.key()[0] != static_cast<uint8_t>(Space::content)) return std::nullopt;
+    const ByteView key = cursor.key().subspan(1);
+    if (range.until && !is_less(key, *range.until)) return std::nullopt;
+    if (!more) return to_bytes(key);
+    const std::optional<ByteView> value = kv_format::checked(Space::content, key, cursor.value());
+    if (!value) return environment_->damage("a value of the key-value store is damaged");
+    bytes += key.size() + value->size();
+    more = visitor(key, *value) && ++items < range.items_max && bytes < range.bytes_max;
+  }
+  if (!cursor.at_end()) return environment_->error(cursor.code(), "scan");
+  return std::nullopt;
+}
+
+Result<void> KvTransaction::scan_stored(
+    const std::function<Result<void>(ByteView stored_key, ByteView stored_value)>& visitor) {
+  const Raised scanning(&scanning_);
+  Cursor cursor(txn_, environment_->database());
+  for (cursor.first(); cursor.valid(); cursor.next()) {
+    VECTRON_CHECK_OK(visitor(cursor.key(), cursor.value()));
+  }
+  if (!cursor.at_end()) return environment_->error(cursor.code(), "scan");
+  return {};
+}
+
+}  // namespace vectron::detail

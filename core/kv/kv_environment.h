@@ -1,0 +1,114 @@
+// One LMDB environment and its transactions, behind forward declarations. Private to core/kv.
+//
+// The environment is shared by its store and by the blocking functions that run on other threads
+// (they may outlive the store). A read transaction belongs to whoever holds it; a write transaction
+// exists only inside commit_blocking.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+#include "core/kv/kv_batch.h"
+#include "core/kv/kv_config.h"
+#include "core/kv/kv_format.h"
+#include "core/kv/kv_store.h"
+
+struct MDB_env;
+struct MDB_txn;
+
+namespace vectron::detail {
+
+/// See the top of this file.
+class KvEnvironment {
+ public:
+  /// Opens or creates LMDB's files in `path`, a real folder. Blocking. Errors: data_loss,
+  /// resource_exhausted.
+  static Result<std::shared_ptr<KvEnvironment>> open_blocking(const std::string& path,
+                                                              const KvConfig& config);
+  ~KvEnvironment();
+  KvEnvironment(const KvEnvironment&) = delete;
+  KvEnvironment& operator=(const KvEnvironment&) = delete;
+
+  /// Commits `batch` with header and digest rows; creates these in an empty environment. Blocking.
+  /// Returns the new totals. Errors: resource_exhausted (nothing happened), data_loss.
+  Result<KvTotals> commit_blocking(const KvBatch& batch);
+  /// Compares everything with its hashes and digests. Blocking. Errors: data_loss.
+  Result<void> verify_blocking();
+
+  MDB_env* handle() const { return env_; }
+  unsigned database() const { return database_; }
+  uint64_t used_bytes() const;
+  uint64_t map_bytes() const { return map_bytes_; }
+
+  bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
+  /// Remembers that damage was found and makes the error that says so.
+  std::unexpected<Status> damage(std::string message);
+  /// The Status of an LMDB return code (not of success).
+  std::unexpected<Status> error(int code, std::string_view doing);
+
+ private:
+  friend class KvTransaction;
+  KvEnvironment() = default;
+
+  MDB_env* env_ = nullptr;
+  unsigned database_ = 0;
+  uint64_t map_bytes_ = 0;
+  std::atomic<bool> damaged_{false};
+  std::atomic<int> live_transactions_{0};
+};
+
+/// A read transaction: a view at one commit. Not for two threads at once.
+class KvTransaction {
+ public:
+  /// Errors: resource_exhausted (no reader slot is free), data_loss.
+  static Result<std::unique_ptr<KvTransaction>> begin(KvEnvironment* environment);
+  ~KvTransaction();
+  KvTransaction(const KvTransaction&) = delete;
+  KvTransaction& operator=(const KvTransaction&) = delete;
+
+  /// Lets go of the view, but keeps the reader slot; renew() then takes the latest commit.
+  void reset();
+  Result<void> renew();
+
+  /// None when the store has no header yet (its creation was not completed).
+  Result<std::optional<kv_format::Header>> header();
+  Result<kv_format::Row> row(size_t number);
+  Result<std::optional<Bytes>> get(kv_format::Space space, ByteView key);
+  Result<std::optional<uint64_t>> get_hash(kv_format::Space space, ByteView key);
+  Result<KvScanEnd> scan(const KvScanRange& range, const KvVisitor& visitor);
+  /// Visits all stored pairs of all spaces, unchecked.
+  Result<void> scan_stored(
+      const std::function<Result<void>(ByteView stored_key, ByteView stored_value)>& visitor);
+
+ private:
+  KvTransaction(KvEnvironment* environment, MDB_txn* txn);
+  Result<std::optional<ByteView>> find(kv_format::Space space, ByteView key);
+
+  KvEnvironment* environment_;
+  MDB_txn* txn_;
+  bool active_ = true;
+  bool scanning_ = false;
+};
+
+/// The view of `transaction` at the latest commit, for as long as this lives.
+class RenewedView {
+ public:
+  explicit RenewedView(KvTransaction* transaction)
+      : transaction_(transaction), renewed_(transaction->renew()) {}
+  ~RenewedView() {
+    if (renewed_.has_value()) transaction_->reset();
+  }
+  RenewedView(const RenewedView&) = delete;
+  RenewedView& operator=(const RenewedView&) = delete;
+  const Result<void>& result() const { return renewed_; }
+
+ private:
+  KvTransaction* transaction_;
+  Result<void> renewed_;
+};
+
+}  // namespace vectron::detail

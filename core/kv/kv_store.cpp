@@ -1,0 +1,308 @@
+#include "core/kv/kv_store.h"
+
+#include <fmt/format.h>
+
+#include "core/base/assert.h"
+#include "core/kv/kv_environment.h"
+
+namespace vectron {
+
+using detail::KvEnvironment;
+using detail::KvTransaction;
+using detail::RenewedView;
+using kv_format::Space;
+
+namespace {
+
+constexpr uint64_t kPageBytes = 4096;
+constexpr size_t kMarkerBytesMax = 4096;
+
+using OpenedEnvironment = Result<std::shared_ptr<KvEnvironment>>;
+
+/// Opens LMDB in `directory`; in a folder where nothing was created yet, completes the creation.
+Task<OpenedEnvironment> open_environment(BlockingDirectory* directory, KvConfig config,
+                                         bool is_new) {
+  auto opened =
+      std::make_shared<OpenedEnvironment>(fail(Code::internal, "the folder did not run it"));
+  std::function<void()> work = [opened, path = directory->path(), config, is_new] {
+    *opened = KvEnvironment::open_blocking(path, config);
+    if (!opened->has_value()) return;
+    KvEnvironment* const environment = opened->value().get();
+    Result<std::optional<kv_format::Header>> header = std::nullopt;
+    {
+      Result<std::unique_ptr<KvTransaction>> view = KvTransaction::begin(environment);
+      header = view.has_value() ? (*view)->header() : fail(std::move(view).error());
+    }
+    if (!header.has_value()) {
+      *opened = fail(std::move(header).error());
+    } else if (header->has_value() && (*header)->version > kv_format::kVersion) {
+      *opened = fail(Code::failed_precondition,
+                     "the key-value store has a newer format: run the newer version");
+    } else if (!is_new && !header->has_value()) {
+      *opened = fail(Code::data_loss, "the file of the key-value store is gone");
+    } else if (is_new && header->has_value() &&
+               ((*header)->item_count != 0 || (*header)->record_digest != 0)) {
+      *opened = fail(Code::failed_precondition,
+                     "the folder has no file FORMAT, but a key-value store with content in it: put "
+                     "the file back, or remove the folder");
+    } else if (!header->has_value()) {
+      const Result<KvTotals> created = environment->commit_blocking(KvBatch());
+      if (!created.has_value()) *opened = fail(created.error());
+    }
+  };
+  co_await directory->run({is_new ? 8 * kPageBytes : kPageBytes, is_new}, std::move(work));
+  co_return std::move(*opened);
+}
+
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? std::string() : path.substr(0, slash);
+}
+
+Task<Result<bool>> has_marker(Disk* disk, std::string path) {
+  auto file =
+      co_await disk->open(fmt::format("{}/{}", path, kv_format::kMarkerName), OpenMode::read);
+  if (!file.has_value() && file.error().code() == Code::not_found) co_return false;
+  VECTRON_CO_TRY(const std::unique_ptr<File> marker, file);
+  Bytes content(kMarkerBytesMax);
+  const auto read = co_await marker->read_at(0, content);
+  VECTRON_CO_CHECK_OK(read);
+  content.resize(*read);
+  // A marker that is cut short was never synced, so nothing was acknowledged: the creation starts
+  // again. (A store with content is not overwritten all the same, see open_environment.)
+  if (content.size() < kv_format::encode_marker().size()) co_return false;
+  const Result<void> checked = kv_format::check_marker(content);
+  VECTRON_CO_CHECK_OK(checked);
+  co_return true;
+}
+
+Task<Result<void>> write_marker(Disk* disk, std::string path) {
+  auto file =
+      co_await disk->open(fmt::format("{}/{}", path, kv_format::kMarkerName), OpenMode::create);
+  VECTRON_CO_TRY(const std::unique_ptr<File> marker, file);
+  // LMDB's own files and the folder first: the marker says that they are durable.
+  auto synced = co_await disk->sync_directory(path);
+  VECTRON_CO_CHECK_OK(synced);
+  const std::string parent = parent_of(path);
+  if (!parent.empty()) {
+    synced = co_await disk->sync_directory(parent);
+    VECTRON_CO_CHECK_OK(synced);
+  }
+  const Bytes content = kv_format::encode_marker();
+  auto written = co_await marker->write_at(0, content);
+  VECTRON_CO_CHECK_OK(written);
+  synced = co_await marker->sync();
+  VECTRON_CO_CHECK_OK(synced);
+  co_return Result<void>();
+}
+
+}  // namespace
+
+uint64_t kv_pair_hash(ByteView key, ByteView value) {
+  return kv_format::pair_hash(Space::content, key, value).hash;
+}
+
+Task<Result<std::unique_ptr<KvStore>>> KvStore::open(Env* env, std::string path, KvConfig config) {
+  const Result<void> valid = config.validate();
+  VECTRON_CO_CHECK_OK(valid);
+  Disk& disk = env->disk();
+  auto made = co_await disk.create_directory(path);
+  VECTRON_CO_CHECK_OK(made);
+  auto marker = co_await has_marker(&disk, path);
+  VECTRON_CO_CHECK_OK(marker);
+  const bool is_new = !*marker;
+
+  auto directory = disk.open_blocking_directory(path);
+  VECTRON_CO_CHECK_OK(directory);
+  auto environment = co_await open_environment(directory->get(), config, is_new);
+  if (is_new && !environment.has_value() && environment.error().code() == Code::data_loss) {
+    // A crash in the middle of the creation leaves files that LMDB cannot read.
+    directory->reset();
+    made = co_await disk.remove_tree(path);
+    VECTRON_CO_CHECK_OK(made);
+    made = co_await disk.create_directory(path);
+    VECTRON_CO_CHECK_OK(made);
+    directory = disk.open_blocking_directory(path);
+    VECTRON_CO_CHECK_OK(directory);
+    environment = co_await open_environment(directory->get(), config, is_new);
+  }
+  VECTRON_CO_CHECK_OK(environment);
+  if (is_new) {
+    auto written = co_await write_marker(&disk, path);
+    VECTRON_CO_CHECK_OK(written);
+  }
+  std::unique_ptr<KvStore> store(
+      new KvStore(env, config, *std::move(directory), *std::move(environment)));
+  const Result<void> taken = store->take_up();
+  VECTRON_CO_CHECK_OK(taken);
+  co_return std::move(store);
+}
+
+KvStore::KvStore(Env* env, KvConfig config, std::unique_ptr<BlockingDirectory> directory,
+                 std::shared_ptr<KvEnvironment> environment)
+    : env_(env),
+      config_(config),
+      directory_(std::move(directory)),
+      environment_(std::move(environment)),
+      commit_turn_(env->scheduler(), 1) {}
+
+KvStore::~KvStore() {
+  VECTRON_ASSERT(readers_.empty(), "{} readers outlive their store", readers_.size());
+}
+
+Result<void> KvStore::take_up() {
+  VECTRON_TRY(latest_, KvTransaction::begin(environment_.get()));
+  VECTRON_TRY(const std::optional<kv_format::Header> header, latest_->header());
+  latest_->reset();
+  VECTRON_ASSERT(header.has_value());
+  totals_ = {header->content_digest, header->item_count};
+  return {};
+}
+
+Result<std::optional<Bytes>> KvStore::get(ByteView key) {
+  const RenewedView view(latest_.get());
+  VECTRON_CHECK_OK(view.result());
+  return latest_->get(Space::content, key);
+}
+
+Result<std::optional<Bytes>> KvStore::get_record(std::string_view name) {
+  const RenewedView view(latest_.get());
+  VECTRON_CHECK_OK(view.result());
+  return latest_->get(Space::record, as_bytes(name));
+}
+
+Result<std::optional<uint64_t>> KvStore::get_pair_hash(ByteView key) {
+  const RenewedView view(latest_.get());
+  VECTRON_CHECK_OK(view.result());
+  return latest_->get_hash(Space::content, key);
+}
+
+Result<KvScanEnd> KvStore::scan(const KvScanRange& range, const KvVisitor& visitor) {
+  const RenewedView view(latest_.get());
+  VECTRON_CHECK_OK(view.result());
+  return latest_->scan(range, visitor);
+}
+
+Task<Result<void>> KvStore::commit(KvBatch batch) {
+  const Semaphore::Permit turn = co_await commit_turn_.acquire();
+  if (failed_) {
+    co_return fail(Code::data_loss, "the key-value store failed before and takes no commit");
+  }
+  if (batch.bytes() > config_.batch_bytes_max) {
+    co_return fail(Code::resource_exhausted,
+                   fmt::format("a batch of {} bytes is above batch_bytes_max ({}): split it",
+                               batch.bytes(), config_.batch_bytes_max));
+  }
+  if (batch.empty()) co_return Result<void>();
+  expire_readers();
+
+  struct Work {
+    std::shared_ptr<KvEnvironment> environment;
+    KvBatch batch;
+    Result<KvTotals> result;
+  };
+  const uint64_t batch_bytes = batch.bytes();
+  const uint64_t replaced_bytes = batch_bytes + batch.size() * kPageBytes;
+  auto work = std::make_shared<Work>(
+      Work{environment_, std::move(batch), fail(Code::data_loss, "the commit was not run")});
+  std::function<void()> run = [work] {
+    work->result = work->environment->commit_blocking(work->batch);
+  };
+  co_await directory_->run({batch_bytes, true}, std::move(run));
+
+  if (!work->result.has_value()) {
+    failed_ = work->result.error().code() != Code::resource_exhausted;
+    co_return fail(work->result.error());
+  }
+  totals_ = *work->result;
+  replaced_bytes_ += replaced_bytes;
+  env_->metrics().add(Metric::kv_commits);
+  co_return Result<void>();
+}
+
+Result<std::unique_ptr<KvReader>> KvStore::open_reader() {
+  // One slot is for latest_, one for verify().
+  if (readers_.size() + 2 >= config_.readers_max) {
+    return fail(Code::resource_exhausted,
+                fmt::format("{} readers are open already (readers_max)", readers_.size()));
+  }
+  VECTRON_TRY(std::unique_ptr<KvTransaction> transaction, KvTransaction::begin(environment_.get()));
+  VECTRON_TRY(const std::optional<kv_format::Header> header, transaction->header());
+  VECTRON_ASSERT(header.has_value());
+  std::unique_ptr<KvReader> reader(new KvReader(this, std::move(transaction)));
+  reader->totals_ = {header->content_digest, header->item_count};
+  return reader;
+}
+
+Task<Result<void>> KvStore::verify() {
+  auto result = std::make_shared<Result<void>>(fail(Code::data_loss, "the check was not run"));
+  std::function<void()> run = [result, environment = environment_] {
+    *result = environment->verify_blocking();
+  };
+  co_await directory_->run({used_bytes(), false}, std::move(run));
+  co_return *result;
+}
+
+bool KvStore::damaged() const {
+  return environment_->damaged();
+}
+
+uint64_t KvStore::used_bytes() const {
+  return environment_->used_bytes();
+}
+
+Task<void> KvStore::close() {
+  VECTRON_ASSERT(readers_.empty(), "{} readers are open", readers_.size());
+  const Semaphore::Permit turn = co_await commit_turn_.acquire();
+  failed_ = true;
+  latest_.reset();
+  environment_.reset();
+  directory_.reset();
+}
+
+void KvStore::expire_readers() {
+  for (KvReader* reader : readers_) (void)reader->check_age();
+}
+
+// --------------------------------------------------------------------------------- KvReader
+
+KvReader::KvReader(KvStore* store, std::unique_ptr<KvTransaction> transaction)
+    : store_(store),
+      transaction_(std::move(transaction)),
+      opened_(store->env_->clock().monotonic()),
+      pinned_from_bytes_(store->replaced_bytes_) {
+  store_->readers_.push_back(this);
+}
+
+KvReader::~KvReader() {
+  std::erase(store_->readers_, this);
+}
+
+Result<void> KvReader::check_age() {
+  const KvConfig& config = store_->config_;
+  if (transaction_ &&
+      (store_->env_->clock().monotonic() - opened_ > config.reader_age_max ||
+       store_->replaced_bytes_ - pinned_from_bytes_ > config.reader_pinned_bytes_max)) {
+    transaction_.reset();
+  }
+  if (transaction_) return {};
+  return fail(Code::aborted,
+              "the view is too old (reader_age_max, reader_pinned_bytes_max): open another one");
+}
+
+Result<std::optional<Bytes>> KvReader::get(ByteView key) {
+  VECTRON_CHECK_OK(check_age());
+  return transaction_->get(Space::content, key);
+}
+
+Result<std::optional<Bytes>> KvReader::get_record(std::string_view name) {
+  VECTRON_CHECK_OK(check_age());
+  return transaction_->get(Space::record, as_bytes(name));
+}
+
+Result<KvScanEnd> KvReader::scan(const KvScanRange& range, const KvVisitor& visitor) {
+  VECTRON_CHECK_OK(check_age());
+  return transaction_->scan(range, visitor);
+}
+
+}  // namespace vectron

@@ -1,0 +1,29 @@
+#include "sim/oracle/violation.h"
+
+namespace vectron::sim {
+
+const std::vector<OracleInfo>& oracles() {
+  static const std::vector<OracleInfo> kOracles = {
+      {oracle::kLinearizability, "each point is a linearizable register (Wing-Gong-Lowe)"},
+      {oracle::kAcknowledgedWrites, "no acknowledged write is missing from the final state"},
+      {oracle::kEventualReads,
+       "an eventual read finds what was written, and nothing of the future"},
+      {oracle::kReadFreshness,
+       "a linearizable answer stands at or after every write acknowledged before it was asked"},
+      {oracle::kVersions, "a version of a point names one value"},
+      {oracle::kRaftSafety, "Raft's five safety properties over all groups"},
+      {oracle::kReplicaDigest, "replicas at the same applied index have the same content"},
+      {oracle::kSearch, "a search equals the model at the indexes that its answer names"},
+      {oracle::kSearchRecall, "the recall of approximate searches stays above its floor"},
+      {oracle::kAvailability, "every shard takes a write and a read within 30 s of the last fault"},
+      {oracle::kPlacement, "epochs only grow; replicas of a shard on distinct failure domains"},
+      {oracle::kWorkload,
+       "the run did what it set out to do: enough operations, enough of them definite"},
+      {oracle::kCrash, "no assertion, sanitizer report or signal"},
+      {oracle::kHang, "a run ends within its wall-clock bound"},
+      {oracle::kDeterminism, "the same plan gives the same trace twice"},
+  };
+  return kOracles;
+}
+
+}  // namespace vectron::sim

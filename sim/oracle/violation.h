@@ -1,0 +1,63 @@
+// What an oracle says when something is wrong, and the list that collects it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/time.h"
+
+namespace vectron::sim {
+
+/// One broken promise. `oracle` is also the failure's class: a shrunk plan must break the same one.
+struct Violation {
+  std::string oracle;
+  Instant at{};
+  std::string text;
+};
+
+/// Collects violations; keeps the first kViolationsMax and counts the rest.
+class ViolationLog {
+ public:
+  static constexpr size_t kViolationsMax = 50;
+
+  void add(std::string_view oracle, Instant at, std::string text) {
+    ++count_;
+    if (kept_.size() < kViolationsMax) kept_.push_back({std::string(oracle), at, std::move(text)});
+  }
+  bool empty() const { return count_ == 0; }
+  uint64_t count() const { return count_; }
+  const std::vector<Violation>& kept() const { return kept_; }
+
+ private:
+  std::vector<Violation> kept_;
+  uint64_t count_ = 0;
+};
+
+struct OracleInfo {
+  std::string_view name;
+  std::string_view meaning;
+};
+
+/// All oracles by name, those of the explorer (crash, hang, determinism) included.
+const std::vector<OracleInfo>& oracles();
+
+namespace oracle {
+inline constexpr std::string_view kLinearizability = "linearizability";
+inline constexpr std::string_view kAcknowledgedWrites = "acknowledged_writes";
+inline constexpr std::string_view kEventualReads = "eventual_reads";
+inline constexpr std::string_view kReadFreshness = "read_freshness";
+inline constexpr std::string_view kVersions = "versions";
+inline constexpr std::string_view kRaftSafety = "raft_safety";
+inline constexpr std::string_view kReplicaDigest = "replica_digest";
+inline constexpr std::string_view kSearch = "search";
+inline constexpr std::string_view kSearchRecall = "search_recall";
+inline constexpr std::string_view kAvailability = "availability";
+inline constexpr std::string_view kPlacement = "placement";
+inline constexpr std::string_view kWorkload = "workload";
+inline constexpr std::string_view kCrash = "crash";
+inline constexpr std::string_view kHang = "hang";
+inline constexpr std::string_view kDeterminism = "determinism";
+}  // namespace oracle
+
+}  // namespace vectron::sim

@@ -53,8 +53,16 @@ bool certainly_not_done(Code code) {
   return row(code).certainly_not_done;
 }
 
+Status Status::with_detail(Bytes detail) const {
+  Status result = *this;
+  result.detail_ = std::move(detail);
+  return result;
+}
+
 Status Status::with_context(std::string_view context) const {
-  return Status(code_, fmt::format("{}: {}", context, message_), field_);
+  Status result = *this;
+  result.message_ = fmt::format("{}: {}", context, message_);
+  return result;
 }
 
 std::string Status::to_string() const {

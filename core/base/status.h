@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/bytes.h"
+
 namespace vectron {
 
 /// What went wrong, by the reaction it calls for. The numbers are part of the wire format.
@@ -56,7 +58,11 @@ class [[nodiscard]] Status {
   const std::string& message() const { return message_; }
   /// The request field at fault, as a path ("points[3].vector"); empty where no single field is.
   const std::string& field() const { return field_; }
+  /// An encoded message for the caller's program (where to ask instead); travels with the status, shown to nobody.
+  const Bytes& detail() const { return detail_; }
 
+  /// Returns this status with `detail` in the place of its own.
+  Status with_detail(Bytes detail) const;
   /// Returns this status with `context` before its message.
   Status with_context(std::string_view context) const;
   std::string to_string() const;
@@ -67,6 +73,7 @@ class [[nodiscard]] Status {
   Code code_ = Code::ok;
   std::string message_;
   std::string field_;
+  Bytes detail_;
 };
 
 /// True when an operation that ended with `code` certainly had no effect, so that it can be sent

@@ -1,0 +1,119 @@
+// Channel: the client side of RPC to one address: one connection, made when it is needed and made
+// again when it is lost, shared by any number of calls.
+//
+// What a failed call says of its effect is what linearizability rests on:
+//   - it failed before the first byte of its request was handed to the connection: `unavailable` or
+//   `deadline_exceeded`;
+//     it certainly was not done;
+//   - the connection was lost, or the deadline passed, after that: `unknown_outcome`; for methods
+//   that only read,
+//     `unavailable` or `deadline_exceeded`.
+// A call whose task is destroyed sends a cancel frame, and its answer is dropped.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/async/sync.h"
+#include "core/async/task_group.h"
+#include "core/env/env.h"
+#include "core/rpc/exchange.h"
+#include "core/rpc/frame.h"
+#include "core/rpc/frame_writer.h"
+#include "core/rpc/hello.h"
+#include "core/rpc/method.h"
+#include "core/rpc/request_context.h"
+
+namespace vectron::rpc {
+
+/// Bounds and times of a Channel.
+struct ClientConfig {
+  Identity identity;
+  NodeId expected_node;  ///< Refuse to talk to another node at the address; zero for any.
+  size_t frame_bytes_max = 64 << 20;           ///< Of one frame, both ways.
+  size_t calls_max = 10'000;                   ///< Waiting for an answer; more are refused.
+  size_t queued_bytes_max = 128 << 20;         ///< Waiting to be written; more calls are refused.
+  size_t one_way_queued_bytes_max = 16 << 20;  ///< One-way frames above it are dropped.
+  uint32_t stream_window_bytes = 256 << 10;    ///< Credit of a server stream.
+  Duration connect_timeout = 3s;               ///< Of connect and Hello together.
+  Duration backoff_min = 10ms;                 ///< Before the second attempt; doubled from then on.
+  Duration backoff_max = 1s;
+  Duration ping_interval = 1s;  ///< A ping goes out when nothing came in for so long.
+  Duration silence_max = 5s;    ///< The connection is given up when nothing came in for so long.
+
+  /// Errors: invalid_argument with the field.
+  Result<void> validate() const;
+};
+
+class Channel final : private Admission {
+ public:
+  /// Requires: config.validate(); `env` outlives the channel.
+  Channel(Env& env, Address address, ClientConfig config);
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  ~Channel() override;
+
+  /// Sends a request and waits for its response. Requires: the channel outlives the task (typed
+  /// clients see to it). Errors: those of the top of this file, resource_exhausted (too many calls
+  /// or bytes), invalid_argument (too large), and whatever the server answers.
+  Task<Result<Bytes>> call(RequestContext context, const MethodInfo* method, Bytes body);
+
+  /// Sends the request of a server stream. Never waits. Requires: the channel outlives the stream.
+  /// Errors: as of call(); later ones come from the stream.
+  Result<std::unique_ptr<ClientStream>> open_stream(RequestContext context,
+                                                    const MethodInfo& method, Bytes body);
+
+  /// Queues a message. Never waits; false when it was dropped: the queue is full, or the address
+  /// does not answer.
+  bool send_one_way(const MethodInfo& method, Bytes body);
+
+  const Address& address() const { return address_; }
+  bool connected() const { return connection_ != nullptr && welcomed_; }
+  uint64_t one_way_dropped() const { return one_way_dropped_; }
+  size_t calls_waiting() const { return exchanges_.size(); }
+
+ private:
+  friend class Exchange;
+  friend class ClientStream;
+
+  bool admit(uint64_t call_id) override;
+
+  Result<void> check_room(const RequestContext& context, size_t body_bytes);
+  void push_request(const Exchange& exchange, const RequestContext& context,
+                    const MethodInfo& method, Bytes body, uint32_t credit_bytes);
+  void push_control(FrameKind kind, uint64_t call_id, uint32_t credit_bytes = 0);
+  void remove(const Exchange& exchange);
+
+  Task<void> run();
+  Task<Result<void>> establish();
+  Task<Result<void>> shake_hands();
+  Task<Result<Frame>> read_frame();
+  Task<void> write_frames();
+  Task<void> keep_alive();
+  Task<Status> read_until_lost();
+  Result<void> on_frame(const Frame& frame);
+  void lose(const Status& reason);
+  Duration next_backoff();
+
+  Env& env_;
+  Address address_;
+  ClientConfig config_;
+  RandomStream random_;
+  uint64_t last_call_id_ = 0;
+  uint64_t failures_in_a_row_ = 0;
+  uint64_t one_way_dropped_ = 0;
+  bool backing_off_ = false;
+  bool welcomed_ = false;
+  Instant last_received_{};
+  Status lost_because_;
+  std::map<uint64_t, Exchange*> exchanges_;
+  FrameWriter writer_;
+  FrameBuffer buffer_;
+  Condition demand_;
+  std::unique_ptr<Connection> connection_;
+  TaskGroup connection_tasks_;
+  TaskGroup tasks_;
+};
+
+}  // namespace vectron::rpc

@@ -1,0 +1,111 @@
+// Frames: the unit in which RPC speaks over a byte stream. docs/protocol.md draws them byte by
+// byte.
+//
+// Everything here is free of I/O. FrameBuffer turns received bytes into frames: it bounds a frame's
+// size before it takes memory for it, and verifies the checksum before it shows the frame.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+
+namespace vectron::rpc {
+
+inline constexpr size_t kFrameHeaderBytes = 64;
+inline constexpr size_t kFrameAlignmentBytes = 16;
+inline constexpr uint8_t kFrameHeaderVersion = 1;
+inline constexpr uint64_t kNoTimeLimit = UINT64_MAX;
+static_assert(kFrameHeaderBytes % kFrameAlignmentBytes == 0, "bodies are aligned as headers are");
+
+/// The numbers are part of the wire format.
+enum class FrameKind : uint8_t {
+  request = 1,
+  response = 2,
+  stream_item = 3,
+  stream_end = 4,
+  error = 5,  ///< Ends the call; with call id 0, the connection.
+  cancel = 6,
+  one_way = 7,
+  hello = 8,
+  credit = 9,
+  ping = 10,
+  pong = 11,
+};
+inline constexpr uint8_t kFrameKindMax = 11;
+
+/// What stands before a body. Length, version and checksum are computed while encoding.
+struct FrameHeader {
+  FrameKind kind = FrameKind::request;
+  uint8_t priority = 0;
+  uint32_t method = 0;
+  uint32_t credit_bytes = 0;  ///< request of a stream: its first credit. credit: what is added.
+  uint64_t call_id = 0;
+  uint64_t remaining_us = kNoTimeLimit;
+  uint64_t trace_id = 0;
+  uint64_t idempotency_key = 0;
+  uint32_t credential_slot =
+      0;  ///< Which of the connection's credentials the call uses; 0 for none.
+
+  bool operator==(const FrameHeader&) const = default;
+};
+
+/// The bytes of a frame on the wire: header, body, and zeros up to a multiple of 16.
+constexpr size_t frame_bytes(size_t body_bytes) {
+  return (kFrameHeaderBytes + body_bytes + kFrameAlignmentBytes - 1) & ~(kFrameAlignmentBytes - 1);
+}
+
+/// The header's bytes, checksum of `body` included.
+std::array<uint8_t, kFrameHeaderBytes> encode_header(const FrameHeader& header, ByteView body);
+
+/// Appends a whole frame, padding included. Requires: `body` is shorter than 4 GiB.
+void append_frame(Bytes& out, const FrameHeader& header, ByteView body);
+
+/// A received frame. The body lies at a multiple of 16 and lives until the buffer's next
+/// writable().
+struct Frame {
+  FrameHeader header;
+  ByteView body;
+};
+
+/// Bytes received on one connection, cut into frames.
+class FrameBuffer {
+ public:
+  /// `frame_bytes_max` bounds header and body of one frame, and with it the memory taken.
+  explicit FrameBuffer(size_t frame_bytes_max) : frame_bytes_max_(frame_bytes_max) {}
+
+  void set_frame_bytes_max(size_t bytes) { frame_bytes_max_ = bytes; }
+
+  /// Where to read to; never empty. Ends the life of frames given out. Requires: next() returned
+  /// empty since the last filled(), for the buffer grows with what has come, not with what a header
+  /// promises.
+  std::span<uint8_t> writable();
+  /// Says that the first `count` bytes of writable() were filled.
+  void filled(size_t count);
+
+  /// The next whole frame; empty when more bytes are needed. After an error the stream is lost:
+  /// close the connection. Errors: data_loss (damaged), invalid_argument (too large, or a kind that
+  /// no protocol has), unimplemented (a header version of another time).
+  Result<std::optional<Frame>> next();
+
+ private:
+  struct alignas(kFrameAlignmentBytes) Block {
+    std::array<uint8_t, kFrameAlignmentBytes> bytes;
+  };
+
+  uint8_t* data() { return blocks_.empty() ? nullptr : blocks_.front().bytes.data(); }
+  size_t capacity() const { return blocks_.size() * sizeof(Block); }
+  Result<void> check_start();
+
+  size_t frame_bytes_max_;
+  std::vector<Block> blocks_;
+  size_t begin_ = 0;         // The first byte not yet given out; a multiple of 16.
+  size_t end_ = 0;           // One past the last byte received.
+  size_t frame_length_ = 0;  // Of the frame at begin_, once its header is checked; otherwise 0.
+};
+
+}  // namespace vectron::rpc

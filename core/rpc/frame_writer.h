@@ -1,0 +1,78 @@
+// The queue of frames that wait to be written to one connection, and the task that writes them.
+//
+// Frames that wait together are written together; a large body is written from where it lies. Owned
+// by a Channel or by a server's connection.
+#pragma once
+
+#include <deque>
+
+#include "core/async/sync.h"
+#include "core/env/clock.h"
+#include "core/env/network.h"
+#include "core/rpc/frame.h"
+
+namespace vectron::rpc {
+
+/// Asked, just before a request's first byte is handed to the connection, whether it is still
+/// wanted.
+class Admission {
+ public:
+  virtual ~Admission() = default;
+  virtual bool admit(uint64_t call_id) = 0;
+};
+
+class FrameWriter {
+ public:
+  FrameWriter(Clock& clock, Admission* admission)
+      : clock_(clock),
+        admission_(admission),
+        changed_(clock.scheduler()),
+        drained_(clock.scheduler()) {}
+
+  /// Queues a frame. `deadline` becomes its remaining time when it is written. The caller keeps the
+  /// queue within bounds.
+  void push(FrameHeader header, Bytes body = {}, Instant deadline = kNever);
+
+  /// Bytes of frames queued or being written.
+  size_t queued_bytes() const { return queued_bytes_; }
+  /// How many of them belong to one-way frames that are not being written yet.
+  size_t queued_one_way_bytes() const { return queued_one_way_bytes_; }
+  bool empty() const { return queue_.empty(); }
+  /// Drops what is queued. Requires: run() is not running.
+  void clear();
+
+  /// Writes frames until the connection fails, or until all is written after finish(). Requires:
+  /// `connection` outlives the task. Errors: unavailable.
+  Task<Result<void>> run(Connection* connection);
+  /// Lets run() end once the queue is empty.
+  void finish();
+
+  /// Waits until no more than `bytes` are queued.
+  Task<void> wait_below(size_t bytes);
+
+ private:
+  struct Item {
+    FrameHeader header;
+    Bytes body;
+    Instant deadline;
+  };
+
+  /// Moves frames into `batch_`; a large body stays in `large_`.
+  void fill_batch();
+  void written();
+
+  Clock& clock_;
+  Admission* admission_;
+  std::deque<Item> queue_;
+  Bytes batch_;
+  Bytes large_;
+  size_t padding_bytes_ = 0;  // Owed after `large_`.
+  size_t batch_frame_bytes_ = 0;
+  size_t queued_bytes_ = 0;
+  size_t queued_one_way_bytes_ = 0;
+  bool finishing_ = false;
+  Condition changed_;
+  Condition drained_;
+};
+
+}  // namespace vectron::rpc

@@ -1,0 +1,38 @@
+// Hello: what the two ends of a connection tell each other first, and who refuses whom.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/bytes.h"
+#include "core/base/ids.h"
+#include "core/base/result.h"
+
+namespace vectron::rpc {
+
+inline constexpr uint32_t kProtocolMin = 1;
+inline constexpr uint32_t kProtocolMax = 1;
+inline constexpr uint32_t kFeatureLevel = 1;
+
+/// Who an end is. A client library belongs to no cluster and is no node: it leaves both zero.
+struct Identity {
+  ClusterId cluster;         ///< Zero fits every cluster.
+  NodeId node;               ///< Zero for a client.
+  uint64_t incarnation = 0;  ///< Counts the node's starts.
+};
+
+/// The body of the first frame in each direction.
+struct Hello {
+  Identity identity;
+  uint32_t protocol_min = kProtocolMin;  ///< The oldest protocol that this end speaks.
+  uint32_t protocol_max = kProtocolMax;  ///< The newest one. Both use the newest that both speak.
+  uint32_t feature_level = kFeatureLevel;
+};
+
+Bytes encode_hello(const Hello& hello);
+/// Errors: invalid_argument (not a Hello).
+Result<Hello> decode_hello(ByteView body);
+
+/// Checks a peer's Hello. Errors: failed_precondition (another cluster, or no protocol in common).
+Result<void> check_hello(const Hello& own, const Hello& peer);
+
+}  // namespace vectron::rpc

@@ -1,0 +1,35 @@
+// RequestContext: who asks, until when, and for what purpose. The first parameter of every request,
+// by value.
+//
+// It is made at the edge (a client library, a gateway) and handed on from call to call; on the wire
+// it is part of the frame's header, where the deadline becomes a remaining time because clocks
+// differ.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/async/cancellation.h"
+#include "core/base/time.h"
+
+namespace vectron {
+
+struct RequestContext {
+  /// Of this node's own monotonic clock. The task that serves the request is destroyed when it
+  /// passes.
+  Instant deadline = kNever;
+  /// Set when nobody waits any more; for work on the Cpu pool, which cannot be destroyed.
+  CancellationToken cancellation;
+  /// The same for all calls that one request causes; 0 for none.
+  uint64_t trace_id = 0;
+  /// Who asks; empty until there is authentication.
+  std::string principal;
+  /// On whose account; empty until there is authentication.
+  std::string tenant;
+  /// 0 is ordinary; a greater number is served first where there is a choice.
+  uint8_t priority = 0;
+  /// Names the request for ever, so that repeating it changes nothing; 0 for none.
+  uint64_t idempotency_key = 0;
+};
+
+}  // namespace vectron

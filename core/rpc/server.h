@@ -1,0 +1,111 @@
+// Server: listens on an address and answers RPC methods.
+//
+// Each connection has a task that reads and one that writes; each request runs as a task of its
+// own, which is destroyed when its deadline passes, when the client cancels it, and when its
+// connection goes. Owned by a service; its handlers outlive it.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+
+#include "core/async/task_group.h"
+#include "core/env/env.h"
+#include "core/rpc/frame.h"
+#include "core/rpc/hello.h"
+#include "core/rpc/method.h"
+#include "core/rpc/request_context.h"
+
+namespace vectron::rpc {
+
+/// Bounds and times of a Server.
+struct ServerConfig {
+  Identity identity;
+  size_t connections_max = 4'096;                    ///< More are closed at once.
+  size_t requests_in_flight_max = 20'000;            ///< Over all connections; more are refused.
+  size_t connection_requests_in_flight_max = 4'096;  ///< Of one connection; more are refused.
+  size_t frame_bytes_max = 64 << 20;                 ///< Of one frame, both ways.
+  size_t queued_bytes_max =
+      64 << 20;  ///< Answers of one connection that wait; above it, it is not read.
+  size_t nodes_known_max = 65'536;  ///< Nodes whose incarnation is remembered.
+  Duration hello_timeout = 5s;      ///< For the first frame to come.
+  Duration silence_max = 30s;       ///< A connection on which nothing comes for so long is closed.
+
+  /// Errors: invalid_argument with the field.
+  Result<void> validate() const;
+};
+
+/// Decides whether a request may run, and writes into its context who asks.
+class Interceptor {
+ public:
+  virtual ~Interceptor() = default;
+  /// Errors: unauthenticated, permission_denied, resource_exhausted.
+  virtual Result<void> admit(const MethodInfo& method, uint32_t credential_slot,
+                             RequestContext& context) = 0;
+};
+
+class ServerConnection;
+class ServerStream;
+
+/// Untyped handlers: each decodes the body at once (it does not live on) and returns the task that
+/// answers. An error means that the body was refused. Generated code makes them (schemas/typed_rpc.h).
+using UnaryStart = std::function<Result<Task<Result<Bytes>>>(RequestContext, ByteView)>;
+using StreamStart =
+    std::function<Result<Task<Result<void>>>(RequestContext, ByteView, ServerStream*)>;
+using OneWayRun = std::function<Result<void>(RequestContext, ByteView)>;
+
+class Server {
+ public:
+  /// Requires: config.validate(); `env` outlives the server.
+  Server(Env& env, ServerConfig config);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  /// Before start(). Requires: no other method has this id; the kind fits.
+  void add_unary(const MethodInfo& method, UnaryStart start);
+  void add_stream(const MethodInfo& method, StreamStart start);
+  void add_one_way(const MethodInfo& method, OneWayRun run);
+  /// Asked for each request; null (the beginning) lets all pass. It outlives the server.
+  void set_interceptor(Interceptor* interceptor) { interceptor_ = interceptor; }
+
+  /// Begins to listen. Errors: of Network::listen.
+  Result<void> start(const Address& address);
+  /// Where it listens, with the real port. Requires: start() succeeded.
+  const Address& address() const;
+  /// Ends everything at once: requests that run are destroyed, connections closed. Must not be
+  /// called by a handler.
+  void stop();
+
+  size_t connections() const { return connections_.size(); }
+  size_t requests_in_flight() const { return requests_in_flight_; }
+
+ private:
+  friend class ServerConnection;
+  struct Method {
+    const MethodInfo* info = nullptr;
+    UnaryStart unary;
+    StreamStart stream;
+    OneWayRun one_way;
+  };
+
+  void add(Method method);
+  Task<void> accept_connections();
+  Task<void> run_connection(std::list<ServerConnection*>::iterator place,
+                            std::unique_ptr<ServerConnection> connection);
+  /// Remembers a node's incarnation and closes its connections of earlier ones.
+  Result<void> check_incarnation(const Identity& peer);
+
+  Env& env_;
+  ServerConfig config_;
+  Interceptor* interceptor_ = nullptr;
+  std::map<uint32_t, Method> methods_;
+  std::map<NodeId, uint64_t> incarnations_;
+  std::list<ServerConnection*> connections_;
+  size_t requests_in_flight_ = 0;
+  std::unique_ptr<Listener> listener_;
+  TaskGroup tasks_;
+};
+
+}  // namespace vectron::rpc

@@ -1,0 +1,115 @@
+// The glue between generated stubs and the untyped Channel and Server: encoding, decoding and
+// lifetimes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "core/rpc/channel.h"
+#include "core/rpc/server.h"
+#include "core/rpc/server_stream.h"
+#include "schemas/codec.h"
+
+namespace vectron::rpc {
+
+/// Calls a unary method. The task holds the channel, so it may outlive the stub that made it.
+template <typename Reply, typename Request>
+Task<Result<Reply>> call(std::shared_ptr<Channel> channel, const MethodInfo* method,
+                         RequestContext context, Request request) {
+  Bytes body = encode(request);
+  Result<Bytes> answer = co_await channel->call(std::move(context), method, std::move(body));
+  if (!answer.has_value()) co_return fail(std::move(answer).error());
+  Result<Reply> reply = decode<Reply>(*answer);
+  if (reply.has_value()) co_return std::move(reply);
+  const Code code = method->read_only ? Code::internal : Code::unknown_outcome;
+  co_return fail(code, "the answer cannot be read: " + reply.error().message());
+}
+
+template <typename Message>
+bool send_one_way(Channel& channel, const MethodInfo& method, const Message& message) {
+  return channel.send_one_way(method, encode(message));
+}
+
+/// The receiving end of a typed server stream. Destroying it cancels the stream.
+template <typename Item>
+class StreamReader {
+ public:
+  StreamReader(std::shared_ptr<Channel> channel, std::unique_ptr<ClientStream> stream)
+      : channel_(std::move(channel)), stream_(std::move(stream)) {}
+
+  /// Waits for the next item; empty at the end. Requires: the reader outlives the task.
+  Task<Result<std::optional<Item>>> next() {
+    Result<std::optional<Bytes>> body = co_await stream_->next();
+    if (!body.has_value()) co_return fail(std::move(body).error());
+    if (!body->has_value()) co_return std::optional<Item>();
+    Result<Item> item = decode<Item>(**body);
+    if (!item.has_value()) co_return fail(std::move(item).error());
+    co_return std::optional<Item>(*std::move(item));
+  }
+
+ private:
+  std::shared_ptr<Channel> channel_;  // Before the stream, which unregisters from it.
+  std::unique_ptr<ClientStream> stream_;
+};
+
+template <typename Item, typename Request>
+Result<StreamReader<Item>> open_stream(std::shared_ptr<Channel> channel, const MethodInfo& method,
+                                       RequestContext context, const Request& request) {
+  VECTRON_TRY(auto stream, channel->open_stream(std::move(context), method, encode(request)));
+  return StreamReader<Item>(std::move(channel), std::move(stream));
+}
+
+/// The sending end of a typed server stream; given to the handler, lives as long as its task.
+template <typename Item>
+class StreamWriter {
+ public:
+  explicit StreamWriter(ServerStream* stream) : stream_(stream) {}
+
+  /// Sends an item; waits while the client has not taken enough of the earlier ones.
+  Task<Result<void>> send(Item item) { return stream_->send(encode(item)); }
+
+ private:
+  ServerStream* stream_;
+};
+
+template <typename Reply>
+Task<Result<Bytes>> encode_reply(Task<Result<Reply>> handler) {
+  Result<Reply> reply = co_await handler;
+  if (!reply.has_value()) co_return fail(std::move(reply).error());
+  co_return encode(*reply);
+}
+
+/// `handler`: Task<Result<Reply>>(RequestContext, Request).
+template <typename Request, typename Reply, typename Handler>
+void add_unary(Server& server, const MethodInfo& method, Handler handler) {
+  server.add_unary(method,
+                   [handler](RequestContext context, ByteView body) -> Result<Task<Result<Bytes>>> {
+                     VECTRON_TRY(auto request, decode<Request>(body));
+                     return encode_reply<Reply>(handler(std::move(context), std::move(request)));
+                   });
+}
+
+/// `handler`: Task<Result<void>>(RequestContext, Request, StreamWriter<Item>).
+template <typename Request, typename Item, typename Handler>
+void add_stream(Server& server, const MethodInfo& method, Handler handler) {
+  server.add_stream(method,
+                    [handler](RequestContext context, ByteView body,
+                              ServerStream* stream) -> Result<Task<Result<void>>> {
+                      VECTRON_TRY(auto request, decode<Request>(body));
+                      return handler(std::move(context), std::move(request),
+                                     StreamWriter<Item>(stream));
+                    });
+}
+
+/// `handler`: void(RequestContext, Message).
+template <typename Message, typename Handler>
+void add_one_way(Server& server, const MethodInfo& method, Handler handler) {
+  server.add_one_way(method, [handler](RequestContext context, ByteView body) -> Result<void> {
+    VECTRON_TRY(auto message, decode<Message>(body));
+    handler(std::move(context), std::move(message));
+    return {};
+  });
+}
+
+}  // namespace vectron::rpc

@@ -67,7 +67,7 @@ inline std::string world_name(const testing::TestParamInfo<WorldKind>& info) {
 
 /// Fixture of all suites. Each test gets a fresh world.
 class Conformance : public testing::TestWithParam<WorldKind> {
- protected:
+ public:
   World& world() { return *world_; }
   Env& env(size_t node = 0) { return world_->node(node); }
   bool run_until(const std::function<bool()>& done, Duration limit = kPatience) {

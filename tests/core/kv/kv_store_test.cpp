@@ -1,0 +1,449 @@
+#include "core/kv/kv_store.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "tests/support/memory_env.h"
+
+namespace vectron {
+namespace {
+
+using Model = std::map<std::string, std::string>;
+
+Bytes bytes_of(std::string_view text) {
+  return to_bytes(as_bytes(text));
+}
+
+KvConfig small_config() {
+  KvConfig config;
+  config.map_bytes_max = 4 << 20;
+  config.readers_max = 8;
+  return config;
+}
+
+class KvStoreTest : public ::testing::Test {
+ protected:
+  Result<std::unique_ptr<KvStore>> try_open(KvConfig config = small_config()) {
+    return env_.run(KvStore::open(&env_, "shard/kv", config));
+  }
+  void open(KvConfig config = small_config()) {
+    store_.reset();
+    auto opened = try_open(config);
+    ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
+    store_ = *std::move(opened);
+  }
+  Result<void> commit(KvBatch batch) { return env_.run(store_->commit(std::move(batch))); }
+  Result<void> put(std::string_view key, std::string_view value) {
+    KvBatch batch;
+    batch.put(as_bytes(key), bytes_of(value));
+    return commit(std::move(batch));
+  }
+  std::optional<std::string> get(std::string_view key) {
+    const auto value = store_->get(as_bytes(key));
+    EXPECT_TRUE(value.has_value()) << value.error().to_string();
+    if (!value.has_value() || !value->has_value()) return std::nullopt;
+    return std::string(as_text(**value));
+  }
+  std::string data_file() const { return real_folder() + "/data.mdb"; }
+  std::string real_folder() const {
+    const auto directory = const_cast<MemoryEnv&>(env_).disk().open_blocking_directory("shard/kv");
+    return (*directory)->path();
+  }
+  /// Flips a bit of the byte `offset` after the first place of `needle` in LMDB's file.
+  void flip_bit_at(std::string_view needle, size_t offset) {
+    const std::string path = data_file();
+    std::ifstream in(path, std::ios::binary);
+    std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    size_t found = 0;
+    // Every copy: commits leave older pages behind.
+    for (size_t at = content.find(needle); at != std::string::npos;
+         at = content.find(needle, at + 1)) {
+      content[at + offset] = static_cast<char>(content[at + offset] ^ 1);
+      ++found;
+    }
+    ASSERT_GT(found, 0u);
+    std::ofstream(path, std::ios::binary).write(content.data(), static_cast<long>(content.size()));
+  }
+
+  MemoryEnv env_;
+  std::unique_ptr<KvStore> store_;
+};
+
+Model content_of(KvStore* store) {
+  Model model;
+  const auto end = store->scan({}, [&](ByteView key, ByteView value) {
+    model.emplace(as_text(key), as_text(value));
+    return true;
+  });
+  EXPECT_TRUE(end.has_value() && !end->has_value());
+  return model;
+}
+
+uint64_t digest_of(const Model& model) {
+  uint64_t sum = 0;
+  for (const auto& [key, value] : model) sum += kv_pair_hash(as_bytes(key), as_bytes(value));
+  return sum;
+}
+
+TEST_F(KvStoreTest, KeepsWhatWasCommittedOverReopening) {
+  open();
+  ASSERT_TRUE(put("a", "one").has_value());
+  ASSERT_TRUE(put("b", "").has_value());
+  KvBatch batch;
+  batch.erase(as_bytes("a"));
+  batch.put(as_bytes("c"), bytes_of("three"));
+  batch.put_record("applied", bytes_of("7"));
+  ASSERT_TRUE(commit(std::move(batch)).has_value());
+  const uint64_t digest = store_->digest();
+  open();
+  EXPECT_EQ(get("a"), std::nullopt);
+  EXPECT_EQ(get("b"), "");
+  EXPECT_EQ(get("c"), "three");
+  EXPECT_EQ(store_->item_count(), 2u);
+  EXPECT_EQ(store_->digest(), digest);
+  EXPECT_EQ(as_text(**store_->get_record("applied")), "7");
+  EXPECT_EQ(content_of(store_.get()), (Model{{"b", ""}, {"c", "three"}}));
+}
+
+TEST_F(KvStoreTest, LaterOperationsOfABatchWin) {
+  open();
+  KvBatch batch;
+  batch.put(as_bytes("k"), bytes_of("1"));
+  batch.erase(as_bytes("k"));
+  batch.put(as_bytes("k"), bytes_of("3"));
+  batch.put(as_bytes("gone"), bytes_of("1"));
+  batch.erase(as_bytes("gone"));
+  ASSERT_TRUE(commit(std::move(batch)).has_value());
+  EXPECT_EQ(get("k"), "3");
+  EXPECT_EQ(get("gone"), std::nullopt);
+  EXPECT_EQ(store_->item_count(), 1u);
+  EXPECT_TRUE(env_.run(store_->verify()).has_value());
+}
+
+TEST_F(KvStoreTest, RecordsAreNotPartOfContentAndDigest) {
+  open();
+  ASSERT_TRUE(put("a", "1").has_value());
+  const uint64_t digest = store_->digest();
+  KvBatch batch;
+  batch.put_record("name", bytes_of("x"));
+  ASSERT_TRUE(commit(std::move(batch)).has_value());
+  EXPECT_EQ(store_->digest(), digest);
+  EXPECT_EQ(content_of(store_.get()).size(), 1u);
+  EXPECT_EQ(get("name"), std::nullopt);
+}
+
+TEST_F(KvStoreTest, ScansInOrderAndResumesWhereALimitStopped) {
+  open();
+  KvBatch batch;
+  for (int i = 0; i < 100; ++i) batch.put(as_bytes(fmt::format("k{:03}", i)), bytes_of("v"));
+  ASSERT_TRUE(commit(std::move(batch)).has_value());
+  KvScanRange range{bytes_of("k010"), bytes_of("k090"), 7};
+  std::vector<std::string> keys;
+  int calls = 0;
+  while (true) {
+    ++calls;
+    const auto end = store_->scan(range, [&](ByteView key, ByteView) {
+      keys.emplace_back(as_text(key));
+      return true;
+    });
+    ASSERT_TRUE(end.has_value());
+    if (!end->has_value()) break;
+    range.from = **end;
+  }
+  ASSERT_EQ(keys.size(), 80u);
+  EXPECT_EQ(keys.front(), "k010");
+  EXPECT_EQ(keys.back(), "k089");
+  EXPECT_EQ(calls, 12);
+  EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+}
+
+TEST_F(KvStoreTest, ByteLimitOfAScanStillGivesOneItem) {
+  open();
+  ASSERT_TRUE(put("a", std::string(1000, 'x')).has_value());
+  ASSERT_TRUE(put("b", "y").has_value());
+  int items = 0;
+  const auto end = store_->scan({{}, std::nullopt, SIZE_MAX, 1}, [&](ByteView, ByteView) {
+    ++items;
+    return true;
+  });
+  EXPECT_EQ(items, 1);
+  EXPECT_EQ(as_text(**end), "b");
+}
+
+TEST_F(KvStoreTest, AReaderSeesItsCommitWhateverFollows) {
+  open();
+  ASSERT_TRUE(put("a", "old").has_value());
+  auto reader = store_->open_reader();
+  ASSERT_TRUE(reader.has_value());
+  const uint64_t digest = store_->digest();
+  ASSERT_TRUE(put("a", "new").has_value());
+  ASSERT_TRUE(put("b", "new").has_value());
+  EXPECT_EQ(as_text(**(*reader)->get(as_bytes("a"))), "old");
+  EXPECT_EQ((*reader)->digest(), digest);
+  EXPECT_EQ((*reader)->item_count(), 1u);
+  EXPECT_EQ(get("a"), "new");
+}
+
+TEST_F(KvStoreTest, AReaderEndsWithItsAge) {
+  KvConfig config = small_config();
+  config.reader_age_max = 1s;
+  open(config);
+  ASSERT_TRUE(put("a", "1").has_value());
+  auto reader = store_->open_reader();
+  env_.run_for(2s);
+  EXPECT_EQ((*reader)->get(as_bytes("a")).error().code(), Code::aborted);
+}
+
+TEST_F(KvStoreTest, AReaderEndsWithThePagesItPins) {
+  KvConfig config = small_config();
+  config.reader_pinned_bytes_max = 100'000;
+  open(config);
+  ASSERT_TRUE(put("a", "1").has_value());
+  auto reader = store_->open_reader();
+  // Many times the map's size: without the limit the pinned pages would fill it.
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(put("a", std::string(100'000, 'x')).has_value());
+  EXPECT_EQ((*reader)->get(as_bytes("a")).error().code(), Code::aborted);
+  EXPECT_LT(store_->used_bytes(), config.map_bytes_max);
+}
+
+TEST_F(KvStoreTest, RefusesReadersAboveTheLimit) {
+  open();
+  std::vector<std::unique_ptr<KvReader>> readers;
+  while (true) {
+    auto reader = store_->open_reader();
+    if (!reader.has_value()) {
+      EXPECT_EQ(reader.error().code(), Code::resource_exhausted);
+      break;
+    }
+    readers.push_back(*std::move(reader));
+  }
+  EXPECT_EQ(readers.size(), 6u);
+  EXPECT_TRUE(env_.run(store_->verify()).has_value());
+  readers.pop_back();
+  EXPECT_TRUE(store_->open_reader().has_value());
+}
+
+TEST_F(KvStoreTest, AFullMapIsAnErrorThatLeavesTheStoreUsable) {
+  KvConfig config = small_config();
+  config.map_bytes_max = 1 << 20;
+  open(config);
+  Result<void> result;
+  int stored = 0;
+  for (; result.has_value(); ++stored)
+    result = put(fmt::format("k{}", stored), std::string(5000, 'x'));
+  EXPECT_EQ(result.error().code(), Code::resource_exhausted);
+  EXPECT_THAT(result.error().message(), ::testing::HasSubstr("map_bytes_max"));
+  EXPECT_GT(stored, 50);
+  EXPECT_EQ(get("k0"), std::string(5000, 'x'));
+  EXPECT_EQ(get(fmt::format("k{}", stored - 1)), std::nullopt);
+  EXPECT_TRUE(env_.run(store_->verify()).has_value());
+  config.map_bytes_max = 8 << 20;
+  open(config);
+  EXPECT_TRUE(put("more", std::string(100'000, 'x')).has_value());
+}
+
+TEST_F(KvStoreTest, RefusesABatchAboveItsLimit) {
+  KvConfig config = small_config();
+  config.batch_bytes_max = 1000;
+  open(config);
+  EXPECT_EQ(put("a", std::string(1000, 'x')).error().code(), Code::resource_exhausted);
+  EXPECT_TRUE(put("a", std::string(900, 'x')).has_value());
+}
+
+TEST_F(KvStoreTest, TakesKeysUpToTheLongest) {
+  open();
+  const std::string key(kKvKeyBytesMax, 'k');
+  ASSERT_TRUE(put(key, "v").has_value());
+  EXPECT_EQ(get(key), "v");
+}
+
+TEST_F(KvStoreTest, FindsADamagedValueByItsHash) {
+  open();
+  ASSERT_TRUE(put("key", "a-value-to-be-damaged").has_value());
+  ASSERT_TRUE(put("other", "fine").has_value());
+  store_.reset();
+  flip_bit_at("a-value-to-be-damaged", 5);
+  open();
+  EXPECT_EQ(get("other"), "fine");
+  EXPECT_EQ(get("absent"), std::nullopt);
+  EXPECT_EQ(store_->get(as_bytes("key")).error().code(), Code::data_loss);
+  EXPECT_TRUE(store_->damaged());
+  // Absence proves nothing any more.
+  EXPECT_EQ(store_->get(as_bytes("absent")).error().code(), Code::data_loss);
+  EXPECT_EQ(put("key", "overwritten").error().code(), Code::data_loss);
+}
+
+TEST_F(KvStoreTest, FindsAKeyThatVanishedByTheDigestOfItsBucket) {
+  open();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(put(fmt::format("key-{:02}", i), "value").has_value());
+  store_.reset();
+  flip_bit_at("key-31", 5);  // Becomes a second key-30: its own place in the order stays right.
+  open();
+  EXPECT_EQ(get("key-31"), std::nullopt);
+  EXPECT_FALSE(store_->damaged());
+  EXPECT_EQ(env_.run(store_->verify()).error().code(), Code::data_loss);
+  EXPECT_TRUE(store_->damaged());
+  EXPECT_EQ(store_->get(as_bytes("key-31")).error().code(), Code::data_loss);
+}
+
+TEST_F(KvStoreTest, AMissingFileIsALossNotAnEmptyStore) {
+  open();
+  ASSERT_TRUE(put("a", "1").has_value());
+  store_.reset();
+  std::filesystem::remove(data_file());
+  EXPECT_EQ(try_open().error().code(), Code::data_loss);
+}
+
+TEST_F(KvStoreTest, StartsAgainAfterACreationThatWasCutShort) {
+  env_.run(env_.disk().create_directory("shard/kv"));
+  const std::string garbage(3000, '\x5a');
+  std::ofstream(data_file(), std::ios::binary) << garbage;
+  open();
+  ASSERT_TRUE(put("a", "1").has_value());
+  open();
+  EXPECT_EQ(get("a"), "1");
+}
+
+TEST_F(KvStoreTest, DoesNotTakeAStoreWithContentForAnUnfinishedCreation) {
+  open();
+  ASSERT_TRUE(put("a", "1").has_value());
+  store_.reset();
+  const Bytes marker = env_.disk().content("shard/kv/FORMAT");
+  ASSERT_TRUE(env_.run(env_.disk().remove("shard/kv/FORMAT")).has_value());
+  EXPECT_EQ(try_open().error().code(), Code::failed_precondition);
+  env_.disk().put("shard/kv/FORMAT", marker);
+  open();
+  EXPECT_EQ(get("a"), "1");
+}
+
+TEST_F(KvStoreTest, RefusesANewerFormatAndADamagedMarker) {
+  open();
+  store_.reset();
+  Bytes& marker = env_.disk().content("shard/kv/FORMAT");
+  const Bytes good = marker;
+  marker[3] ^= 1;
+  EXPECT_EQ(try_open().error().code(), Code::data_loss);
+  marker = good;
+  marker.resize(8);
+  ByteWriter writer(marker);
+  writer.put(uint32_t{2});
+  writer.put(uint32_t{0});
+  writer.put(checksum64(marker));
+  const auto newer = try_open();
+  EXPECT_EQ(newer.error().code(), Code::failed_precondition);
+  EXPECT_THAT(newer.error().message(), ::testing::HasSubstr("format 2"));
+}
+
+TEST_F(KvStoreTest, RefusesAWrongConfiguration) {
+  KvConfig config = small_config();
+  config.map_bytes_max = 12345;
+  EXPECT_EQ(try_open(config).error().field(), "map_bytes_max");
+}
+
+TEST_F(KvStoreTest, CanBeReopenedAfterClose) {
+  open();
+  ASSERT_TRUE(put("a", "1").has_value());
+  env_.run(store_->close());
+  auto again = try_open();
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(as_text(**(*again)->get(as_bytes("a"))), "1");
+}
+
+TEST_F(KvStoreTest, SurvivesTheDeathOfACommittingTask) {
+  open();
+  {
+    TaskGroup group(env_.scheduler());
+    KvBatch batch;
+    batch.put(as_bytes("a"), bytes_of("1"));
+    auto lost = [](KvStore* store, KvBatch changes) -> Task<void> {
+      const auto result = co_await store->commit(std::move(changes));
+      (void)result;
+    };
+    group.spawn(lost(store_.get(), std::move(batch)));
+    env_.try_run_one();
+  }
+  EXPECT_TRUE(put("b", "2").has_value());
+  EXPECT_TRUE(env_.run(store_->verify()).has_value());
+}
+
+TEST_F(KvStoreTest, ManyCommitsAtOnceRunOneAfterAnother) {
+  open();
+  std::vector<Task<Result<void>>> commits;
+  for (int i = 0; i < 20; ++i) {
+    KvBatch batch;
+    batch.put(as_bytes(fmt::format("k{}", i)), bytes_of("v"));
+    commits.push_back(store_->commit(std::move(batch)));
+  }
+  auto all = [](std::vector<Task<Result<void>>>* tasks) -> Task<bool> {
+    bool ok = true;
+    for (Task<Result<void>>& task : *tasks) {
+      const auto result = co_await task;
+      ok = ok && result.has_value();
+    }
+    co_return ok;
+  };
+  EXPECT_TRUE(env_.run(all(&commits)));
+  EXPECT_EQ(store_->item_count(), 20u);
+}
+
+// Random batches, reopenings and scans against std::map.
+RC_GTEST_PROP(KvStoreModel, EqualsAMap, ()) {
+  MemoryEnv env;
+  const auto open_store = [&] { return *env.run(KvStore::open(&env, "kv", small_config())); };
+  std::unique_ptr<KvStore> store = open_store();
+  Model model;
+  const int rounds = *rc::gen::inRange(1, 15);
+  for (int round = 0; round < rounds; ++round) {
+    KvBatch batch;
+    Model next = model;
+    const auto operations =
+        *rc::gen::container<std::vector<std::tuple<uint8_t, bool, std::string>>>(
+            rc::gen::tuple(rc::gen::inRange<uint8_t>(0, 40), rc::gen::arbitrary<bool>(),
+                           rc::gen::arbitrary<std::string>()));
+    for (const auto& [number, erases, value] : operations) {
+      const std::string key = fmt::format("key{}", number);
+      if (erases) {
+        batch.erase(as_bytes(key));
+        next.erase(key);
+      } else {
+        batch.put(as_bytes(key), bytes_of(value));
+        next[key] = value;
+      }
+    }
+    RC_ASSERT(env.run(store->commit(std::move(batch))).has_value());
+    model = next;
+    if (*rc::gen::inRange(0, 4) == 0) {
+      store.reset();
+      store = open_store();
+    }
+    RC_ASSERT(content_of(store.get()) == model);
+    RC_ASSERT(store->digest() == digest_of(model));
+    RC_ASSERT(store->item_count() == model.size());
+  }
+  RC_ASSERT(env.run(store->verify()).has_value());
+}
+
+RC_GTEST_PROP(KvStoreModel, DigestDoesNotDependOnBatching,
+              (std::vector<std::pair<uint8_t, uint16_t>> writes)) {
+  MemoryEnv env;
+  auto one = *env.run(KvStore::open(&env, "one", small_config()));
+  auto other = *env.run(KvStore::open(&env, "other", small_config()));
+  KvBatch whole;
+  for (const auto& [key, value] : writes) {
+    KvBatch single;
+    single.put(ByteView(&key, 1), bytes_of(fmt::format("{}", value)));
+    RC_ASSERT(env.run(one->commit(std::move(single))).has_value());
+    whole.put(ByteView(&key, 1), bytes_of(fmt::format("{}", value)));
+  }
+  RC_ASSERT(env.run(other->commit(std::move(whole))).has_value());
+  RC_ASSERT(one->digest() == other->digest());
+}
+
+}  // namespace
+}  // namespace vectron

@@ -1,7 +1,8 @@
 // ReplicaObserver: what a watcher outside the system sees of every replica.
 //
-// Only the simulation has one (its oracles judge by it); production passes none. Calls happen on the node's event loop,
-// synchronously, in the order in which things happen on that node. An observer never changes anything.
+// Only the simulation has one (its oracles judge by it); production passes none. Calls happen on
+// the node's event loop, synchronously, in the order in which things happen on that node. An
+// observer never changes anything.
 #pragma once
 
 #include <span>
@@ -23,13 +24,15 @@ class ReplicaObserver {
  public:
   virtual ~ReplicaObserver() = default;
 
-  /// A replica starts from what its disk holds: `snapshot` is where its log starts, `entries` follow it.
+  /// A replica starts from what its disk holds: `snapshot` is where its log starts, `entries`
+  /// follow it.
   virtual void on_start(const ReplicaName& name, const raft::HardState& hard_state,
                         const raft::SnapshotMeta& snapshot, std::span<const raft::Entry> entries,
                         LogIndex applied_index) = 0;
   /// Role, term or leader changed.
   virtual void on_role(const ReplicaName& name, raft::Role role, Term term, ReplicaId leader) = 0;
-  /// Entries were handed to the write-ahead log; those that stood at or after the first of them are gone.
+  /// Entries were handed to the write-ahead log; those that stood at or after the first of them are
+  /// gone.
   virtual void on_append(const ReplicaName& name, std::span<const raft::Entry> entries) = 0;
   /// A snapshot replaced the log; the state machine now stands at `snapshot.index`.
   virtual void on_snapshot(const ReplicaName& name, const raft::SnapshotMeta& snapshot) = 0;

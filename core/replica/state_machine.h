@@ -1,4 +1,5 @@
-// StateMachine: what a replicated group computes. The placement driver's group and every shard have one.
+// StateMachine: what a replicated group computes. The placement driver's group and every shard have
+// one.
 #pragma once
 
 #include "core/async/task.h"
@@ -8,24 +9,26 @@
 
 namespace vectron {
 
-class Overlay;
+class OverlayStore;
 
 /// Owned by its Replica, touched on the node's event loop only.
 ///
-/// Deterministic: apply() reads nothing but the command and the store: no clock, no random number, no configuration. So
-/// replicas at the same applied index have the same content, which the simulation checks by digest.
+/// Deterministic: apply() reads nothing but the command and the store: no clock, no random number,
+/// no configuration. So replicas at the same applied index have the same content, which the
+/// simulation checks by digest.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
 
-  /// Builds what it keeps in memory from `store`, at the start and again when a snapshot replaced the store; `store`
-  /// lives until the next load() or the end of the replica. Nothing is applied or read meanwhile. May take long, and
-  /// awaits now and then so that the event loop goes on.
-  virtual Task<Result<void>> load(Overlay* store) = 0;
+  /// Builds what it keeps in memory from `store`, at the start and again when a snapshot replaced
+  /// the store; `store` lives until the next load() or the end of the replica. Nothing is applied
+  /// or read meanwhile. May take long, and awaits now and then so that the event loop goes on.
+  virtual Task<Result<void>> load(OverlayStore* store) = 0;
 
-  /// Applies the command committed at `index` to the store given to load(). Returns the answer for whoever proposed it.
-  /// It cannot fail: a command that is refused is a defined answer that leaves the store as it was.
-  virtual Bytes apply(LogIndex index, ByteView command) = 0;
+  /// Applies the command committed at `index` to the store given to load(). Returns the answer for
+  /// whoever proposed it. A command that is refused is a defined answer that leaves the store as it
+  /// was; an error means that the store is damaged, and the replica stops.
+  virtual Result<Bytes> apply(LogIndex index, ByteView command) = 0;
 };
 
 }  // namespace vectron

@@ -1,0 +1,67 @@
+#include "core/replica/manifest_file.h"
+
+#include "core/base/hash.h"
+
+namespace vectron {
+namespace {
+
+constexpr std::string_view kMagic = "VECTRONM";
+constexpr size_t kHeaderBytes = 16;
+constexpr size_t kManifestBytesMax = 1 << 20;
+
+Bytes framed(ByteView record) {
+  Bytes bytes;
+  ByteWriter writer(bytes);
+  writer.put_raw(as_bytes(kMagic));
+  writer.put(checksum64(record));
+  writer.put_raw(record);
+  return bytes;
+}
+
+Result<Bytes> unframed(const std::string& path, ByteView bytes) {
+  ByteReader reader(bytes);
+  const std::string_view magic = as_text(reader.get_raw(kMagic.size()));
+  const auto checksum = reader.get<uint64_t>();
+  if (!reader.ok() || magic != kMagic || checksum != checksum64(reader.rest())) {
+    return fail(Code::data_loss, "the manifest " + path + " is damaged");
+  }
+  return to_bytes(reader.rest());
+}
+
+}  // namespace
+
+Task<Result<void>> write_manifest(Env* env, std::string folder, std::string name, Bytes record) {
+  VECTRON_ASSERT(record.size() + kHeaderBytes <= kManifestBytesMax);
+  const std::string prefix = folder.empty() ? "" : folder + "/";
+  const std::string temporary = prefix + name + ".new";
+  auto opened = co_await env->disk().open(temporary, OpenMode::create);
+  VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
+  const auto emptied = co_await file->truncate(0);
+  VECTRON_CO_CHECK_OK(emptied);
+  const Bytes bytes = framed(record);
+  const auto written = co_await file->write_at(0, bytes);
+  VECTRON_CO_CHECK_OK(written);
+  const auto synced = co_await file->sync();
+  VECTRON_CO_CHECK_OK(synced);
+  const auto renamed = co_await env->disk().rename(temporary, prefix + name);
+  VECTRON_CO_CHECK_OK(renamed);
+  const auto named = co_await env->disk().sync_directory(folder);
+  co_return named;
+}
+
+Task<Result<Bytes>> read_manifest(Env* env, std::string path) {
+  auto opened = co_await env->disk().open(path, OpenMode::read);
+  VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
+  const auto size = file->size();
+  VECTRON_CO_CHECK_OK(size);
+  if (*size < kHeaderBytes || *size > kManifestBytesMax) {
+    co_return fail(Code::data_loss, "the manifest " + path + " has an impossible size");
+  }
+  Bytes bytes(*size);
+  const auto read = co_await file->read_at(0, bytes);
+  VECTRON_CO_CHECK_OK(read);
+  bytes.resize(*read);
+  co_return unframed(path, bytes);
+}
+
+}  // namespace vectron

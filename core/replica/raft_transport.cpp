@@ -1,0 +1,167 @@
+#include "core/replica/raft_transport.h"
+
+#include "core/replica/replica_host.h"
+
+namespace vectron {
+namespace {
+
+size_t cost_of(const raft::Message& message) {
+  size_t bytes = 128;
+  for (const raft::Entry& entry : message.entries) bytes += entry.cost_bytes();
+  return bytes;
+}
+
+std::vector<uint64_t> values_of(const std::vector<ReplicaId>& ids) {
+  std::vector<uint64_t> values;
+  for (const ReplicaId id : ids) values.push_back(id.value());
+  return values;
+}
+
+std::vector<ReplicaId> ids_of(const std::vector<uint64_t>& values) {
+  std::vector<ReplicaId> ids;
+  for (const uint64_t value : values) ids.emplace_back(value);
+  return ids;
+}
+
+}  // namespace
+
+wire::RaftMessage to_wire(GroupId group, const raft::Message& message) {
+  wire::RaftMessage out;
+  out.group_id = group.value();
+  out.kind = static_cast<uint8_t>(message.kind);
+  out.from = message.from.value();
+  out.to = message.to.value();
+  out.term = message.term.value();
+  out.index = message.index.value();
+  out.log_term = message.log_term.value();
+  out.commit_index = message.commit_index.value();
+  out.rejected = message.rejected;
+  out.hint_index = message.hint_index.value();
+  out.hint_term = message.hint_term.value();
+  out.context = message.context;
+  out.transfer = message.transfer;
+  out.entries.reserve(message.entries.size());
+  for (const raft::Entry& entry : message.entries) {
+    out.entries.push_back({entry.term.value(), entry.index.value(),
+                           static_cast<uint8_t>(entry.kind), to_bytes(raft::view(entry.data))});
+  }
+  return out;
+}
+
+Result<raft::Message> from_wire(const wire::RaftMessage& message) {
+  if (message.kind >= raft::kMessageKindCount) {
+    return fail(Code::invalid_argument, "unknown kind of Raft message", "kind");
+  }
+  raft::Message out;
+  out.kind = static_cast<raft::MessageKind>(message.kind);
+  out.from = ReplicaId(message.from);
+  out.to = ReplicaId(message.to);
+  out.term = Term(message.term);
+  out.index = LogIndex(message.index);
+  out.log_term = Term(message.log_term);
+  out.commit_index = LogIndex(message.commit_index);
+  out.rejected = message.rejected;
+  out.hint_index = LogIndex(message.hint_index);
+  out.hint_term = Term(message.hint_term);
+  out.context = message.context;
+  out.transfer = message.transfer;
+  out.entries.reserve(message.entries.size());
+  for (const wire::RaftEntry& entry : message.entries) {
+    if (entry.kind > static_cast<uint8_t>(raft::EntryKind::barrier)) {
+      return fail(Code::invalid_argument, "unknown kind of log entry", "entries.kind");
+    }
+    out.entries.push_back({Term(entry.term), LogIndex(entry.index),
+                           static_cast<raft::EntryKind>(entry.kind),
+                           raft::make_payload(entry.data)});
+  }
+  return out;
+}
+
+RaftTransport::RaftTransport(Env* env, rpc::ClientConfig config)
+    : env_(env), messages_(*env, config), bulk_(*env, config) {}
+
+bool RaftTransport::send(GroupId group, const ReplicaMember& to, raft::Message message) {
+  auto& outbox = outboxes_[to.address];
+  if (!outbox) outbox = std::make_unique<Outbox>(this, to.address);
+  env_->metrics().add(Metric::raft_messages_sent);
+  return outbox->add(group, message);
+}
+
+bool RaftTransport::Outbox::add(GroupId group, const raft::Message& message) {
+  const size_t bytes = cost_of(message);
+  if (batch_bytes_ > 0 && batch_bytes_ + bytes > kBatchBytesMax) flush();
+  batch_.messages.push_back(to_wire(group, message));
+  batch_bytes_ += bytes;
+  if (!queued()) owner_->env_->scheduler().post(*this);
+  return !dropping_;
+}
+
+void RaftTransport::Outbox::flush() {
+  cancel();
+  if (batch_.messages.empty()) return;
+  wire::RaftClient client(owner_->messages_.channel(address_));
+  dropping_ = !client.step(batch_);
+  if (dropping_) owner_->env_->metrics().add(Metric::raft_messages_dropped, batch_.messages.size());
+  batch_.messages.clear();
+  batch_bytes_ = 0;
+}
+
+Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPiece piece,
+                                                    Instant deadline) {
+  wire::SnapshotChunk chunk;
+  chunk.group_id = piece.group.value();
+  chunk.from = piece.from.value();
+  chunk.to = piece.to.value();
+  chunk.term = piece.term.value();
+  chunk.snapshot_index = piece.meta.index.value();
+  chunk.snapshot_term = piece.meta.term.value();
+  chunk.membership.voters = values_of(piece.meta.membership.voters);
+  chunk.membership.learners = values_of(piece.meta.membership.learners);
+  chunk.offset = piece.offset;
+  chunk.data = std::move(piece.page);
+  chunk.last = piece.last;
+  chunk.checksum = piece.digest;
+  RequestContext context;
+  context.deadline = deadline;
+  wire::RaftClient client(bulk_.channel(to.address));
+  auto reply = co_await client.install_snapshot(std::move(context), std::move(chunk));
+  VECTRON_CO_CHECK_OK(reply);
+  co_return reply->next_offset;
+}
+
+void RaftReceiver::step(RequestContext, wire::RaftBatch request) {
+  for (const wire::RaftMessage& message : request.messages) {
+    Replica* replica = host_->find(GroupId(message.group_id));
+    if (replica == nullptr) continue;
+    auto decoded = from_wire(message);
+    if (decoded.has_value()) replica->step(*std::move(decoded));
+  }
+}
+
+Task<Result<wire::SnapshotChunkReply>> RaftReceiver::install_snapshot(RequestContext,
+                                                                      wire::SnapshotChunk request) {
+  Replica* replica = host_->find(GroupId(request.group_id));
+  if (replica == nullptr || replica->spec().self != ReplicaId(request.to)) {
+    co_return fail(Code::failed_precondition, "this node does not hold the replica");
+  }
+  SnapshotPiece piece;
+  piece.group = GroupId(request.group_id);
+  piece.from = ReplicaId(request.from);
+  piece.to = ReplicaId(request.to);
+  piece.term = Term(request.term);
+  piece.meta.index = LogIndex(request.snapshot_index);
+  piece.meta.term = Term(request.snapshot_term);
+  piece.meta.membership.voters = ids_of(request.membership.voters);
+  piece.meta.membership.learners = ids_of(request.membership.learners);
+  piece.offset = request.offset;
+  piece.page = std::move(request.data);
+  piece.last = request.last;
+  piece.digest = request.checksum;
+  const auto next = co_await replica->receive_snapshot(std::move(piece));
+  VECTRON_CO_CHECK_OK(next);
+  wire::SnapshotChunkReply reply;
+  reply.next_offset = *next;
+  co_return reply;
+}
+
+}  // namespace vectron

@@ -1,0 +1,80 @@
+// RaftTransport: carries Raft messages and snapshots between nodes over RPC.
+//
+// Messages of all groups to one node that are made in one turn of the event loop travel in one
+// frame, heartbeats of many groups included. Snapshots have channels of their own, so that a
+// megabyte does not delay a heartbeat.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "core/async/event_queue.h"
+#include "core/env/env.h"
+#include "core/replica/raft_links.h"
+#include "core/rpc/channel_pool.h"
+#include "schemas/raft_rpc.h"
+
+namespace vectron {
+
+class ReplicaHost;
+
+/// The two translations between core/raft's messages and the wire; inverse to one another. A
+/// message of the wire that names an unknown kind is an error: invalid_argument.
+wire::RaftMessage to_wire(GroupId group, const raft::Message& message);
+Result<raft::Message> from_wire(const wire::RaftMessage& message);
+
+/// Owned by a service, outlives its ReplicaHost.
+class RaftTransport final : public RaftLinks {
+ public:
+  /// Entry bytes in one frame, beyond which a turn's messages are split into several.
+  static constexpr size_t kBatchBytesMax = 8 << 20;
+
+  RaftTransport(Env* env, rpc::ClientConfig config);
+
+  bool send(GroupId group, const ReplicaMember& to, raft::Message message) override;
+  Task<Result<uint64_t>> send_snapshot(ReplicaMember to, SnapshotPiece piece,
+                                       Instant deadline) override;
+
+ private:
+  /// What waits for one node; sends itself at the end of the turn.
+  class Outbox final : public QueuedEvent {
+   public:
+    explicit Outbox(RaftTransport* owner, Address address)
+        : owner_(owner), address_(std::move(address)) {}
+    bool add(GroupId group, const raft::Message& message);
+
+   protected:
+    void fire() override { flush(); }
+
+   private:
+    void flush();
+
+    RaftTransport* owner_;
+    Address address_;
+    wire::RaftBatch batch_;
+    size_t batch_bytes_ = 0;
+    bool dropping_ = false;  ///< The last frame was not taken.
+  };
+
+  Env* env_;
+  rpc::ChannelPool messages_;
+  rpc::ChannelPool bulk_;
+  std::map<Address, std::unique_ptr<Outbox>> outboxes_;
+};
+
+/// The receiving side: gives what arrives to the replicas of a host.
+class RaftReceiver final : public wire::RaftHandler {
+ public:
+  /// `host` outlives the receiver.
+  explicit RaftReceiver(ReplicaHost* host) : host_(host) {}
+
+  void step(RequestContext context, wire::RaftBatch request) override;
+  Task<Result<wire::SnapshotChunkReply>> install_snapshot(RequestContext context,
+                                                          wire::SnapshotChunk request) override;
+
+ private:
+  ReplicaHost* host_;
+};
+
+}  // namespace vectron

@@ -1,0 +1,454 @@
+#include "core/replica/replica.h"
+
+#include <algorithm>
+
+#include "core/async/combine.h"
+
+namespace vectron {
+namespace {
+
+constexpr std::string_view kComponent = "replica";
+
+raft::Membership membership_of(const std::vector<ReplicaMember>& members) {
+  raft::Membership membership;
+  for (const ReplicaMember& member : members) membership.voters.push_back(member.replica);
+  std::sort(membership.voters.begin(), membership.voters.end());
+  return membership;
+}
+
+const ReplicaMember* find_member(const ReplicaSpec& spec, ReplicaId id) {
+  for (const ReplicaMember& member : spec.members) {
+    if (member.replica == id) return &member;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Replica::Replica(Parts parts, ReplicaConfig config, ReplicaSpec spec,
+                 std::unique_ptr<StateMachine> state_machine)
+    : parts_(parts),
+      config_(std::move(config)),
+      spec_(std::move(spec)),
+      name_{spec_.group, spec_.self, spec_.node},
+      state_machine_(std::move(state_machine)),
+      persist_queued_(parts_.env->scheduler()),
+      applied_changed_(parts_.env->scheduler()),
+      incoming_turn_(parts_.env->scheduler(), 1),
+      pump_event_(this),
+      tasks_(parts_.env->scheduler()) {
+  VECTRON_ASSERT(find_member(spec_, spec_.self) != nullptr, "replica {} is not among its members",
+                 spec_.self);
+}
+
+Replica::~Replica() = default;
+
+std::string Replica::generation_folder(uint64_t generation) const {
+  return fmt::format("{}/generation-{}", spec_.folder, generation);
+}
+
+raft::Config Replica::raft_config() const {
+  Env& env = *parts_.env;
+  raft::Config config;
+  config.self = spec_.self;
+  config.election_ticks = config_.election_ticks;
+  config.heartbeat_ticks = config_.heartbeat_ticks;
+  config.append_bytes_max = config_.append_bytes_max;
+  config.inflight_bytes_max = std::max(config.inflight_bytes_max, config_.append_bytes_max);
+  config.uncommitted_bytes_max = config_.uncommitted_bytes_max;
+  config.log_bytes_max =
+      std::max(config.log_bytes_max, config_.uncommitted_bytes_max + config_.log_bytes_kept_max);
+  config.random_seed = env.random(fmt::format("raft-{}", spec_.self)).next();
+  config.planted.commit_old_term_by_count = env.planted("commit_old_term_by_count");
+  config.planted.ack_before_quorum = env.planted("ack_before_quorum");
+  config.planted.read_index_without_quorum = env.planted("read_without_quorum");
+  config.planted.vote_twice = env.planted("vote_twice");
+  config.planted.vote_without_log_check = env.planted("vote_without_log_check");
+  config.planted.ack_before_persist = env.planted("ack_before_persist");
+  config.planted.truncate_on_any_append = env.planted("truncate_on_any_append");
+  config.planted.append_without_previous_check = env.planted("append_without_previous_check");
+  return config;
+}
+
+Result<void> Replica::check_recovered(const WalGroupState& recovered,
+                                      const raft::SnapshotMeta& base) {
+  const LogIndex last = recovered.entries.empty() ? base.index : recovered.entries.back().index;
+  const LogIndex applied = overlay_->applied_index();
+  if (applied > last || recovered.hard_state.commit_index > last || applied < base.index) {
+    return fail(
+        Code::data_loss,
+        fmt::format("replica {} has applied up to {} and its log has [{}, {}] with commit "
+                    "index {}: acknowledged entries are gone, so it must not vote",
+                    spec_.self, applied, base.index, last, recovered.hard_state.commit_index));
+  }
+  return {};
+}
+
+Task<Result<void>> Replica::open_store(uint64_t generation) {
+  auto opened = co_await KvStore::open(parts_.env, generation_folder(generation), config_.kv);
+  VECTRON_CO_TRY(kv_, opened);
+  auto overlay = OverlayStore::open(parts_.env, kv_.get(), config_.overlay);
+  VECTRON_CO_TRY(overlay_, overlay);
+  generation_ = generation;
+  auto loaded = co_await state_machine_->load(overlay_.get());
+  co_return loaded;
+}
+
+Task<Result<void>> Replica::start(WalGroupState recovered) {
+  VECTRON_ASSERT(raft_ == nullptr, "a replica starts once");
+  if (!recovered.mark) {
+    co_return fail(Code::data_loss, fmt::format("replica {} has no birth in the log", spec_.self));
+  }
+  auto opened = co_await open_store(recovered.mark->generation);
+  VECTRON_CO_CHECK_OK(opened);
+  raft::SnapshotMeta base = recovered.mark->meta;
+  if (base.membership.voters.empty()) base.membership = membership_of(spec_.members);
+  auto checked = check_recovered(recovered, base);
+  VECTRON_CO_CHECK_OK(checked);
+  const LogIndex applied = overlay_->applied_index();
+  if (parts_.observer != nullptr) {
+    parts_.observer->on_start(name_, recovered.hard_state, base, recovered.entries, applied);
+  }
+  overlay_->set_durable_index(applied);
+  raft_ = std::make_unique<raft::Raft>(raft_config(), recovered.hard_state, base,
+                                       std::move(recovered.entries), applied);
+  tasks_.spawn(persist_loop());
+  flush_task_ = tasks_.spawn(flush_loop());
+  // A group of one needs nobody's vote: do not wait for an election timeout.
+  if (spec_.members.size() == 1) raft_->campaign();
+  wake();
+  co_return Result<void>();
+}
+
+void Replica::tick() {
+  if (raft_ == nullptr || !failure_.ok()) return;
+  raft_->tick();
+  pump();
+  compact(false);
+}
+
+void Replica::step(raft::Message message) {
+  if (raft_ == nullptr || !failure_.ok()) return;
+  raft_->step(std::move(message));
+  wake();
+}
+
+void Replica::wake() {
+  if (!pump_event_.queued()) parts_.env->scheduler().post(pump_event_);
+}
+
+void Replica::pump() {
+  if (pumping_ || raft_ == nullptr || !failure_.ok()) return;
+  pumping_ = true;
+  pump_event_.cancel();
+  do {
+    while (failure_.ok() && raft_->has_ready()) handle_ready(raft_->ready());
+    apply_some();
+  } while (failure_.ok() && raft_->has_ready());
+  pumping_ = false;
+}
+
+void Replica::handle_ready(raft::Ready ready) {
+  if (ready.soft_state) {
+    parts_.env->metrics().add(Metric::raft_leader_changes);
+    if (parts_.observer != nullptr) {
+      parts_.observer->on_role(name_, raft_->role(), raft_->term(), raft_->leader());
+    }
+  }
+  if (!ready.persist.empty()) persist(std::move(ready.persist));
+  for (raft::Message& message : ready.messages) {
+    const ReplicaMember* to = find_member(spec_, message.to);
+    VECTRON_ASSERT(to != nullptr, "a message to a stranger, {}", message.to);
+    const ReplicaId peer = message.to;
+    if (!parts_.links->send(spec_.group, *to, std::move(message))) raft_->report_unreachable(peer);
+  }
+  for (raft::Entry& entry : ready.committed) apply_queue_.push_back(std::move(entry));
+  finish_reads(ready);
+  for (const raft::SnapshotRequest& request : ready.snapshots_to_send) {
+    const auto running = sending_.find(request.to);
+    if (running != sending_.end()) tasks_.cancel(running->second);
+    sending_[request.to] = tasks_.spawn(send_snapshot(request));
+  }
+}
+
+void Replica::persist(raft::PersistBatch batch) {
+  // A new commit index alone is no reason to touch the disk: it is only a hint at restart and
+  // travels with the next record.
+  if (batch.hard_state) unsaved_hard_state_ = batch.hard_state;
+  if (parts_.observer != nullptr && batch.hard_state) {
+    parts_.observer->on_commit(name_, batch.hard_state->term, batch.hard_state->commit_index);
+  }
+  if (!batch.must_sync()) return;
+  WalBatch record;
+  record.group = spec_.group;
+  record.hard_state = std::exchange(unsaved_hard_state_, std::nullopt);
+  record.entries = std::move(batch.entries);
+  Persist waiting;
+  waiting.sequence = batch.sequence;
+  waiting.snapshot = batch.snapshot;
+  if (batch.snapshot) {
+    VECTRON_ASSERT(incoming_ && incoming_->complete, "a snapshot that was not received");
+    record.mark = WalMark{incoming_->generation, *batch.snapshot, true};
+    switching_ = true;
+    apply_queue_.clear();
+  }
+  if (parts_.observer != nullptr) {
+    if (batch.snapshot) parts_.observer->on_snapshot(name_, *batch.snapshot);
+    if (!record.entries.empty()) parts_.observer->on_append(name_, record.entries);
+  }
+  auto ticket = parts_.wal->append(std::move(record));
+  if (!ticket.has_value()) return fail_stop(ticket.error());
+  waiting.ticket = *ticket;
+  persist_queue_.push_back(std::move(waiting));
+  persist_queued_.notify_all();
+}
+
+Task<void> Replica::persist_loop() {
+  while (true) {
+    while (persist_queue_.empty()) {
+      co_await persist_queued_.wait();
+    }
+    const Persist next = persist_queue_.front();
+    persist_queue_.pop_front();
+    const auto synced = co_await parts_.wal->sync_to(next.ticket);
+    if (!synced.has_value()) {
+      fail_stop(synced.error());
+      co_return;
+    }
+    if (next.snapshot) {
+      const auto switched = co_await switch_to_snapshot(*next.snapshot);
+      if (!switched.has_value()) {
+        fail_stop(switched.error());
+        co_return;
+      }
+    }
+    raft_->persisted(next.sequence);
+    pump();
+  }
+}
+
+Task<void> Replica::flush_loop() {
+  const auto ended = co_await overlay_->flush_loop();
+  if (!ended.has_value()) fail_stop(ended.error());
+}
+
+void Replica::apply_some() {
+  bool applied_any = false;
+  while (failure_.ok() && !switching_ && !apply_queue_.empty() && overlay_->has_room()) {
+    const raft::Entry entry = std::move(apply_queue_.front());
+    apply_queue_.pop_front();
+    const auto applied = apply_entry(entry);
+    if (!applied.has_value()) return fail_stop(applied.error());
+    applied_any = true;
+  }
+  if (!apply_queue_.empty() && !switching_ && failure_.ok() && !waiting_for_room_) {
+    waiting_for_room_ = true;
+    tasks_.spawn(resume_apply());
+  }
+  if (!applied_any) return;
+  overlay_->set_durable_index(overlay_->applied_index());
+  raft_->applied_to(overlay_->applied_index());
+  applied_changed_.notify_all();
+}
+
+Task<void> Replica::resume_apply() {
+  const auto room = co_await overlay_->wait_for_room();
+  waiting_for_room_ = false;
+  if (room.has_value()) pump();
+}
+
+Result<void> Replica::apply_entry(const raft::Entry& entry) {
+  VECTRON_ASSERT(entry.index == overlay_->applied_index() + 1, "entry {} after applied index {}",
+                 entry.index, overlay_->applied_index());
+  overlay_->begin_entry(entry.index);
+  Bytes answer;
+  if (entry.kind == raft::EntryKind::normal) {
+    auto applied = state_machine_->apply(entry.index, raft::view(entry.data));
+    if (!applied.has_value()) return fail(applied.error());
+    answer = *std::move(applied);
+  }
+  overlay_->end_entry();
+  if (parts_.observer != nullptr) parts_.observer->on_apply(name_, entry, overlay_->digest());
+  finish_proposal(entry, std::move(answer));
+  return {};
+}
+
+void Replica::finish_proposal(const raft::Entry& entry, Bytes answer) {
+  const auto found = pending_.find(entry.index);
+  if (found == pending_.end()) return;
+  const Pending pending = std::move(found->second);
+  pending_.erase(found);
+  if (pending.term == entry.term) {
+    pending.completion->set(Applied{entry.index, std::move(answer)});
+  } else {
+    pending.completion->set(
+        fail(Code::aborted, "another leader's entry took this one's place; send it again"));
+  }
+}
+
+Status Replica::not_leader() const {
+  return Status(Code::unavailable,
+                fmt::format("replica {} of group {} is not the leader", spec_.self, spec_.group));
+}
+
+Task<Result<Applied>> Replica::wait_for(std::shared_ptr<Completion<Result<Applied>>> completion) {
+  co_await completion->wait();
+  co_return completion->get();
+}
+
+Task<Result<Applied>> Replica::propose(Bytes command, Instant deadline) {
+  if (!serving() || !raft_->is_leader()) co_return fail(not_leader());
+  if (pending_.size() >= config_.pending_proposals_max) {
+    co_return fail(Code::resource_exhausted, "too many writes wait in this shard; try again later");
+  }
+  if (!overlay_->has_room() || !parts_.wal->has_room()) {
+    co_return fail(Code::resource_exhausted,
+                   "the disk cannot keep up with writes; try again later");
+  }
+  const auto index = raft_->propose(std::move(command));
+  if (!index.has_value()) co_return fail(index.error());
+  parts_.env->metrics().add(Metric::raft_proposals);
+  auto completion = std::make_shared<Completion<Result<Applied>>>(parts_.env->scheduler());
+  pending_[*index] = Pending{raft_->term(), completion};
+  pump();
+  const Instant until = parts_.env->clock().scheduler_time(deadline);
+  auto outcome = co_await with_deadline(&parts_.env->scheduler(), until, wait_for(completion));
+  if (outcome) co_return *std::move(outcome);
+  const auto found = pending_.find(*index);
+  if (found != pending_.end() && found->second.completion == completion) pending_.erase(found);
+  co_return fail(Code::unknown_outcome,
+                 "the write was not confirmed in time; it may or may not take effect");
+}
+
+void Replica::start_read_round() {
+  const uint64_t id = (parts_.incarnation << 32) | ++next_read_id_;
+  round_in_flight_ = std::move(round_gathering_);
+  round_gathering_ = nullptr;
+  const auto asked = raft_->read_index(id);
+  if (!asked.has_value()) {
+    round_in_flight_->set(fail(asked.error()));
+    round_in_flight_ = nullptr;
+    return;
+  }
+  read_in_flight_ = id;
+  pump();
+}
+
+void Replica::finish_reads(const raft::Ready& ready) {
+  const auto finish = [this](Result<LogIndex> result) {
+    round_in_flight_->set(std::move(result));
+    round_in_flight_ = nullptr;
+    read_in_flight_ = 0;
+  };
+  for (const raft::ReadState& read : ready.reads) {
+    if (read_in_flight_ != 0 && read.request_id == read_in_flight_) finish(read.index);
+  }
+  for (const uint64_t dropped : ready.dropped_reads) {
+    if (read_in_flight_ != 0 && dropped == read_in_flight_) finish(fail(not_leader()));
+  }
+  if (!raft_->is_leader()) {
+    if (read_in_flight_ != 0) finish(fail(not_leader()));
+    if (round_gathering_) {
+      round_gathering_->set(fail(not_leader()));
+      round_gathering_ = nullptr;
+    }
+  } else if (read_in_flight_ == 0 && round_gathering_) {
+    start_read_round();
+  }
+}
+
+Task<Result<LogIndex>> Replica::wait_for_read(std::shared_ptr<ReadRound> round) {
+  co_await round->wait();
+  const Result<LogIndex> index = round->get();
+  if (!index.has_value()) co_return fail(index.error());
+  while (serving() && applied_index() < *index) {
+    co_await applied_changed_.wait();
+  }
+  if (!serving()) co_return fail(not_leader());
+  co_return applied_index();
+}
+
+Task<Result<LogIndex>> Replica::read_barrier(Instant deadline) {
+  if (!serving() || !raft_->is_leader()) co_return fail(not_leader());
+  if (!round_gathering_) {
+    round_gathering_ = std::make_shared<ReadRound>(parts_.env->scheduler());
+  }
+  const auto round = round_gathering_;
+  if (read_in_flight_ == 0) start_read_round();
+  if (round->is_set() && round->get().has_value() && serving() &&
+      applied_index() >= *round->get()) {
+    co_return applied_index();  // A group of one: no wait at all.
+  }
+  const Instant until = parts_.env->clock().scheduler_time(deadline);
+  auto waited = co_await with_deadline(&parts_.env->scheduler(), until, wait_for_read(round));
+  if (!waited) co_return fail(Code::deadline_exceeded, "no quorum confirmed the read in time");
+  co_return *std::move(waited);
+}
+
+void Replica::compact(bool everything) {
+  if (raft_ == nullptr || switching_ || !failure_.ok()) return;
+  const LogIndex flushed = overlay_->flushed_index();
+  LogIndex until = flushed;
+  if (!everything) {
+    if (!sending_.empty())
+      return;  // A follower that gets a snapshot will need what comes after it.
+    until = compaction_index(config_, raft_->first_index(), flushed, raft_->log().bytes());
+  }
+  if (until < raft_->first_index()) return;
+  raft_->compact(until);
+  parts_.wal->release(spec_.group, until);
+}
+
+ReplicaStatus Replica::status() const {
+  ReplicaStatus status;
+  status.self = spec_.self;
+  if (raft_ == nullptr) return status;
+  status.is_leader = raft_->is_leader();
+  status.term = raft_->term();
+  const ReplicaMember* leader = find_member(spec_, raft_->leader());
+  if (leader != nullptr) status.leader = *leader;
+  status.commit_index = raft_->commit_index();
+  status.applied_index = applied_index();
+  status.last_index = raft_->last_index();
+  return status;
+}
+
+Task<Result<Replica::Pinned>> Replica::pin(LogIndex index_min) {
+  if (!serving()) co_return fail(not_leader());
+  if (overlay_->flushed_index() < index_min) {
+    const auto flushed = co_await overlay_->flush_to(overlay_->applied_index());
+    VECTRON_CO_CHECK_OK(flushed);
+  }
+  if (!serving()) co_return fail(not_leader());
+  Pinned pinned;
+  auto reader = kv_->open_reader();
+  VECTRON_CO_TRY(pinned.reader, reader);
+  const auto index = OverlayStore::applied_index_of(pinned.reader.get());
+  VECTRON_CO_TRY(pinned.index, index);
+  const auto term = raft_->log().term_at(pinned.index);
+  if (pinned.index < index_min || !term) {
+    co_return fail(Code::out_of_range, "the store is behind the log's start");
+  }
+  pinned.term = *term;
+  co_return pinned;
+}
+
+void Replica::fail_stop(Status status) {
+  if (!failure_.ok()) return;
+  failure_ = std::move(status);
+  parts_.env->log().error(kComponent, "replica {} of group {} stops: {}", spec_.self, spec_.group,
+                          failure_.to_string());
+  for (auto& [index, pending] : pending_) {
+    pending.completion->set(
+        fail(Code::unknown_outcome, "the replica stopped: " + failure_.message()));
+  }
+  pending_.clear();
+  for (auto* round : {&round_in_flight_, &round_gathering_}) {
+    if (*round) (*round)->set(fail(Code::unavailable, "the replica stopped"));
+    *round = nullptr;
+  }
+  read_in_flight_ = 0;
+  applied_changed_.notify_all();
+}
+
+}  // namespace vectron

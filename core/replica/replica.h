@@ -1,0 +1,229 @@
+// Replica: one member of a replicated group: raft + the node's log + a store + a state machine.
+//
+// It joins four parts that know nothing of one another. Everything happens on the node's event
+// loop: inputs (proposals, messages, ticks, finished syncs) go into the Raft state machine, and
+// pump() carries out what Raft then wants. A write is acknowledged when its entry is durable on a
+// quorum and applied here; never before, and without a second sync. Owned by a ReplicaHost.
+// docs/internals/replica.md, docs/internals/life_of_a_write.md.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/async/sync.h"
+#include "core/async/task_group.h"
+#include "core/env/env.h"
+#include "core/kv/kv_store.h"
+#include "core/raft/raft.h"
+#include "core/replica/observer.h"
+#include "core/replica/overlay.h"
+#include "core/replica/raft_links.h"
+#include "core/replica/replica_config.h"
+#include "core/replica/state_machine.h"
+#include "core/wal/wal.h"
+
+namespace vectron {
+
+/// Who a replica is and where it keeps its state.
+struct ReplicaSpec {
+  GroupId group;
+  ReplicaId self;
+  NodeId node;
+  std::vector<ReplicaMember>
+      members;         ///< All voters of the group, itself too, sorted by replica id.
+  std::string folder;  ///< "replicas/<replica id>"; generations lie below it.
+};
+
+/// A proposal that was applied.
+struct Applied {
+  LogIndex index;  ///< Of its log entry.
+  Bytes answer;    ///< What StateMachine::apply returned.
+};
+
+/// A copy of what can be observed.
+struct ReplicaStatus {
+  ReplicaId self;
+  bool is_leader = false;
+  Term term;
+  std::optional<ReplicaMember> leader;  ///< None while unknown.
+  LogIndex commit_index;
+  LogIndex applied_index;
+  LogIndex last_index;
+};
+
+class Replica {
+ public:
+  /// What a replica uses and does not own; all of it outlives the replica.
+  struct Parts {
+    Env* env = nullptr;
+    Wal* wal = nullptr;
+    RaftLinks* links = nullptr;
+    ReplicaObserver* observer = nullptr;  ///< May be null.
+    /// Makes read request ids differ between starts of the node.
+    uint64_t incarnation = 0;
+  };
+
+  Replica(Parts parts, ReplicaConfig config, ReplicaSpec spec,
+          std::unique_ptr<StateMachine> state_machine);
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+  ~Replica();
+
+  /// Opens the store of the recovered generation, loads the state machine and starts. Errors:
+  /// data_loss: the log ends before what the store has applied, or the store is damaged: this
+  /// replica must not vote.
+  Task<Result<void>> start(WalGroupState recovered);
+
+  // Inputs.
+
+  void tick();
+  void step(raft::Message message);
+
+  /// Proposes a command and waits until it is applied here. `deadline` is this node's monotonic
+  /// time. Errors: unavailable (not the leader, see status().leader), resource_exhausted (a bound
+  /// is reached), aborted (another leader's entry took its place): none of these happened.
+  /// unknown_outcome: the deadline passed, or the replica moved on by a snapshot.
+  Task<Result<Applied>> propose(Bytes command, Instant deadline);
+
+  /// Waits until a read of the state machine that begins afterwards is linearizable (Ongaro 6.4),
+  /// and returns the applied index then. Errors: unavailable (not the leader, or leadership was
+  /// lost), deadline_exceeded.
+  Task<Result<LogIndex>> read_barrier(Instant deadline);
+
+  /// Takes a piece of a snapshot; the one that completes it returns when the snapshot is installed
+  /// and durable. The value is the offset wanted next. Errors: out_of_range (another offset is
+  /// wanted: begin anew), failed_precondition (not needed), data_loss (wrong checksum).
+  Task<Result<uint64_t>> receive_snapshot(SnapshotPiece piece);
+
+  /// Forgets log entries that the store holds, keeping the tail for lagging followers, or nothing
+  /// when `everything`.
+  void compact(bool everything);
+
+  // State.
+
+  ReplicaStatus status() const;
+  bool is_leader() const { return raft_ && raft_->is_leader(); }
+  /// False before start() ends and while a snapshot replaces the state: reads must be refused then.
+  bool serving() const { return raft_ != nullptr && !switching_ && failure_.ok(); }
+  const ReplicaSpec& spec() const { return spec_; }
+  LogIndex applied_index() const { return overlay_ ? overlay_->applied_index() : LogIndex(); }
+  /// The state at applied_index(). Requires: serving(). Do not keep it across an await.
+  OverlayStore& store() { return *overlay_; }
+  StateMachine& state_machine() { return *state_machine_; }
+  /// Why the replica stopped for good; ok while it runs.
+  const Status& failure() const { return failure_; }
+
+  /// A bounded, unmoving view of the store at its flushed index, which is at least `index_min`
+  /// (applied entries are flushed first where needed). Snapshots and backups read through it.
+  struct Pinned {
+    std::unique_ptr<KvReader> reader;
+    LogIndex index;
+    Term term;
+  };
+  Task<Result<Pinned>> pin(LogIndex index_min);
+
+ private:
+  struct Pending {
+    Term term;
+    std::shared_ptr<Completion<Result<Applied>>> completion;
+  };
+  using ReadRound = Completion<Result<LogIndex>>;
+  struct Persist {
+    uint64_t sequence = 0;
+    WalTicket ticket;
+    std::optional<raft::SnapshotMeta> snapshot;
+  };
+  /// A snapshot that is being received, or waits to be switched to.
+  struct Incoming {
+    ReplicaId from;
+    Term term;
+    raft::SnapshotMeta meta;
+    uint64_t generation = 0;
+    uint64_t next_offset = 0;
+    std::unique_ptr<KvStore> store;
+    bool complete = false;
+    std::shared_ptr<Completion<Result<void>>> installed;
+  };
+  class PumpEvent final : public QueuedEvent {
+   public:
+    explicit PumpEvent(Replica* replica) : replica_(replica) {}
+
+   protected:
+    void fire() override { replica_->pump(); }
+
+   private:
+    Replica* replica_;
+  };
+
+  // replica.cpp
+  Result<void> check_recovered(const WalGroupState& recovered, const raft::SnapshotMeta& base);
+  raft::Config raft_config() const;
+  std::string generation_folder(uint64_t generation) const;
+  Task<Result<void>> open_store(uint64_t generation);
+  void wake();
+  void pump();
+  void handle_ready(raft::Ready ready);
+  void persist(raft::PersistBatch batch);
+  void apply_some();
+  Task<void> resume_apply();
+  Result<void> apply_entry(const raft::Entry& entry);
+  void finish_proposal(const raft::Entry& entry, Bytes answer);
+  void finish_reads(const raft::Ready& ready);
+  Task<void> persist_loop();
+  Task<void> flush_loop();
+  void fail_stop(Status status);
+  Task<Result<Applied>> wait_for(std::shared_ptr<Completion<Result<Applied>>> completion);
+  void start_read_round();
+  Task<Result<LogIndex>> wait_for_read(std::shared_ptr<ReadRound> round);
+  Status not_leader() const;
+
+  // replica_snapshot.cpp
+  Task<void> send_snapshot(raft::SnapshotRequest request);
+  Task<Result<void>> stream_snapshot(raft::SnapshotRequest request);
+  Task<Result<void>> begin_incoming(SnapshotPiece piece);
+  Task<Result<void>> add_to_incoming(const SnapshotPiece* piece);
+  Task<Result<void>> install_incoming();
+  Task<Result<void>> switch_to_snapshot(raft::SnapshotMeta meta);
+  Task<void> drop_incoming();
+
+  Parts parts_;
+  ReplicaConfig config_;
+  ReplicaSpec spec_;
+  ReplicaName name_;
+  std::unique_ptr<StateMachine> state_machine_;
+  std::unique_ptr<raft::Raft> raft_;
+  uint64_t generation_ = 0;
+  std::unique_ptr<KvStore> kv_;
+  std::unique_ptr<OverlayStore> overlay_;  // Over kv_.
+  Status failure_;
+  bool switching_ = false;
+  bool pumping_ = false;
+  bool waiting_for_room_ = false;
+
+  std::deque<raft::Entry> apply_queue_;
+  std::map<LogIndex, Pending> pending_;
+  std::optional<raft::HardState> unsaved_hard_state_;  // Goes with the next record of the log.
+  std::deque<Persist> persist_queue_;
+  Condition persist_queued_;
+  Condition applied_changed_;
+
+  uint64_t next_read_id_ = 0;
+  uint64_t read_in_flight_ = 0;  // 0: none.
+  std::shared_ptr<ReadRound> round_in_flight_;
+  std::shared_ptr<ReadRound> round_gathering_;
+
+  std::optional<Incoming> incoming_;
+  Semaphore incoming_turn_;
+  std::map<ReplicaId, TaskGroup::TaskNumber> sending_;  // Snapshots on the way, by receiver.
+  TaskGroup::TaskNumber flush_task_ = 0;
+
+  PumpEvent pump_event_;
+  TaskGroup tasks_;  // Last: its tasks use everything above.
+};
+
+}  // namespace vectron

@@ -1,0 +1,34 @@
+#include "core/replica/replica_config.h"
+
+namespace vectron {
+
+Result<void> ReplicaConfig::validate() const {
+  if (tick_interval <= Duration::zero()) {
+    return fail(Code::invalid_argument, "must be above zero", "tick_interval");
+  }
+  if (heartbeat_ticks == 0 || election_ticks < 2 * heartbeat_ticks) {
+    return fail(Code::invalid_argument, "must be at least twice heartbeat_ticks (at least 1)",
+                "election_ticks");
+  }
+  if (pending_proposals_max == 0) {
+    return fail(Code::invalid_argument, "must be at least 1", "pending_proposals_max");
+  }
+  if (snapshot_chunk_bytes_max == 0 || snapshot_chunk_bytes_max > kv.batch_bytes_max / 2) {
+    return fail(Code::invalid_argument, "must be between 1 and half of kv.batch_bytes_max",
+                "snapshot_chunk_bytes_max");
+  }
+  VECTRON_CHECK_OK(kv.validate());
+  return overlay.validate(kv);
+}
+
+LogIndex compaction_index(const ReplicaConfig& config, LogIndex first_index, LogIndex flushed_index,
+                          size_t log_bytes) {
+  if (flushed_index < first_index) return LogIndex();
+  const uint64_t cuttable = flushed_index - first_index + 1;
+  if (log_bytes > config.log_bytes_kept_max) return flushed_index;
+  if (cuttable <= config.log_entries_kept_max) return LogIndex();
+  // Cut to half of what may be kept, so that it does not happen for each entry.
+  return flushed_index - config.log_entries_kept_max / 2;
+}
+
+}  // namespace vectron

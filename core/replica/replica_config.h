@@ -1,0 +1,53 @@
+// Settings of the replicas of one node.
+//
+// Plain data, the same for all replicas of the node. The simulation draws small values so that
+// every bound is reached.
+#pragma once
+
+#include "core/base/result.h"
+#include "core/base/time.h"
+#include "core/kv/kv_config.h"
+#include "core/raft/config.h"
+#include "core/replica/overlay.h"
+#include "core/wal/wal_types.h"
+
+namespace vectron {
+
+struct ReplicaConfig {
+  /// One Raft tick. Election and heartbeat intervals are counted in it.
+  Duration tick_interval = 100ms;
+  /// Ticks without a leader before a follower campaigns (up to twice that).
+  uint32_t election_ticks = 10;
+  uint32_t heartbeat_ticks = 2;
+  /// Entry bytes in one append message.
+  size_t append_bytes_max = 1 << 20;
+  /// Entry bytes that a leader has taken and not committed yet; more are refused.
+  size_t uncommitted_bytes_max = 64 << 20;
+
+  /// Proposals that wait for their entry; more are refused.
+  size_t pending_proposals_max = 4096;
+  /// Entries kept in memory and in the log behind what is in LMDB, for followers that lag; beyond
+  /// it they get a snapshot.
+  uint64_t log_entries_kept_max = 10'000;
+  /// The same in bytes.
+  size_t log_bytes_kept_max = 64 << 20;
+  /// Bytes of pairs in one chunk of a snapshot.
+  size_t snapshot_chunk_bytes_max = 1 << 20;
+  /// How long one chunk may take before the snapshot is given up (and begun again when Raft asks
+  /// again).
+  Duration snapshot_chunk_timeout = 10s;
+
+  OverlayConfig overlay;
+  KvConfig kv;
+
+  /// Errors: invalid_argument, naming the field.
+  Result<void> validate() const;
+};
+
+/// How far a log may be cut: everything that is in the store, but for a tail that lagging followers
+/// may still need. Returns an index below `first_index` when nothing is to be done. `flushed_index`
+/// is what the store holds durably, `log_bytes` the log's size in memory.
+LogIndex compaction_index(const ReplicaConfig& config, LogIndex first_index, LogIndex flushed_index,
+                          size_t log_bytes);
+
+}  // namespace vectron

@@ -1,0 +1,266 @@
+#include "core/replica/replica_host.h"
+
+#include <algorithm>
+
+#include "core/replica/manifest_file.h"
+
+namespace vectron {
+namespace {
+
+constexpr std::string_view kComponent = "replica_host";
+constexpr std::string_view kNodeManifest = "node.manifest";
+constexpr std::string_view kReplicaManifest = "replica.manifest";
+constexpr std::string_view kReplicasFolder = "replicas";
+constexpr uint32_t kFormatVersion = 1;
+
+std::string folder_of(ReplicaId replica) {
+  return fmt::format("{}/{}", kReplicasFolder, replica);
+}
+
+Result<void> check_format(uint32_t version, std::string_view what) {
+  if (version <= kFormatVersion) return {};
+  return fail(Code::failed_precondition,
+              fmt::format("{} has format version {}, this program knows up to {}: use a newer one",
+                          what, version, kFormatVersion));
+}
+
+}  // namespace
+
+Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster, NodeId node) {
+  stored::NodeManifest manifest;
+  manifest.format_version = kFormatVersion;
+  manifest.cluster_id = cluster.value();
+  manifest.node_id = node.value();
+  const auto bytes = co_await read_manifest(env, std::string(kNodeManifest));
+  if (bytes.has_value()) {
+    auto decoded = decode<stored::NodeManifest>(*bytes);
+    VECTRON_CO_TRY(manifest, decoded);
+    const auto format = check_format(manifest.format_version, "this data folder");
+    VECTRON_CO_CHECK_OK(format);
+    if (manifest.cluster_id != cluster.value() || manifest.node_id != node.value()) {
+      co_return fail(
+          Code::failed_precondition,
+          fmt::format("this data folder belongs to node {} of cluster {:x}, not to node {} of "
+                      "cluster {:x}: give each node a folder of its own",
+                      manifest.node_id, manifest.cluster_id, node, cluster.value()));
+    }
+  } else if (bytes.error().code() != Code::not_found) {
+    co_return fail(bytes.error());
+  }
+  ++manifest.incarnation;
+  const auto written =
+      co_await write_manifest(env, "", std::string(kNodeManifest), encode(manifest));
+  VECTRON_CO_CHECK_OK(written);
+  co_return manifest;
+}
+
+ReplicaSpec spec_of(const stored::ReplicaManifest& manifest) {
+  ReplicaSpec spec;
+  spec.group = GroupId(manifest.group_id);
+  spec.self = ReplicaId(manifest.replica_id);
+  spec.node = NodeId(manifest.node_id);
+  spec.folder = folder_of(spec.self);
+  for (const wire::Member& member : manifest.members) {
+    spec.members.push_back(
+        {ReplicaId(member.replica_id), NodeId(member.node_id), Address{member.address}});
+  }
+  std::sort(spec.members.begin(), spec.members.end(),
+            [](const ReplicaMember& a, const ReplicaMember& b) { return a.replica < b.replica; });
+  return spec;
+}
+
+ReplicaHost::ReplicaHost(Env* env, ReplicaHostConfig config, RaftLinks* links,
+                         ReplicaObserver* observer)
+    : env_(env),
+      config_(std::move(config)),
+      links_(links),
+      observer_(observer),
+      failed_(env->scheduler()),
+      tasks_(env->scheduler()) {}
+
+Task<Result<std::unique_ptr<ReplicaHost>>> ReplicaHost::open(Env* env, ReplicaHostConfig config,
+                                                             RaftLinks* links,
+                                                             ReplicaObserver* observer) {
+  const auto valid = config.replica.validate();
+  VECTRON_CO_CHECK_OK(valid);
+  config.wal.cluster = config.cluster;
+  config.wal.node = config.node;
+  std::unique_ptr<ReplicaHost> host(new ReplicaHost(env, config, links, observer));
+  const auto folder = co_await env->disk().create_directory(std::string(kReplicasFolder));
+  VECTRON_CO_CHECK_OK(folder);
+  const auto named = co_await env->disk().sync_directory("");
+  VECTRON_CO_CHECK_OK(named);
+  auto opened = co_await Wal::open(env, "wal", config.wal);
+  VECTRON_CO_TRY(WalOpened wal, opened);
+  host->wal_ = std::move(wal.wal);
+  if (wal.torn_bytes > 0) env->metrics().add(Metric::wal_torn_tails);
+  for (auto& [group, state] : wal.groups) {
+    if (state.hard_state.term || !state.entries.empty()) host->took_part_.insert(group);
+    host->recovered_.emplace(group, std::move(state));
+  }
+  const auto read = co_await host->read_manifests();
+  VECTRON_CO_CHECK_OK(read);
+  host->tasks_.spawn(host->tick_loop());
+  co_return host;
+}
+
+Task<Result<void>> ReplicaHost::read_manifests() {
+  auto listed = co_await env_->disk().list(std::string(kReplicasFolder));
+  VECTRON_CO_TRY(const std::vector<std::string> names, listed);
+  for (const std::string& name : names) {
+    const std::string folder = fmt::format("{}/{}", kReplicasFolder, name);
+    const auto bytes = co_await read_manifest(env_, fmt::format("{}/{}", folder, kReplicaManifest));
+    if (!bytes.has_value() && bytes.error().code() == Code::not_found) {
+      // A birth that a crash cut short: nothing of it ever took part.
+      const auto removed = co_await env_->disk().remove_tree(folder);
+      VECTRON_CO_CHECK_OK(removed);
+      continue;
+    }
+    VECTRON_CO_CHECK_OK(bytes);
+    const auto manifest = decode<stored::ReplicaManifest>(*bytes);
+    VECTRON_CO_CHECK_OK(manifest);
+    const auto format = check_format(manifest->format_version, "the folder " + folder);
+    VECTRON_CO_CHECK_OK(format);
+    const ReplicaId replica(manifest->replica_id);
+    const auto state = recovered_.find(GroupId(manifest->group_id));
+    if (state == recovered_.end() || !state->second.mark) {
+      const auto removed = co_await env_->disk().remove_tree(folder);
+      VECTRON_CO_CHECK_OK(removed);
+      continue;
+    }
+    const auto cleaned = co_await remove_stale_generations(replica, state->second.mark->generation);
+    VECTRON_CO_CHECK_OK(cleaned);
+    manifests_.emplace(replica, *manifest);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> ReplicaHost::remove_stale_generations(ReplicaId replica, uint64_t generation) {
+  const std::string keep = fmt::format("generation-{}", generation);
+  auto listed = co_await env_->disk().list(folder_of(replica));
+  VECTRON_CO_TRY(const std::vector<std::string> names, listed);
+  bool found = false;
+  for (const std::string& name : names) {
+    if (name == keep) found = true;
+    if (name == keep || !name.starts_with("generation-")) continue;
+    const auto removed = co_await env_->disk().remove_tree(folder_of(replica) + "/" + name);
+    VECTRON_CO_CHECK_OK(removed);
+  }
+  if (!found) lost_.insert(replica);
+  co_return Result<void>();
+}
+
+const stored::ReplicaManifest* ReplicaHost::manifest_of(GroupId group) const {
+  for (const auto& [replica, manifest] : manifests_) {
+    if (manifest.group_id == group.value()) return &manifest;
+  }
+  return nullptr;
+}
+
+ReplicaHost::Presence ReplicaHost::presence(GroupId group, ReplicaId replica) const {
+  if (lost_.contains(replica)) return Presence::lost;
+  const auto running = replicas_.find(group);
+  if (running != replicas_.end()) {
+    return running->second->spec().self == replica ? Presence::running : Presence::lost;
+  }
+  if (manifests_.contains(replica)) return Presence::born;
+  // The log knows the group, but there is no folder: it was lost.
+  return took_part_.contains(group) ? Presence::lost : Presence::absent;
+}
+
+bool ReplicaHost::took_part(GroupId group) const {
+  return took_part_.contains(group);
+}
+
+Task<Result<void>> ReplicaHost::bear(stored::ReplicaManifest manifest) {
+  const GroupId group(manifest.group_id);
+  const ReplicaId replica(manifest.replica_id);
+  VECTRON_ASSERT(presence(group, replica) == Presence::absent);
+  manifest.format_version = kFormatVersion;
+  manifest.cluster_id = config_.cluster.value();
+  manifest.node_id = config_.node.value();
+  manifest.generation = 1;
+  const std::string folder = folder_of(replica);
+  const auto cleared = co_await env_->disk().remove_tree(folder);
+  VECTRON_CO_CHECK_OK(cleared);
+  const auto made = co_await env_->disk().create_directory(folder);
+  VECTRON_CO_CHECK_OK(made);
+  const auto named = co_await env_->disk().sync_directory(std::string(kReplicasFolder));
+  VECTRON_CO_CHECK_OK(named);
+  {
+    auto store = co_await KvStore::open(env_, folder + "/generation-1", config_.replica.kv);
+    VECTRON_CO_CHECK_OK(store);
+    co_await (*store)->close();
+  }
+  const auto written =
+      co_await write_manifest(env_, folder, std::string(kReplicaManifest), encode(manifest));
+  VECTRON_CO_CHECK_OK(written);
+  // The record in the log is the birth: without it the folder is removed at the next start.
+  WalGroupState state;
+  state.mark = WalMark{1, raft::SnapshotMeta(), false};
+  for (const ReplicaMember& member : spec_of(manifest).members) {
+    state.mark->meta.membership.voters.push_back(member.replica);
+  }
+  WalBatch batch;
+  batch.group = group;
+  batch.mark = state.mark;
+  const auto recorded = co_await wal_->append_and_sync(std::move(batch));
+  VECTRON_CO_CHECK_OK(recorded);
+  recovered_[group] = std::move(state);
+  manifests_.emplace(replica, std::move(manifest));
+  co_return Result<void>();
+}
+
+Task<Result<Replica*>> ReplicaHost::start(GroupId group,
+                                          std::unique_ptr<StateMachine> state_machine) {
+  const stored::ReplicaManifest* manifest = manifest_of(group);
+  VECTRON_ASSERT(manifest != nullptr && !replicas_.contains(group), "group {}", group);
+  const ReplicaId self(manifest->replica_id);
+  WalGroupState state = std::move(recovered_.at(group));
+  recovered_.erase(group);
+  took_part_.insert(group);
+  const Replica::Parts parts{env_, wal_.get(), links_, observer_, config_.incarnation};
+  auto made = std::make_unique<Replica>(parts, config_.replica, spec_of(*manifest),
+                                        std::move(state_machine));
+  Replica* replica = made.get();
+  replicas_.emplace(group, std::move(made));
+  const auto started = co_await replica->start(std::move(state));
+  if (!started.has_value()) {
+    env_->log().error(kComponent, "replica {} of group {} is lost: {}", self, group,
+                      started.error().to_string());
+    lost_.insert(self);
+    co_return fail(started.error());
+  }
+  co_return replica;
+}
+
+Replica* ReplicaHost::find(GroupId group) {
+  const auto found = replicas_.find(group);
+  return found == replicas_.end() ? nullptr : found->second.get();
+}
+
+Task<void> ReplicaHost::tick_loop() {
+  while (true) {
+    co_await env_->clock().sleep_for(config_.replica.tick_interval);
+    tick();
+  }
+}
+
+void ReplicaHost::tick() {
+  for (const auto& [group, replica] : replicas_) {
+    replica->tick();
+    if (!replica->failure().ok()) failed_.set(replica->failure());
+  }
+  if (!wal_->failure().ok()) failed_.set(wal_->failure());
+  if (!wal_->over_retention()) return;
+  for (const WalPinning& pinning : wal_->groups_pinning()) {
+    if (Replica* replica = find(pinning.group)) replica->compact(true);
+  }
+}
+
+Task<Status> ReplicaHost::wait_failed() {
+  co_await failed_.wait();
+  co_return failed_.get();
+}
+
+}  // namespace vectron

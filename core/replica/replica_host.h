@@ -1,0 +1,97 @@
+// ReplicaHost: all replicas of a node, with what they share: the write-ahead log, the ticks, the
+// folder of the node.
+//
+// Owned by a service (placement, worker), on its event loop. Layout of the node's folder:
+// `node.manifest` (whose folder it is), `wal/`, `replicas/<replica id>/replica.manifest`,
+// `replicas/<replica id>/generation-<n>/`.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "core/replica/replica.h"
+#include "schemas/storage_messages.h"
+
+namespace vectron {
+
+/// Opens the node's folder: checks that it is this cluster's and this node's, and counts the start.
+/// Errors: failed_precondition (another cluster's or node's folder, or a newer format, by name),
+/// data_loss.
+Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster, NodeId node);
+
+struct ReplicaHostConfig {
+  ClusterId cluster;
+  NodeId node;
+  uint64_t incarnation = 0;  ///< From open_node_folder.
+  ReplicaConfig replica;
+  WalConfig wal;  ///< Its cluster and node are filled in.
+};
+
+class ReplicaHost {
+ public:
+  /// What the disk holds of a replica.
+  enum class Presence : uint8_t {
+    absent,  ///< Nothing.
+    born,    ///< Made and durable, not running.
+    running,
+    lost,  ///< The log names it and its folder is gone, or it stopped for damage: it must not vote.
+  };
+
+  /// Opens the log and looks at all replicas; starts none. `links` and `observer` (may be null)
+  /// outlive the host.
+  static Task<Result<std::unique_ptr<ReplicaHost>>> open(Env* env, ReplicaHostConfig config,
+                                                         RaftLinks* links,
+                                                         ReplicaObserver* observer);
+  ReplicaHost(const ReplicaHost&) = delete;
+  ReplicaHost& operator=(const ReplicaHost&) = delete;
+
+  /// The manifests of all replicas on disk, by replica id.
+  const std::map<ReplicaId, stored::ReplicaManifest>& manifests() const { return manifests_; }
+  Presence presence(GroupId group, ReplicaId replica) const;
+  /// True when the replica took part before this start: it may do so again without being told.
+  bool took_part(GroupId group) const;
+
+  /// Makes a replica with an empty log; durable on return. It does not run yet
+  /// (docs/decisions/0008-replica-birth.md). `manifest` says what it is; its folder identity is
+  /// filled in. Requires: presence is absent. Errors: of the disk.
+  Task<Result<void>> bear(stored::ReplicaManifest manifest);
+
+  /// Starts a born replica. Errors: data_loss (it is lost from then on).
+  Task<Result<Replica*>> start(GroupId group, std::unique_ptr<StateMachine> state_machine);
+
+  /// The running replica of `group`, or null. It lives until the host is destroyed.
+  Replica* find(GroupId group);
+  const std::map<GroupId, std::unique_ptr<Replica>>& replicas() const { return replicas_; }
+
+  /// Waits until the node must stop, and says why: the write-ahead log failed, or a replica stopped
+  /// for good.
+  Task<Status> wait_failed();
+
+ private:
+  ReplicaHost(Env* env, ReplicaHostConfig config, RaftLinks* links, ReplicaObserver* observer);
+
+  Task<Result<void>> read_manifests();
+  Task<Result<void>> remove_stale_generations(ReplicaId replica, uint64_t generation);
+  const stored::ReplicaManifest* manifest_of(GroupId group) const;
+  Task<void> tick_loop();
+  void tick();
+
+  Env* env_;
+  ReplicaHostConfig config_;
+  RaftLinks* links_;
+  ReplicaObserver* observer_;
+  std::unique_ptr<Wal> wal_;
+  std::map<GroupId, WalGroupState> recovered_;  // Of groups that are not running.
+  std::map<ReplicaId, stored::ReplicaManifest> manifests_;
+  std::set<ReplicaId> lost_;
+  std::set<GroupId> took_part_;
+  std::map<GroupId, std::unique_ptr<Replica>> replicas_;
+  Completion<Status> failed_;
+  TaskGroup tasks_;
+};
+
+/// The spec that a manifest describes.
+ReplicaSpec spec_of(const stored::ReplicaManifest& manifest);
+
+}  // namespace vectron

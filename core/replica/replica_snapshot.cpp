@@ -1,0 +1,215 @@
+// Snapshots of a Replica: sending one to a follower that the log no longer reaches, and receiving
+// one.
+//
+// A snapshot is the content of the leader's store at its flushed index, in pages of pairs in order
+// of keys. The receiver fills a new generation folder; only when that is complete, checked and
+// durable does Raft learn of it, and one record of the write-ahead log switches to it. A crash
+// before that record leaves a folder that recovery removes; after it, the old folder.
+#include "core/async/combine.h"
+#include "core/replica/replica.h"
+#include "schemas/storage_messages.h"
+
+namespace vectron {
+namespace {
+
+constexpr std::string_view kComponent = "snapshot";
+
+// One page of pairs from `from` on; sets `next` to where the next one starts, empty at the end.
+Result<Bytes> read_page(KvReader* reader, const Bytes& from, size_t bytes_max, KvScanEnd* next) {
+  stored::KeyValuePage page;
+  KvScanRange range;
+  range.from = from;
+  range.bytes_max = bytes_max;
+  const auto end = reader->scan(range, [&page](ByteView key, ByteView value) {
+    page.pairs.push_back({to_bytes(key), to_bytes(value)});
+    return true;
+  });
+  if (!end.has_value()) return fail(end.error());
+  *next = *end;
+  return encode(page);
+}
+
+}  // namespace
+
+Task<void> Replica::send_snapshot(raft::SnapshotRequest request) {
+  const auto sent = co_await stream_snapshot(request);
+  sending_.erase(request.to);
+  if (!sent.has_value()) {
+    parts_.env->log().info(kComponent, "replica {}: snapshot to {} given up: {}", spec_.self,
+                           request.to, sent.error().to_string());
+  } else {
+    parts_.env->metrics().add(Metric::raft_snapshots_sent);
+  }
+  raft_->report_snapshot(request.to, sent.has_value());
+  wake();
+}
+
+Task<Result<void>> Replica::stream_snapshot(raft::SnapshotRequest request) {
+  auto pinned = co_await pin(request.index_min);
+  VECTRON_CO_CHECK_OK(pinned);
+  SnapshotPiece piece;
+  piece.group = spec_.group;
+  piece.from = spec_.self;
+  piece.to = request.to;
+  piece.term = request.term;
+  piece.meta = {pinned->index, pinned->term, raft_->membership()};
+  ReplicaMember to;
+  for (const ReplicaMember& member : spec_.members) {
+    if (member.replica == request.to) to = member;
+  }
+  KvScanEnd next = Bytes();
+  while (next) {
+    const Bytes from = *next;
+    auto page = read_page(pinned->reader.get(), from, config_.snapshot_chunk_bytes_max, &next);
+    VECTRON_CO_TRY(piece.page, page);
+    piece.last = !next.has_value();
+    piece.digest = pinned->reader->digest();
+    const uint64_t page_bytes = piece.page.size();
+    const Instant deadline = parts_.env->clock().monotonic() + config_.snapshot_chunk_timeout;
+    const auto wanted = co_await parts_.links->send_snapshot(to, piece, deadline);
+    VECTRON_CO_CHECK_OK(wanted);
+    piece.offset += page_bytes;
+    if (!piece.last && *wanted != piece.offset) {
+      co_return fail(Code::out_of_range, "the receiver wants another offset");
+    }
+  }
+  co_return Result<void>();
+}
+
+Task<Result<uint64_t>> Replica::receive_snapshot(SnapshotPiece piece) {
+  const auto turn = co_await incoming_turn_.acquire();
+  if (!serving()) co_return fail(Code::unavailable, "this replica does not take snapshots now");
+  if (piece.offset == 0) {
+    const auto begun = co_await begin_incoming(piece);
+    VECTRON_CO_CHECK_OK(begun);
+  }
+  const bool expected = incoming_ && !incoming_->complete && incoming_->from == piece.from &&
+                        incoming_->term == piece.term && incoming_->meta == piece.meta &&
+                        incoming_->next_offset == piece.offset;
+  if (!expected) co_return fail(Code::out_of_range, "begin the snapshot anew", "offset");
+  const auto added = co_await add_to_incoming(&piece);
+  if (!added.has_value()) {
+    co_await drop_incoming();
+    co_return fail(added.error());
+  }
+  if (!piece.last) co_return incoming_->next_offset;
+  const uint64_t end_offset = incoming_->next_offset;
+  const auto installed = co_await install_incoming();
+  VECTRON_CO_CHECK_OK(installed);
+  co_return end_offset;
+}
+
+Task<Result<void>> Replica::begin_incoming(SnapshotPiece piece) {
+  if (!raft_->accepts_snapshot(piece.meta)) {
+    co_return fail(Code::failed_precondition, "the snapshot is not needed here");
+  }
+  co_await drop_incoming();
+  Incoming incoming;
+  incoming.from = piece.from;
+  incoming.term = piece.term;
+  incoming.meta = piece.meta;
+  incoming.generation = generation_ + 1;
+  incoming.installed = std::make_shared<Completion<Result<void>>>(parts_.env->scheduler());
+  const std::string folder = generation_folder(incoming.generation);
+  const auto cleared = co_await parts_.env->disk().remove_tree(folder);
+  VECTRON_CO_CHECK_OK(cleared);
+  auto store = co_await KvStore::open(parts_.env, folder, config_.kv);
+  VECTRON_CO_TRY(incoming.store, store);
+  incoming_ = std::move(incoming);
+  co_return Result<void>();
+}
+
+Task<Result<void>> Replica::add_to_incoming(const SnapshotPiece* piece) {
+  const auto page = decode<stored::KeyValuePage>(piece->page);
+  if (!page.has_value()) co_return fail(page.error());
+  KvBatch batch;
+  for (const stored::KeyValue& pair : page->pairs) batch.put(pair.key, pair.value);
+  if (piece->last) OverlayStore::put_applied_index(&batch, piece->meta.index);
+  const auto committed = co_await incoming_->store->commit(std::move(batch));
+  VECTRON_CO_CHECK_OK(committed);
+  incoming_->next_offset += piece->page.size();
+  if (piece->last && incoming_->store->digest() != piece->digest) {
+    co_return fail(Code::data_loss, "the snapshot's content does not have the sender's digest");
+  }
+  co_return Result<void>();
+}
+
+// Hands the complete snapshot to Raft and waits until persist_loop() has switched to it.
+Task<Result<void>> Replica::install_incoming() {
+  if (!serving() || !raft_->accepts_snapshot(incoming_->meta)) {
+    co_await drop_incoming();
+    co_return fail(Code::failed_precondition, "the snapshot is not needed any more");
+  }
+  incoming_->complete = true;
+  const auto installed = incoming_->installed;
+  raft::Message message;
+  message.kind = raft::MessageKind::install_snapshot;
+  message.from = incoming_->from;
+  message.to = spec_.self;
+  message.term = incoming_->term;
+  message.snapshot = incoming_->meta;
+  raft_->step(std::move(message));
+  pump();
+  if (!switching_) {
+    // Raft had a reason of its own not to take it (an older term).
+    co_await drop_incoming();
+    co_return fail(Code::failed_precondition, "the snapshot is of an older term");
+  }
+  co_await installed->wait();
+  co_return installed->get();
+}
+
+// Runs in persist_loop() once the record that names the new generation is durable.
+Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
+  VECTRON_ASSERT(switching_ && incoming_ && incoming_->complete && incoming_->meta == meta);
+  for (const auto& [peer, task] : sending_) tasks_.cancel(task);
+  sending_.clear();
+  tasks_.cancel(flush_task_);
+  std::unique_ptr<OverlayStore> old_overlay = std::move(overlay_);
+  std::unique_ptr<KvStore> old_store = std::move(kv_);
+  const std::string old_folder = generation_folder(generation_);
+  kv_ = std::move(incoming_->store);
+  generation_ = incoming_->generation;
+  const auto installed = incoming_->installed;
+  incoming_.reset();
+  auto overlay = OverlayStore::open(parts_.env, kv_.get(), config_.overlay);
+  VECTRON_CO_TRY(overlay_, overlay);
+  VECTRON_ASSERT(overlay_->applied_index() == meta.index);
+  const auto loaded = co_await state_machine_->load(overlay_.get());
+  VECTRON_CO_CHECK_OK(loaded);
+  old_overlay.reset();
+  co_await old_store->close();
+  old_store.reset();
+  const auto removed = co_await parts_.env->disk().remove_tree(old_folder);
+  VECTRON_CO_CHECK_OK(removed);
+
+  for (auto& [index, pending] : pending_) {
+    pending.completion->set(
+        fail(Code::unknown_outcome, "a snapshot replaced the log before the write was seen"));
+  }
+  pending_.clear();
+  switching_ = false;
+  overlay_->set_durable_index(meta.index);
+  raft_->applied_to(meta.index);
+  flush_task_ = tasks_.spawn(flush_loop());
+  applied_changed_.notify_all();
+  installed->set(Result<void>());
+  parts_.env->metrics().add(Metric::raft_snapshots_installed);
+  co_return Result<void>();
+}
+
+Task<void> Replica::drop_incoming() {
+  if (!incoming_) co_return;
+  std::unique_ptr<KvStore> store = std::move(incoming_->store);
+  const std::string folder = generation_folder(incoming_->generation);
+  incoming_.reset();
+  if (store) co_await store->close();
+  store.reset();
+  const auto removed = co_await parts_.env->disk().remove_tree(folder);
+  if (!removed.has_value()) {
+    parts_.env->log().warning(kComponent, "folder {} was not removed: {}", folder,
+                              removed.error().to_string());
+  }
+}
+
+}  // namespace vectron

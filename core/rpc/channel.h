@@ -75,6 +75,7 @@ class Channel final : private Admission {
 
  private:
   friend class Exchange;
+  friend class PendingCall;
   friend class ClientStream;
 
   bool admit(uint64_t call_id) override;
@@ -83,17 +84,21 @@ class Channel final : private Admission {
   void push_request(const Exchange& exchange, const RequestContext& context,
                     const MethodInfo& method, Bytes body, uint32_t credit_bytes);
   void push_control(FrameKind kind, uint64_t call_id, uint32_t credit_bytes = 0);
+  /// Tells the server that nobody waits any more, when it may know of the request.
+  void abandon(const Exchange& exchange);
   void remove(const Exchange& exchange);
 
   Task<void> run();
   Task<Result<void>> establish();
   Task<Result<void>> shake_hands();
-  Task<Result<Frame>> read_frame();
+  Task<Result<Hello>> receive_hello();
   Task<void> write_frames();
   Task<void> keep_alive();
   Task<Status> read_until_lost();
   Result<void> on_frame(const Frame& frame);
+  /// Ends all that waits, and forgets the connection.
   void lose(const Status& reason);
+  void queue_one_way(const MethodInfo& method, Bytes body);
   Duration next_backoff();
 
   Env& env_;
@@ -105,7 +110,10 @@ class Channel final : private Admission {
   uint64_t one_way_dropped_ = 0;
   bool backing_off_ = false;
   bool welcomed_ = false;
-  Instant last_received_{};
+  uint64_t reads_ = 0;
+  std::optional<FrameHeader>
+      held_back_;  // A one-way frame that the simulation delays past the next.
+  Bytes held_back_body_;
   Status lost_because_;
   std::map<uint64_t, Exchange*> exchanges_;
   FrameWriter writer_;

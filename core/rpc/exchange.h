@@ -87,7 +87,9 @@ class ClientStream final : public Exchange {
   void on_item(ByteView body) override;
   void on_stream_end() override;
   void on_error(Status status) override;
+  /// False when the deadline passed.
   Task<bool> wait_for_change();
+  Task<bool> wait_without_limit();
   Bytes take();
 
   uint32_t window_bytes_;

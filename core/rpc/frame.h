@@ -59,6 +59,12 @@ constexpr size_t frame_bytes(size_t body_bytes) {
   return (kFrameHeaderBytes + body_bytes + kFrameAlignmentBytes - 1) & ~(kFrameAlignmentBytes - 1);
 }
 
+/// What an item of a stream takes from its credit. Never nothing, so that empty items are bounded
+/// too.
+constexpr size_t stream_item_cost(size_t body_bytes) {
+  return kFrameHeaderBytes + body_bytes;
+}
+
 /// The header's bytes, checksum of `body` included.
 std::array<uint8_t, kFrameHeaderBytes> encode_header(const FrameHeader& header, ByteView body);
 

@@ -49,7 +49,8 @@ class ServerConnection;
 class ServerStream;
 
 /// Untyped handlers: each decodes the body at once (it does not live on) and returns the task that
-/// answers. An error means that the body was refused. Generated code makes them (schemas/typed_rpc.h).
+/// answers. An error means that the body was refused. Generated code makes them
+/// (schemas/typed_rpc.h).
 using UnaryStart = std::function<Result<Task<Result<Bytes>>>(RequestContext, ByteView)>;
 using StreamStart =
     std::function<Result<Task<Result<void>>>(RequestContext, ByteView, ServerStream*)>;
@@ -92,8 +93,7 @@ class Server {
 
   void add(Method method);
   Task<void> accept_connections();
-  Task<void> run_connection(std::list<ServerConnection*>::iterator place,
-                            std::unique_ptr<ServerConnection> connection);
+  Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
   /// Remembers a node's incarnation and closes its connections of earlier ones.
   Result<void> check_incarnation(const Identity& peer);
 

@@ -1,0 +1,328 @@
+#include "core/rpc/channel.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "core/async/combine.h"
+#include "core/rpc/error_body.h"
+
+namespace vectron::rpc {
+namespace {
+
+constexpr size_t kHelloFrameBytesMax = 4'096;
+
+Result<void> check_positive(uint64_t value, const char* field) {
+  if (value > 0) return {};
+  return fail(Code::invalid_argument, fmt::format("{} must be greater than 0", field), field);
+}
+
+}  // namespace
+
+Result<void> ClientConfig::validate() const {
+  VECTRON_CHECK_OK(check_positive(frame_bytes_max / kHelloFrameBytesMax, "frame_bytes_max"));
+  VECTRON_CHECK_OK(check_positive(calls_max, "calls_max"));
+  VECTRON_CHECK_OK(check_positive(queued_bytes_max, "queued_bytes_max"));
+  VECTRON_CHECK_OK(check_positive(stream_window_bytes / 2, "stream_window_bytes"));
+  VECTRON_CHECK_OK(check_positive(connect_timeout.count(), "connect_timeout"));
+  VECTRON_CHECK_OK(check_positive(backoff_min.count(), "backoff_min"));
+  VECTRON_CHECK_OK(check_positive(ping_interval.count(), "ping_interval"));
+  if (backoff_max < backoff_min) {
+    return fail(Code::invalid_argument, "backoff_max is below backoff_min", "backoff_max");
+  }
+  if (silence_max < 2 * ping_interval) {
+    return fail(Code::invalid_argument, "silence_max is below twice ping_interval", "silence_max");
+  }
+  return {};
+}
+
+Channel::Channel(Env& env, Address address, ClientConfig config)
+    : env_(env),
+      address_(std::move(address)),
+      config_(std::move(config)),
+      random_(env.random("rpc[" + address_.text + "]")),
+      writer_(env.clock(), this),
+      buffer_(config_.frame_bytes_max),
+      demand_(env.scheduler()),
+      connection_tasks_(env.scheduler()),
+      tasks_(env.scheduler()) {
+  VECTRON_ASSERT(config_.validate().has_value());
+  tasks_.spawn(run());
+}
+
+Channel::~Channel() {
+  VECTRON_ASSERT(exchanges_.empty(), "a call outlives its channel");
+}
+
+Task<Result<Bytes>> Channel::call(RequestContext context, const MethodInfo* method, Bytes body) {
+  VECTRON_ASSERT(method->kind == MethodKind::unary);
+  const Result<void> room = check_room(context, body.size());
+  VECTRON_CO_CHECK_OK(room);
+  PendingCall pending(*this, *method, context.deadline);
+  push_request(pending, context, *method, std::move(body), 0);
+  Result<Bytes> answer = co_await pending;
+  co_return answer;
+}
+
+Result<std::unique_ptr<ClientStream>> Channel::open_stream(RequestContext context,
+                                                           const MethodInfo& method, Bytes body) {
+  VECTRON_ASSERT(method.kind == MethodKind::server_stream);
+  VECTRON_CHECK_OK(check_room(context, body.size()));
+  const uint32_t window_bytes = config_.stream_window_bytes;
+  auto stream = std::make_unique<ClientStream>(*this, method, context.deadline, window_bytes);
+  push_request(*stream, context, method, std::move(body), window_bytes);
+  return stream;
+}
+
+Result<void> Channel::check_room(const RequestContext& context, size_t body_bytes) {
+  if (context.deadline <= env_.clock().monotonic()) {
+    return fail(Code::deadline_exceeded, "the deadline passed before the request was sent");
+  }
+  if (body_bytes + kFrameHeaderBytes > config_.frame_bytes_max) {
+    return fail(Code::invalid_argument, fmt::format("a request of {} bytes is larger than {}",
+                                                    body_bytes, config_.frame_bytes_max));
+  }
+  if (exchanges_.size() >= config_.calls_max ||
+      writer_.queued_bytes() + body_bytes > config_.queued_bytes_max + config_.frame_bytes_max) {
+    return fail(Code::resource_exhausted, fmt::format("{} calls to {} are waiting already",
+                                                      exchanges_.size(), address_.text));
+  }
+  return {};
+}
+
+void Channel::push_request(const Exchange& exchange, const RequestContext& context,
+                           const MethodInfo& method, Bytes body, uint32_t credit_bytes) {
+  FrameHeader header;
+  header.kind = FrameKind::request;
+  header.priority = context.priority;
+  header.method = method.id;
+  header.credit_bytes = credit_bytes;
+  header.call_id = exchange.call_id();
+  header.trace_id = context.trace_id;
+  header.idempotency_key = context.idempotency_key;
+  writer_.push(header, std::move(body), context.deadline);
+  demand_.notify_all();
+}
+
+void Channel::push_control(FrameKind kind, uint64_t call_id, uint32_t credit_bytes) {
+  FrameHeader header;
+  header.kind = kind;
+  header.call_id = call_id;
+  header.credit_bytes = credit_bytes;
+  writer_.push(header);
+}
+
+bool Channel::send_one_way(const MethodInfo& method, Bytes body) {
+  VECTRON_ASSERT(method.kind == MethodKind::one_way);
+  const size_t bytes = frame_bytes(body.size());
+  const bool full = writer_.queued_one_way_bytes() + bytes > config_.one_way_queued_bytes_max;
+  if (backing_off_ || full || bytes > config_.frame_bytes_max) {
+    ++one_way_dropped_;
+    return false;
+  }
+  // One-way messages promise nothing, and the simulation holds them to it.
+  if (env_.buggify("rpc_one_way_lost")) return true;
+  if (env_.buggify("rpc_one_way_duplicated")) queue_one_way(method, body);
+  if (!held_back_.has_value() && env_.buggify("rpc_one_way_reordered")) {
+    held_back_.emplace(FrameHeader{.kind = FrameKind::one_way, .method = method.id});
+    held_back_body_ = std::move(body);
+    return true;
+  }
+  queue_one_way(method, std::move(body));
+  if (held_back_.has_value()) {
+    writer_.push(*held_back_, std::move(held_back_body_));
+    held_back_.reset();
+  }
+  return true;
+}
+
+void Channel::queue_one_way(const MethodInfo& method, Bytes body) {
+  FrameHeader header;
+  header.kind = FrameKind::one_way;
+  header.method = method.id;
+  writer_.push(header, std::move(body));
+  demand_.notify_all();
+}
+
+bool Channel::admit(uint64_t call_id) {
+  const auto found = exchanges_.find(call_id);
+  if (found == exchanges_.end() || found->second->ended()) return false;
+  found->second->handed_ = true;
+  return true;
+}
+
+void Channel::abandon(const Exchange& exchange) {
+  if (exchange.handed() && connected()) push_control(FrameKind::cancel, exchange.call_id());
+}
+
+void Channel::remove(const Exchange& exchange) {
+  if (!exchange.ended()) abandon(exchange);
+  exchanges_.erase(exchange.call_id());
+}
+
+Task<void> Channel::run() {
+  for (;;) {
+    while (writer_.empty()) co_await demand_.wait();
+    const Result<void> established = co_await establish();
+    if (!established.has_value()) {
+      backing_off_ = true;
+      lose(established.error());
+      co_await env_.clock().sleep_for(next_backoff());
+      backing_off_ = false;
+      continue;
+    }
+    failures_in_a_row_ = 0;
+    connection_tasks_.spawn(write_frames());
+    connection_tasks_.spawn(keep_alive());
+    const Status reason = co_await read_until_lost();
+    lose(reason);
+  }
+}
+
+Task<Result<void>> Channel::establish() {
+  env_.metrics().add(Metric::rpc_connects);
+  Clock& clock = env_.clock();
+  const Instant deadline = clock.scheduler_time(clock.monotonic() + config_.connect_timeout);
+  auto connecting = env_.network().connect(address_);
+  auto connected = co_await with_deadline(&clock.scheduler(), deadline, std::move(connecting));
+  if (!connected.has_value()) co_return fail(Code::unavailable, "connecting took too long");
+  if (!connected->has_value()) co_return fail(std::move(*connected).error());
+  connection_ = **std::move(connected);
+  auto greeting = shake_hands();
+  auto greeted = co_await with_deadline(&clock.scheduler(), deadline, std::move(greeting));
+  if (!greeted.has_value()) co_return fail(Code::unavailable, "the server did not say Hello");
+  co_return *std::move(greeted);
+}
+
+Task<Result<void>> Channel::shake_hands() {
+  buffer_ = FrameBuffer(kHelloFrameBytesMax);
+  const Hello own{.identity = config_.identity};
+  Bytes frame;
+  append_frame(frame, FrameHeader{.kind = FrameKind::hello}, encode_hello(own));
+  const Result<void> sent = co_await write_all(connection_.get(), frame);
+  VECTRON_CO_CHECK_OK(sent);
+  const Result<Hello> peer = co_await receive_hello();
+  VECTRON_CO_CHECK_OK(peer);
+  const Result<void> fits = check_hello(own, *peer);
+  VECTRON_CO_CHECK_OK(fits);
+  const NodeId node = peer->identity.node;
+  if (config_.expected_node && node != config_.expected_node) {
+    co_return fail(Code::failed_precondition, fmt::format("node {} answers in the place of node {}",
+                                                          node, config_.expected_node));
+  }
+  buffer_.set_frame_bytes_max(config_.frame_bytes_max);
+  welcomed_ = true;
+  co_return Result<void>();
+}
+
+Task<Result<Hello>> Channel::receive_hello() {
+  for (;;) {
+    const Result<std::optional<Frame>> frame = buffer_.next();
+    VECTRON_CO_CHECK_OK(frame);
+    if (frame->has_value()) {
+      const FrameHeader& header = (*frame)->header;
+      if (header.kind == FrameKind::error) co_return fail(decode_error((*frame)->body));
+      if (header.kind == FrameKind::hello) co_return decode_hello((*frame)->body);
+      co_return fail(Code::invalid_argument, "the server did not begin with a Hello");
+    }
+    const Result<size_t> count = co_await connection_->read_some(buffer_.writable());
+    VECTRON_CO_CHECK_OK(count);
+    if (*count == 0) co_return fail(Code::unavailable, "the server ended the connection");
+    buffer_.filled(*count);
+  }
+}
+
+Task<void> Channel::write_frames() {
+  const Result<void> result = co_await writer_.run(connection_.get());
+  if (lost_because_.ok()) lost_because_ = status_of(result);
+  connection_->close();
+}
+
+Task<void> Channel::keep_alive() {
+  // Silence is counted in ticks that this process lived through, so a process that was paused does
+  // not blame its peer.
+  const auto ticks_max = static_cast<uint64_t>(config_.silence_max / config_.ping_interval);
+  uint64_t seen = reads_;
+  for (uint64_t silent_ticks = 0; silent_ticks < ticks_max;) {
+    co_await env_.clock().sleep_for(config_.ping_interval);
+    silent_ticks = reads_ == seen ? silent_ticks + 1 : 0;
+    seen = reads_;
+    if (silent_ticks > 0) push_control(FrameKind::ping, 0);
+  }
+  lost_because_ = Status(Code::unavailable, "the server fell silent");
+  connection_->close();
+}
+
+Task<Status> Channel::read_until_lost() {
+  for (;;) {
+    const Result<std::optional<Frame>> frame = buffer_.next();
+    if (!frame.has_value()) {
+      env_.metrics().add(Metric::rpc_bad_frames);
+      co_return frame.error();
+    }
+    if (frame->has_value()) {
+      const Result<void> taken = on_frame(**frame);
+      if (!taken.has_value()) co_return taken.error();
+      continue;
+    }
+    const Result<size_t> count = co_await connection_->read_some(buffer_.writable());
+    if (!count.has_value()) co_return lost_because_.ok() ? count.error() : lost_because_;
+    if (*count == 0) co_return Status(Code::unavailable, "the server ended the connection");
+    buffer_.filled(*count);
+    ++reads_;
+  }
+}
+
+Result<void> Channel::on_frame(const Frame& frame) {
+  const FrameHeader& header = frame.header;
+  if (header.kind == FrameKind::pong) return {};
+  if (header.kind == FrameKind::ping) {
+    push_control(FrameKind::pong, 0);
+    return {};
+  }
+  if (header.kind == FrameKind::error && header.call_id == 0) {
+    return fail(decode_error(frame.body).with_context("the server gave the connection up"));
+  }
+  const auto found = exchanges_.find(header.call_id);
+  const bool wanted = found != exchanges_.end() && !found->second->ended();
+  switch (header.kind) {
+    case FrameKind::response:
+      if (wanted) found->second->on_response(frame.body);
+      return {};
+    case FrameKind::stream_item:
+      if (wanted) found->second->on_item(frame.body);
+      return {};
+    case FrameKind::stream_end:
+      if (wanted) found->second->on_stream_end();
+      return {};
+    case FrameKind::error:
+      if (wanted) found->second->on_error(decode_error(frame.body));
+      return {};
+    default:
+      return fail(Code::invalid_argument,
+                  fmt::format("a server sent a frame of kind {}", static_cast<int>(header.kind)));
+  }
+}
+
+void Channel::lose(const Status& reason) {
+  connection_tasks_.cancel_all();
+  connection_.reset();
+  welcomed_ = false;
+  lost_because_ = Status();
+  held_back_.reset();
+  held_back_body_.clear();
+  writer_.clear();
+  for (const auto& [call_id, exchange] : exchanges_) {
+    if (!exchange->ended()) exchange->on_error(exchange->lost(reason));
+  }
+}
+
+Duration Channel::next_backoff() {
+  constexpr uint64_t kDoublingsMax = 20;
+  const uint64_t doublings = std::min(failures_in_a_row_++, kDoublingsMax);
+  const Duration whole = std::min(config_.backoff_max, config_.backoff_min * (1 << doublings));
+  return Duration(static_cast<int64_t>(random_.between(static_cast<uint64_t>(whole.count()) / 2,
+                                                       static_cast<uint64_t>(whole.count()))));
+}
+
+}  // namespace vectron::rpc

@@ -1,0 +1,157 @@
+#include "core/rpc/frame.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "core/base/hash.h"
+
+namespace vectron::rpc {
+namespace {
+
+constexpr size_t kLengthOffset = 0;
+constexpr size_t kVersionOffset = 4;
+constexpr size_t kKindOffset = 5;
+constexpr size_t kPriorityOffset = 6;
+constexpr size_t kMethodOffset = 8;
+constexpr size_t kCreditOffset = 12;
+constexpr size_t kCallIdOffset = 16;
+constexpr size_t kRemainingOffset = 24;
+constexpr size_t kTraceIdOffset = 32;
+constexpr size_t kIdempotencyKeyOffset = 40;
+constexpr size_t kCredentialSlotOffset = 48;
+constexpr size_t kChecksumOffset = 56;
+static_assert(kChecksumOffset + sizeof(uint64_t) == kFrameHeaderBytes);
+
+constexpr size_t kBufferBytesMin = 32 << 10;
+constexpr size_t kBufferBytesKept = 4 << 20;  // A larger buffer is given back once it is empty.
+
+template <typename T>
+void store(uint8_t* header, size_t offset, T value) {
+  std::memcpy(header + offset, &value, sizeof(T));
+}
+
+template <typename T>
+T load(const uint8_t* header, size_t offset) {
+  T value;
+  std::memcpy(&value, header + offset, sizeof(T));
+  return value;
+}
+
+/// The checksum of a frame: of its header, in which the body's checksum stands where the frame's
+/// will.
+uint64_t frame_checksum(const uint8_t* header, ByteView body) {
+  std::array<uint8_t, kFrameHeaderBytes> copy;
+  std::memcpy(copy.data(), header, copy.size());
+  store(copy.data(), kChecksumOffset, checksum64(body));
+  return checksum64(copy);
+}
+
+FrameHeader decode_header(const uint8_t* raw) {
+  FrameHeader header;
+  header.kind = static_cast<FrameKind>(raw[kKindOffset]);
+  header.priority = raw[kPriorityOffset];
+  header.method = load<uint32_t>(raw, kMethodOffset);
+  header.credit_bytes = load<uint32_t>(raw, kCreditOffset);
+  header.call_id = load<uint64_t>(raw, kCallIdOffset);
+  header.remaining_us = load<uint64_t>(raw, kRemainingOffset);
+  header.trace_id = load<uint64_t>(raw, kTraceIdOffset);
+  header.idempotency_key = load<uint64_t>(raw, kIdempotencyKeyOffset);
+  header.credential_slot = load<uint32_t>(raw, kCredentialSlotOffset);
+  return header;
+}
+
+}  // namespace
+
+std::array<uint8_t, kFrameHeaderBytes> encode_header(const FrameHeader& header, ByteView body) {
+  VECTRON_ASSERT(body.size() < UINT32_MAX - kFrameHeaderBytes, "{} bytes", body.size());
+  std::array<uint8_t, kFrameHeaderBytes> raw{};
+  store(raw.data(), kLengthOffset, static_cast<uint32_t>(kFrameHeaderBytes + body.size()));
+  raw[kVersionOffset] = kFrameHeaderVersion;
+  raw[kKindOffset] = static_cast<uint8_t>(header.kind);
+  raw[kPriorityOffset] = header.priority;
+  store(raw.data(), kMethodOffset, header.method);
+  store(raw.data(), kCreditOffset, header.credit_bytes);
+  store(raw.data(), kCallIdOffset, header.call_id);
+  store(raw.data(), kRemainingOffset, header.remaining_us);
+  store(raw.data(), kTraceIdOffset, header.trace_id);
+  store(raw.data(), kIdempotencyKeyOffset, header.idempotency_key);
+  store(raw.data(), kCredentialSlotOffset, header.credential_slot);
+  store(raw.data(), kChecksumOffset, frame_checksum(raw.data(), body));
+  return raw;
+}
+
+void append_frame(Bytes& out, const FrameHeader& header, ByteView body) {
+  const auto raw = encode_header(header, body);
+  const size_t padding_bytes = frame_bytes(body.size()) - kFrameHeaderBytes - body.size();
+  out.insert(out.end(), raw.begin(), raw.end());
+  out.insert(out.end(), body.begin(), body.end());
+  out.insert(out.end(), padding_bytes, 0);
+}
+
+std::span<uint8_t> FrameBuffer::writable() {
+  const size_t buffered = end_ - begin_;
+  if (buffered == 0) {
+    begin_ = end_ = 0;
+    if (capacity() > kBufferBytesKept) blocks_ = {};
+  }
+  // Double what has come, up to what the frame needs: a header alone takes no memory.
+  size_t wanted = kBufferBytesMin;
+  if (frame_length_ != 0) {
+    const size_t whole = frame_bytes(frame_length_ - kFrameHeaderBytes);
+    VECTRON_ASSERT(buffered < whole, "frames are taken out before more is read");
+    wanted = std::max(wanted, std::min(whole, 2 * buffered));
+  }
+  if (capacity() - begin_ < wanted && begin_ > 0) {
+    std::memmove(data(), data() + begin_, buffered);
+    begin_ = 0;
+    end_ = buffered;
+  }
+  if (capacity() < wanted) blocks_.resize((wanted + sizeof(Block) - 1) / sizeof(Block));
+  VECTRON_ASSERT(end_ < capacity());
+  return {data() + end_, capacity() - end_};
+}
+
+void FrameBuffer::filled(size_t count) {
+  VECTRON_ASSERT(count <= capacity() - end_);
+  end_ += count;
+}
+
+Result<std::optional<Frame>> FrameBuffer::next() {
+  if (end_ - begin_ < kFrameHeaderBytes) return std::nullopt;
+  if (frame_length_ == 0) VECTRON_CHECK_OK(check_start());
+  const size_t body_bytes = frame_length_ - kFrameHeaderBytes;
+  if (end_ - begin_ < frame_bytes(body_bytes)) return std::nullopt;
+
+  const uint8_t* raw = data() + begin_;
+  const ByteView body(raw + kFrameHeaderBytes, body_bytes);
+  if (load<uint64_t>(raw, kChecksumOffset) != frame_checksum(raw, body)) {
+    return fail(Code::data_loss, "a frame's checksum is wrong");
+  }
+  const uint8_t kind = raw[kKindOffset];
+  if (kind == 0 || kind > kFrameKindMax) {
+    return fail(Code::invalid_argument, fmt::format("frame kind {} is not known", kind));
+  }
+  begin_ += frame_bytes(body_bytes);
+  frame_length_ = 0;
+  return Frame{decode_header(raw), body};
+}
+
+Result<void> FrameBuffer::check_start() {
+  const uint8_t* raw = data() + begin_;
+  const auto length = load<uint32_t>(raw, kLengthOffset);
+  if (raw[kVersionOffset] != kFrameHeaderVersion) {
+    return fail(Code::unimplemented,
+                fmt::format("frame header version {} is not known", raw[kVersionOffset]));
+  }
+  if (length < kFrameHeaderBytes) return fail(Code::data_loss, "a frame is shorter than a header");
+  if (length > frame_bytes_max_) {
+    return fail(Code::invalid_argument,
+                fmt::format("a frame of {} bytes is larger than {}", length, frame_bytes_max_));
+  }
+  frame_length_ = length;
+  return {};
+}
+
+}  // namespace vectron::rpc

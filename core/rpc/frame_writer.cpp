@@ -1,0 +1,89 @@
+#include "core/rpc/frame_writer.h"
+
+#include <algorithm>
+
+namespace vectron::rpc {
+namespace {
+
+constexpr size_t kBatchBytesMax = 64 << 10;
+constexpr size_t kLargeBodyBytesMin = 32 << 10;  // Such a body is not copied into a batch.
+
+uint64_t remaining_us(Clock& clock, Instant deadline) {
+  if (deadline == kNever) return kNoTimeLimit;
+  return static_cast<uint64_t>(std::max<int64_t>(0, to_microseconds(deadline - clock.monotonic())));
+}
+
+}  // namespace
+
+void FrameWriter::push(FrameHeader header, Bytes body, Instant deadline) {
+  const size_t bytes = frame_bytes(body.size());
+  queued_bytes_ += bytes;
+  if (header.kind == FrameKind::one_way) queued_one_way_bytes_ += bytes;
+  queue_.push_back({header, std::move(body), deadline});
+  changed_.notify_all();
+}
+
+void FrameWriter::clear() {
+  queue_.clear();
+  batch_.clear();
+  large_.clear();
+  padding_bytes_ = batch_frame_bytes_ = queued_bytes_ = queued_one_way_bytes_ = 0;
+  finishing_ = false;
+  drained_.notify_all();
+}
+
+Task<Result<void>> FrameWriter::run(Connection* connection) {
+  for (;;) {
+    while (queue_.empty() && padding_bytes_ == 0) {
+      if (finishing_) co_return Result<void>();
+      co_await changed_.wait();
+    }
+    fill_batch();
+    const Result<void> wrote_batch = co_await write_all(connection, batch_);
+    VECTRON_CO_CHECK_OK(wrote_batch);
+    const Result<void> wrote_large = co_await write_all(connection, large_);
+    VECTRON_CO_CHECK_OK(wrote_large);
+    written();
+  }
+}
+
+void FrameWriter::finish() {
+  finishing_ = true;
+  changed_.notify_all();
+}
+
+Task<void> FrameWriter::wait_below(size_t bytes) {
+  while (queued_bytes_ > bytes) co_await drained_.wait();
+}
+
+void FrameWriter::fill_batch() {
+  batch_.assign(padding_bytes_, 0);
+  padding_bytes_ = 0;
+  while (!queue_.empty() && batch_.size() < kBatchBytesMax && large_.empty()) {
+    Item item = std::move(queue_.front());
+    queue_.pop_front();
+    const size_t bytes = frame_bytes(item.body.size());
+    batch_frame_bytes_ += bytes;
+    if (item.header.kind == FrameKind::one_way) queued_one_way_bytes_ -= bytes;
+    const bool asks = item.header.kind == FrameKind::request && admission_ != nullptr;
+    if (asks && !admission_->admit(item.header.call_id)) continue;
+    item.header.remaining_us = remaining_us(clock_, item.deadline);
+    if (item.body.size() < kLargeBodyBytesMin) {
+      append_frame(batch_, item.header, item.body);
+      continue;
+    }
+    const auto header = encode_header(item.header, item.body);
+    batch_.insert(batch_.end(), header.begin(), header.end());
+    padding_bytes_ = bytes - kFrameHeaderBytes - item.body.size();
+    large_ = std::move(item.body);
+  }
+}
+
+void FrameWriter::written() {
+  queued_bytes_ -= std::exchange(batch_frame_bytes_, 0);
+  batch_.clear();
+  large_ = {};
+  drained_.notify_all();
+}
+
+}  // namespace vectron::rpc

@@ -1,0 +1,130 @@
+#include "core/rpc/server.h"
+
+#include <fmt/core.h>
+
+#include "core/rpc/server_connection.h"
+
+namespace vectron::rpc {
+namespace {
+
+constexpr Duration kAcceptPause = 10ms;  // After a failed accept: descriptors may be used up.
+
+Result<void> check_positive(uint64_t value, const char* field) {
+  if (value > 0) return {};
+  return fail(Code::invalid_argument, fmt::format("{} must be greater than 0", field), field);
+}
+
+}  // namespace
+
+Result<void> ServerConfig::validate() const {
+  VECTRON_CHECK_OK(check_positive(connections_max, "connections_max"));
+  VECTRON_CHECK_OK(check_positive(requests_in_flight_max, "requests_in_flight_max"));
+  VECTRON_CHECK_OK(
+      check_positive(connection_requests_in_flight_max, "connection_requests_in_flight_max"));
+  VECTRON_CHECK_OK(check_positive(frame_bytes_max / kFrameHeaderBytes, "frame_bytes_max"));
+  VECTRON_CHECK_OK(check_positive(queued_bytes_max, "queued_bytes_max"));
+  VECTRON_CHECK_OK(check_positive(nodes_known_max, "nodes_known_max"));
+  VECTRON_CHECK_OK(check_positive(hello_timeout.count(), "hello_timeout"));
+  VECTRON_CHECK_OK(check_positive(silence_max.count(), "silence_max"));
+  return {};
+}
+
+Server::Server(Env& env, ServerConfig config)
+    : env_(env), config_(std::move(config)), tasks_(env.scheduler()) {
+  VECTRON_ASSERT(config_.validate().has_value());
+}
+
+Server::~Server() {
+  stop();
+}
+
+void Server::add_unary(const MethodInfo& method, UnaryStart start) {
+  VECTRON_ASSERT(method.kind == MethodKind::unary);
+  Method row{.info = &method, .unary = std::move(start)};
+  add(std::move(row));
+}
+
+void Server::add_stream(const MethodInfo& method, StreamStart start) {
+  VECTRON_ASSERT(method.kind == MethodKind::server_stream);
+  Method row{.info = &method, .stream = std::move(start)};
+  add(std::move(row));
+}
+
+void Server::add_one_way(const MethodInfo& method, OneWayRun run) {
+  VECTRON_ASSERT(method.kind == MethodKind::one_way);
+  Method row{.info = &method, .one_way = std::move(run)};
+  add(std::move(row));
+}
+
+void Server::add(Method method) {
+  VECTRON_ASSERT(listener_ == nullptr, "methods are added before the server starts");
+  const MethodInfo& info = *method.info;
+  const bool added = methods_.emplace(info.id, std::move(method)).second;
+  VECTRON_ASSERT(added, "{}.{} shares its id with another method", info.service, info.name);
+}
+
+Result<void> Server::start(const Address& address) {
+  VECTRON_ASSERT(listener_ == nullptr, "a server starts once");
+  VECTRON_TRY(listener_, env_.network().listen(address));
+  tasks_.spawn(accept_connections());
+  return {};
+}
+
+const Address& Server::address() const {
+  VECTRON_ASSERT(listener_ != nullptr);
+  return listener_->address();
+}
+
+void Server::stop() {
+  tasks_.cancel_all();
+  listener_.reset();
+  VECTRON_ASSERT(connections_.empty() && requests_in_flight_ == 0);
+}
+
+Task<void> Server::accept_connections() {
+  for (;;) {
+    Result<std::unique_ptr<Connection>> accepted = co_await listener_->accept();
+    if (!accepted.has_value()) {
+      env_.log().warning("rpc", "accept failed: {}", accepted.error().to_string());
+      co_await env_.clock().sleep_for(kAcceptPause);
+      continue;
+    }
+    if (connections_.size() >= config_.connections_max) {
+      env_.metrics().add(Metric::rpc_refused);
+      (*accepted)->close();
+      continue;
+    }
+    auto connection = std::make_unique<ServerConnection>(*this, *std::move(accepted));
+    tasks_.spawn(run_connection(std::move(connection)));
+  }
+}
+
+Task<void> Server::run_connection(std::unique_ptr<ServerConnection> connection) {
+  co_await connection->run();
+}
+
+Result<void> Server::check_incarnation(const Identity& peer) {
+  if (!peer.node) return {};
+  const auto known = incarnations_.find(peer.node);
+  if (known == incarnations_.end()) {
+    if (incarnations_.size() >= config_.nodes_known_max) {
+      return fail(Code::resource_exhausted, "too many nodes have connected to this one");
+    }
+    incarnations_.emplace(peer.node, peer.incarnation);
+    return {};
+  }
+  if (peer.incarnation < known->second) {
+    return fail(Code::failed_precondition,
+                fmt::format("node {} has started again since incarnation {}: this one is {}",
+                            peer.node, peer.incarnation, known->second));
+  }
+  if (peer.incarnation == known->second) return {};
+  known->second = peer.incarnation;
+  for (ServerConnection* connection : connections_) {
+    const Identity& other = connection->peer();
+    if (other.node == peer.node && other.incarnation < peer.incarnation) connection->close();
+  }
+  return {};
+}
+
+}  // namespace vectron::rpc

@@ -1,0 +1,361 @@
+#include "core/rpc/server_connection.h"
+
+#include <fmt/core.h>
+
+#include "core/async/combine.h"
+#include "core/rpc/error_body.h"
+
+namespace vectron::rpc {
+namespace {
+
+constexpr size_t kHelloFrameBytesMax = 4'096;
+constexpr Duration kGoodbyeTime = 1s;
+constexpr uint64_t kSilentTicksMax = 3;
+constexpr uint64_t kRemainingMaxUs = 366ULL * 24 * 3600 * 1'000'000;  // More is no limit.
+
+}  // namespace
+
+ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> connection)
+    : server_(server),
+      clock_(server.env_.clock()),
+      place_(server.connections_.insert(server.connections_.end(), this)),
+      connection_(std::move(connection)),
+      buffer_(kHelloFrameBytesMax),
+      writer_(clock_, nullptr),
+      writer_ended_(clock_.scheduler()),
+      tasks_(clock_.scheduler()),
+      handlers_(clock_.scheduler()) {}
+
+ServerConnection::~ServerConnection() {
+  handlers_.cancel_all();
+  for (auto& [call_id, call] : calls_) call.cancellation.cancel();
+  server_.requests_in_flight_ -= calls_.size();
+  server_.connections_.erase(place_);
+}
+
+Task<void> ServerConnection::run() {
+  const Status reason = co_await serve();
+  handlers_.cancel_all();
+  // What the network did needs no answer; what the client did wrong is told to it.
+  if (reason.code() == Code::unavailable) co_return;
+  server_.env_.log().warning("rpc", "closing the connection of {}: {}", connection_->peer().text,
+                             reason.to_string());
+  co_await say_goodbye(reason);
+}
+
+Task<Status> ServerConnection::serve() {
+  tasks_.spawn(write_frames());
+  const Instant deadline =
+      clock_.scheduler_time(clock_.monotonic() + server_.config_.hello_timeout);
+  auto welcoming = welcome();
+  const auto welcomed = co_await with_deadline(&clock_.scheduler(), deadline, std::move(welcoming));
+  if (!welcomed.has_value()) co_return Status(Code::deadline_exceeded, "no Hello came");
+  if (!welcomed->has_value()) co_return welcomed->error();
+  tasks_.spawn(watch_silence());
+  const Status reason = co_await read_until_lost();
+  co_return reason;
+}
+
+Task<Result<void>> ServerConnection::welcome() {
+  const Result<Hello> hello = co_await receive_hello();
+  VECTRON_CO_CHECK_OK(hello);
+  const Hello own{.identity = server_.config_.identity};
+  const Result<void> fits = check_hello(own, *hello);
+  VECTRON_CO_CHECK_OK(fits);
+  const Result<void> known = server_.check_incarnation(hello->identity);
+  VECTRON_CO_CHECK_OK(known);
+  peer_ = hello->identity;
+  buffer_.set_frame_bytes_max(server_.config_.frame_bytes_max);
+  send(FrameKind::hello, 0, encode_hello(own));
+  co_return Result<void>();
+}
+
+Task<Result<Hello>> ServerConnection::receive_hello() {
+  for (;;) {
+    const Result<std::optional<Frame>> frame = buffer_.next();
+    if (!frame.has_value()) server_.env_.metrics().add(Metric::rpc_bad_frames);
+    VECTRON_CO_CHECK_OK(frame);
+    if (frame->has_value()) {
+      if ((*frame)->header.kind == FrameKind::hello) co_return decode_hello((*frame)->body);
+      co_return fail(Code::invalid_argument, "the first frame must be a Hello");
+    }
+    const Result<void> more = co_await read_more();
+    VECTRON_CO_CHECK_OK(more);
+  }
+}
+
+Task<Result<void>> ServerConnection::read_more() {
+  const Result<size_t> count = co_await connection_->read_some(buffer_.writable());
+  VECTRON_CO_CHECK_OK(count);
+  if (*count == 0) co_return fail(Code::unavailable, "the client ended the connection");
+  buffer_.filled(*count);
+  ++reads_;
+  co_return Result<void>();
+}
+
+Task<Status> ServerConnection::read_until_lost() {
+  for (;;) {
+    const Result<std::optional<Frame>> frame = buffer_.next();
+    if (!frame.has_value()) {
+      server_.env_.metrics().add(Metric::rpc_bad_frames);
+      co_return frame.error();
+    }
+    if (frame->has_value()) {
+      const Result<void> taken = on_frame(**frame);
+      if (!taken.has_value()) co_return taken.error();
+      continue;
+    }
+    // A client that does not take its answers is not asked for more questions.
+    if (writer_.queued_bytes() > server_.config_.queued_bytes_max) {
+      co_await writer_.wait_below(server_.config_.queued_bytes_max);
+    }
+    const Result<size_t> count = co_await connection_->read_some(buffer_.writable());
+    if (!count.has_value()) co_return count.error();
+    if (*count == 0) co_return Status(Code::unavailable, "the client ended the connection");
+    buffer_.filled(*count);
+    ++reads_;
+  }
+}
+
+Task<void> ServerConnection::write_frames() {
+  const Result<void> result = co_await writer_.run(connection_.get());
+  if (result.has_value()) {
+    connection_->shutdown_write();
+  } else {
+    connection_->close();
+  }
+  writer_ended_.set();
+}
+
+Task<void> ServerConnection::watch_silence() {
+  // Counted in ticks that this process lived through: a paused process does not blame its clients.
+  uint64_t seen = reads_;
+  for (uint64_t silent_ticks = 0; silent_ticks < kSilentTicksMax;) {
+    co_await clock_.sleep_for(server_.config_.silence_max / kSilentTicksMax);
+    silent_ticks = reads_ == seen ? silent_ticks + 1 : 0;
+    seen = reads_;
+  }
+  connection_->close();
+}
+
+Task<void> ServerConnection::say_goodbye(Status reason) {
+  send_error(0, reason);
+  writer_.finish();
+  // Closing with unread input would be a reset, and could overtake the error frame.
+  const Instant deadline = clock_.scheduler_time(clock_.monotonic() + kGoodbyeTime);
+  auto discarding = discard_input();
+  co_await with_deadline(&clock_.scheduler(), deadline, std::move(discarding));
+}
+
+Task<bool> ServerConnection::discard_input() {
+  co_await writer_ended_.wait();
+  std::array<uint8_t, 4'096> discarded;
+  for (;;) {
+    const Result<size_t> count = co_await connection_->read_some(discarded);
+    if (!count.has_value() || *count == 0) co_return true;
+  }
+}
+
+Result<void> ServerConnection::on_frame(const Frame& frame) {
+  switch (frame.header.kind) {
+    case FrameKind::request:
+      return on_request(frame);
+    case FrameKind::one_way:
+      on_one_way(frame);
+      return {};
+    case FrameKind::cancel:
+      on_cancel(frame.header.call_id);
+      return {};
+    case FrameKind::credit:
+      on_credit(frame.header);
+      return {};
+    case FrameKind::ping:
+      send(FrameKind::pong, 0);
+      return {};
+    case FrameKind::pong:
+      return {};
+    default:
+      return fail(Code::invalid_argument, fmt::format("a client sent a frame of kind {}",
+                                                      static_cast<int>(frame.header.kind)));
+  }
+}
+
+Result<void> ServerConnection::on_request(const Frame& frame) {
+  const uint64_t call_id = frame.header.call_id;
+  if (call_id == 0 || calls_.contains(call_id)) {
+    return fail(Code::invalid_argument, fmt::format("call id {} cannot be used", call_id));
+  }
+  server_.env_.metrics().add(Metric::rpc_requests);
+  const Result<void> started = start_request(frame);
+  if (started.has_value()) return {};
+  server_.env_.metrics().add(Metric::rpc_refused);
+  send_error(call_id, started.error());
+  return {};
+}
+
+Result<void> ServerConnection::start_request(const Frame& frame) {
+  const FrameHeader& header = frame.header;
+  const bool streams = header.credit_bytes != 0;
+  VECTRON_TRY(const Server::Method* method,
+              find_method(header, streams ? MethodKind::server_stream : MethodKind::unary));
+  if (server_.requests_in_flight_ >= server_.config_.requests_in_flight_max ||
+      calls_.size() >= server_.config_.connection_requests_in_flight_max) {
+    return fail(Code::resource_exhausted, "too many requests are running: retry later");
+  }
+  VECTRON_TRY(RequestContext context, make_context(header, *method->info));
+  Call call{.method = method, .cancellation = context.cancellation};
+  const Instant deadline = context.deadline;
+  if (streams) {
+    call.stream = std::make_unique<ServerStream>(*this, clock_.scheduler(), header.call_id,
+                                                 header.credit_bytes);
+    VECTRON_TRY(auto handler, method->stream(std::move(context), frame.body, call.stream.get()));
+    call.task = handlers_.spawn(run_stream(header.call_id, deadline, std::move(handler)));
+  } else {
+    VECTRON_TRY(auto handler, method->unary(std::move(context), frame.body));
+    call.task = handlers_.spawn(run_unary(header.call_id, deadline, std::move(handler)));
+  }
+  calls_.emplace(header.call_id, std::move(call));
+  ++server_.requests_in_flight_;
+  return {};
+}
+
+Result<const Server::Method*> ServerConnection::find_method(const FrameHeader& header,
+                                                            MethodKind kind) const {
+  const auto found = server_.methods_.find(header.method);
+  if (found == server_.methods_.end() || found->second.info->kind != kind) {
+    return fail(
+        Code::unimplemented,
+        fmt::format("method {:08x} is not known here: is the server older?", header.method));
+  }
+  return &found->second;
+}
+
+Result<RequestContext> ServerConnection::make_context(const FrameHeader& header,
+                                                      const MethodInfo& method) {
+  RequestContext context;
+  if (header.remaining_us == 0) {
+    return fail(Code::deadline_exceeded, "the deadline passed before the request was begun");
+  }
+  if (header.remaining_us < kRemainingMaxUs) {
+    context.deadline = clock_.monotonic() + std::chrono::microseconds(header.remaining_us);
+  }
+  context.trace_id = header.trace_id;
+  context.priority = header.priority;
+  context.idempotency_key = header.idempotency_key;
+  if (server_.interceptor_ != nullptr) {
+    VECTRON_CHECK_OK(server_.interceptor_->admit(method, header.credential_slot, context));
+  }
+  return context;
+}
+
+void ServerConnection::on_one_way(const Frame& frame) {
+  const auto run = [&]() -> Result<void> {
+    VECTRON_TRY(const Server::Method* method, find_method(frame.header, MethodKind::one_way));
+    VECTRON_TRY(RequestContext context, make_context(frame.header, *method->info));
+    return method->one_way(std::move(context), frame.body);
+  };
+  const Result<void> taken = run();
+  if (!taken.has_value()) server_.env_.metrics().add(Metric::rpc_refused);
+}
+
+void ServerConnection::on_cancel(uint64_t call_id) {
+  const auto found = calls_.find(call_id);
+  if (found == calls_.end()) return;
+  found->second.cancellation.cancel();
+  handlers_.cancel(found->second.task);
+  forget(call_id);
+}
+
+void ServerConnection::on_credit(const FrameHeader& header) {
+  const auto found = calls_.find(header.call_id);
+  if (found == calls_.end() || found->second.stream == nullptr) return;
+  found->second.stream->add_credit(header.credit_bytes);
+}
+
+Task<void> ServerConnection::run_unary(uint64_t call_id, Instant deadline,
+                                       Task<Result<Bytes>> handler) {
+  if (deadline == kNever) {
+    Result<Bytes> answer = co_await handler;
+    finish_unary(call_id, std::move(answer));
+    co_return;
+  }
+  auto answer = co_await with_deadline(&clock_.scheduler(), clock_.scheduler_time(deadline),
+                                       std::move(handler));
+  if (answer.has_value()) {
+    finish_unary(call_id, *std::move(answer));
+  } else {
+    finish_unary(call_id, fail(overdue(call_id)));
+  }
+}
+
+Task<void> ServerConnection::run_stream(uint64_t call_id, Instant deadline,
+                                        Task<Result<void>> handler) {
+  const auto result = co_await with_deadline(&clock_.scheduler(), clock_.scheduler_time(deadline),
+                                             std::move(handler));
+  const Status status = result.has_value() ? status_of(*result) : overdue(call_id);
+  forget(call_id);
+  if (status.ok()) {
+    send(FrameKind::stream_end, call_id);
+  } else {
+    send_error(call_id, status);
+  }
+}
+
+void ServerConnection::finish_unary(uint64_t call_id, Result<Bytes> answer) {
+  const MethodInfo& method = *calls_.at(call_id).method->info;
+  forget(call_id);
+  if (!answer.has_value()) return send_error(call_id, answer.error());
+  if (fits(answer->size())) {
+    return send(FrameKind::response, call_id, *std::move(answer));
+  }
+  const Code code = method.read_only ? Code::out_of_range : Code::unknown_outcome;
+  send_error(call_id,
+             Status(code, fmt::format("the answer of {} bytes is larger than {}: ask for less",
+                                      answer->size(), server_.config_.frame_bytes_max)));
+}
+
+bool ServerConnection::fits(size_t body_bytes) const {
+  return body_bytes + kFrameHeaderBytes <= server_.config_.frame_bytes_max;
+}
+
+Status ServerConnection::overdue(uint64_t call_id) {
+  Call& call = calls_.at(call_id);
+  call.cancellation.cancel();
+  const bool read_only = call.method->info->read_only;
+  return Status(read_only ? Code::deadline_exceeded : Code::unknown_outcome,
+                "the deadline passed while the request ran");
+}
+
+void ServerConnection::forget(uint64_t call_id) {
+  const size_t erased = calls_.erase(call_id);
+  VECTRON_ASSERT(erased == 1 && server_.requests_in_flight_ > 0);
+  --server_.requests_in_flight_;
+}
+
+void ServerConnection::send(FrameKind kind, uint64_t call_id, Bytes body) {
+  FrameHeader header;
+  header.kind = kind;
+  header.call_id = call_id;
+  writer_.push(header, std::move(body));
+}
+
+void ServerConnection::send_error(uint64_t call_id, const Status& status) {
+  send(FrameKind::error, call_id, encode_error(status));
+}
+
+Task<Result<void>> ServerStream::send(Bytes item) {
+  if (!connection_.fits(item.size())) {
+    co_return fail(Code::invalid_argument, "an item is larger than a frame may be");
+  }
+  while (credit_bytes_ <= 0) co_await credited_.wait();
+  credit_bytes_ -= static_cast<int64_t>(stream_item_cost(item.size()));
+  connection_.send(FrameKind::stream_item, call_id_, std::move(item));
+  co_return Result<void>();
+}
+
+void ServerStream::add_credit(uint32_t bytes) {
+  credit_bytes_ += bytes;
+  credited_.notify_all();
+}
+
+}  // namespace vectron::rpc

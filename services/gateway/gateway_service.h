@@ -1,5 +1,5 @@
-// The gateway: the stateless door of a cluster. It checks public requests, finds the shards that they
-// concern and asks the workers that hold them.
+// The gateway: the stateless door of a cluster. It checks public requests, finds the shards that
+// they concern and asks the workers that hold them.
 //
 // One task on one node's Env, in production and in simulation. It keeps nothing on disk: any number
 // of gateways may run, and any of them may die.
@@ -37,8 +37,8 @@ struct GatewayConfig {
   /// next line, and each is shortened by up to a half at random.
   Duration backoff_min = 10ms;
   Duration backoff_max = 500ms;
-  /// Attempts of one shard operation (or placement call), hints followed included. They end with the
-  /// deadline too.
+  /// Attempts of one shard operation (or placement call), hints followed included. They end with
+  /// the deadline too.
   uint32_t attempts_max = 64;
 
   size_t routes_max = 1'024;           ///< Collections whose routes are kept.
@@ -56,8 +56,8 @@ struct GatewayConfig {
 
   /// How long requests in flight may go on after `stop` was set.
   Duration drain_timeout = 5s;
-  /// When set, the gateway accepts nothing further, ends what is in flight and returns. May be null;
-  /// outlives the gateway.
+  /// When set, the gateway accepts nothing further, ends what is in flight and returns. May be
+  /// null; outlives the gateway.
   Event* stop = nullptr;
   /// Told once where the gateway listens, with the real port. May be empty.
   std::function<void(const Address&)> on_listening;

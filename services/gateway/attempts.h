@@ -1,0 +1,81 @@
+// Attempts: whom to ask next when a node could not do a thing, and how long to pause before.
+//
+// Pure: it neither asks nor sleeps nor reads a clock. The placement link and the shard caller each
+// drive one for each operation.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/base/random.h"
+#include "core/base/status.h"
+#include "core/base/time.h"
+
+namespace vectron::gateway {
+
+/// What an operation does, as far as repeating it is concerned.
+enum class Access : uint8_t {
+  read,   ///< May be repeated whatever became of it.
+  write,  ///< May be repeated only when it certainly was not done.
+};
+
+/// What to do about a failed attempt.
+enum class Verdict : uint8_t {
+  give_up,  ///< Tell the caller.
+  ask_on,   ///< Ask another node, or the same one later.
+  refresh,  ///< The sender's route is stale: fetch it, then ask on.
+};
+
+/// Judges the answer of a node that was asked for something of its own (a shard, the placement
+/// driver's state). `not_found` is "I do not hold that" here.
+Verdict judge_shard_failure(Code code, Access access);
+/// The same for the placement driver, where `not_found` and `failed_precondition` are answers.
+Verdict judge_placement_failure(Code code, Access access);
+
+/// The code that a client is told: a read whose outcome is unknown simply was not answered, and a
+/// write that ended with a code that says nothing has an unknown outcome.
+Code public_code(Code code, Access access);
+
+struct AttemptLimits {
+  uint32_t attempts_max = 64;
+  Duration backoff_min = 10ms;
+  Duration backoff_max = 500ms;
+};
+
+/// One operation's walk over `targets` nodes, numbered from 0. A round asks each node once; within
+/// it there is no pause. Each further round begins after a pause that doubles.
+class Attempts {
+ public:
+  /// Requires: targets > 0, first < targets.
+  Attempts(AttemptLimits limits, RandomStream* random, size_t targets, size_t first);
+
+  /// Whom to ask now.
+  size_t target() const { return target_; }
+  /// How long to wait before asking; zero within a round.
+  Duration pause() const { return pause_; }
+  /// How many failed so far.
+  uint32_t failed() const { return failed_; }
+
+  /// The attempt failed. `hint` is the node that the target named instead. Returns whether another
+  /// attempt is allowed; if so, target() and pause() are those of the next one.
+  bool advance(std::optional<size_t> hint);
+
+  /// The route was fetched anew: begins another walk and keeps the count and the pause.
+  void restart(size_t targets, size_t first);
+
+ private:
+  void begin_round();
+
+  AttemptLimits limits_;
+  RandomStream* random_;
+  size_t targets_;
+  size_t target_;
+  size_t asked_in_round_ = 1;
+  bool hint_followed_ = false;  // At most one hint a round, so that two nodes that name each other
+                                // do not spin.
+  uint32_t failed_ = 0;
+  Duration backoff_{};
+  Duration pause_{};
+};
+
+}  // namespace vectron::gateway

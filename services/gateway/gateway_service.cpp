@@ -1,0 +1,150 @@
+#include "services/gateway/gateway_service.h"
+
+#include "core/rpc/channel_pool.h"
+#include "core/rpc/server.h"
+#include "services/gateway/placement_link.h"
+#include "services/gateway/public_handler.h"
+#include "services/gateway/route_cache.h"
+#include "services/gateway/shard_caller.h"
+
+namespace vectron {
+namespace gateway {
+namespace {
+
+rpc::Identity identity_of(const GatewayConfig& config) {
+  return {config.cluster, config.node, config.incarnation};
+}
+
+rpc::ClientConfig channel_config(const GatewayConfig& config) {
+  rpc::ClientConfig out;
+  out.identity = identity_of(config);
+  out.frame_bytes_max = config.frame_bytes_max;
+  return out;
+}
+
+rpc::ServerConfig server_config(const GatewayConfig& config) {
+  rpc::ServerConfig out;
+  out.identity = identity_of(config);
+  out.connections_max = config.connections_max;
+  out.requests_in_flight_max = config.requests_in_flight_max;
+  out.connection_requests_in_flight_max = config.requests_in_flight_per_connection_max;
+  out.frame_bytes_max = config.frame_bytes_max;
+  return out;
+}
+
+// Counts what comes in, and turns it away once the gateway is stopping.
+class Door final : public rpc::Interceptor {
+ public:
+  explicit Door(Metrics& metrics) : metrics_(metrics) {}
+
+  void shut() { shut_ = true; }
+
+  Result<void> admit(const rpc::MethodInfo&, uint32_t, RequestContext&) override {
+    if (shut_) return fail(Code::unavailable, "this gateway is stopping: ask another one");
+    metrics_.add(Metric::gateway_requests);
+    return {};
+  }
+
+ private:
+  Metrics& metrics_;
+  bool shut_ = false;
+};
+
+// All parts of a running gateway, in the order in which they may be destroyed last.
+class Gateway {
+ public:
+  Gateway(Env& env, GatewayConfig config)
+      : env_(env),
+        config_(std::move(config)),
+        channels_(env, channel_config(config_), config_.worker_channels_max),
+        placement_(env, channels_, config_),
+        routes_(env, placement_, config_),
+        shards_(env, channels_, routes_, config_),
+        handler_({&env, &placement_, &routes_, &shards_, &config_}),
+        door_(env.metrics()),
+        server_(env, server_config(config_)) {
+    api::serve(server_, handler_);
+    server_.set_interceptor(&door_);
+  }
+
+  Task<Result<void>> run() {
+    const Result<void> started = server_.start(config_.listen);
+    VECTRON_CO_CHECK_OK(started);
+    env_.log().info("gateway", "listens on {}", server_.address().text);
+    if (config_.on_listening) config_.on_listening(server_.address());
+    Event never(env_.scheduler());
+    Event& stop = config_.stop != nullptr ? *config_.stop : never;
+    co_await stop.wait();
+    co_await drain();
+    co_return Result<void>();
+  }
+
+ private:
+  // New requests are refused from now on; those under way get their time, and their answers the
+  // time to be written.
+  Task<void> drain() {
+    constexpr Duration kLook = 5ms;
+    constexpr Duration kLinger = 20ms;
+    door_.shut();
+    const Instant end = env_.clock().monotonic() + config_.drain_timeout;
+    while (server_.requests_in_flight() > 0 && env_.clock().monotonic() < end) {
+      co_await env_.clock().sleep_for(kLook);
+    }
+    if (server_.requests_in_flight() > 0) {
+      env_.log().warning("gateway", "stops with {} requests unanswered",
+                         server_.requests_in_flight());
+    }
+    co_await env_.clock().sleep_for(kLinger);
+    server_.stop();
+  }
+
+  Env& env_;
+  GatewayConfig config_;
+  rpc::ChannelPool channels_;
+  PlacementLink placement_;
+  RouteCache routes_;
+  ShardCaller shards_;
+  PublicHandler handler_;
+  Door door_;
+  rpc::Server server_;
+};
+
+Result<void> need(bool holds, const char* field, const char* message) {
+  if (holds) return {};
+  return fail(Code::invalid_argument, message, field);
+}
+
+}  // namespace
+}  // namespace gateway
+
+Result<void> GatewayConfig::validate() const {
+  using gateway::need;
+  VECTRON_CHECK_OK(need(bool(cluster), "cluster", "a gateway needs its cluster's id"));
+  VECTRON_CHECK_OK(need(bool(node), "node", "a gateway needs a node id"));
+  VECTRON_CHECK_OK(need(incarnation > 0, "incarnation", "starts are counted from 1"));
+  VECTRON_CHECK_OK(need(!placement.empty(), "placement", "at least one placement node is needed"));
+  VECTRON_CHECK_OK(need(request_timeout > 0ns && request_timeout_max >= request_timeout,
+                        "request_timeout_max", "must be at least request_timeout, above zero"));
+  VECTRON_CHECK_OK(
+      need(read_attempt_timeout > 0ns, "read_attempt_timeout", "must be longer than zero"));
+  VECTRON_CHECK_OK(need(backoff_min > 0ns && backoff_max >= backoff_min, "backoff_max",
+                        "must be at least backoff_min, above zero"));
+  VECTRON_CHECK_OK(need(attempts_max > 0, "attempts_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need(routes_max > 0, "routes_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need(worker_channels_max > 0, "worker_channels_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need(batch_points_max > 0, "batch_points_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need(write_bytes_max > 0 && write_bytes_max <= frame_bytes_max,
+                        "write_bytes_max", "must be above zero and fit into frame_bytes_max"));
+  VECTRON_CHECK_OK(gateway::channel_config(*this).validate());
+  return gateway::server_config(*this).validate();
+}
+
+Task<Result<void>> run_gateway(Env* env, GatewayConfig config) {
+  const Result<void> checked = config.validate();
+  VECTRON_CO_CHECK_OK(checked);
+  gateway::Gateway service(*env, std::move(config));
+  Result<void> outcome = co_await service.run();
+  co_return outcome;
+}
+
+}  // namespace vectron

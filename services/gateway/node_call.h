@@ -1,0 +1,57 @@
+// One attempt of an internal call: encode, ask one node, decode.
+//
+// The generated clients take their request by value; a call that may be tried again would copy its
+// vectors for each attempt, so the gateway encodes from where the request lies.
+#pragma once
+
+#include <memory>
+
+#include "core/env/env.h"
+#include "core/rpc/channel.h"
+#include "schemas/codec.h"
+#include "schemas/model_messages.h"
+#include "services/gateway/attempts.h"
+
+namespace vectron::gateway {
+
+/// A method, and whom it may be asked of.
+struct Operation {
+  const rpc::MethodInfo* method = nullptr;
+  Access access = Access::read;
+  bool any_replica = false;  ///< Followers may answer too.
+};
+
+/// Asks the node behind `channel` once. Requires: `request` outlives the task. Errors: those of
+/// Channel::call; unknown_outcome when a write was answered by something that cannot be read.
+template <typename Reply, typename Request>
+Task<Result<Reply>> call_node(std::shared_ptr<rpc::Channel> channel, Operation operation,
+                              RequestContext context, const Request* request) {
+  Bytes body = encode(*request);
+  auto answer = co_await channel->call(std::move(context), operation.method, std::move(body));
+  if (!answer.has_value()) co_return fail(std::move(answer).error());
+  Result<Reply> reply = decode<Reply>(*answer);
+  if (!reply.has_value() && operation.access == Access::write) {
+    co_return fail(Code::unknown_outcome, "the answer cannot be read: " + reply.error().message());
+  }
+  co_return reply;
+}
+
+/// The context of one attempt: reads are cut short so that another node can be asked in time.
+inline RequestContext attempt_context(const RequestContext& context, Access access, Clock& clock,
+                                      Duration read_attempt_timeout) {
+  RequestContext attempt = context;
+  if (access == Access::read) {
+    const Instant cut = clock.monotonic() + read_attempt_timeout;
+    if (cut < attempt.deadline) attempt.deadline = cut;
+  }
+  return attempt;
+}
+
+/// Where a node says to ask instead; empty fields when it does not.
+inline wire::ErrorDetail detail_of(const Status& status) {
+  if (status.detail().empty()) return {};
+  Result<wire::ErrorDetail> detail = decode<wire::ErrorDetail>(status.detail());
+  return detail.has_value() ? *std::move(detail) : wire::ErrorDetail();
+}
+
+}  // namespace vectron::gateway

@@ -1,0 +1,45 @@
+// PlacementLink: the gateway's way to the placement driver, whichever of its nodes leads.
+#pragma once
+
+#include <vector>
+
+#include "core/env/env.h"
+#include "core/rpc/channel_pool.h"
+#include "schemas/placement_messages.h"
+#include "services/gateway/gateway_service.h"
+#include "services/gateway/node_call.h"
+
+namespace vectron::gateway {
+
+/// Asks the node that led last; on another answer follows its hint, then tries the others, with
+/// pauses between rounds, until the deadline. Errors of all: those of the contract; unavailable (no
+/// leader was found in time; not done).
+class PlacementLink {
+ public:
+  /// All outlive it, and it outlives its tasks.
+  PlacementLink(Env& env, rpc::ChannelPool& channels, const GatewayConfig& config);
+
+  /// Errors: already_exists, invalid_argument, unknown_outcome.
+  Task<Result<wire::CreateCollectionReply>> create_collection(
+      RequestContext context, wire::CreateCollectionRequest request);
+  Task<Result<wire::ListCollectionsReply>> list_collections(RequestContext context);
+  /// Errors: not_found.
+  Task<Result<wire::GetCollectionStatusReply>> collection_status(RequestContext context,
+                                                                 std::string name);
+  /// Errors: not_found.
+  Task<Result<wire::GetCollectionReply>> collection_route(RequestContext context, std::string name);
+
+ private:
+  template <typename Reply, typename Request>
+  Task<Result<Reply>> call(RequestContext context, Operation operation, Request request);
+  /// The node that a failure names as the leader, if it is one of ours.
+  std::optional<size_t> hinted_node(const Status& failure) const;
+
+  Env& env_;
+  rpc::ChannelPool& channels_;
+  const GatewayConfig& config_;
+  RandomStream random_;
+  size_t leader_ = 0;  // The node that answered last.
+};
+
+}  // namespace vectron::gateway

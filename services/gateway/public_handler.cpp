@@ -1,0 +1,321 @@
+#include "services/gateway/public_handler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/async/combine.h"
+#include "services/gateway/merge.h"
+#include "services/gateway/translation.h"
+
+namespace vectron::gateway {
+namespace {
+
+std::unexpected<Status> bad(std::string message, std::string field) {
+  return fail(Code::invalid_argument, std::move(message), std::move(field));
+}
+
+// Gives an error of the model the name that the field has in the public request.
+std::unexpected<Status> renamed(const Status& status, std::string field) {
+  return fail(status.code(), status.message(), std::move(field));
+}
+
+Result<void> check_create(const api::CreateCollectionRequest& request,
+                          const wire::IndexOptions& index) {
+  CollectionOptions options;
+  options.name = request.name;
+  options.dimension = request.dimension;
+  options.distance = static_cast<Distance>(request.distance);
+  options.shards = request.shards;
+  options.replication = std::max(request.replication, 1U);  // 0 lets the placement driver choose.
+  options.index = {index.m, index.ef_construction, index.ef_search_default};
+  const Result<void> checked = check_collection_options(options);
+  if (checked.has_value() || checked.error().field() != "index.ef_search") return checked;
+  return renamed(checked.error(), "index.ef_search_default");
+}
+
+Result<void> check_search(const Route& route, const api::SearchRequest& request) {
+  VECTRON_CHECK_OK(check_vector(request.vector, route.dimension, route.distance, "vector"));
+  if (request.top_k < 1 || request.top_k > kTopKMax) {
+    return bad(fmt::format("top_k must be between 1 and {}, not {}", kTopKMax, request.top_k),
+               "top_k");
+  }
+  if (request.ef > kEfMax) {
+    return bad(fmt::format("ef must be at most {}, not {}", kEfMax, request.ef), "ef");
+  }
+  return {};
+}
+
+Result<void> check_points(const api::UpsertRequest& request, size_t batch_points_max) {
+  if (request.points.empty()) return bad("there are no points to store", "points");
+  if (request.points.size() > batch_points_max) {
+    return bad(fmt::format("a batch has at most {} points, this one has {}: send several",
+                           batch_points_max, request.points.size()),
+               "points");
+  }
+  return {};
+}
+
+ShardTarget target_of(const Route& route, size_t shard, api::ReadLevel level) {
+  return {route.shards[shard].id, route.epoch, to_wire(level, route.read_level)};
+}
+
+wire::WriteRequest write_request(const Route& route, size_t shard) {
+  wire::WriteRequest request;
+  request.shard_id = route.shards[shard].id.value();
+  request.epoch = route.epoch.value();
+  return request;
+}
+
+// A search is whole or it fails: the message names every shard that did not answer.
+Result<std::vector<wire::ShardSearchReply>> all_or_failure(
+    std::vector<Result<wire::ShardSearchReply>> answers) {
+  std::vector<wire::ShardSearchReply> replies;
+  std::string missing;
+  Code code = Code::unavailable;
+  for (Result<wire::ShardSearchReply>& answer : answers) {
+    if (answer.has_value()) {
+      replies.push_back(*std::move(answer));
+      continue;
+    }
+    code = answer.error().code();
+    missing += missing.empty() ? answer.error().message() : "; " + answer.error().message();
+  }
+  if (replies.size() == answers.size()) return replies;
+  // Wrong requests are wrong for every shard; everything else is a shard that did not answer.
+  if (code != Code::invalid_argument && code != Code::resource_exhausted) code = Code::unavailable;
+  return fail(code, std::move(missing));
+}
+
+api::SearchReply make_search_reply(const Route& route, size_t k,
+                                   std::vector<wire::ShardSearchReply> replies) {
+  api::SearchReply reply;
+  std::vector<std::vector<wire::ShardHit>> lists;
+  lists.reserve(replies.size());
+  for (wire::ShardSearchReply& answer : replies) {
+    reply.shards.push_back({answer.shard_id, answer.applied_index});
+    lists.push_back(std::move(answer.hits));
+  }
+  std::vector<wire::ShardHit> merged = merge_hits(std::move(lists), k);
+  reply.hits.reserve(merged.size());
+  for (wire::ShardHit& hit : merged) reply.hits.push_back(to_api(std::move(hit), route.distance));
+  return reply;
+}
+
+}  // namespace
+
+Duration answer_margin(Duration remaining) {
+  return std::clamp<Duration>(remaining / 20, 0ns, 20ms);
+}
+
+RequestContext PublicHandler::admit(RequestContext context) {
+  const GatewayConfig& config = *parts_.config;
+  const Instant now = parts_.env->clock().monotonic();
+  if (context.deadline == kNever) context.deadline = now + config.request_timeout;
+  context.deadline = std::min(context.deadline, now + config.request_timeout_max);
+  context.deadline -= answer_margin(context.deadline - now);
+  return context;
+}
+
+Task<Result<RouteHandle>> PublicHandler::find_route(RequestContext context, std::string name) {
+  RouteHandle here = parts_.routes->cached(name);
+  if (here != nullptr) co_return here;
+  const Result<void> checked = check_collection_name(name);
+  if (!checked.has_value()) co_return renamed(checked.error(), "collection");
+  Result<RouteHandle> found = co_await parts_.routes->find(std::move(context), name);
+  if (!found.has_value() && found.error().code() == Code::not_found) {
+    co_return fail(Code::not_found, fmt::format("there is no collection \"{}\"", name),
+                   "collection");
+  }
+  co_return found;
+}
+
+Task<Result<api::CreateCollectionReply>> PublicHandler::create_collection(
+    RequestContext context, api::CreateCollectionRequest request) {
+  context = admit(std::move(context));
+  const Result<void> checked = check_create(request, to_wire(request.index));
+  VECTRON_CO_CHECK_OK(checked);
+  wire::CreateCollectionRequest internal = to_wire(std::move(request));
+  auto reply =
+      co_await parts_.placement->create_collection(std::move(context), std::move(internal));
+  if (!reply.has_value()) co_return fail(std::move(reply).error());
+  co_return to_api(*std::move(reply));
+}
+
+Task<Result<api::ListCollectionsReply>> PublicHandler::list_collections(
+    RequestContext context, api::ListCollectionsRequest) {
+  context = admit(std::move(context));
+  auto reply = co_await parts_.placement->list_collections(std::move(context));
+  if (!reply.has_value()) co_return fail(std::move(reply).error());
+  co_return to_api(*std::move(reply));
+}
+
+Task<Result<api::GetCollectionStatusReply>> PublicHandler::get_collection_status(
+    RequestContext context, api::GetCollectionStatusRequest request) {
+  context = admit(std::move(context));
+  const Result<void> checked = check_collection_name(request.name);
+  VECTRON_CO_CHECK_OK(checked);
+  auto reply =
+      co_await parts_.placement->collection_status(std::move(context), std::move(request.name));
+  if (!reply.has_value()) co_return fail(std::move(reply).error());
+  co_return to_api(*std::move(reply));
+}
+
+Task<Result<api::UpsertReply>> PublicHandler::upsert(RequestContext context,
+                                                     api::UpsertRequest request) {
+  context = admit(std::move(context));
+  const Result<void> checked = check_points(request, parts_.config->batch_points_max);
+  VECTRON_CO_CHECK_OK(checked);
+  Result<RouteHandle> found = co_await find_route(context, std::move(request.collection));
+  VECTRON_CO_TRY(RouteHandle route, found);
+
+  const UpsertLimits limits{parts_.config->write_bytes_max};
+  UpsertPlan plan = plan_upsert(*route, std::move(request.points), limits);
+  const uint64_t request_id =
+      request.request_id != 0 ? request.request_id : context.idempotency_key;
+  std::vector<PieceOutcome> outcomes;
+  if (plan.parts.size() == 1) {
+    outcomes = co_await write_part(std::move(context), std::move(route), std::move(plan.parts[0]),
+                                   request_id);
+  } else {
+    auto by_part = co_await write_parts(std::move(context), std::move(route), std::move(plan.parts),
+                                        request_id);
+    for (auto& part : by_part) std::move(part.begin(), part.end(), std::back_inserter(outcomes));
+  }
+  co_return make_upsert_reply(std::move(plan.results), outcomes);
+}
+
+Task<std::vector<std::vector<PieceOutcome>>> PublicHandler::write_parts(
+    RequestContext context, RouteHandle route, std::vector<UpsertPart> parts, uint64_t request_id) {
+  std::vector<Task<std::vector<PieceOutcome>>> tasks;
+  tasks.reserve(parts.size());
+  for (UpsertPart& part : parts) {
+    tasks.push_back(write_part(context, route, std::move(part), request_id));
+  }
+  auto outcomes = co_await when_all(std::move(tasks));
+  co_return outcomes;
+}
+
+Task<std::vector<PieceOutcome>> PublicHandler::write_part(RequestContext context, RouteHandle route,
+                                                          UpsertPart part, uint64_t request_id) {
+  std::vector<PieceOutcome> outcomes;
+  Status failed;
+  for (UpsertPiece& piece : part.pieces) {
+    PieceOutcome outcome;
+    outcome.places = std::move(piece.places);
+    outcome.shard = route->shards[part.shard].id;
+    if (failed.ok()) {
+      wire::WriteRequest request = write_request(*route, part.shard);
+      request.client_id = request_id;
+      request.sequence = request_id == 0 ? 0 : outcomes.size() + 1;
+      request.operations = std::move(piece.operations);
+      auto reply = co_await write_one(context, route, part.shard, std::move(request));
+      outcome.status = status_of(reply);
+      if (reply.has_value()) outcome.version = LogIndex(reply->applied_index);
+      failed = outcome.status;
+    } else {
+      outcome.status = Status(Code::aborted,
+                              "an earlier part of the batch was not written: " + failed.message());
+    }
+    outcomes.push_back(std::move(outcome));
+  }
+  co_return outcomes;
+}
+
+Task<Result<wire::WriteReply>> PublicHandler::write_one(RequestContext context, RouteHandle route,
+                                                        size_t shard, wire::WriteRequest request) {
+  auto reply = co_await parts_.shards->write(std::move(context), std::move(route), shard,
+                                             std::move(request));
+  if (status_of(reply).code() == Code::unknown_outcome) {
+    parts_.env->metrics().add(Metric::gateway_unknown_outcomes);
+  }
+  co_return reply;
+}
+
+Task<Result<api::GetReply>> PublicHandler::get(RequestContext context, api::GetRequest request) {
+  context = admit(std::move(context));
+  const Result<PointId> id = to_model(request.id, "id");
+  VECTRON_CO_CHECK_OK(id);
+  Result<RouteHandle> found = co_await find_route(context, std::move(request.collection));
+  VECTRON_CO_TRY(RouteHandle route, found);
+
+  const size_t shard = route->shard_of(*id);
+  wire::ReadRequest read =
+      to_read(std::move(request), target_of(*route, shard, request.read_level));
+  auto answer = co_await parts_.shards->read(std::move(context), route, shard, std::move(read));
+  VECTRON_CO_TRY(wire::ReadReply reply, answer);
+  if (reply.points.size() != 1) co_return fail(Code::internal, "a shard answered another question");
+  if (!reply.points[0].found) {
+    co_return fail(Code::not_found,
+                   fmt::format("\"{}\" has no point {}", route->name, id->to_string()), "id");
+  }
+  api::GetReply out;
+  out.version = reply.points[0].version;
+  out.token = {reply.shard_id, reply.applied_index};
+  out.point = to_api(std::move(reply.points[0]));
+  co_return out;
+}
+
+Task<Result<api::DeleteReply>> PublicHandler::delete_(RequestContext context,
+                                                      api::DeleteRequest request) {
+  context = admit(std::move(context));
+  const Result<PointId> id = to_model(request.id, "id");
+  VECTRON_CO_CHECK_OK(id);
+  Result<RouteHandle> found = co_await find_route(context, std::move(request.collection));
+  VECTRON_CO_TRY(RouteHandle route, found);
+
+  const size_t shard = route->shard_of(*id);
+  wire::WriteRequest write = write_request(*route, shard);
+  write.client_id = context.idempotency_key;
+  write.sequence = context.idempotency_key == 0 ? 0 : 1;
+  write.operations.push_back(to_remove(std::move(request.id)));
+  auto answer = co_await write_one(std::move(context), route, shard, std::move(write));
+  VECTRON_CO_TRY(const wire::WriteReply reply, answer);
+  if (reply.existed.size() != 1) {
+    co_return fail(Code::internal, "a shard answered another question");
+  }
+  api::DeleteReply out;
+  out.existed = reply.existed[0];
+  out.version = reply.applied_index;
+  out.token = {reply.shard_id, reply.applied_index};
+  co_return out;
+}
+
+Task<Result<api::SearchReply>> PublicHandler::search(RequestContext context,
+                                                     api::SearchRequest request) {
+  context = admit(std::move(context));
+  Result<RouteHandle> found = co_await find_route(context, request.collection);
+  VECTRON_CO_TRY(RouteHandle route, found);
+  const Result<void> checked = check_search(*route, request);
+  VECTRON_CO_CHECK_OK(checked);
+  const size_t k = request.top_k;
+  auto answers = co_await search_shards(std::move(context), route, std::move(request));
+  VECTRON_CO_TRY(std::vector<wire::ShardSearchReply> replies, answers);
+  co_return make_search_reply(*route, k, std::move(replies));
+}
+
+Task<Result<std::vector<wire::ShardSearchReply>>> PublicHandler::search_shards(
+    RequestContext context, RouteHandle route, api::SearchRequest request) {
+  const size_t last = route->shards.size() - 1;
+  const api::ReadLevel level = request.read_level;
+  std::vector<Task<Result<wire::ShardSearchReply>>> tasks;
+  tasks.reserve(last);
+  for (size_t shard = 0; shard < last; ++shard) {
+    const ShardTarget target = target_of(*route, shard, level);
+    tasks.push_back(parts_.shards->search(context, route, shard, to_search(request, target)));
+  }
+  wire::ShardSearchRequest to_last = to_search(std::move(request), target_of(*route, last, level));
+  Task<Result<wire::ShardSearchReply>> last_task =
+      parts_.shards->search(std::move(context), route, last, std::move(to_last));
+  std::vector<Result<wire::ShardSearchReply>> answers;
+  if (tasks.empty()) {
+    auto answer = co_await last_task;  // One shard: no branch between it and us.
+    answers.push_back(std::move(answer));
+  } else {
+    tasks.push_back(std::move(last_task));
+    answers = co_await when_all(std::move(tasks));
+  }
+  co_return all_or_failure(std::move(answers));
+}
+
+}  // namespace vectron::gateway

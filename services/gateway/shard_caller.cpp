@@ -1,0 +1,116 @@
+#include "services/gateway/shard_caller.h"
+
+#include <fmt/format.h>
+
+#include "schemas/worker_rpc.h"
+
+namespace vectron::gateway {
+namespace {
+
+Operation reading(const rpc::MethodInfo* method, wire::ReadLevel level) {
+  return {method, Access::read, level == wire::ReadLevel::eventual};
+}
+
+Status told_to_client(const Status& failure, const Operation& operation, ShardId shard) {
+  const Code code = public_code(failure.code(), operation.access);
+  return Status(code, fmt::format("shard {}: {}", shard, failure.message()), failure.field());
+}
+
+Status nobody_could(const Status& last, ShardId shard) {
+  return Status(Code::unavailable,
+                fmt::format("shard {} could not do it in time: {}", shard, last.message()));
+}
+
+// A refusal that names a leader which the route does not know shows that the route is stale.
+bool names_a_stranger(const Status& failure, const std::vector<Route::Member>& members) {
+  const NodeId leader(detail_of(failure).leader_node);
+  return leader && !find_member(members, leader);
+}
+
+}  // namespace
+
+ShardCaller::ShardCaller(Env& env, rpc::ChannelPool& channels, RouteCache& routes,
+                         const GatewayConfig& config)
+    : env_(env),
+      channels_(channels),
+      routes_(routes),
+      config_(config),
+      random_(env.random("gateway.shards")) {}
+
+Task<Result<wire::WriteReply>> ShardCaller::write(RequestContext context, RouteHandle route,
+                                                  size_t shard, wire::WriteRequest request) {
+  const Operation operation{&wire::kWorkerWriteMethod, Access::write};
+  return call<wire::WriteReply>(std::move(context), std::move(route), shard, operation,
+                                std::move(request));
+}
+
+Task<Result<wire::ReadReply>> ShardCaller::read(RequestContext context, RouteHandle route,
+                                                size_t shard, wire::ReadRequest request) {
+  const Operation operation = reading(&wire::kWorkerReadMethod, request.read_level);
+  return call<wire::ReadReply>(std::move(context), std::move(route), shard, operation,
+                               std::move(request));
+}
+
+Task<Result<wire::ShardSearchReply>> ShardCaller::search(RequestContext context, RouteHandle route,
+                                                         size_t shard,
+                                                         wire::ShardSearchRequest request) {
+  const Operation operation = reading(&wire::kWorkerSearchMethod, request.read_level);
+  return call<wire::ShardSearchReply>(std::move(context), std::move(route), shard, operation,
+                                      std::move(request));
+}
+
+template <typename Reply, typename Request>
+Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route, size_t shard,
+                                      Operation operation, Request request) {
+  const ShardId id = route->shards[shard].id;
+  const AttemptLimits limits{config_.attempts_max, config_.backoff_min, config_.backoff_max};
+  Attempts attempts(limits, &random_, route->shards[shard].members.size(),
+                    first_member(route->shards[shard], operation));
+  bool refreshed = false;
+  while (true) {
+    const size_t member = attempts.target();
+    std::shared_ptr<rpc::Channel> channel =
+        channels_.channel(route->shards[shard].members[member].address);
+    RequestContext attempt =
+        attempt_context(context, operation.access, env_.clock(), config_.read_attempt_timeout);
+    Result<Reply> reply = co_await call_node<Reply, Request>(std::move(channel), operation,
+                                                             std::move(attempt), &request);
+    if (reply.has_value()) {
+      if (!operation.any_replica) route->shards[shard].leader = member;
+      co_return reply;
+    }
+    const Status failure = std::move(reply).error();
+    const Verdict verdict = judge_shard_failure(failure.code(), operation.access);
+    if (verdict == Verdict::give_up) co_return fail(told_to_client(failure, operation, id));
+
+    const std::vector<Route::Member>& members = route->shards[shard].members;
+    const bool stale = verdict == Verdict::refresh || names_a_stranger(failure, members);
+    const NodeId hint(detail_of(failure).leader_node);
+    const bool again =
+        attempts.advance(operation.any_replica ? std::nullopt : find_member(members, hint));
+    if (!again) co_return fail(nobody_could(failure, id));
+    if (stale && !refreshed) {
+      refreshed = true;
+      Result<RouteHandle> fresh = co_await routes_.refresh(context, route);
+      if (!fresh.has_value()) co_return fail(std::move(fresh).error());
+      const std::optional<size_t> moved = (*fresh)->find_shard(id);
+      if (!moved) {
+        co_return fail(Code::unavailable, fmt::format("shard {} was replaced: ask again", id));
+      }
+      route = *std::move(fresh);
+      shard = *moved;
+      request.epoch = route->epoch.value();
+      const Route::Shard& renewed = route->shards[shard];
+      attempts.restart(renewed.members.size(), first_member(renewed, operation));
+    }
+    const Instant next = env_.clock().monotonic() + attempts.pause();
+    if (next >= context.deadline) co_return fail(nobody_could(failure, id));
+    if (attempts.pause() > Duration(0)) co_await env_.clock().sleep_until(next);
+  }
+}
+
+size_t ShardCaller::first_member(const Route::Shard& shard, const Operation& operation) {
+  return operation.any_replica ? random_.below(shard.members.size()) : shard.leader;
+}
+
+}  // namespace vectron::gateway

@@ -1,0 +1,55 @@
+// UpsertPlan: the points of one upsert, checked and grouped by the shards that hold them. Pure.
+#pragma once
+
+#include <vector>
+
+#include "schemas/vectron_messages.h"
+#include "schemas/worker_messages.h"
+#include "services/gateway/route.h"
+
+namespace vectron::gateway {
+
+/// Operations that are written in one log entry.
+struct UpsertPiece {
+  std::vector<wire::WriteOperation> operations;
+  std::vector<size_t> places;  ///< For each operation, the place of its point in the request.
+  size_t bytes = 0;            ///< Of their vectors, payloads and ids.
+};
+
+/// What one shard has to write: pieces one after the other, so that of two points with one id the
+/// later one wins.
+struct UpsertPart {
+  size_t shard = 0;  ///< A position in Route::shards.
+  std::vector<UpsertPiece> pieces;
+};
+
+struct UpsertPlan {
+  std::vector<UpsertPart> parts;  ///< In the order of their shards; only shards that are concerned.
+  std::vector<api::PointResult> results;  ///< One for each point; those refused are filled in.
+};
+
+struct UpsertLimits {
+  size_t piece_bytes_max = 4 << 20;
+};
+
+/// Checks every point by itself (id, vector, payload) and groups those that pass. A refused point
+/// has code invalid_argument, and its field, for example "points[3].vector". A single point that is
+/// larger than a piece makes a piece of its own.
+UpsertPlan plan_upsert(const Route& route, std::vector<api::Point> points, UpsertLimits limits);
+
+/// What became of a piece.
+struct PieceOutcome {
+  std::vector<size_t> places;  ///< Those of the piece.
+  ShardId shard;
+  Status status;
+  LogIndex version;  ///< The version of its points, when it was written.
+};
+
+/// The reply to an upsert whose points were refused (`refused`, one for each point of the request)
+/// or have the outcomes given. When no point was written the request failed as a whole:
+/// unknown_outcome if that is the outcome of any piece, otherwise the first failure in the order of
+/// the points.
+Result<api::UpsertReply> make_upsert_reply(std::vector<api::PointResult> refused,
+                                           const std::vector<PieceOutcome>& outcomes);
+
+}  // namespace vectron::gateway

@@ -88,7 +88,9 @@ class Loader {
       if (file_of(object->declaration_file()) == contract_.file) add_table(object);
     }
     if (schema_->services() != nullptr) {
-      for (const auto* service : *schema_->services()) add_service(service);
+      for (const auto* service : *schema_->services()) {
+        if (file_of(service->declaration_file()) == contract_.file) add_service(service);
+      }
     }
     contract_.includes.assign(includes_.begin(), includes_.end());
     return std::move(contract_);

@@ -1,0 +1,37 @@
+#include "sim/oracle/planted_bugs.h"
+
+#include "sim/oracle/violation.h"
+
+namespace vectron::sim {
+
+const std::vector<PlantedBug>& planted_bugs() {
+  using namespace oracle;
+  static const std::vector<PlantedBug> kBugs = {
+      {"ack_before_quorum",
+       "an entry counts as committed as soon as the leader has it",
+       {kRaftSafety}},
+      {"commit_old_term_by_count",
+       "an entry of an older term is committed by counting its copies",
+       {kRaftSafety}},
+      {"wal_skip_sync",
+       "the log says that it is durable without having synced",
+       {kRaftSafety, kAcknowledgedWrites, kLinearizability, kAvailability}},
+      {"forget_tombstone", "an upsert or delete leaves the old vector in the index", {kSearch}},
+      {"read_without_quorum",
+       "a leader answers linearizable reads without asking a quorum",
+       {kReadFreshness, kLinearizability}},
+      {"applied_index_apart",
+       "the applied index is committed apart from its entries",
+       {kReplicaDigest, kSearch, kAcknowledgedWrites, kLinearizability}},
+  };
+  return kBugs;
+}
+
+const PlantedBug* find_planted_bug(std::string_view name) {
+  for (const PlantedBug& bug : planted_bugs()) {
+    if (bug.name == name) return &bug;
+  }
+  return nullptr;
+}
+
+}  // namespace vectron::sim

@@ -1,0 +1,134 @@
+#include "sim/oracle/replica_watch.h"
+
+#include <algorithm>
+
+namespace vectron::sim {
+
+void ReplicaWatch::node_stopped(NodeId node) {
+  for (auto& [group_id, group] : groups_) {
+    for (auto& [replica, member] : group.members) {
+      if (member.node != node || !member.running) continue;
+      member.running = false;
+      member.role = raft::Role::follower;
+      safety_.stopped(group_id, replica);
+    }
+  }
+}
+
+void ReplicaWatch::on_start(const ReplicaName& name, const raft::HardState& hard_state,
+                            const raft::SnapshotMeta& snapshot,
+                            std::span<const raft::Entry> entries, LogIndex applied_index) {
+  Member& member = groups_[name.group].members[name.replica];
+  member = {
+      .node = name.node, .term = hard_state.term, .role = raft::Role::follower, .running = true};
+  if (safety_reported_) return;
+  safety_.started({.group = name.group,
+                   .replica = name.replica,
+                   .term = hard_state.term,
+                   .snapshot = &snapshot,
+                   .entries = entries,
+                   .applied_index = applied_index});
+  observe(name, {});
+}
+
+void ReplicaWatch::on_role(const ReplicaName& name, raft::Role role, Term term, ReplicaId leader) {
+  (void)leader;
+  Member& member = groups_[name.group].members[name.replica];
+  if (role == raft::Role::leader && member.role != raft::Role::leader) ++leader_changes_;
+  member.role = role;
+  member.term = term;
+  observe(name, {});
+}
+
+void ReplicaWatch::on_append(const ReplicaName& name, std::span<const raft::Entry> entries) {
+  observe(name, {.appended = entries});
+}
+
+void ReplicaWatch::on_snapshot(const ReplicaName& name, const raft::SnapshotMeta& snapshot) {
+  ++snapshots_installed_;
+  observe(name, {.installed = &snapshot});
+}
+
+void ReplicaWatch::on_commit(const ReplicaName& name, Term term, LogIndex commit_index) {
+  groups_[name.group].members[name.replica].term = term;
+  observe(name, {.commit_index = commit_index});
+}
+
+void ReplicaWatch::on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) {
+  ++entries_applied_;
+  // A replica applies only what it has committed; it says so in its hard state later.
+  observe(name, {.commit_index = entry.index, .applied = std::span(&entry, 1)});
+  remember(groups_[name.group], name, entry, digest);
+}
+
+void ReplicaWatch::observe(const ReplicaName& name, raft::SafetyChecker::Observation observation) {
+  if (safety_reported_) return;
+  const Member& member = groups_[name.group].members[name.replica];
+  observation.group = name.group;
+  observation.replica = name.replica;
+  observation.term = member.term;
+  observation.role = member.role;
+  safety_.observe(observation);
+  const auto& violation = safety_.violation();
+  if (!violation.has_value()) return;
+  safety_reported_ = true;
+  log_.add(oracle::kRaftSafety, now_(),
+           fmt::format("{} in group {}: {}", raft::to_string(violation->property), violation->group,
+                       violation->description));
+}
+
+void ReplicaWatch::remember(Group& group, const ReplicaName& name, const raft::Entry& entry,
+                            uint64_t digest) {
+  const size_t at = entry.index.value() - 1;
+  if (at >= group.known.size()) {
+    group.known.resize(at + 1);
+    group.entries.resize(at + 1);
+    group.digests.resize(at + 1);
+  }
+  if (!group.known[at]) {
+    group.known[at] = true;
+    group.entries[at] = entry.kind == raft::EntryKind::normal ? entry.data : nullptr;
+    group.digests[at] = digest;
+    return;
+  }
+  if (group.digests[at] == digest) return;
+  log_.add(
+      oracle::kReplicaDigest, now_(),
+      fmt::format("replica {} of group {} on node {} has digest {:016x} at index {}, another "
+                  "replica had {:016x}",
+                  name.replica, name.group, name.node, digest, entry.index, group.digests[at]));
+}
+
+std::optional<NodeId> ReplicaWatch::busiest_leader() const {
+  std::map<NodeId, size_t> leads;
+  for (const auto& [id, group] : groups_) {
+    for (const auto& [replica, member] : group.members) {
+      if (member.running && member.role == raft::Role::leader) ++leads[member.node];
+    }
+  }
+  const auto most =
+      std::ranges::max_element(leads, {}, [](const auto& pair) { return pair.second; });
+  return most == leads.end() ? std::nullopt : std::optional(most->first);
+}
+
+std::optional<NodeId> ReplicaWatch::leader_of(GroupId group) const {
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return std::nullopt;
+  std::optional<NodeId> leader;
+  Term newest;
+  for (const auto& [replica, member] : found->second.members) {
+    const bool leads = member.running && member.role == raft::Role::leader;
+    if (!leads || (leader.has_value() && member.term < newest)) continue;
+    leader = member.node;
+    newest = member.term;
+  }
+  return leader;
+}
+
+const std::vector<raft::Payload>& ReplicaWatch::applied_entries(GroupId group) const {
+  static const std::vector<raft::Payload> kNone;
+  const auto found = groups_.find(group);
+  return found == groups_.end() ? kNone : found->second.entries;
+}
+
+}  // namespace vectron::sim

@@ -1,0 +1,79 @@
+// ReplicaWatch: sees what every replica of a simulated cluster does, judges it, and remembers what
+// was committed.
+//
+// One for each run; all nodes report to it. It checks Raft's safety properties
+// (core/raft/safety_checker.h) and that replicas have equal digests at equal applied indexes, as
+// things happen; and it keeps the committed entries of each group, from which the model of each
+// shard is built.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "core/base/time.h"
+#include "core/raft/safety_checker.h"
+#include "core/replica/observer.h"
+#include "sim/oracle/violation.h"
+
+namespace vectron::sim {
+
+class ReplicaWatch final : public ReplicaObserver {
+ public:
+  /// `now` tells the simulated time for violations; `log` outlives the watch.
+  ReplicaWatch(std::function<Instant()> now, ViolationLog* log)
+      : now_(std::move(now)), log_(*log) {}
+
+  /// A node's process ended: its replicas lead nothing any more.
+  void node_stopped(NodeId node);
+
+  void on_start(const ReplicaName& name, const raft::HardState& hard_state,
+                const raft::SnapshotMeta& snapshot, std::span<const raft::Entry> entries,
+                LogIndex applied_index) override;
+  void on_role(const ReplicaName& name, raft::Role role, Term term, ReplicaId leader) override;
+  void on_append(const ReplicaName& name, std::span<const raft::Entry> entries) override;
+  void on_snapshot(const ReplicaName& name, const raft::SnapshotMeta& snapshot) override;
+  void on_commit(const ReplicaName& name, Term term, LogIndex commit_index) override;
+  void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) override;
+
+  /// The node that leads the most groups now (the lowest id among equals), or none.
+  std::optional<NodeId> busiest_leader() const;
+  /// The nodes that hold a running replica of `group` and are not its leader, and its leader.
+  std::optional<NodeId> leader_of(GroupId group) const;
+
+  /// The payloads of entries 1, 2, ... of `group` as far as they were applied; null for those
+  /// without a command.
+  const std::vector<raft::Payload>& applied_entries(GroupId group) const;
+  uint64_t leader_changes() const { return leader_changes_; }
+  uint64_t snapshots_installed() const { return snapshots_installed_; }
+  uint64_t entries_applied() const { return entries_applied_; }
+
+ private:
+  struct Member {
+    NodeId node;
+    Term term;
+    raft::Role role = raft::Role::follower;
+    bool running = false;
+  };
+  struct Group {
+    std::map<ReplicaId, Member> members;
+    std::vector<raft::Payload> entries;  ///< By index, from 1.
+    std::vector<uint64_t> digests;       ///< After that entry.
+    std::vector<bool> known;             ///< Whether the entry of that position was seen.
+  };
+
+  void observe(const ReplicaName& name, raft::SafetyChecker::Observation observation);
+  void remember(Group& group, const ReplicaName& name, const raft::Entry& entry, uint64_t digest);
+
+  std::function<Instant()> now_;
+  ViolationLog& log_;
+  raft::SafetyChecker safety_;
+  bool safety_reported_ = false;
+  std::map<GroupId, Group> groups_;
+  uint64_t leader_changes_ = 0;
+  uint64_t snapshots_installed_ = 0;
+  uint64_t entries_applied_ = 0;
+};
+
+}  // namespace vectron::sim

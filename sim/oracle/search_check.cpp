@@ -1,0 +1,215 @@
+#include "sim/oracle/search_check.h"
+
+#include <algorithm>
+#include <bit>
+#include <set>
+
+namespace vectron::sim {
+
+namespace {
+
+/// A point of the model with its distance to a query.
+struct Candidate {
+  float distance = 0;
+  const PointId* id = nullptr;
+  const PointVersion* version = nullptr;
+
+  bool operator<(const Candidate& other) const {
+    if (distance != other.distance) return distance < other.distance;
+    return *id < *other.id;
+  }
+};
+
+std::string describe(const Operation& search) {
+  std::string at;
+  for (const ShardAt& token : search.tokens) {
+    at += fmt::format(" {}@{}", token.shard_id, token.applied_index);
+  }
+  return fmt::format("{} {} search of client-{} in collection {} with k = {}, at{}",
+                     search.linearizable ? "linearizable" : "eventual",
+                     search.search->exact ? "exact" : "approximate", search.client,
+                     search.collection, search.search->k, at);
+}
+
+std::string describe(const SearchHit& hit) {
+  return fmt::format("{} (score {}, version {}, value {})", hit.id.to_string(), hit.score,
+                     hit.version, hit.value);
+}
+
+bool same_bits(float a, float b) {
+  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+}
+
+class AnswerCheck {
+ public:
+  AnswerCheck(const CollectionModel& collection, const Operation& search, ViolationLog* log)
+      : collection_(collection), search_(search), record_(*search.search), log_(*log) {
+    query_ = record_.query;
+    if (collection_.metric == index::Metric::cosine) index::normalize(query_);
+  }
+
+  void run(Recall* recall) {
+    if (!check_coverage()) return;
+    const std::vector<Candidate> expected = brute_force();
+    if (record_.exact) {
+      ++recall->exact_searches;
+      check_exact(expected);
+      return;
+    }
+    check_approximate();
+    count_recall(expected, recall);
+  }
+
+ private:
+  void object(std::string text) {
+    log_.add(oracle::kSearch, search_.returned, fmt::format("{}: {}", describe(search_), text));
+  }
+
+  /// Every shard of the collection has answered or is named as missing; none of them twice.
+  bool check_coverage() {
+    std::set<uint64_t> named(record_.missing_shards.begin(), record_.missing_shards.end());
+    size_t count = record_.missing_shards.size();
+    for (const ShardAt& token : search_.tokens) {
+      named.insert(token.shard_id);
+      ++count;
+      if (!collection_.shards.contains(token.shard_id)) {
+        object(fmt::format("shard {} is not one of the collection's", token.shard_id));
+        return false;
+      }
+    }
+    if (count == named.size() && named.size() == collection_.shards.size()) return true;
+    object(fmt::format("names {} shards of {}", count, collection_.shards.size()));
+    return false;
+  }
+
+  std::vector<Candidate> brute_force() const {
+    std::vector<Candidate> all;
+    for (const ShardAt& token : search_.tokens) {
+      const ShardModel& shard = collection_.shards.at(token.shard_id);
+      shard.for_each(token.applied_index, [&](const PointId& id, const PointVersion& version) {
+        all.push_back(
+            {index::distance_between(collection_.metric, query_, version.vector), &id, &version});
+      });
+    }
+    const size_t k = std::min<size_t>(record_.k, all.size());
+    std::ranges::partial_sort(all, all.begin() + static_cast<ptrdiff_t>(k), std::less<>());
+    all.resize(k);
+    return all;
+  }
+
+  void check_exact(const std::vector<Candidate>& expected) {
+    if (record_.hits.size() != expected.size()) {
+      return object(
+          fmt::format("{} hits, but the model has {}", record_.hits.size(), expected.size()));
+    }
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const Candidate& right = expected[i];
+      if (matches(record_.hits[i], right)) continue;
+      return object(
+          fmt::format("hit {} is {}, but the model has {} (score {}, version {}, value {})", i,
+                      describe(record_.hits[i]), right.id->to_string(),
+                      index::score_of(collection_.metric, right.distance), right.version->index,
+                      right.version->value));
+    }
+  }
+
+  bool matches(const SearchHit& hit, const Candidate& right) const {
+    return hit.id == *right.id && hit.version == right.version->index &&
+           hit.value == right.version->value &&
+           same_bits(hit.score, index::score_of(collection_.metric, right.distance));
+  }
+
+  void check_approximate() {
+    std::set<PointId> seen;
+    std::optional<Candidate> before;
+    if (record_.hits.size() > record_.k) object(fmt::format("{} hits", record_.hits.size()));
+    for (const SearchHit& hit : record_.hits) {
+      if (!seen.insert(hit.id).second) return object(fmt::format("{} twice", describe(hit)));
+      const PointVersion* version = find(hit.id);
+      if (version == nullptr) {
+        return object(fmt::format("{} is deleted or foreign at the answer's index", describe(hit)));
+      }
+      const Candidate right{index::distance_between(collection_.metric, query_, version->vector),
+                            &hit.id, version};
+      if (!matches(hit, right)) {
+        return object(fmt::format(
+            "{}, but the model has score {}, version {}, value {}", describe(hit),
+            index::score_of(collection_.metric, right.distance), version->index, version->value));
+      }
+      if (before.has_value() && right < *before) {
+        return object(fmt::format("{} stands after a worse one", describe(hit)));
+      }
+      before = right;
+    }
+  }
+
+  const PointVersion* find(const PointId& id) const {
+    for (const ShardAt& token : search_.tokens) {
+      const ShardModel& shard = collection_.shards.at(token.shard_id);
+      if (const PointVersion* version = shard.find(id, token.applied_index)) return version;
+    }
+    return nullptr;
+  }
+
+  void count_recall(const std::vector<Candidate>& expected, Recall* recall) const {
+    std::set<PointId> found;
+    for (const SearchHit& hit : record_.hits) found.insert(hit.id);
+    ++recall->searches;
+    recall->expected += expected.size();
+    for (const Candidate& candidate : expected) {
+      recall->found += found.contains(*candidate.id) ? 1 : 0;
+    }
+  }
+
+  const CollectionModel& collection_;
+  const Operation& search_;
+  const SearchRecord& record_;
+  ViolationLog& log_;
+  std::vector<float> query_;
+};
+
+/// A get at an index of its shard finds what the model has there.
+void check_get(const CollectionModel& collection, const Operation& get, ViolationLog* log) {
+  for (const ShardAt& token : get.tokens) {
+    const auto shard = collection.shards.find(token.shard_id);
+    const PointVersion* version = shard == collection.shards.end()
+                                      ? nullptr
+                                      : shard->second.find(get.point, token.applied_index);
+    const ValueNumber value = version == nullptr ? kAbsent : version->value;
+    const uint64_t index = version == nullptr ? 0 : version->index;
+    if (value == get.value && index == get.version) continue;
+    log->add(
+        oracle::kSearch, get.returned,
+        fmt::format("get of {} by client-{} at shard {} index {} found value {} version {}, but "
+                    "the model has value {} version {}",
+                    get.point.to_string(), get.client, token.shard_id, token.applied_index,
+                    get.value, get.version, value, index));
+  }
+}
+
+}  // namespace
+
+Recall check_answers(const History& history, const std::vector<CollectionModel>& collections,
+                     ViolationLog* log) {
+  Recall recall;
+  for (const Operation& operation : history.operations()) {
+    if (operation.outcome != Outcome::ok) continue;
+    const CollectionModel& collection = collections.at(operation.collection);
+    if (operation.kind == OperationKind::get) check_get(collection, operation, log);
+    if (operation.kind == OperationKind::search) {
+      AnswerCheck(collection, operation, log).run(&recall);
+    }
+  }
+  return recall;
+}
+
+void check_recall(const Recall& recall, ViolationLog* log) {
+  if (recall.expected < kRecallExpectedMin || recall.found_ppm() >= kRecallFloorPpm) return;
+  log->add(oracle::kSearchRecall, {},
+           fmt::format("recall is {} ppm over {} approximate searches ({} of {} neighbours), the "
+                       "floor is {} ppm",
+                       recall.found_ppm(), recall.searches, recall.found, recall.expected,
+                       kRecallFloorPpm));
+}
+
+}  // namespace vectron::sim

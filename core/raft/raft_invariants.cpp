@@ -55,6 +55,11 @@ const char* RaftInvariants::roles(const Raft& raft) {
 const char* RaftInvariants::durability(const Raft& raft) {
   const Persistence& disk = raft.persistence_;
   if (disk.persisted_index() >= disk.next_to_write()) return "durable before it was handed out";
+  // While a snapshot is switched to, the durable prefix is that of the old log, up to what was
+  // committed in it.
+  const LogIndex snapshot = raft.log_.snapshot().index;
+  if (raft.applied_index_ > disk.persisted_index() && raft.applied_index_ >= snapshot)
+    return "applied what is not durable";
   if (disk.next_to_write() > raft.log_.last_index() + 1) return "handed out more than there is";
   if (disk.persisted_sequence() > disk.last_sequence()) return "a batch of the future is durable";
   if (disk.batches_in_flight() == 0 && disk.next_to_write() != disk.persisted_index() + 1 &&

@@ -101,6 +101,8 @@ void Raft::persisted(uint64_t sequence) {
 
 void Raft::applied_to(LogIndex index) {
   VECTRON_ASSERT(index <= handed_to_apply_, "applied {}, handed out {}", index, handed_to_apply_);
+  VECTRON_ASSERT(index <= persistence_.persisted_index() || index <= applied_index_,
+                 "applied {}, durable {}", index, persistence_.persisted_index());
   applied_index_ = std::max(applied_index_, index);
 }
 

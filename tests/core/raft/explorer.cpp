@@ -211,6 +211,7 @@ void Explorer::deliver(bool keep_copy) {
   Packet packet = keep_copy ? network_[at] : take_packet(at);
   if (keep_copy) ++report_.probes.messages_repeated;
   Node& node = node_of(packet.message.to);
+  note_message(packet.message);
   if (!node.raft || is_cut(packet.message.from, packet.message.to)) {
     ++report_.probes.messages_lost;
     return report_snapshot(packet, false);
@@ -289,7 +290,7 @@ void Explorer::write_to_disk(Node& node, PersistBatch batch) {
 }
 
 void Explorer::apply(Node& node) {
-  if (node.applying.empty()) return;
+  if (node.applying.empty() || node.applying.front() > node.raft->persisted_index()) return;
   node.raft->applied_to(node.applying.front());
   node.applying.pop_front();
 }
@@ -331,6 +332,7 @@ void Explorer::crash(Node& node) {
 
 void Explorer::drain(Node& node) {
   check(node);
+  note_state(node);
   while (!report_.failure && node.raft->has_ready()) {
     take(node, node.raft->ready());
     if (has_instant_disk_) finish_write(node);
@@ -514,6 +516,32 @@ Explorer::Node& Explorer::node_of(ReplicaId id) {
 void Explorer::fail(std::string what) {
   if (!report_.failure)
     report_.failure = fmt::format("seed {}, step {}: {}", options_.seed, step_, what);
+}
+
+void Explorer::note_message(const Message& message) {
+  if (!options_.trace) return;
+  std::string line = fmt::format(
+      "       {}->{} {} term {} {}@{} commit {}{}{}", message.from, message.to,
+      to_string(message.kind), message.term, message.index, message.log_term, message.commit_index,
+      message.rejected ? " rejected" : "", node_of(message.to).raft ? "" : " (down)");
+  for (const Entry& entry : message.entries)
+    line += fmt::format(" +{}@{}", entry.index, entry.term);
+  if (message.kind == MessageKind::install_snapshot)
+    line += fmt::format(" snapshot {}@{}", message.snapshot.index, message.snapshot.term);
+  report_.trace.push_back(std::move(line));
+}
+
+void Explorer::note_state(const Node& node) {
+  if (!options_.trace || !node.raft) return;
+  const RaftStatus status = node.raft->status();
+  std::string line =
+      fmt::format("       {}: {} term {} vote {} commit {} applied {} durable {} log", status.self,
+                  to_string(status.role), status.term, status.voted_for, status.commit_index,
+                  status.applied_index, status.persisted_index);
+  const Log& log = node.raft->log();
+  for (LogIndex index = log.snapshot().index; index <= log.last_index(); ++index)
+    line += fmt::format(" {}@{}", index, *log.term_at(index));
+  report_.trace.push_back(std::move(line));
 }
 
 void Explorer::note(Event event, uint64_t a, uint64_t b) {

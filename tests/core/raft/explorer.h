@@ -140,6 +140,8 @@ class Explorer {
   Node& node_for(Event event);
   Node& node_of(ReplicaId id);
   void fail(std::string what);
+  void note_message(const Message& message);
+  void note_state(const Node& node);
   void note(Event event, uint64_t a, uint64_t b = 0);
 
   ExplorerOptions options_;

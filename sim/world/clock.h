@@ -5,8 +5,8 @@
 
 namespace vectron::sim {
 
-/// Turns the world's time into a machine's and back, in integers. The monotonic clock never goes back; the wall clock
-/// follows it and can be stepped. Both run fast by drift_ppb.
+/// Turns the world's time into a machine's and back, in integers. The monotonic clock never goes
+/// back; the wall clock follows it and can be stepped. Both run fast by drift_ppb.
 class SimClock {
  public:
   struct Start {

@@ -1,7 +1,8 @@
-// What a simulated world is made of: which faults may happen and how strongly, and the models of network and disk.
+// What a simulated world is made of: which faults may happen and how strongly, and the models of
+// network and disk.
 //
-// Plain data, given to SimWorld once. The scheduled faults (partition, crash, ...) are calls on SimWorld, SimNetwork and
-// SimNode instead, made by whoever plays a plan.
+// Plain data, given to SimWorld once. The scheduled faults (partition, crash, ...) are calls on
+// SimWorld, SimNetwork and SimNode instead, made by whoever plays a plan.
 #pragma once
 
 #include <functional>
@@ -16,23 +17,25 @@
 
 namespace vectron::sim {
 
-/// The network's nature, and the faults that can strike at any moment. A chance of zero switches a thing off, and a
-/// class that WorldConfig::fault_classes lacks is off whatever stands here.
+/// The network's nature, and the faults that can strike at any moment. A chance of zero switches a
+/// thing off, and a class that WorldConfig::fault_classes lacks is off whatever stands here.
 struct NetworkFaults {
-  /// One-way latency of a direction between two nodes. Without class `delay` every direction has latency_min; with it
-  /// each draws its own base, heavy-tailed in [latency_min, latency_max].
+  /// One-way latency of a direction between two nodes. Without class `delay` every direction has
+  /// latency_min; with it each draws its own base, heavy-tailed in [latency_min, latency_max].
   Duration latency_min = 100us;
   Duration latency_max = 100us;
   /// Class delay: the chance that one write is late by a heavy-tailed time up to delay_tail_max.
   uint32_t delay_tail_ppm = 0;
   Duration delay_tail_max = 0ns;
-  /// Class reset: the chance that a connection dies for each block of kResetBlockBytes that is written to it.
+  /// Class reset: the chance that a connection dies for each block of kResetBlockBytes that is
+  /// written to it.
   uint32_t reset_ppm = 0;
   /// Class half_open: of those resets, the share that only one end learns of.
   uint32_t half_open_ppm = 0;
   /// Class short_io: the chance that one read or write is cut to a random length.
   uint32_t short_io_ppm = 0;
-  /// Class stall: the chance that one write clogs its direction for a heavy-tailed time up to stall_max.
+  /// Class stall: the chance that one write clogs its direction for a heavy-tailed time up to
+  /// stall_max.
   uint32_t stall_ppm = 0;
   Duration stall_max = 0ns;
   /// Class connect: the chances that one connect is refused, or hangs until the caller gives up.
@@ -43,13 +46,16 @@ struct NetworkFaults {
   Duration loopback_latency = 10us;
   /// Bytes in flight and unread in one direction of a connection before its writer must wait.
   size_t window_bytes_max = 256 * 1024;
-  /// Connections that a listener has not accepted yet; further ones wait as if their packets were lost.
+  /// Connections that a listener has not accepted yet; further ones wait as if their packets were
+  /// lost.
   size_t backlog_connections_max = 128;
-  /// A connection whose bytes are not acknowledged for so long is dead for its writer (TCP_USER_TIMEOUT).
+  /// A connection whose bytes are not acknowledged for so long is dead for its writer
+  /// (TCP_USER_TIMEOUT).
   Duration retransmission_timeout = 30s;
 };
 
-/// How long a disk takes. A device carries one transfer at a time; latency comes on top and overlaps.
+/// How long a disk takes. A device carries one transfer at a time; latency comes on top and
+/// overlaps.
 struct DiskModel {
   Duration page_cache_latency = 2us;  ///< Names, sizes, and reads and writes of the page cache.
   Duration sync_latency_min = 100us;  ///< A sync, heavy-tailed in [min, max].
@@ -68,12 +74,14 @@ struct LogLine {
 };
 
 struct WorldConfig {
-  /// The classes that may fire. The others are off: their calls do nothing and their chances are zero.
+  /// The classes that may fire. The others are off: their calls do nothing and their chances are
+  /// zero.
   FaultClassSet fault_classes = every_fault_class();
   NetworkFaults network;
   DiskModel disk;
 
-  /// The chance that a buggify point is active in this run, and that an active one fires when it is passed.
+  /// The chance that a buggify point is active in this run, and that an active one fires when it is
+  /// passed.
   uint32_t buggify_point_ppm = 0;
   uint32_t buggify_fire_ppm = 50'000;
   /// The planted bugs that are on (Env::planted).
@@ -82,7 +90,8 @@ struct WorldConfig {
   /// Log lines from log_level up go there; none when it is empty. They take no part in the trace.
   std::function<void(const LogLine&)> log_sink;
   LogLevel log_level = LogLevel::info;
-  /// Sees every record that the trace hash folds in, in order (--trace, the first difference of two runs).
+  /// Sees every record that the trace hash folds in, in order (--trace, the first difference of two
+  /// runs).
   std::function<void(const TraceRecord&)> trace_sink;
 
   /// Events that may run at one instant before the world says that a task spins.

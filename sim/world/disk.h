@@ -1,7 +1,8 @@
-// SimDisk: one machine's disk: folders, files with a page-cache image and a durable image, and real folders for LMDB.
+// SimDisk: one machine's disk: folders, files with a page-cache image and a durable image, and real
+// folders for LMDB.
 //
-// It outlives the machine's processes. NodeDisk (sim/world/node_disk.h) is the face that a process' Env shows of it; this
-// is the medium behind, and what a power loss does to it. Single-threaded.
+// It outlives the machine's processes. NodeDisk (sim/world/node_disk.h) is the face that a process'
+// Env shows of it; this is the medium behind, and what a power loss does to it. Single-threaded.
 #pragma once
 
 #include <map>
@@ -22,25 +23,29 @@ class SimWorld;
 /// A file or a folder, alive as long as a name, a handle or a durable name refers to it.
 struct DiskNode {
   enum class Kind : uint8_t { file, folder };
-  /// A change of names that a power loss may undo. Both of a rename within one folder go together.
+  /// A change of a name that a power loss may undo.
   struct Change {
     std::string name;
     std::shared_ptr<DiskNode> now;  ///< Null: the name was removed.
-    bool with_next = false;         ///< The next change has the same fate.
+    bool with_next =
+        false;  ///< The next change has the same fate (the two halves of a rename within a folder).
   };
 
-  explicit DiskNode(Kind k, uint64_t number) : kind(k), id(number) {}
+  DiskNode(Kind k, uint64_t number) : kind(k), id(number) {}
 
   const Kind kind;
-  const uint64_t id;  ///< In order of creation on this disk.
-  FileImage image;    ///< Of a file.
+  const uint64_t id;                                         ///< In order of creation on this disk.
+  FileImage image;                                           ///< Of a file.
   std::map<std::string, std::shared_ptr<DiskNode>> entries;  ///< Of a folder.
   std::map<std::string, std::shared_ptr<DiskNode>> durable_entries;
-  std::vector<Change> changes;                ///< Since the last sync of the folder, in order.
+  std::vector<Change> changes;                 ///< Since the last sync of the folder, in order.
   std::unique_ptr<TrackedFolder> real_folder;  ///< Of a folder that a key-value store uses.
   bool real_folder_open = false;
 };
 
+/// See the top of this file. Paths are relative to the data folder; "" and "." are the data folder
+/// itself, which always exists. Errors of all: invalid_argument (the path leaves the data folder),
+/// not_found, failed_precondition (a folder where a file is meant, or the reverse).
 class SimDisk {
  public:
   SimDisk(SimWorld* world, std::string node_name, uint64_t generation);
@@ -48,10 +53,9 @@ class SimDisk {
   SimDisk& operator=(const SimDisk&) = delete;
   ~SimDisk();
 
-  // Names. Paths are relative to the data folder. Errors: invalid_argument (leaves the folder), not_found, already_exists,
-  // failed_precondition (a folder where a file is meant, or the reverse).
-
-  Result<std::shared_ptr<DiskNode>> open_file(const std::string& path, bool create, bool exclusive);
+  enum class Creation : uint8_t { never, when_absent, always };
+  /// Errors also: already_exists (Creation::always).
+  Result<std::shared_ptr<DiskNode>> open_file(const std::string& path, Creation creation);
   Result<void> rename(const std::string& from, const std::string& to);
   Result<void> remove(const std::string& path);
   Result<void> remove_tree(const std::string& path);
@@ -59,11 +63,14 @@ class SimDisk {
   Result<void> sync_directory(const std::string& path);
   Result<std::vector<std::string>> list(const std::string& path);
   Result<bool> exists(const std::string& path);
-  /// The folder `path` with a real folder behind it. Errors also: failed_precondition when it is open already.
+  /// The folder `path` with a real folder behind it. Errors also: failed_precondition when it is
+  /// open already.
   Result<std::shared_ptr<DiskNode>> open_real_folder(const std::string& path);
 
   /// Sum of the sizes of all files.
   uint64_t used_bytes() const;
+  /// Content of a file as a reader would see it now, for oracles and tests.
+  Result<Bytes> content(const std::string& path);
 
   /// Loses or tears what was not synced. Requires: no process has anything open here.
   void lose_power();
@@ -71,24 +78,25 @@ class SimDisk {
 
   /// Reserves the device for a transfer of `bytes` from now on; returns when it will be through.
   Instant transfer(uint64_t bytes);
+  /// Draws the times of operations.
   RandomStream& timing() { return timing_; }
 
-  /// Content of a file as a reader would see it now, for oracles and tests. Errors: not_found.
-  Result<Bytes> content(const std::string& path);
-
  private:
-  struct Place;
+  /// A name in its folder; the name may be free.
+  struct Place {
+    std::shared_ptr<DiskNode> folder;
+    std::string name;
+    std::shared_ptr<DiskNode> node;  ///< Null: free.
+  };
   Result<Place> locate(const std::string& path);
-  Result<std::shared_ptr<DiskNode>> find(const std::string& path);
+  Result<Place> locate_existing(const std::string& path);
+  Result<std::shared_ptr<DiskNode>> find_folder(const std::string& path);
   std::shared_ptr<DiskNode> make(DiskNode::Kind kind);
-  void set_name(DiskNode* folder, const std::string& name, std::shared_ptr<DiskNode> node);
-  void detach(DiskNode* folder, const std::string& name);
-  void lose_power(DiskNode* node);
-  void lose_names(DiskNode* folder);
+  void lose_power(DiskNode* node, PageFates* fates, PowerLossCounts* counts);
 
   SimWorld& world_;
   const std::string name_;
-  std::string real_root_;
+  const std::string real_root_;
   RandomStream timing_;
   RandomStream losses_;
   PowerSwitch power_;

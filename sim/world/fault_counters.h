@@ -8,13 +8,14 @@
 
 namespace vectron::sim {
 
-/// A class counts only when an outcome changed: a partition that no byte tried to cross has not fired.
+/// A class counts only when an outcome changed: a partition that no byte tried to cross has not
+/// fired.
 class FaultCounters {
  public:
-  uint64_t count(FaultClass fault_class) const {
-    return counts_[static_cast<size_t>(fault_class)];
+  uint64_t count(FaultClass fault_class) const { return counts_[static_cast<size_t>(fault_class)]; }
+  void add(FaultClass fault_class, uint64_t times = 1) {
+    counts_[static_cast<size_t>(fault_class)] += times;
   }
-  void add(FaultClass fault_class) { ++counts_[static_cast<size_t>(fault_class)]; }
   /// How many classes fired at least once.
   size_t classes_fired() const {
     size_t fired = 0;

@@ -1,9 +1,9 @@
 // SimNetwork: the wires between the machines of a world, and the scheduled faults on them.
 //
-// Connections are byte streams with TCP's truth: bytes arrive in order or the connection dies. A partition or a clog
-// never loses bytes of a living connection; they wait, and arrive after it has healed, or the connection dies of
-// NetworkFaults::retransmission_timeout. Each direction between two machines is a Link with its own latency, faults and
-// random stream `net[a->b]`.
+// Connections are byte streams with TCP's truth: bytes arrive in order or the connection dies. A
+// partition or a clog never loses bytes of a living connection; they wait, and arrive after it has
+// healed, or the connection dies of NetworkFaults::retransmission_timeout. Each direction between
+// two machines is a Link with its own latency, faults and random stream `net[a->b]`.
 #pragma once
 
 #include <map>
@@ -18,19 +18,25 @@
 namespace vectron::sim {
 
 class NodeNetwork;
-class SimListener;
+struct ListenerState;
 class SimNode;
 class SimWorld;
 class Stream;
 
 /// One direction between two machines (or a machine and itself).
 struct Link {
-  RandomStream random;
+  RandomStream
+      ties;  ///< Streams `net[a->b]` and `net[a->b].<class>`: a class draws from its own alone.
+  RandomStream delay;
+  RandomStream reset;
+  RandomStream short_io;
+  RandomStream stall;
+  RandomStream connect;
   Duration latency{};
   bool loopback = false;
   Instant partitioned_until{};  ///< In the past: open. kNever: until healed.
   Instant clogged_until{};
-  Instant refusing_until{};     ///< Connects of this direction.
+  Instant refusing_until{};  ///< Connects of this direction.
   Instant hanging_until{};
 };
 
@@ -47,7 +53,8 @@ class SimNetwork {
   SimNetwork& operator=(const SimNetwork&) = delete;
   ~SimNetwork();
 
-  // Scheduled faults. Each does nothing when its class is off. `until` is a time of the world; kNever: until heal().
+  // Scheduled faults. Each does nothing when its class is off. `until` is a time of the world;
+  // kNever: until heal().
 
   /// Nothing that `a` sends reaches `b` (and the other way round). Class partition.
   void partition(const SimNode& a, const SimNode& b, Direction direction, Instant until);
@@ -58,7 +65,8 @@ class SimNetwork {
   void clog(const SimNode& a, const SimNode& b, Direction direction, Instant until);
   /// Resets every connection between the two. Class reset. Returns how many.
   size_t reset_all(const SimNode& a, const SimNode& b);
-  /// Every connection between the two dies at `dead` alone; `survivor` learns it when it next sends. Class half_open.
+  /// Every connection between the two dies at `dead` alone; `survivor` learns it when it next
+  /// sends. Class half_open.
   size_t half_open(const SimNode& survivor, const SimNode& dead);
   /// Connects from `a` to `b` are refused, or hang. Class connect.
   void refuse_connects(const SimNode& a, const SimNode& b, Instant until);
@@ -72,25 +80,27 @@ class SimNetwork {
 
  private:
   friend class NodeNetwork;
-  friend class SimListener;
+  friend struct ListenerState;
   friend class SimNode;
   friend class Stream;
 
   Link& link(size_t from, size_t to);
   /// A machine has power again: what is on its way to connections that it forgot gets a reset.
   void power_restored(size_t node);
-  /// Wakes what waits on this direction.
-  void reopen(size_t from, size_t to);
-  template <typename F>
-  size_t for_each_between(size_t a, size_t b, F&& action);
-  void raise(Instant Link::*until, FaultClass fault_class, size_t from, size_t to, Instant value);
+  /// Ends the scheduled faults of a direction, and wakes what waits for it.
+  void heal_link(size_t from, size_t to);
+  std::vector<std::shared_ptr<Stream>> streams_between(size_t a, size_t b) const;
+  /// Sets `until` of a direction (of both), when the class is on.
+  void block(Instant Link::* until, FaultClass fault_class, const SimNode& a, const SimNode& b,
+             Direction direction, Instant value);
+  uint16_t next_port(size_t node);
 
   SimWorld& world_;
-  const NetworkFaults& faults_;
+  const NetworkFaults faults_;  ///< Those of the classes that are on.
   std::map<std::pair<size_t, size_t>, std::unique_ptr<Link>> links_;
-  std::map<uint64_t, std::shared_ptr<Stream>> streams_;  ///< In order of creation.
-  std::map<std::pair<size_t, uint16_t>, SimListener*> listeners_;  ///< By machine and port.
-  std::vector<uint16_t> last_ports_;  ///< The last port given out, by machine.
+  std::map<uint64_t, std::shared_ptr<Stream>> streams_;              ///< In order of creation.
+  std::map<std::pair<size_t, uint16_t>, ListenerState*> listeners_;  ///< By machine and port.
+  std::map<size_t, uint16_t> last_ports_;  ///< The last port given out, by machine.
   uint64_t next_stream_ = 1;
   uint64_t bytes_delivered_ = 0;
   uint64_t deliveries_ = 0;

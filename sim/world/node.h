@@ -1,9 +1,10 @@
-// SimNode: a simulated machine. Its disk and its name outlive its processes; at most one process runs at a time.
+// SimNode: a simulated machine. Its disk and its name outlive its processes; at most one process
+// runs at a time.
 //
-// start() boots a process: a fresh Env incarnation and a task group. It ends by returning from its main task (an orderly
-// exit), by crash(), or by a power loss that strikes inside a commit of its key-value store. In every case all of its
-// tasks are destroyed, then the work it handed to Cpu and disk, then its Env; only then does the machine's disk learn
-// what kind of end it was.
+// start() boots a process: a fresh Env incarnation and a task group. It ends by returning from its
+// main task (an orderly exit), by crash(), or by a power loss that strikes inside a commit of its
+// key-value store. In every case all of its tasks are destroyed, then the work it handed to Cpu and
+// disk, then its Env; only then does the machine's disk learn what kind of end it was.
 #pragma once
 
 #include <functional>
@@ -41,22 +42,27 @@ class SimNode {
   /// Position among the world's nodes.
   size_t index() const { return index_; }
 
-  /// Boots a process. Without `main` it has an Env and an empty task group, and runs until it is stopped. Requires: not
-  /// running, and not dying (crash() in the running event: start it in a later one).
+  /// Boots a process. Without `main` it has an Env and an empty task group, and runs until it is
+  /// stopped. Requires: not running, and not dying (crash() in the running event: start it in a
+  /// later one).
   void start(Main main = {});
-  /// Ends the process as `kind` says: now, or, while an event runs, when that event has returned. Returns false and does
-  /// nothing when none runs (a power loss then still hits the disk) or when the class `crash` is off.
+  /// Ends the process as `kind` says: now, or, while an event runs, when that event has returned. A
+  /// power loss hits the machine also when no process runs. Returns whether a process died; does
+  /// nothing when the class `crash` is off.
   bool crash(CrashKind kind);
-  /// Ends the process in good order (its tasks are destroyed, files keep what was written). Not a fault. Does nothing when none runs.
+  /// Ends the process in good order (its tasks are destroyed, files keep what was written). Not a
+  /// fault. Does nothing when none runs.
   void stop();
-  /// Cuts the power inside the `call`-th file-system call that the key-value library makes from now on (1 is the next).
-  /// That call and all later ones fail with EIO, what was not synced is lost or torn, and the node dies when control is back at the
-  /// world. Needs the class `crash`. Zero disarms.
+  /// Cuts the power inside the `call`-th file-system call that the key-value library makes from now
+  /// on (1 is the next). That call and all later ones fail with EIO, what was not synced is lost or
+  /// torn, and the node dies when control is back at the world. Needs the class `crash`. Zero
+  /// disarms.
   void cut_power_at_kv_call(uint64_t call);
 
   /// False from the moment of crash() on.
   bool running() const;
-  /// True after a power loss, until the next start: the machine answers nothing, not even with a refusal.
+  /// True after a power loss, until the next start: the machine answers nothing, not even with a
+  /// refusal.
   bool powered_off() const { return powered_off_; }
   /// Number of the running (or last) process on this machine; the first is 1.
   uint64_t incarnation() const { return incarnation_; }
@@ -75,6 +81,11 @@ class SimNode {
   // For the parts of the world.
 
   SimWorld& world() { return *world_; }
+  /// The two kinds of crash, whatever the classes say.
+  void kill();
+  void cut_power();
+  /// The armed power cut has struck; called inside the node's own event.
+  void power_failed();
   /// Ends the process at once. Requires: none of its frames is on the stack.
   void bury();
 
@@ -88,6 +99,7 @@ class SimNode {
   const size_t index_;
   const std::string name_;
   const NodeOptions options_;
+  uint64_t disk_generation_ = 1;
   std::unique_ptr<SimClock> clock_;
   std::unique_ptr<SimDisk> disk_;
   uint64_t incarnation_ = 0;

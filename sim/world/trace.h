@@ -9,13 +9,13 @@
 namespace vectron::sim {
 
 enum class TraceKind : uint8_t {
-  event,     ///< An event ran: its sequence ^ tie.
-  delivery,  ///< Bytes, an end or a reset reached one side of a connection.
-  disk,      ///< An operation of a node's disk ended.
-  kv,        ///< A file-system call of the key-value library.
-  node,      ///< A node started, crashed or exited.
-  fault,     ///< A fault changed something.
-  buggify,   ///< A buggify point fired.
+  event,           ///< An event ran: its sequence ^ tie.
+  delivery,        ///< Bytes, an end or a reset reached one side of a connection.
+  disk,            ///< An operation of a node's disk ended.
+  kv,              ///< A file-system call of the key-value library.
+  node,            ///< A node started, crashed or exited.
+  fault,           ///< A fault changed something.
+  buggify,         ///< A buggify point fired.
   explicit_value,  ///< SimWorld::trace().
 };
 

@@ -1,9 +1,10 @@
-// SimWorld: many nodes, their network and their disks in one thread, driven by one seed in virtual time.
+// SimWorld: many nodes, their network and their disks in one thread, driven by one seed in virtual
+// time.
 //
-// Who plays a plan owns one, adds nodes, starts their processes, injects the scheduled faults and runs the world. All
-// that is random comes from streams keyed by (seed, name), and every happening is folded into trace_hash(): the same seed
-// and the same calls give the same hash. Worlds are independent; several may live in one process, one after another or
-// at once, on one thread.
+// Who plays a plan owns one, adds nodes, starts their processes, injects the scheduled faults and
+// runs the world. All that is random comes from streams keyed by (seed, name), and every happening
+// is folded into trace_hash(): the same seed and the same calls give the same hash. Worlds are
+// independent; several may live in one process, one after another or at once, on one thread.
 //
 //   SimWorld world(seed, config);
 //   SimNode& worker = world.add_node("worker-0", options);
@@ -11,8 +12,8 @@
 //   world.run_until(Instant(10s));
 //   worker.crash(CrashKind::power_loss);
 //
-// To stop inside a task (a plan's driver), call crash(): a node whose frames may be on the stack dies when the running
-// event has returned to the world.
+// To stop inside a task (a plan's driver), call crash(): a node whose frames may be on the stack
+// dies when the running event has returned to the world.
 #pragma once
 
 #include <functional>
@@ -28,26 +29,14 @@
 #include "sim/world/fault_counters.h"
 #include "sim/world/network.h"
 #include "sim/world/node.h"
+#include "sim/world/tie_scheduler.h"
 
 namespace vectron::sim {
 
-/// Draws a stream's ties for everything that it queues.
-class TieScheduler final : public Scheduler {
- public:
-  TieScheduler(EventQueue* queue, RandomStream ties) : queue_(*queue), ties_(ties) {}
-  EventQueue& queue() override { return queue_; }
-  void post(QueuedEvent& event) override { queue_.add(event, queue_.now(), ties_.next()); }
-  void post_at(QueuedEvent& event, Instant when) override { queue_.add(event, when, ties_.next()); }
-
- private:
-  EventQueue& queue_;
-  RandomStream ties_;
-};
-
 class SimWorld {
  public:
-  /// Aborts the process when the key-value library's file calls are not seen by the interposers (once for each process
-  /// a probe commit is made): without them a power loss would be a fiction.
+  /// Aborts the process when the key-value library's file calls are not seen by the interposers
+  /// (once for each process a probe commit is made): without them a power loss would be a fiction.
   SimWorld(uint64_t seed, WorldConfig config);
   SimWorld(const SimWorld&) = delete;
   SimWorld& operator=(const SimWorld&) = delete;
@@ -71,7 +60,8 @@ class SimWorld {
   std::span<const std::unique_ptr<SimNode>> nodes() const { return nodes_; }
   SimNetwork& network() { return *network_; }
 
-  /// Crashes every running node of `zone` (of all zones when empty) at once: fault class kill_all. Returns how many.
+  /// Crashes every running node of `zone` (of all zones when empty) at once: fault class kill_all.
+  /// Returns how many.
   size_t kill_all(std::string_view zone, CrashKind kind);
 
   /// Runs one event, then buries the nodes that died in it. False when nothing is left to happen.
@@ -79,11 +69,12 @@ class SimWorld {
   /// Runs all events up to and including `until`; the clock then stands at `until`.
   void run_until(Instant until);
   void run_for(Duration duration) { run_until(now() + duration); }
-  /// Runs until `done` (asked before the first event and after each) or until nothing is left to happen before `limit`.
-  /// Returns whether it became true.
+  /// Runs until `done` (asked before the first event and after each) or until nothing is left to
+  /// happen before `limit`. Returns whether it became true.
   bool run_until(const std::function<bool()>& done, Instant limit);
 
-  /// Folds `value` into the trace: for state transitions and outcomes that the world does not see itself.
+  /// Folds `value` into the trace: for state transitions and outcomes that the world does not see
+  /// itself.
   void trace(uint64_t value) { record(TraceKind::explicit_value, value, 0); }
   void trace(ByteView bytes) { trace(hash64(bytes)); }
   const TraceHash& trace_hash() const { return trace_hash_; }

@@ -1,0 +1,272 @@
+// The libc calls by which LMDB changes files, defined here so that the simulation's programs bind
+// to them.
+//
+// This file must reach the link as an object (the OBJECT library sim_interpose): from an archive
+// the linker would take libc's definitions instead, silently. A descriptor that was not opened
+// below a TrackedFolder costs one table look-up.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+#include <memory>
+
+#include "core/base/assert.h"
+#include "sim/interpose/kernel.h"
+#include "sim/interpose/tracked_folder.h"
+
+namespace vectron::sim {
+namespace {
+
+/// An open descriptor of a tracked file. Its position is ours alone: the kernel's stays at zero.
+struct Descriptor {
+  TrackedFile* file = nullptr;
+  bool durable_writes = false;  ///< O_DSYNC or O_SYNC.
+  uint64_t position = 0;
+};
+
+constexpr size_t kDescriptorsMax = 65'536;
+constinit std::array<Descriptor*, kDescriptorsMax> descriptors{};
+
+Descriptor* tracked(int descriptor) {
+  if (descriptor < 0 || static_cast<size_t>(descriptor) >= kDescriptorsMax) return nullptr;
+  return descriptors[static_cast<size_t>(descriptor)];
+}
+
+int fail_with(int code) {
+  errno = code;
+  return -1;
+}
+
+int open_tracked(TrackedFolder* folder, const std::string& name, const char* path, int flags,
+                 mode_t mode) {
+  const bool creates = !folder->contains(name);
+  if (creates && (flags & O_CREAT) == 0) return fail_with(ENOENT);
+  VECTRON_ASSERT((flags & O_TRUNC) == 0, "the interposers do not know O_TRUNC");
+  TrackedFile& file = folder->file(name);
+  if (file.power->off()) return fail_with(EIO);
+  const bool cut = creates && !file.volatile_content && file.power->count_call();
+  const int descriptor = kernel::open(path, flags, mode);
+  if (creates && !file.volatile_content) {
+    file.power->tell({FileCall::create, descriptor >= 0 && !cut, 0, 0});
+  }
+  if (descriptor < 0) return descriptor;
+  VECTRON_ASSERT(static_cast<size_t>(descriptor) < kDescriptorsMax, "descriptor {}", descriptor);
+  if (cut) {
+    kernel::close(descriptor);
+    return fail_with(EIO);
+  }
+  ++file.descriptors;
+  descriptors[static_cast<size_t>(descriptor)] =
+      new Descriptor{&file, (flags & (O_DSYNC | O_SYNC)) != 0, 0};
+  return descriptor;
+}
+
+/// Saves what the pages of [offset, offset + size) hold, those that are not saved yet.
+void save_pages(int descriptor, TrackedFile* file, uint64_t offset, uint64_t size) {
+  for (uint64_t page = offset / kPageBytes; page * kPageBytes < offset + size; ++page) {
+    if (file->undo.contains(page)) continue;
+    const std::span<uint8_t> image = file->undo.add(page);
+    if (page * kPageBytes >= file->size) continue;
+    const ssize_t count = kernel::pread(descriptor, image.data(), kPageBytes, page * kPageBytes);
+    // A descriptor for writing only (LMDB's meta page one) cannot be read.
+    if (count >= 0) continue;
+    const int readable = kernel::open(file->path.c_str(), O_RDONLY, 0);
+    kernel::pread(readable, image.data(), kPageBytes, page * kPageBytes);
+    kernel::close(readable);
+  }
+}
+
+ssize_t write_tracked(int descriptor, Descriptor* open, const iovec* parts, int count,
+                      uint64_t offset) {
+  TrackedFile& file = *open->file;
+  if (file.volatile_content) return kernel::pwritev(descriptor, parts, count, offset);
+  if (file.power->off()) return fail_with(EIO);
+  uint64_t size = 0;
+  for (int i = 0; i < count; ++i) size += parts[i].iov_len;
+  const bool cut = file.power->count_call();
+  const bool durable = open->durable_writes && !cut;
+  if (!durable) save_pages(descriptor, &file, offset, size);
+  const ssize_t written = kernel::pwritev(descriptor, parts, count, offset);
+  if (written > 0) {
+    const uint64_t end = offset + static_cast<uint64_t>(written);
+    file.size = std::max(file.size, end);
+    if (durable) {
+      file.durable_size = std::max(file.durable_size, end);
+      for (uint64_t page = offset / kPageBytes; page * kPageBytes < end; ++page) {
+        file.undo.remove(page);
+      }
+    }
+  }
+  file.power->tell({FileCall::write, written > 0 && !cut, offset, size});
+  return cut ? fail_with(EIO) : written;
+}
+
+int sync_tracked(Descriptor* open) {
+  TrackedFile& file = *open->file;
+  if (file.volatile_content) return 0;
+  if (file.power->off()) return fail_with(EIO);
+  const bool cut = file.power->count_call();
+  file.power->tell({FileCall::sync, !cut, 0, file.size});
+  if (cut) return fail_with(EIO);
+  file.undo.clear();
+  file.durable_size = file.size;
+  return 0;
+}
+
+int truncate_tracked(int descriptor, Descriptor* open, uint64_t size) {
+  TrackedFile& file = *open->file;
+  if (!file.volatile_content) {
+    if (file.power->off()) return fail_with(EIO);
+    VECTRON_ASSERT(size >= file.size, "the interposers do not know how to cut {}", file.path);
+    const bool cut = file.power->count_call();
+    file.power->tell({FileCall::truncate, !cut, size, 0});
+    if (cut) return fail_with(EIO);
+  }
+  const int result = kernel::ftruncate(descriptor, size);
+  if (result == 0) file.size = size;
+  return result;
+}
+
+off_t seek_tracked(Descriptor* open, off_t offset, int whence) {
+  off_t base = 0;
+  if (whence == SEEK_CUR) base = static_cast<off_t>(open->position);
+  if (whence == SEEK_END) base = static_cast<off_t>(open->file->size);
+  if (base + offset < 0) return fail_with(EINVAL);
+  open->position = static_cast<uint64_t>(base + offset);
+  return base + offset;
+}
+
+int open_any(const char* path, int flags, mode_t mode) {
+  if (std::string_view(path).starts_with(kRealFolderPrefix)) {
+    std::string name;
+    TrackedFolder* folder = TrackedFolder::find(path, &name);
+    if (folder != nullptr) return open_tracked(folder, name, path, flags, mode);
+  }
+  return kernel::open(path, flags, mode);
+}
+
+int close_any(int descriptor) {
+  Descriptor* open = tracked(descriptor);
+  if (open != nullptr) {
+    --open->file->descriptors;
+    delete open;
+    descriptors[static_cast<size_t>(descriptor)] = nullptr;
+  }
+  return kernel::close(descriptor);
+}
+
+mode_t mode_argument(int flags, va_list arguments) {
+  const bool present = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+  return present ? static_cast<mode_t>(va_arg(arguments, int)) : 0;
+}
+
+}  // namespace
+}  // namespace vectron::sim
+
+using namespace vectron::sim;  // NOLINT: the definitions below are libc's.
+
+extern "C" {
+
+__attribute__((visibility("default"))) int open(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const mode_t mode = mode_argument(flags, arguments);
+  va_end(arguments);
+  return open_any(path, flags, mode);
+}
+
+__attribute__((visibility("default"))) int open64(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const mode_t mode = mode_argument(flags, arguments);
+  va_end(arguments);
+  return open_any(path, flags, mode);
+}
+
+__attribute__((visibility("default"))) int close(int descriptor) {
+  return close_any(descriptor);
+}
+
+__attribute__((visibility("default"))) ssize_t pwrite(int descriptor, const void* bytes,
+                                                      size_t size, off_t offset) {
+  Descriptor* open = tracked(descriptor);
+  const auto place = static_cast<uint64_t>(offset);
+  if (open == nullptr) return kernel::pwrite(descriptor, bytes, size, place);
+  const iovec part{const_cast<void*>(bytes), size};
+  return write_tracked(descriptor, open, &part, 1, place);
+}
+
+__attribute__((visibility("default"))) ssize_t pwrite64(int descriptor, const void* bytes,
+                                                        size_t size, off64_t offset) {
+  return pwrite(descriptor, bytes, size, offset);
+}
+
+__attribute__((visibility("default"))) ssize_t pwritev(int descriptor, const iovec* parts,
+                                                       int count, off_t offset) {
+  Descriptor* open = tracked(descriptor);
+  const auto place = static_cast<uint64_t>(offset);
+  if (open == nullptr) return kernel::pwritev(descriptor, parts, count, place);
+  return write_tracked(descriptor, open, parts, count, place);
+}
+
+__attribute__((visibility("default"))) ssize_t writev(int descriptor, const iovec* parts,
+                                                      int count) {
+  Descriptor* open = tracked(descriptor);
+  if (open == nullptr) return kernel::writev(descriptor, parts, count);
+  const ssize_t written = write_tracked(descriptor, open, parts, count, open->position);
+  if (written > 0) open->position += static_cast<uint64_t>(written);
+  return written;
+}
+
+__attribute__((visibility("default"))) ssize_t write(int descriptor, const void* bytes,
+                                                     size_t size) {
+  if (tracked(descriptor) == nullptr) return kernel::write(descriptor, bytes, size);
+  const iovec part{const_cast<void*>(bytes), size};
+  return writev(descriptor, &part, 1);
+}
+
+__attribute__((visibility("default"))) off_t lseek(int descriptor, off_t offset,
+                                                   int whence) noexcept {
+  Descriptor* open = tracked(descriptor);
+  if (open == nullptr) return kernel::lseek(descriptor, offset, whence);
+  return seek_tracked(open, offset, whence);
+}
+
+__attribute__((visibility("default"))) off64_t lseek64(int descriptor, off64_t offset,
+                                                       int whence) noexcept {
+  return lseek(descriptor, offset, whence);
+}
+
+__attribute__((visibility("default"))) int fdatasync(int descriptor) {
+  Descriptor* open = tracked(descriptor);
+  return open == nullptr ? kernel::fdatasync(descriptor) : sync_tracked(open);
+}
+
+__attribute__((visibility("default"))) int fsync(int descriptor) {
+  Descriptor* open = tracked(descriptor);
+  return open == nullptr ? kernel::fsync(descriptor) : sync_tracked(open);
+}
+
+__attribute__((visibility("default"))) int ftruncate(int descriptor, off_t size) noexcept {
+  Descriptor* open = tracked(descriptor);
+  const auto bytes = static_cast<uint64_t>(size);
+  if (open == nullptr) return kernel::ftruncate(descriptor, bytes);
+  return truncate_tracked(descriptor, open, bytes);
+}
+
+__attribute__((visibility("default"))) int ftruncate64(int descriptor, off64_t size) noexcept {
+  return ftruncate(descriptor, size);
+}
+
+/// LMDB syncs its map only under MDB_WRITEMAP, which is never used. Passed on.
+__attribute__((visibility("default"))) int msync(void* address, size_t size, int flags) {
+  return kernel::msync(address, size, flags);
+}
+
+}  // extern "C"

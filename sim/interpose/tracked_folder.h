@@ -1,0 +1,132 @@
+// TrackedFolder: a real folder on tmpfs in which a key-value library does its own file calls, under
+// our eyes.
+//
+// The simulation's programs define the libc calls that LMDB makes (sim/interpose/libc.cpp). Calls
+// on descriptors that were opened below a TrackedFolder are followed: which pages are not synced
+// and what they held before, which names are new. All others go straight to the kernel. A machine's
+// folders share one PowerSwitch, which can cut the power inside any of those calls. One thread
+// only, the simulation's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/random.h"
+#include "sim/interpose/page_undo.h"
+
+namespace vectron::sim {
+
+/// The calls that change something, and so count for PowerSwitch::cut_at.
+enum class FileCall : uint8_t { create, write, sync, truncate };
+
+/// What one such call was.
+struct FileCallRecord {
+  FileCall call;
+  bool succeeded;
+  uint64_t offset;
+  uint64_t bytes;
+};
+
+/// A machine's power, as its key-value files see it.
+class PowerSwitch {
+ public:
+  /// Power goes off inside the `call`-th call from now on (1 is the next): it fails, and so do all
+  /// after it. Zero disarms.
+  void cut_at(uint64_t call) { calls_left_ = call; }
+  bool off() const { return off_; }
+  /// Power is back, and nothing armed.
+  void restore() {
+    off_ = false;
+    calls_left_ = 0;
+  }
+  /// Calls seen since the machine was made.
+  uint64_t calls() const { return calls_; }
+  /// Told of every call, in order.
+  void observe(std::function<void(const FileCallRecord&)> observer) {
+    observer_ = std::move(observer);
+  }
+
+  // For the interposed calls.
+
+  /// Counts a call. True when power goes off within it.
+  bool count_call() {
+    ++calls_;
+    if (calls_left_ == 0 || --calls_left_ > 0) return false;
+    off_ = true;
+    return true;
+  }
+  void tell(const FileCallRecord& record) {
+    if (observer_) observer_(record);
+  }
+
+ private:
+  uint64_t calls_ = 0;
+  uint64_t calls_left_ = 0;
+  bool off_ = false;
+  std::function<void(const FileCallRecord&)> observer_;
+};
+
+/// A file below a TrackedFolder. Its content is the real file's; here is what of it is not durable.
+struct TrackedFile {
+  std::string path;
+  PowerSwitch* power = nullptr;
+  uint64_t size = 0;
+  uint64_t durable_size = 0;
+  bool durable_name = false;
+  /// LMDB's lock file: shared memory between processes, worthless after a power loss.
+  bool volatile_content = false;
+  size_t descriptors = 0;
+  PageUndo undo;
+};
+
+class TrackedFolder {
+ public:
+  /// Creates the folder and its parents. Requires: it is below kRealFolderPrefix, and new.
+  TrackedFolder(std::string path, PowerSwitch* power);
+  TrackedFolder(const TrackedFolder&) = delete;
+  TrackedFolder& operator=(const TrackedFolder&) = delete;
+  /// Deletes the folder. Requires: no descriptor is open in it.
+  ~TrackedFolder();
+
+  const std::string& path() const { return path_; }
+  /// Names of its files, sorted.
+  std::vector<std::string> names() const;
+  bool contains(const std::string& name) const { return files_.contains(name); }
+  uint64_t bytes() const;
+  size_t open_descriptors() const;
+  /// The bytes of a file as they stand. Requires: contains(name).
+  Bytes content(const std::string& name) const;
+
+  /// Makes the names of its files durable.
+  void sync_names();
+  /// Requires: contains(name), and no descriptor of it is open.
+  void remove(const std::string& name);
+  /// Rewrites the real files to what a power loss leaves. Requires: no descriptor is open.
+  PowerLossCounts lose_power(PageFates* fates);
+
+  // For the interposed calls.
+
+  /// The folder that holds `path`, or null. `name` gets the last part.
+  static TrackedFolder* find(const char* path, std::string* name);
+  /// The file `name`, made known when it is new.
+  TrackedFile& file(const std::string& name);
+
+ private:
+  std::string path_;
+  PowerSwitch& power_;
+  std::map<std::string, std::unique_ptr<TrackedFile>> files_;
+};
+
+/// All real folders lie below <prefix><process id>/.
+inline constexpr std::string_view kRealFolderPrefix = "/dev/shm/vectron-sim-";
+
+/// Makes a folder of this process, and deletes what dead processes left behind. Returns its path.
+std::string make_real_folder();
+/// Deletes such a folder, and the process' one when it was the last.
+void delete_real_folder(const std::string& path);
+
+}  // namespace vectron::sim

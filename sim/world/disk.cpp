@@ -1,0 +1,296 @@
+#include "sim/world/disk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/world/world.h"
+
+namespace vectron::sim {
+namespace {
+
+using Kind = DiskNode::Kind;
+using NodePointer = std::shared_ptr<DiskNode>;
+
+/// The parts of a path. Errors: invalid_argument.
+Result<std::vector<std::string>> split(const std::string& path) {
+  std::vector<std::string> parts;
+  if (path.starts_with('/')) {
+    return fail(Code::invalid_argument, fmt::format("path '{}' is not relative", path));
+  }
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find('/', begin), path.size());
+    const std::string part = path.substr(begin, end - begin);
+    if (part == "..") {
+      return fail(Code::invalid_argument, fmt::format("path '{}' leaves the data folder", path));
+    }
+    if (!part.empty() && part != ".") parts.push_back(part);
+    begin = end + 1;
+  }
+  return parts;
+}
+
+std::unexpected<Status> absent(const std::string& path) {
+  return fail(Code::not_found, fmt::format("'{}' does not exist", path));
+}
+std::unexpected<Status> wrong_kind(const std::string& path, std::string_view wanted) {
+  return fail(Code::failed_precondition, fmt::format("'{}' is not a {}", path, wanted));
+}
+
+/// Points `name` at `node` (null: removes it), not yet durably.
+void set_name(DiskNode* folder, const std::string& name, NodePointer node, bool with_next = false) {
+  if (node != nullptr) {
+    folder->entries[name] = node;
+  } else {
+    folder->entries.erase(name);
+  }
+  folder->changes.push_back({name, std::move(node), with_next});
+}
+
+void apply(const DiskNode::Change& change, std::map<std::string, NodePointer>* entries) {
+  if (change.now != nullptr) {
+    (*entries)[change.name] = change.now;
+  } else {
+    entries->erase(change.name);
+  }
+}
+
+void remove_entries(DiskNode* folder) {
+  while (!folder->entries.empty()) {
+    const auto [name, node] = *folder->entries.begin();
+    if (node->kind == Kind::folder) remove_entries(node.get());
+    set_name(folder, name, nullptr);
+  }
+}
+
+/// Undoes some of a folder's un-synced changes of names.
+void lose_names(DiskNode* folder, PageFates* fates, PowerLossCounts* counts) {
+  std::map<std::string, NodePointer> left = folder->durable_entries;
+  bool joined = false;
+  bool lost = false;
+  for (const DiskNode::Change& change : folder->changes) {
+    if (!joined) lost = fates->loses_metadata();
+    joined = change.with_next;
+    if (!lost) apply(change, &left);
+  }
+  if (left != folder->entries) ++counts->lost;
+  folder->entries = left;
+  folder->durable_entries = std::move(left);
+  folder->changes.clear();
+}
+
+uint64_t bytes_below(const DiskNode& node) {
+  uint64_t bytes = node.image.size();
+  if (node.real_folder != nullptr) bytes += node.real_folder->bytes();
+  for (const auto& [name, child] : node.entries) bytes += bytes_below(*child);
+  return bytes;
+}
+
+}  // namespace
+
+SimDisk::SimDisk(SimWorld* world, std::string node_name, uint64_t generation)
+    : world_(*world),
+      name_(std::move(node_name)),
+      real_root_(fmt::format("{}/{}-{}", world->real_folder(), name_, generation)),
+      timing_(world->seed(), fmt::format("disk[{}]", name_), generation),
+      losses_(world->seed(), fmt::format("disk[{}].losses", name_), generation),
+      root_(std::make_shared<DiskNode>(Kind::folder, 0)) {
+  power_.observe([this](const FileCallRecord& record) {
+    world_.record(TraceKind::kv,
+                  record.offset << 8 | (record.succeeded ? 16 : 0) | unsigned(record.call),
+                  record.bytes);
+  });
+}
+
+SimDisk::~SimDisk() = default;
+
+std::shared_ptr<DiskNode> SimDisk::make(Kind kind) {
+  return std::make_shared<DiskNode>(kind, next_id_++);
+}
+
+Result<SimDisk::Place> SimDisk::locate(const std::string& path) {
+  VECTRON_TRY(std::vector<std::string> parts, split(path));
+  if (parts.empty()) {
+    return fail(Code::invalid_argument, fmt::format("'{}' is the data folder itself", path));
+  }
+  Place place{root_, std::move(parts.back()), nullptr};
+  parts.pop_back();
+  for (const std::string& part : parts) {
+    const auto found = place.folder->entries.find(part);
+    if (found == place.folder->entries.end()) return absent(path);
+    if (found->second->kind != Kind::folder) return wrong_kind(part, "folder");
+    place.folder = found->second;
+  }
+  const auto found = place.folder->entries.find(place.name);
+  if (found != place.folder->entries.end()) place.node = found->second;
+  return place;
+}
+
+Result<SimDisk::Place> SimDisk::locate_existing(const std::string& path) {
+  VECTRON_TRY(Place place, locate(path));
+  const bool real =
+      place.folder->real_folder != nullptr && place.folder->real_folder->contains(place.name);
+  if (place.node == nullptr && !real) return absent(path);
+  return place;
+}
+
+Result<std::shared_ptr<DiskNode>> SimDisk::find_folder(const std::string& path) {
+  VECTRON_TRY(const std::vector<std::string> parts, split(path));
+  if (parts.empty()) return root_;
+  VECTRON_TRY(const Place place, locate(path));
+  if (place.node == nullptr) return absent(path);
+  if (place.node->kind != Kind::folder) return wrong_kind(path, "folder");
+  return place.node;
+}
+
+Result<std::shared_ptr<DiskNode>> SimDisk::open_file(const std::string& path, Creation creation) {
+  VECTRON_TRY(const Place place, locate(path));
+  if (place.node != nullptr) {
+    if (creation == Creation::always) {
+      return fail(Code::already_exists, fmt::format("'{}' exists", path));
+    }
+    if (place.node->kind != Kind::file) return wrong_kind(path, "file");
+    return place.node;
+  }
+  if (creation == Creation::never) return absent(path);
+  NodePointer node = make(Kind::file);
+  set_name(place.folder.get(), place.name, node);
+  return node;
+}
+
+Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
+  VECTRON_TRY(const Place source, locate_existing(from));
+  VECTRON_TRY(const Place target, locate(to));
+  if (source.node == nullptr) return wrong_kind(from, "file of ours");
+  if (target.node == source.node) return {};
+  if (target.node != nullptr && target.node->kind != source.node->kind) {
+    return wrong_kind(to, source.node->kind == Kind::file ? "file" : "folder");
+  }
+  if (target.node != nullptr && !target.node->entries.empty()) {
+    return fail(Code::failed_precondition, fmt::format("'{}' is not empty", to));
+  }
+  // Atomic within one folder. Between two, each folder's half lasts once that folder is synced; the
+  // new name comes first.
+  set_name(target.folder.get(), target.name, source.node, source.folder == target.folder);
+  set_name(source.folder.get(), source.name, nullptr);
+  return {};
+}
+
+Result<void> SimDisk::remove(const std::string& path) {
+  VECTRON_TRY(const Place place, locate_existing(path));
+  if (place.node == nullptr) {
+    place.folder->real_folder->remove(place.name);
+    return {};
+  }
+  if (place.node->kind != Kind::file) return wrong_kind(path, "file");
+  set_name(place.folder.get(), place.name, nullptr);
+  return {};
+}
+
+Result<void> SimDisk::remove_tree(const std::string& path) {
+  Result<Place> place = locate(path);
+  if (!place.has_value()) {
+    if (place.error().code() == Code::not_found) return {};
+    return fail(std::move(place).error());
+  }
+  if (place->node == nullptr) return {};
+  remove_entries(place->node.get());
+  set_name(place->folder.get(), place->name, nullptr);
+  return {};
+}
+
+Result<void> SimDisk::create_directory(const std::string& path) {
+  VECTRON_TRY(const std::vector<std::string> parts, split(path));
+  NodePointer folder = root_;
+  for (const std::string& part : parts) {
+    const auto found = folder->entries.find(part);
+    NodePointer next = found != folder->entries.end() ? found->second : nullptr;
+    if (next == nullptr) {
+      next = make(Kind::folder);
+      set_name(folder.get(), part, next);
+    }
+    if (next->kind != Kind::folder) return wrong_kind(part, "folder");
+    folder = std::move(next);
+  }
+  return {};
+}
+
+Result<void> SimDisk::sync_directory(const std::string& path) {
+  VECTRON_TRY(const NodePointer folder, find_folder(path));
+  for (const DiskNode::Change& change : folder->changes) apply(change, &folder->durable_entries);
+  folder->changes.clear();
+  if (folder->real_folder != nullptr) folder->real_folder->sync_names();
+  return {};
+}
+
+Result<std::vector<std::string>> SimDisk::list(const std::string& path) {
+  VECTRON_TRY(const NodePointer folder, find_folder(path));
+  std::vector<std::string> names;
+  if (folder->real_folder != nullptr) names = folder->real_folder->names();
+  for (const auto& [name, node] : folder->entries) names.push_back(name);
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<bool> SimDisk::exists(const std::string& path) {
+  VECTRON_TRY(const std::vector<std::string> parts, split(path));
+  if (parts.empty()) return true;
+  const Result<Place> place = locate_existing(path);
+  if (place.has_value()) return true;
+  if (place.error().code() == Code::not_found) return false;
+  return fail(place.error());
+}
+
+Result<std::shared_ptr<DiskNode>> SimDisk::open_real_folder(const std::string& path) {
+  VECTRON_TRY(const NodePointer folder, find_folder(path));
+  if (folder->real_folder_open) {
+    return fail(Code::failed_precondition, fmt::format("'{}' is open already", path));
+  }
+  if (folder->real_folder == nullptr) {
+    folder->real_folder =
+        std::make_unique<TrackedFolder>(fmt::format("{}/{}", real_root_, folder->id), &power_);
+  }
+  folder->real_folder_open = true;
+  return folder;
+}
+
+uint64_t SimDisk::used_bytes() const {
+  return bytes_below(*root_);
+}
+
+Result<Bytes> SimDisk::content(const std::string& path) {
+  VECTRON_TRY(const Place place, locate_existing(path));
+  if (place.node == nullptr) return place.folder->real_folder->content(place.name);
+  if (place.node->kind != Kind::file) return wrong_kind(path, "file");
+  return to_bytes(place.node->image.content());
+}
+
+void SimDisk::lose_power() {
+  PowerLossCounts counts;
+  PageFates fates(&losses_, {world_.fault_enabled(FaultClass::lost_unsynced),
+                             world_.fault_enabled(FaultClass::torn_write)});
+  lose_power(root_.get(), &fates, &counts);
+  power_.restore();
+  for (uint64_t i = 0; i < counts.lost; ++i) world_.fault_fired(FaultClass::lost_unsynced);
+  for (uint64_t i = 0; i < counts.torn; ++i) world_.fault_fired(FaultClass::torn_write);
+}
+
+void SimDisk::lose_power(DiskNode* node, PageFates* fates, PowerLossCounts* counts) {
+  if (node->kind == Kind::file) {
+    if (!node->image.synced()) *counts += node->image.lose_power(fates);
+    return;
+  }
+  if (!node->changes.empty()) lose_names(node, fates, counts);
+  if (node->real_folder != nullptr) *counts += node->real_folder->lose_power(fates);
+  for (const auto& [name, child] : node->entries) lose_power(child.get(), fates, counts);
+}
+
+Instant SimDisk::transfer(uint64_t bytes) {
+  const Instant begin = std::max(world_.now(), device_free_at_);
+  const unsigned __int128 nanoseconds = static_cast<unsigned __int128>(bytes) * 1'000'000'000;
+  device_free_at_ =
+      begin + Duration(static_cast<int64_t>(nanoseconds / world_.config().disk.bytes_per_second));
+  return device_free_at_;
+}
+
+}  // namespace vectron::sim

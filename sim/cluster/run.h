@@ -1,0 +1,76 @@
+// Plan -> run -> report: the whole life of one simulated cluster, in one call.
+//
+// Boots the plan's nodes in a SimWorld, lets its clients work while its faults strike, heals
+// everything, waits until the cluster is available again, reads every point once more, and asks the
+// oracles. The same plan gives the same report (wall times aside) in every process.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/hash.h"
+#include "core/base/result.h"
+#include "core/env/log.h"
+#include "sim/oracle/search_check.h"
+#include "sim/oracle/violation.h"
+#include "sim/plan/plan.h"
+#include "sim/world/config.h"
+#include "sim/world/fault_counters.h"
+
+namespace vectron::sim {
+
+struct RunOptions {
+  /// Nanoseconds of a real clock, for the report alone; nothing in the run depends on it. May be
+  /// empty.
+  std::function<uint64_t()> wall_nanoseconds;
+  /// Sees every record of the trace. May be empty.
+  std::function<void(const TraceRecord&)> trace_sink;
+  /// Sees the nodes' log lines from log_level up. May be empty.
+  std::function<void(const LogLine&)> log_sink;
+  LogLevel log_level = LogLevel::info;
+  bool keep_history = false;  ///< Fill RunReport::history.
+};
+
+/// How many operations ended how.
+struct OperationCounts {
+  uint64_t ok = 0;
+  uint64_t failed = 0;   ///< Certainly not done.
+  uint64_t unknown = 0;  ///< May or may not have happened.
+  uint64_t total() const { return ok + failed + unknown; }
+  uint64_t definite() const { return ok + failed; }
+};
+
+struct RunReport {
+  uint64_t seed = 0;
+  std::string profile;
+  TraceHash trace;
+  std::vector<Violation> violations;  ///< The first few.
+  uint64_t violation_count = 0;
+
+  Duration simulated{};
+  Duration loaded_simulated{};  ///< Of it, the plan's loaded interval.
+  uint64_t wall_nanoseconds = 0;
+  uint64_t loaded_wall_nanoseconds = 0;
+  uint64_t check_wall_nanoseconds = 0;  ///< The oracles' share, after the run.
+
+  uint64_t events = 0;
+  FaultCounters faults;
+  OperationCounts operations;
+  uint64_t upserts_ok = 0;
+  uint64_t gets_ok = 0;
+  uint64_t removes_ok = 0;
+  uint64_t searches_ok = 0;
+  Recall recall;
+  uint64_t leader_changes = 0;
+  uint64_t snapshots_installed = 0;
+  uint64_t entries_applied = 0;
+  std::string history;  ///< JSON lines, when asked for.
+
+  bool passed() const { return violation_count == 0; }
+};
+
+/// Runs `plan` to its verdict. Requires: plan.validate().
+RunReport run_plan(const Plan& plan, const RunOptions& options);
+
+}  // namespace vectron::sim

@@ -1,0 +1,43 @@
+// Runs jobs in forked child processes: a crash or a hang of one is a result, not the end of the
+// explorer.
+//
+// The caller's thread does everything: it forks, polls the pipes, ends what runs too long, and
+// hands over results in the order in which they come.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace vectron::sim {
+
+/// How a child ended.
+struct ChildResult {
+  enum class Kind : uint8_t {
+    answered,  ///< It returned `answer` and exited with 0.
+    crashed,   ///< A signal, or an exit status that is not 0: an assertion, a sanitizer's report.
+    hung,      ///< It ran past its bound and was ended.
+  };
+  uint64_t job = 0;
+  Kind kind = Kind::crashed;
+  std::string answer;
+  std::string error_tail;  ///< The end of what it wrote to standard error.
+  uint64_t cpu_nanoseconds = 0;
+  uint64_t wall_nanoseconds = 0;
+};
+
+struct ChildPoolOptions {
+  uint32_t jobs = 1;                               ///< Children at once.
+  uint64_t wall_nanoseconds_max = 60'000'000'000;  ///< Of one child.
+  size_t error_tail_bytes_max = 4'096;
+  size_t answer_bytes_max = 64 << 20;
+};
+
+/// Calls `work(job)` in a child for each job of [first, first + count) and `done` in this process
+/// for each result.
+void run_in_children(uint64_t first, uint64_t count, const ChildPoolOptions& options,
+                     const std::function<std::string(uint64_t job)>& work,
+                     const std::function<void(ChildResult)>& done);
+
+}  // namespace vectron::sim

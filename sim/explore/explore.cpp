@@ -1,0 +1,272 @@
+#include "sim/explore/explore.h"
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "sim/explore/child_pool.h"
+#include "sim/explore/real_time.h"
+#include "sim/explore/report_json.h"
+
+namespace vectron::sim {
+
+namespace {
+
+RunReport run_once(const Plan& plan) {
+  RunOptions options;
+  options.wall_nanoseconds = wall_nanoseconds;
+  return run_plan(plan, options);
+}
+
+std::string replay_command(const ExploreOptions& options, uint64_t seed) {
+  return fmt::format("./dev sim run --profile {} --seed {}{}", options.generate.profile, seed,
+                     options.replay_flags);
+}
+
+SeedFailure failure_of(const ExploreOptions& options, const ChildResult& result,
+                       const RunReport* report) {
+  SeedFailure failure;
+  failure.seed = result.job;
+  failure.replay = replay_command(options, result.job);
+  if (report != nullptr) {
+    const Violation& first = report->violations.front();
+    failure.oracle = first.oracle;
+    failure.at = first.at;
+    failure.text = first.text;
+  } else if (result.kind == ChildResult::Kind::hung) {
+    failure.oracle = oracle::kHang;
+    failure.text =
+        fmt::format("ran longer than {} s; {}", options.run_seconds_max, result.error_tail);
+  } else {
+    failure.oracle = oracle::kCrash;
+    failure.text = result.error_tail;
+  }
+  return failure;
+}
+
+void judge(const ExploreOptions& options, ChildResult result, ExploreSummary* summary) {
+  summary->cpu_nanoseconds += result.cpu_nanoseconds;
+  if (result.kind == ChildResult::Kind::answered) {
+    const auto json = parse_json(result.answer);
+    VECTRON_ASSERT(json.has_value(), "a child's answer: {}", json.error().to_string());
+    auto report = report_from_json(*json);
+    VECTRON_ASSERT(report.has_value(), "a child's answer: {}", report.error().to_string());
+    if (report->passed()) {
+      ++summary->passed;
+    } else {
+      summary->failures.push_back(failure_of(options, result, &*report));
+    }
+    summary->reports.push_back(*std::move(report));
+    return;
+  }
+  summary->failures.push_back(failure_of(options, result, nullptr));
+}
+
+struct Totals {
+  uint64_t operations = 0;
+  uint64_t definite = 0;
+  uint64_t operations_min = 0;
+  double definite_share_min = 1;
+  uint64_t classes_median = 0;
+  FaultCounters faults;
+  double ratio = 0;  ///< All loaded simulated time over all its wall time.
+  double ratio_min = 0;
+  uint64_t wall_max = 0;
+  Recall recall;
+};
+
+Totals totals_of(const std::vector<RunReport>& reports) {
+  Totals totals;
+  std::vector<uint64_t> classes;
+  double simulated = 0;
+  double wall = 0;
+  for (const RunReport& report : reports) {
+    const bool first = classes.empty();
+    const OperationCounts& operations = report.operations;
+    const double share = operations.total() == 0 ? 0
+                                                 : static_cast<double>(operations.definite()) /
+                                                       static_cast<double>(operations.total());
+    totals.operations += operations.total();
+    totals.definite += operations.definite();
+    totals.operations_min =
+        first ? operations.total() : std::min(totals.operations_min, operations.total());
+    totals.definite_share_min = std::min(totals.definite_share_min, share);
+    totals.ratio_min =
+        first ? loaded_ratio(report) : std::min(totals.ratio_min, loaded_ratio(report));
+    totals.wall_max = std::max(totals.wall_max, report.wall_nanoseconds);
+    totals.recall.found += report.recall.found;
+    totals.recall.expected += report.recall.expected;
+    for (const FaultClassInfo& info : fault_classes()) {
+      totals.faults.add(info.fault_class, report.faults.count(info.fault_class));
+    }
+    classes.push_back(report.faults.classes_fired());
+    simulated += static_cast<double>(report.loaded_simulated.count());
+    wall += static_cast<double>(report.loaded_wall_nanoseconds);
+  }
+  std::ranges::sort(classes);
+  if (!classes.empty()) totals.classes_median = classes[classes.size() / 2];
+  totals.ratio = wall == 0 ? 0 : simulated / wall;
+  return totals;
+}
+
+double seeds_per_cpu_hour(const ExploreSummary& summary) {
+  const double seeds = static_cast<double>(summary.passed + summary.failures.size());
+  return summary.cpu_nanoseconds == 0
+             ? 0
+             : seeds * 3.6e12 / static_cast<double>(summary.cpu_nanoseconds);
+}
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+ExploreSummary explore(const ExploreOptions& options, const RunSeed& run_seed,
+                       const std::function<void(const ExploreSummary&)>& progress) {
+  ExploreSummary summary;
+  ChildPoolOptions pool;
+  pool.jobs = options.jobs;
+  pool.wall_nanoseconds_max = uint64_t{options.run_seconds_max} * 1'000'000'000;
+  const uint64_t begin = wall_nanoseconds();
+  run_in_children(
+      options.first_seed, options.seeds, pool,
+      [&](uint64_t seed) { return report_to_json(run_seed(seed)).compact(); },
+      [&](ChildResult result) {
+        judge(options, std::move(result), &summary);
+        summary.wall_nanoseconds = wall_nanoseconds() - begin;
+        if (progress) progress(summary);
+      });
+  std::ranges::sort(summary.failures, {}, &SeedFailure::seed);
+  std::ranges::sort(summary.reports, {}, &RunReport::seed);
+  return summary;
+}
+
+RunReport run_generated_seed(const ExploreOptions& options, uint64_t seed) {
+  const auto plan = generate_plan(seed, options.generate);
+  VECTRON_ASSERT(plan.has_value(), "{}", plan.error().to_string());
+  RunReport report = run_once(*plan);
+  if (options.check_determinism) check_determinism(*plan, &report);
+  return report;
+}
+
+void check_determinism(const Plan& plan, RunReport* first) {
+  if (run_once(plan).trace == first->trace) return;
+  std::vector<TraceRecord> records;
+  RunOptions recording;
+  recording.trace_sink = [&](const TraceRecord& record) { records.push_back(record); };
+  run_plan(plan, recording);
+  size_t position = 0;
+  std::optional<TraceRecord> other;
+  RunOptions comparing;
+  comparing.trace_sink = [&](const TraceRecord& record) {
+    if (other.has_value()) return;
+    if (position >= records.size() || !(records[position] == record))
+      other = record;
+    else
+      ++position;
+  };
+  run_plan(plan, comparing);
+  std::string text =
+      "two runs of the plan have different traces, but two further ones do not differ";
+  Instant at{};
+  if (other.has_value()) {
+    at = other->when;
+    const TraceRecord mine = position < records.size() ? records[position] : TraceRecord{};
+    text = fmt::format(
+        "the traces differ first at record {}: kind {} ({:x}, {:x}) at {} ns, against "
+        "kind {} ({:x}, {:x}) at {} ns",
+        position, static_cast<int>(mine.kind), mine.a, mine.b, mine.when.time_since_epoch().count(),
+        static_cast<int>(other->kind), other->a, other->b, other->when.time_since_epoch().count());
+  }
+  first->violations.insert(first->violations.begin(),
+                           {std::string(oracle::kDeterminism), at, std::move(text)});
+  ++first->violation_count;
+}
+
+Json summary_to_json(const ExploreOptions& options, const ExploreSummary& summary) {
+  const Totals totals = totals_of(summary.reports);
+  const auto decimal = [](double value) { return Json(Json::Decimal{value}); };
+  JsonArray failing;
+  JsonArray failures;
+  JsonObject by_oracle;
+  for (const SeedFailure& failure : summary.failures) {
+    failing.emplace_back(failure.seed);
+    failures.emplace_back(
+        JsonObject{{"seed", failure.seed},
+                   {"oracle", failure.oracle},
+                   {"at_ms", Json(to_microseconds(failure.at.time_since_epoch()) / 1000)},
+                   {"text", failure.text},
+                   {"replay", failure.replay}});
+    const auto counted = std::ranges::find(by_oracle, failure.oracle, &JsonMember::first);
+    if (counted == by_oracle.end()) {
+      by_oracle.emplace_back(failure.oracle, uint64_t{1});
+    } else {
+      counted->second = Json(*counted->second.as<uint64_t>() + 1);
+    }
+  }
+  JsonObject faults;
+  for (const FaultClassInfo& info : fault_classes()) {
+    faults.emplace_back(std::string(info.name), totals.faults.count(info.fault_class));
+  }
+  return Json(
+      JsonObject{{"profile", options.generate.profile},
+                 {"first_seed", options.first_seed},
+                 {"seeds", options.seeds},
+                 {"passed", summary.passed},
+                 {"failed", uint64_t{summary.failures.size()}},
+                 {"failing_seeds", std::move(failing)},
+                 {"determinism_checked", options.check_determinism},
+                 {"sim_wall_ratio", decimal(totals.ratio)},
+                 {"sim_wall_ratio_min", decimal(totals.ratio_min)},
+                 {"seeds_per_cpu_hour", decimal(seeds_per_cpu_hour(summary))},
+                 {"wall_s", decimal(static_cast<double>(summary.wall_nanoseconds) / 1e9)},
+                 {"cpu_s", decimal(static_cast<double>(summary.cpu_nanoseconds) / 1e9)},
+                 {"run_wall_s_max", decimal(static_cast<double>(totals.wall_max) / 1e9)},
+                 {"ops", totals.operations},
+                 {"ops_min", totals.operations_min},
+                 {"ops_definite_share",
+                  decimal(totals.operations == 0 ? 0
+                                                 : static_cast<double>(totals.definite) /
+                                                       static_cast<double>(totals.operations))},
+                 {"ops_definite_share_min", decimal(totals.definite_share_min)},
+                 {"recall", decimal(static_cast<double>(totals.recall.found_ppm()) / 1e6)},
+                 {"fault_classes_fired_median", totals.classes_median},
+                 {"faults", std::move(faults)},
+                 {"failures_by_oracle", std::move(by_oracle)},
+                 {"failures", std::move(failures)}});
+}
+
+std::string summary_to_text(const ExploreOptions& options, const ExploreSummary& summary) {
+  const Totals totals = totals_of(summary.reports);
+  std::string out = fmt::format("profile {}, seeds {} to {}{}\n", options.generate.profile,
+                                options.first_seed, options.first_seed + options.seeds - 1,
+                                options.check_determinism ? ", each run twice" : "");
+  out += fmt::format(
+      "{:.0f} : 1 simulated over wall in the loaded interval (lowest {:.0f} : 1), longest run "
+      "{:.1f} s, {:.0f} seeds a CPU-hour\n",
+      totals.ratio, totals.ratio_min, static_cast<double>(totals.wall_max) / 1e9,
+      seeds_per_cpu_hour(summary));
+  out += fmt::format(
+      "{} operations (fewest in a run {}), {:.1f} % with a definite outcome (lowest {:.1f} %), "
+      "recall {:.3f}\n",
+      totals.operations, totals.operations_min,
+      totals.operations == 0
+          ? 0.0
+          : 100.0 * static_cast<double>(totals.definite) / static_cast<double>(totals.operations),
+      100.0 * totals.definite_share_min, static_cast<double>(totals.recall.found_ppm()) / 1e6);
+  out += fmt::format("{} fault classes fired in the median seed; by class:", totals.classes_median);
+  for (const FaultClassInfo& info : fault_classes()) {
+    out += fmt::format(" {} {}", info.name, totals.faults.count(info.fault_class));
+  }
+  out += "\n";
+  for (const SeedFailure& failure : summary.failures) {
+    out += fmt::format("seed {} [{}] at {:.3f} s: {}\n  {}\n", failure.seed, failure.oracle,
+                       to_seconds(failure.at.time_since_epoch()),
+                       failure.oracle == oracle::kCrash ? failure.text : first_line(failure.text),
+                       failure.replay);
+  }
+  out += fmt::format("{} passed, {} failed\n", summary.passed, summary.failures.size());
+  return out;
+}
+
+}  // namespace vectron::sim

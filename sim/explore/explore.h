@@ -1,0 +1,64 @@
+// Many seeds, one after another and at once: which pass, which fail, and how to see a failure
+// again.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/cluster/run.h"
+#include "sim/plan/generate.h"
+#include "sim/plan/json.h"
+
+namespace vectron::sim {
+
+struct ExploreOptions {
+  uint64_t first_seed = 1;
+  uint64_t seeds = 100;
+  uint32_t jobs = 1;
+  bool check_determinism = false;  ///< Run each plan twice and compare the traces.
+  uint32_t run_seconds_max = 120;  ///< Wall clock of one seed; beyond it the run counts as hung.
+  GenerateOptions generate;
+  std::string replay_flags;  ///< What the command that replays a seed needs besides --seed.
+};
+
+/// A seed that failed.
+struct SeedFailure {
+  uint64_t seed = 0;
+  std::string oracle;  ///< Of the first violation: the failure's class.
+  Instant at{};
+  std::string text;
+  std::string replay;  ///< The command.
+};
+
+struct ExploreSummary {
+  uint64_t passed = 0;
+  std::vector<SeedFailure> failures;
+  std::vector<RunReport> reports;  ///< Of the seeds that came to a verdict.
+  uint64_t wall_nanoseconds = 0;
+  uint64_t cpu_nanoseconds = 0;
+};
+
+/// How a seed becomes a report; tests put another one in.
+using RunSeed = std::function<RunReport(uint64_t seed)>;
+
+/// Runs the seeds in children and judges them. `progress` is told of each result.
+ExploreSummary explore(const ExploreOptions& options, const RunSeed& run_seed,
+                       const std::function<void(const ExploreSummary&)>& progress);
+
+/// generate_plan and run_plan; twice, with a determinism violation where the traces differ, when
+/// the options say so.
+RunReport run_generated_seed(const ExploreOptions& options, uint64_t seed);
+
+/// Runs `plan` again and compares with `first`; adds a violation that names the first difference of
+/// the traces.
+void check_determinism(const Plan& plan, RunReport* first);
+
+/// The object that `explore --json` prints.
+Json summary_to_json(const ExploreOptions& options, const ExploreSummary& summary);
+/// The report for a person; its last line is "N passed, M failed".
+std::string summary_to_text(const ExploreOptions& options, const ExploreSummary& summary);
+
+}  // namespace vectron::sim

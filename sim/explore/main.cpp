@@ -1,0 +1,288 @@
+// vectron-sim: run one seed, explore many, replay a plan, list what there is.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <optional>
+#include <sstream>
+
+#include "sim/explore/explore.h"
+#include "sim/explore/real_time.h"
+#include "sim/explore/report_json.h"
+#include "sim/oracle/planted_bugs.h"
+
+namespace vectron::sim {
+namespace {
+
+constexpr int kExitPassed = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+/// Flags that several commands share.
+struct PlanFlags {
+  std::string profile = "cluster";
+  std::vector<std::string> planted;
+  std::vector<std::string> without;
+  std::vector<std::string> only;
+};
+
+struct OutputFlags {
+  std::string trace;
+  std::string history;
+  std::string plan_out;
+  std::string log_level;
+  bool json = false;
+  bool check_determinism = false;
+};
+
+int usage_error(const std::string& text) {
+  std::cerr << "vectron-sim: " << text << "\n";
+  return kExitUsage;
+}
+
+Result<GenerateOptions> generate_options(const PlanFlags& flags) {
+  GenerateOptions options;
+  options.profile = flags.profile;
+  const auto named = [](const std::string& name) -> Result<FaultClass> {
+    const auto found = fault_class_named(name);
+    if (found.has_value()) return *found;
+    return fail(
+        Code::invalid_argument,
+        fmt::format("there is no fault class '{}'; `vectron-sim list --faults` names them", name));
+  };
+  if (!flags.only.empty()) {
+    options.allowed = FaultClassSet::none();
+    options.force_allowed = true;
+    for (const std::string& name : flags.only) {
+      VECTRON_TRY(const FaultClass fault_class, named(name));
+      options.allowed.add(fault_class);
+    }
+  }
+  for (const std::string& name : flags.without) {
+    VECTRON_TRY(const FaultClass fault_class, named(name));
+    options.allowed.remove(fault_class);
+  }
+  for (const std::string& name : flags.planted) {
+    if (find_planted_bug(name) == nullptr) {
+      return fail(
+          Code::invalid_argument,
+          fmt::format("there is no planted bug '{}'; `vectron-sim list --planted` names them",
+                      name));
+    }
+  }
+  options.planted = flags.planted;
+  return options;
+}
+
+/// The flags as words for the command that replays a seed.
+std::string replay_flags(const PlanFlags& flags) {
+  std::string out;
+  for (const std::string& name : flags.planted) out += " --plant " + name;
+  for (const std::string& name : flags.without) out += " --without " + name;
+  for (const std::string& name : flags.only) out += " --only " + name;
+  return out;
+}
+
+bool write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) std::cerr << "vectron-sim: cannot write " << path << "\n";
+  return static_cast<bool>(file);
+}
+
+std::optional<LogLevel> log_level_named(const std::string& name) {
+  if (name == "debug") return LogLevel::debug;
+  if (name == "info") return LogLevel::info;
+  if (name == "warning") return LogLevel::warning;
+  if (name == "error") return LogLevel::error;
+  return std::nullopt;
+}
+
+void print_log_line(const LogLine& line) {
+  constexpr std::string_view kLevels = "DIWE";
+  std::fputs(
+      fmt::format("{:12.6f} {:<12} {} {}: {}\n", to_seconds(line.when.time_since_epoch()),
+                  line.node, kLevels[static_cast<size_t>(line.level)], line.component, line.text)
+          .c_str(),
+      stderr);
+}
+
+/// Runs one plan in this process and prints its report.
+int run_one(const Plan& plan, const OutputFlags& flags) {
+  if (!flags.plan_out.empty() && !write_file(flags.plan_out, plan_to_json(plan))) return kExitUsage;
+  RunOptions options;
+  options.wall_nanoseconds = wall_nanoseconds;
+  options.keep_history = !flags.history.empty();
+  if (!flags.log_level.empty()) {
+    const auto level = log_level_named(flags.log_level);
+    if (!level.has_value()) return usage_error("--log takes debug, info, warning or error");
+    options.log_level = *level;
+    options.log_sink = print_log_line;
+  }
+  std::ofstream trace;
+  if (!flags.trace.empty()) {
+    trace.open(flags.trace, std::ios::binary);
+    if (!trace) return usage_error("cannot write " + flags.trace);
+    options.trace_sink = [&](const TraceRecord& record) {
+      trace << record.when.time_since_epoch().count() << ' ' << static_cast<int>(record.kind) << ' '
+            << std::hex << record.a << ' ' << record.b << std::dec << '\n';
+    };
+  }
+  RunReport report = run_plan(plan, options);
+  if (flags.check_determinism) check_determinism(plan, &report);
+  if (!flags.history.empty() && !write_file(flags.history, report.history)) return kExitUsage;
+  if (flags.json) {
+    std::cout << report_to_json(report).pretty() << "\n";
+  } else {
+    std::cout << report_to_text(report);
+  }
+  return report.passed() ? kExitPassed : kExitFailed;
+}
+
+int command_run(uint64_t seed, const PlanFlags& plan_flags, const OutputFlags& output) {
+  const auto options = generate_options(plan_flags);
+  if (!options.has_value()) return usage_error(options.error().message());
+  const auto plan = generate_plan(seed, *options);
+  if (!plan.has_value()) return usage_error(plan.error().message());
+  return run_one(*plan, output);
+}
+
+int command_replay(const std::string& path, const OutputFlags& output) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file) return usage_error("cannot read " + path);
+  const auto plan = parse_plan(text.str());
+  if (!plan.has_value()) return usage_error(path + ": " + plan.error().message());
+  return run_one(*plan, output);
+}
+
+int command_explore(ExploreOptions options, const PlanFlags& plan_flags, bool json) {
+  auto generate = generate_options(plan_flags);
+  if (!generate.has_value()) return usage_error(generate.error().message());
+  options.generate = *std::move(generate);
+  options.replay_flags = replay_flags(plan_flags);
+  const auto checked = generate_plan(options.first_seed, options.generate);
+  if (!checked.has_value()) return usage_error(checked.error().message());
+  const auto progress = [&](const ExploreSummary& summary) {
+    const uint64_t done = summary.passed + summary.failures.size();
+    if (done % 25 != 0 && done != options.seeds) return;
+    std::cerr << fmt::format("{} of {} seeds, {} failed, {:.0f} s\n", done, options.seeds,
+                             summary.failures.size(),
+                             static_cast<double>(summary.wall_nanoseconds) / 1e9);
+  };
+  const ExploreSummary summary =
+      explore(options, [&](uint64_t seed) { return run_generated_seed(options, seed); }, progress);
+  const std::string text = summary_to_text(options, summary);
+  if (json) {
+    std::cerr << text;
+    std::cout << summary_to_json(options, summary).pretty() << "\n";
+  } else {
+    std::cout << text;
+  }
+  return summary.failures.empty() ? kExitPassed : kExitFailed;
+}
+
+struct ListFlags {
+  bool planted = false;
+  bool profiles = false;
+  bool faults = false;
+  bool oracles = false;
+};
+
+int command_list(const ListFlags& flags) {
+  const bool all = !flags.planted && !flags.profiles && !flags.faults && !flags.oracles;
+  // One list is names alone, for scripts; all lists together say what the names mean.
+  const auto print = [&](std::string_view name, std::string_view meaning) {
+    std::cout << (all ? fmt::format("  {:<26} {}\n", name, meaning) : fmt::format("{}\n", name));
+  };
+  if (all) std::cout << "profiles\n";
+  if (all || flags.profiles) {
+    for (const ProfileInfo& info : profiles()) print(info.name, info.meaning);
+  }
+  if (all) std::cout << "fault classes\n";
+  if (all || flags.faults) {
+    for (const FaultClassInfo& info : fault_classes()) print(info.name, info.meaning);
+  }
+  if (all) std::cout << "oracles\n";
+  if (all || flags.oracles) {
+    for (const OracleInfo& info : oracles()) print(info.name, info.meaning);
+  }
+  if (all) std::cout << "planted bugs\n";
+  if (all || flags.planted) {
+    for (const PlantedBug& bug : planted_bugs()) print(bug.name, bug.meaning);
+  }
+  return kExitPassed;
+}
+
+void add_plan_flags(CLI::App* command, PlanFlags* flags) {
+  command->add_option("--profile", flags->profile, "what runs (see list --profiles)")
+      ->capture_default_str();
+  command->add_option("--plant", flags->planted, "switch a planted bug on (see list --planted)");
+  command->add_option("--without", flags->without, "switch a fault class off (see list --faults)");
+  command->add_option("--only", flags->only, "switch every other fault class off");
+}
+
+void add_output_flags(CLI::App* command, OutputFlags* flags) {
+  command->add_option("--trace", flags->trace, "write every record of the trace to this file");
+  command->add_option("--history", flags->history, "write what clients did, as JSON lines");
+  command->add_option("--plan-out", flags->plan_out, "write the plan, which replay reads");
+  command->add_option("--log", flags->log_level, "print the nodes' logs from this level up");
+  command->add_flag("--json", flags->json, "print the report as JSON");
+  command->add_flag("--check-determinism", flags->check_determinism, "run twice, compare traces");
+}
+
+int main_of(int argc, char** argv) {
+  CLI::App app("Runs whole Vectron clusters in simulated time under faults.");
+  app.require_subcommand(1);
+  PlanFlags plan;
+  OutputFlags output;
+  uint64_t seed = 1;
+  std::string plan_path;
+  ListFlags list;
+  ExploreOptions exploring;
+  exploring.jobs = static_cast<uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  bool explore_json = false;
+
+  CLI::App* run = app.add_subcommand("run", "one seed; exit status 1 on a violation");
+  run->add_option("--seed", seed, "the seed")->required();
+  add_plan_flags(run, &plan);
+  add_output_flags(run, &output);
+  CLI::App* replay = app.add_subcommand("replay", "run a plan from a file");
+  replay->add_option("plan", plan_path, "a file that --plan-out wrote")->required();
+  add_output_flags(replay, &output);
+  CLI::App* explore = app.add_subcommand("explore", "many seeds; exit status 1 when any fails");
+  explore->add_option("--seeds", exploring.seeds, "how many")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  explore->add_option("--start", exploring.first_seed, "the first seed")->capture_default_str();
+  explore->add_option("--jobs", exploring.jobs, "runs at once")->check(CLI::Range(1, 1024));
+  explore
+      ->add_option("--run-seconds-max", exploring.run_seconds_max, "a run that takes longer hangs")
+      ->check(CLI::PositiveNumber);
+  explore->add_flag("--json", explore_json, "print one JSON object, all else to standard error");
+  explore->add_flag("--check-determinism", exploring.check_determinism,
+                    "run each twice, compare traces");
+  add_plan_flags(explore, &plan);
+  CLI::App* listing = app.add_subcommand("list", "names, one a line");
+  listing->add_flag("--planted", list.planted);
+  listing->add_flag("--profiles", list.profiles);
+  listing->add_flag("--faults", list.faults);
+  listing->add_flag("--oracles", list.oracles);
+  CLI11_PARSE(app, argc, argv);
+
+  if (run->parsed()) return command_run(seed, plan, output);
+  if (replay->parsed()) return command_replay(plan_path, output);
+  if (explore->parsed()) return command_explore(exploring, plan, explore_json);
+  return command_list(list);
+}
+
+}  // namespace
+}  // namespace vectron::sim
+
+int main(int argc, char** argv) {
+  return vectron::sim::main_of(argc, argv);
+}

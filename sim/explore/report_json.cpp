@@ -1,0 +1,138 @@
+#include "sim/explore/report_json.h"
+
+namespace vectron::sim {
+
+namespace {
+
+/// One list of the report's numbers, walked by the writer and the reader.
+template <typename Visit>
+void for_each_number(RunReport& report, Visit visit) {
+  visit("seed", report.seed);
+  visit("violation_count", report.violation_count);
+  visit("wall_ns", report.wall_nanoseconds);
+  visit("loaded_wall_ns", report.loaded_wall_nanoseconds);
+  visit("check_wall_ns", report.check_wall_nanoseconds);
+  visit("events", report.events);
+  visit("ok", report.operations.ok);
+  visit("failed", report.operations.failed);
+  visit("unknown", report.operations.unknown);
+  visit("upserts_ok", report.upserts_ok);
+  visit("gets_ok", report.gets_ok);
+  visit("removes_ok", report.removes_ok);
+  visit("searches_ok", report.searches_ok);
+  visit("recall_searches", report.recall.searches);
+  visit("recall_found", report.recall.found);
+  visit("recall_expected", report.recall.expected);
+  visit("exact_searches", report.recall.exact_searches);
+  visit("leader_changes", report.leader_changes);
+  visit("snapshots_installed", report.snapshots_installed);
+  visit("entries_applied", report.entries_applied);
+}
+
+uint64_t count_of(Duration duration) {
+  return static_cast<uint64_t>(duration.count());
+}
+
+Json violation_json(const Violation& violation) {
+  return Json(JsonObject{{"oracle", violation.oracle},
+                         {"at_ns", Json(violation.at.time_since_epoch().count())},
+                         {"text", violation.text}});
+}
+
+}  // namespace
+
+Json report_to_json(const RunReport& report) {
+  RunReport copy = report;
+  JsonObject out = {
+      {"profile", report.profile},
+      {"trace", fmt::format("{:016x}{:016x}", report.trace.high(), report.trace.low())},
+      {"simulated_ns", count_of(report.simulated)},
+      {"loaded_simulated_ns", count_of(report.loaded_simulated)}};
+  for_each_number(copy, [&](const char* name, uint64_t& value) { out.emplace_back(name, value); });
+  JsonObject faults;
+  for (const FaultClassInfo& info : fault_classes()) {
+    faults.emplace_back(std::string(info.name), report.faults.count(info.fault_class));
+  }
+  out.emplace_back("faults", std::move(faults));
+  JsonArray violations;
+  for (const Violation& violation : report.violations)
+    violations.push_back(violation_json(violation));
+  out.emplace_back("violations", std::move(violations));
+  return Json(std::move(out));
+}
+
+Result<RunReport> report_from_json(const Json& json) {
+  RunReport report;
+  bool complete = true;
+  const auto number = [&](const Json& object, std::string_view name) -> uint64_t {
+    const Json* member = object.find(name);
+    const uint64_t* value = member == nullptr ? nullptr : member->as<uint64_t>();
+    complete &= value != nullptr;
+    return value == nullptr ? 0 : *value;
+  };
+  const auto text = [&](const Json& object, std::string_view name) -> std::string {
+    const Json* member = object.find(name);
+    const std::string* value = member == nullptr ? nullptr : member->as<std::string>();
+    complete &= value != nullptr;
+    return value == nullptr ? std::string() : *value;
+  };
+  report.profile = text(json, "profile");
+  report.simulated = Duration(number(json, "simulated_ns"));
+  report.loaded_simulated = Duration(number(json, "loaded_simulated_ns"));
+  for_each_number(report, [&](const char* name, uint64_t& value) { value = number(json, name); });
+  const Json* faults = json.find("faults");
+  const Json* violations = json.find("violations");
+  if (faults == nullptr || violations == nullptr || violations->as<JsonArray>() == nullptr) {
+    return fail(Code::invalid_argument, "not a run's report");
+  }
+  for (const FaultClassInfo& info : fault_classes()) {
+    report.faults.add(info.fault_class, number(*faults, info.name));
+  }
+  for (const Json& item : *violations->as<JsonArray>()) {
+    report.violations.push_back({.oracle = text(item, "oracle"),
+                                 .at = Instant(Duration(number(item, "at_ns"))),
+                                 .text = text(item, "text")});
+  }
+  if (!complete) return fail(Code::invalid_argument, "not a whole report of a run");
+  return report;
+}
+
+double loaded_ratio(const RunReport& report) {
+  if (report.loaded_wall_nanoseconds == 0) return 0;
+  return static_cast<double>(report.loaded_simulated.count()) /
+         static_cast<double>(report.loaded_wall_nanoseconds);
+}
+
+std::string report_to_text(const RunReport& report) {
+  std::string out = fmt::format(
+      "seed {} ({}): {:.1f} s simulated in {:.2f} s ({:.2f} s of it oracles), {:.0f} : 1 over the "
+      "loaded {:.0f} s, {} events\n",
+      report.seed, report.profile, to_seconds(report.simulated),
+      static_cast<double>(report.wall_nanoseconds) / 1e9,
+      static_cast<double>(report.check_wall_nanoseconds) / 1e9, loaded_ratio(report),
+      to_seconds(report.loaded_simulated), report.events);
+  out += fmt::format("  trace {:016x}{:016x}\n", report.trace.high(), report.trace.low());
+  const OperationCounts& operations = report.operations;
+  out += fmt::format(
+      "  {} operations: {} ok, {} certainly failed, {} unknown; ok: {} upserts, {} gets, {} "
+      "deletes, {} searches ({} exact; recall {:.3f})\n",
+      operations.total(), operations.ok, operations.failed, operations.unknown, report.upserts_ok,
+      report.gets_ok, report.removes_ok, report.searches_ok, report.recall.exact_searches,
+      static_cast<double>(report.recall.found_ppm()) / 1e6);
+  out += fmt::format("  {} leader changes, {} snapshots installed, {} entries applied\n  faults:",
+                     report.leader_changes, report.snapshots_installed, report.entries_applied);
+  for (const FaultClassInfo& info : fault_classes()) {
+    const uint64_t count = report.faults.count(info.fault_class);
+    if (count > 0) out += fmt::format(" {} {}", info.name, count);
+  }
+  out += fmt::format(
+      "\n  {}\n",
+      report.passed() ? "passed" : fmt::format("FAILED: {} violations", report.violation_count));
+  for (const Violation& violation : report.violations) {
+    out += fmt::format("  [{}] at {:.3f} s: {}\n", violation.oracle,
+                       to_seconds(violation.at.time_since_epoch()), violation.text);
+  }
+  return out;
+}
+
+}  // namespace vectron::sim

@@ -6,21 +6,25 @@ namespace vectron {
 
 namespace {
 
-class Alarm final : public QueuedEvent {
+/// Wakes the loop now and then, for conditions that other threads bring about.
+class Tick final : public QueuedEvent {
  public:
-  bool rang = false;
+  explicit Tick(EventLoop& loop) : loop_(loop) { fire(); }
 
  protected:
-  void fire() override { rang = true; }
+  void fire() override { loop_.scheduler().post_at(*this, machine_monotonic() + 500us); }
+
+ private:
+  EventLoop& loop_;
 };
 
 }  // namespace
 
 bool run_loop(EventLoop& loop, const std::function<bool()>& done, Duration limit) {
-  Alarm alarm;
-  loop.scheduler().post_at(alarm, machine_monotonic() + limit);
+  Tick tick(loop);
+  const Instant last = machine_monotonic() + limit;
   bool was_done = false;
-  loop.run_until([&] { return alarm.rang || (was_done = done()); });
+  loop.run_until([&] { return (was_done = done()) || machine_monotonic() >= last; });
   return was_done;
 }
 

@@ -5,8 +5,7 @@
 // Where it differs from the paper and from hnswlib, and why (docs/internals/index.md):
 // - a node's level is a pure function of its slot: no generator, no logarithm, the same graph on
 // every machine;
-// - a node's lists on all of its levels are complete before the first neighbour points at it,
-// bottom level first, so a
+// - a node's lists on all of its levels are complete before the first neighbour points at it, so a
 //   walk beside an insert never enters a node without a way on;
 // - a list is an array of atomic words, so walks take no lock. A walk beside an insert may read
 // some words of the old

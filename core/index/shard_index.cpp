@@ -9,12 +9,17 @@ namespace vectron::index {
 
 namespace {
 
-// Distance evaluations for each candidate that a walk keeps, measured on 60,000 x 784
-// (tests/bench).
-constexpr uint64_t kEvaluationsPerCandidate = 16;
-// Evaluations that linking takes beyond its walk, mostly to choose full lists anew, for each of the
-// m links.
-constexpr uint64_t kEvaluationsPerLink = 200;
+// Distance evaluations as counted on 20,000 x 784 grey values, for cost estimates only: a walk
+// takes a start and some for each candidate that it keeps; linking takes besides some for each list
+// that is chosen anew.
+constexpr uint64_t kEvaluationsToStart = 100;
+constexpr uint64_t kEvaluationsPerCandidate = 6;
+constexpr uint64_t kEvaluationsPerLink = 12;
+
+// No walk compares more than what there is.
+uint64_t walk_evaluations(uint64_t nodes, uint64_t ef) {
+  return std::min(nodes, kEvaluationsToStart + ef * kEvaluationsPerCandidate);
+}
 
 }  // namespace
 
@@ -158,18 +163,16 @@ uint64_t ShardIndex::unclaimed_slots() const {
 }
 
 uint64_t ShardIndex::search_cost(Cut cut, SearchOptions options) const {
+  if (options.exact) return static_cast<uint64_t>(cut.slots) * options_.dimension;
   const uint64_t graph_end = std::min(indexed(), cut.slots);
-  const uint64_t walk =
-      std::min(graph_end, std::max(options.k, options.ef) * kEvaluationsPerCandidate);
-  const uint64_t evaluations = options.exact ? cut.slots : walk + (cut.slots - graph_end);
-  return evaluations * options_.dimension;
+  const uint64_t tail = cut.slots - graph_end;
+  return (walk_evaluations(graph_end, std::max(options.k, options.ef)) + tail) * options_.dimension;
 }
 
 uint64_t ShardIndex::index_cost(uint32_t slots) const {
-  const uint64_t walk =
-      std::min<uint64_t>(indexed(), options_.ef_construction * kEvaluationsPerCandidate);
-  const uint64_t relink = std::min<uint64_t>(indexed(), options_.m * kEvaluationsPerLink);
-  return slots * (walk + relink) * options_.dimension;
+  const uint64_t nodes = indexed();
+  const uint64_t relink = std::min<uint64_t>(nodes, options_.m * kEvaluationsPerLink);
+  return slots * (walk_evaluations(nodes, options_.ef_construction) + relink) * options_.dimension;
 }
 
 }  // namespace vectron::index

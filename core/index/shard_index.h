@@ -31,11 +31,9 @@ namespace vectron::index {
 
 struct ShardIndexOptions {
   Metric metric = Metric::cosine;
-  uint32_t dimension = 0;  ///< Elements of each vector, 1 to kDimensionMax.
-  uint32_t m =
-      16;  ///< Links a point makes on each level, 2 to 256; twice as many are kept on level 0.
-  uint32_t ef_construction =
-      200;  ///< Candidates kept while a point is linked, 1 to 4,096; more is better and slower.
+  uint32_t dimension = 0;          ///< Elements of each vector, 1 to kDimensionMax.
+  uint32_t m = 16;                 ///< Links a point makes on each level, 2 to 256.
+  uint32_t ef_construction = 200;  ///< Candidates kept while a point is linked, 1 to 4,096.
 
   /// Errors: invalid_argument, naming the field.
   Result<void> validate() const;
@@ -52,18 +50,16 @@ inline constexpr uint32_t kEfMax = 65'536;    ///< Bound of SearchOptions::ef.
 
 struct Hit {
   Slot slot = 0;
-  float distance = 0;  ///< Internal, smaller is nearer; score_of() makes it the client's score.
-  bool from_tail =
-      false;  ///< True when the slot was not in the graph yet: it was compared exactly.
+  float distance = 0;      ///< Internal, smaller is nearer; score_of() makes it the client's score.
+  bool from_tail = false;  ///< It was not in the graph yet, so it was compared exactly.
   bool operator==(const Hit&) const = default;
 };
 
 /// Figures for reports and back-pressure. Bytes are counted, never measured from the process.
 struct ShardIndexStats {
-  uint64_t slots = 0;  ///< Ever appended.
-  uint64_t live = 0;   ///< Slots that are not tombstones.
-  uint64_t tombstones =
-      0;  ///< When these pile up, rebuild: append the live vectors to a new instance.
+  uint64_t slots = 0;       ///< Ever appended.
+  uint64_t live = 0;        ///< Slots that are not tombstones.
+  uint64_t tombstones = 0;  ///< Many of them call for a rebuild: a new index of the live.
   uint64_t indexed = 0;  ///< Slots [0, indexed) are done: linked, or dead before it came to that.
   uint64_t tail = 0;     ///< Slots [indexed, slots): scanned exactly.
   uint64_t tail_bytes = 0;    ///< Vectors of the tail.

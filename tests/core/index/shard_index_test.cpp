@@ -134,14 +134,18 @@ TEST(ShardIndex, CountsWhatItHolds) {
   EXPECT_EQ(index.tail_slots(), 0u);
 }
 
-TEST(ShardIndex, CostsAreWhatItCompares) {
+TEST(ShardIndex, CostsGrowWithWhatIsComparedAndEndAtTheWhole) {
   ShardIndex index(kSmall);
-  for (const Vector& vector : clustered_vectors("points", 8, 100)) index.append(vector);
-  EXPECT_EQ(index.search_cost(index.cut(), {.exact = true}), 800u);
-  EXPECT_EQ(index.search_cost(index.cut(), {}), 800u);
-  index.index_some(100);
-  EXPECT_EQ(index.search_cost(index.cut(), {.k = 1, .ef = 1'000}), 800u);
-  EXPECT_LT(index.search_cost(index.cut(), {.k = 1, .ef = 2}), 800u);
+  for (const Vector& vector : clustered_vectors("points", 8, 2'000)) index.append(vector);
+  constexpr uint64_t kWhole = 2'000 * 8;
+  EXPECT_EQ(index.search_cost(index.cut(), {.exact = true}), kWhole);
+  EXPECT_EQ(index.search_cost(index.cut(), {}), kWhole) << "all of it is tail";
+  EXPECT_EQ(index.index_cost(10), 0u);
+  index.index_some(2'000);
+  EXPECT_EQ(index.search_cost(index.cut(), {.ef = 10'000}), kWhole);
+  EXPECT_LT(index.search_cost(index.cut(), {.ef = 50}), kWhole);
+  EXPECT_LT(index.search_cost(index.cut(), {.ef = 20}), index.search_cost(index.cut(), {.ef = 50}));
+  EXPECT_EQ(index.index_cost(20), 2 * index.index_cost(10));
 }
 
 TEST(ShardIndex, IsAFunctionOfTheCallSequence) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <optional>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -101,6 +101,9 @@ void check_search(const ShardIndex& index, const Plan& plan, Handoff::Moment mom
   }
   const std::vector<Hit> walked = index.search(moment.cut, query, {.k = kHits, .ef = 40});
   ASSERT_GE(walked.size(), count);
+  std::set<Slot> distinct;
+  for (const Hit& hit : walked)
+    ASSERT_TRUE(distinct.insert(hit.slot).second) << "slot " << hit.slot << " twice";
   size_t right = 0;
   for (size_t i = 0; i < count; ++i) {
     ASSERT_TRUE(std::ranges::binary_search(live, walked[i].slot)) << "slot " << walked[i].slot;
@@ -151,6 +154,28 @@ TEST(ShardIndexThreads, EverySearchIsExactAtItsCut) {
 
   EXPECT_EQ(index.tail_slots(), 0u);
   check_search(index, plan, handoff.get(), plan.vectors[0]);
+}
+
+TEST(ShardIndexThreads, SearchesBesideIndexingReturnNothingTwice) {
+  const auto vectors = clustered_vectors("points", kDimension, 3'000);
+  ShardIndex index(
+      {.metric = Metric::euclidean, .dimension = kDimension, .m = 8, .ef_construction = 40});
+  for (const Vector& vector : vectors) index.append(vector);
+  const Cut cut = index.cut();
+  // Long ranges: most of the time many slots are in the graph already and count as tail still.
+  std::thread indexer([&] {
+    while (index.index_some(300) != 0) {
+    }
+  });
+  RandomStream random(17, "queries");
+  while (index.tail_slots() != 0) {
+    std::set<Slot> distinct;
+    const Vector& query = vectors[random.below(vectors.size())];
+    for (const Hit& hit : index.search(cut, query, {.k = 200, .ef = 200})) {
+      EXPECT_TRUE(distinct.insert(hit.slot).second) << "slot " << hit.slot << " twice";
+    }
+  }
+  indexer.join();
 }
 
 TEST(ShardIndexThreads, IndexersShareTheTailWithoutGapsOrRepeats) {

@@ -248,7 +248,7 @@ Task<Result<std::vector<Endpoint>>> TcpNetwork::Impl::resolve(HostPort where) {
   const auto resolved = std::make_shared<Result<std::vector<Endpoint>>>();
   std::function<void()> work = [resolved, where] { *resolved = resolve_blocking(where); };
   co_await resolver.run(std::move(work));
-  co_return *std::move(*resolved);
+  co_return std::move(*resolved);
 }
 
 Task<Result<std::unique_ptr<Connection>>> TcpNetwork::Impl::connect_to(Endpoint endpoint,

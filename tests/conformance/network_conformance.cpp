@@ -147,6 +147,11 @@ Task<Result<size_t>> write_once(Connection* connection, Bytes bytes) {
   co_return count;
 }
 
+Task<Result<void>> write_whole(Connection* connection, Bytes bytes) {
+  auto done = co_await write_all(connection, bytes);
+  co_return done;
+}
+
 Task<Result<size_t>> read_once(Connection* connection) {
   Bytes buffer(64);
   auto count = co_await connection->read_some(buffer);
@@ -187,13 +192,13 @@ TEST_P(NetworkConformance, AHalfClosedStreamStillFlowsTheOtherWay) {
   Pair pair = connect(this);
   Reading at_server, at_client;
   world().tasks(1).spawn(read_to_end(pair.server.get(), 100, &at_server));
-  ASSERT_TRUE(run(write_once(pair.client.get(), Bytes{1, 2, 3})).has_value());
+  ASSERT_TRUE(run(write_whole(pair.client.get(), Bytes{1, 2, 3})).has_value());
   pair.client->shutdown_write();
   ASSERT_TRUE(run_until([&] { return at_server.over(); }));
   EXPECT_TRUE(at_server.ended);
   EXPECT_EQ(at_server.bytes, (Bytes{1, 2, 3}));
 
-  ASSERT_TRUE(run(write_once(pair.server.get(), Bytes{4, 5}), 1).has_value());
+  ASSERT_TRUE(run(write_whole(pair.server.get(), Bytes{4, 5}), 1).has_value());
   pair.server->shutdown_write();
   world().tasks(0).spawn(read_to_end(pair.client.get(), 100, &at_client));
   ASSERT_TRUE(run_until([&] { return at_client.over(); }));

@@ -1,0 +1,100 @@
+#include "services/worker/heartbeat.h"
+
+#include "schemas/model_messages.h"
+
+namespace vectron {
+namespace {
+
+constexpr std::string_view kComponent = "heartbeat";
+constexpr Duration kAttemptTimeout = 2s;
+
+}  // namespace
+
+Heartbeat::Heartbeat(Env* env, const WorkerConfig* config, Worker* worker,
+                     rpc::ChannelPool* channels, Address address, uint64_t incarnation)
+    : env_(env),
+      config_(config),
+      worker_(worker),
+      channels_(channels),
+      address_(std::move(address)),
+      incarnation_(incarnation) {}
+
+RequestContext Heartbeat::context() const {
+  RequestContext context;
+  context.deadline = env_->clock().monotonic() + kAttemptTimeout;
+  return context;
+}
+
+wire::PlacementClient Heartbeat::leader() {
+  return wire::PlacementClient(channels_->channel(config_->placement[target_]));
+}
+
+// Asks another placement node next: the leader that this one named, or the next in line.
+void Heartbeat::follow(const Status& failure) {
+  const auto detail = decode<wire::ErrorDetail>(failure.detail());
+  if (!failure.detail().empty() && detail.has_value()) {
+    for (size_t i = 0; i < config_->placement.size(); ++i) {
+      if (config_->placement[i].text == detail->leader_address && i != target_) {
+        target_ = i;
+        return;
+      }
+    }
+  }
+  target_ = (target_ + 1) % config_->placement.size();
+}
+
+Task<void> Heartbeat::run() {
+  while (true) {
+    const auto done = co_await beat();
+    if (!done.has_value()) {
+      env_->log().debug(kComponent, "the placement driver did not take a heartbeat: {}",
+                        done.error().to_string());
+      if (done.error().code() == Code::not_found) registered_ = false;
+      follow(done.error());
+      co_await env_->clock().sleep_for(config_->change_interval);
+      continue;
+    }
+    const Instant next = env_->clock().monotonic() + config_->heartbeat_interval;
+    while (env_->clock().monotonic() < next &&
+           worker_->reports_signature() == reported_signature_) {
+      co_await env_->clock().sleep_for(config_->change_interval);
+    }
+  }
+}
+
+Task<Result<void>> Heartbeat::register_worker() {
+  wire::RegisterWorkerRequest request;
+  request.node_id = config_->node.value();
+  request.address = address_.text;
+  request.zone = config_->zone;
+  request.rack = config_->rack;
+  request.host = config_->host;
+  request.capacity_bytes = config_->capacity_bytes;
+  request.incarnation = incarnation_;
+  auto client = leader();
+  const auto reply = co_await client.register_worker(context(), std::move(request));
+  VECTRON_CO_CHECK_OK(reply);
+  registered_ = true;
+  co_return Result<void>();
+}
+
+Task<Result<void>> Heartbeat::beat() {
+  if (!registered_) {
+    const auto registered = co_await register_worker();
+    VECTRON_CO_CHECK_OK(registered);
+  }
+  wire::HeartbeatRequest request;
+  request.node_id = config_->node.value();
+  request.incarnation = incarnation_;
+  request.replicas = worker_->reports();
+  const uint64_t signature = worker_->reports_signature();
+  auto client = leader();
+  auto reply = co_await client.heartbeat(context(), std::move(request));
+  VECTRON_CO_CHECK_OK(reply);
+  reported_signature_ = signature;
+  const auto done =
+      co_await worker_->carry_out(reply->placement_term, std::move(reply->assignments));
+  co_return done;
+}
+
+}  // namespace vectron

@@ -1,0 +1,38 @@
+// Heartbeat: keeps a worker known to the placement driver, and carries out what it answers.
+#pragma once
+
+#include "core/rpc/channel_pool.h"
+#include "schemas/placement_rpc.h"
+#include "services/worker/worker.h"
+
+namespace vectron {
+
+class Heartbeat {
+ public:
+  /// All outlive it. `address` is where the worker listens.
+  Heartbeat(Env* env, const WorkerConfig* config, Worker* worker, rpc::ChannelPool* channels,
+            Address address, uint64_t incarnation);
+
+  /// Registers and reports, for ever: every heartbeat_interval, and within change_interval after
+  /// something changed.
+  Task<void> run();
+
+ private:
+  Task<Result<void>> register_worker();
+  Task<Result<void>> beat();
+  wire::PlacementClient leader();
+  void follow(const Status& failure);
+  RequestContext context() const;
+
+  Env* env_;
+  const WorkerConfig* config_;
+  Worker* worker_;
+  rpc::ChannelPool* channels_;
+  Address address_;
+  uint64_t incarnation_;
+  size_t target_ = 0;  // Which placement node is asked.
+  bool registered_ = false;
+  uint64_t reported_signature_ = 0;
+};
+
+}  // namespace vectron

@@ -1,0 +1,285 @@
+#include "services/worker/shard.h"
+
+#include <algorithm>
+
+namespace vectron {
+namespace {
+
+constexpr int kDetailAttempts = 3;
+
+// Counts a search as in flight for as long as it lives.
+class InFlight {
+ public:
+  explicit InFlight(size_t* count) : count_(count) { ++*count_; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  ~InFlight() { --*count_; }
+
+ private:
+  size_t* count_;
+};
+
+CpuCost cpu_cost(uint64_t distances_times_dimension) {
+  return {1000 + distances_times_dimension / 12};
+}
+
+std::string operation_field(size_t index, std::string_view field) {
+  return fmt::format("operations[{}].{}", index, field);
+}
+
+}  // namespace
+
+Shard::Shard(Env* env, const WorkerConfig* config, Replica* replica, ShardState* state, Epoch epoch)
+    : env_(env),
+      config_(config),
+      replica_(replica),
+      state_(state),
+      epoch_(epoch),
+      tasks_(env->scheduler()) {
+  for (size_t i = 0; i < env->cpu().parallelism(); ++i) tasks_.spawn(index_loop());
+}
+
+void Shard::set_epoch(Epoch epoch) {
+  epoch_ = std::max(epoch_, epoch);
+}
+
+Result<void> Shard::check_route(uint64_t epoch) const {
+  if (Epoch(epoch) == epoch_) return {};
+  if (Epoch(epoch) > epoch_) {
+    return fail(Code::unavailable,
+                "this worker has not heard of the collection's new shard map yet");
+  }
+  return fail(with_leader(
+      Status(Code::failed_precondition,
+             fmt::format("the shard map of epoch {} is stale, {} is current: fetch it again", epoch,
+                         epoch_),
+             "epoch")));
+}
+
+Status Shard::with_leader(Status status) const {
+  wire::ErrorDetail detail;
+  detail.epoch = epoch_.value();
+  const ReplicaStatus replica = replica_->status();
+  if (replica.leader && replica.leader->replica != replica.self) {
+    detail.leader_node = replica.leader->node.value();
+    detail.leader_address = replica.leader->address.text;
+  }
+  return status.with_detail(encode(detail));
+}
+
+Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) const {
+  const ShardOptions& options = state_->options();
+  if (request.operations.empty() || request.operations.size() > config_->write_operations_max) {
+    return fail(Code::invalid_argument,
+                fmt::format("a write has 1 to {} operations, this one has {}",
+                            config_->write_operations_max, request.operations.size()),
+                "operations");
+  }
+  stored::ShardCommand command;
+  command.header.schema_version = 1;
+  command.header.client_id = request.client_id;
+  command.header.sequence = request.sequence;
+  const Duration wall = env_->clock().wall().time_since_epoch();
+  command.header.timestamp =
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(wall).count())
+      << 16;
+  command.operations.reserve(request.operations.size());
+  for (size_t i = 0; i < request.operations.size(); ++i) {
+    wire::WriteOperation& operation = request.operations[i];
+    VECTRON_TRY(const PointId id, point_id_of(operation.id));
+    if (!options.range.contains(placement_hash(id))) {
+      return fail(Code::failed_precondition, "the point does not belong to this shard",
+                  operation_field(i, "id"));
+    }
+    stored::ShardOperation out;
+    out.id = std::move(operation.id);
+    if (operation.kind == wire::WriteKind::remove) {
+      out.kind = stored::OperationKind::remove;
+    } else {
+      const std::string field = operation_field(i, "vector");
+      VECTRON_CHECK_OK(check_vector(operation.vector, options.dimension, options.distance, field));
+      if (operation.payload.size() > kPayloadBytesMax) {
+        return fail(Code::invalid_argument, "the payload is too large",
+                    operation_field(i, "payload"));
+      }
+      out.kind = stored::OperationKind::upsert;
+      out.vectors.push_back({"", std::move(operation.vector)});
+      out.payload = std::move(operation.payload);
+    }
+    command.operations.push_back(std::move(out));
+  }
+  return command;
+}
+
+Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteRequest request) {
+  const auto routed = check_route(request.epoch);
+  VECTRON_CO_CHECK_OK(routed);
+  if (!replica_->is_leader()) {
+    co_return fail(with_leader(Status(Code::unavailable, "this replica is not the leader")));
+  }
+  if (state_->content() && state_->content()->index.tail_bytes() > config_->tail_bytes_max) {
+    co_return fail(Code::resource_exhausted,
+                   "the index of this shard is too far behind its writes; try again later");
+  }
+  const auto command = command_of(std::move(request));
+  VECTRON_CO_CHECK_OK(command);
+  auto applied = co_await replica_->propose(encode(*command), context.deadline);
+  if (!applied.has_value()) co_return fail(with_leader(applied.error()));
+  wire::WriteReply reply;
+  reply.shard_id = state_->options().shard.value();
+  reply.applied_index = applied->index.value();
+  for (const uint8_t existed : applied->answer) reply.existed.push_back(existed != 0);
+  co_return reply;
+}
+
+// Waits until the replica may answer a read of this level.
+Task<Result<void>> Shard::reach(wire::ReadLevel level, Instant deadline) {
+  if (level == wire::ReadLevel::linearizable) {
+    const auto reached = co_await replica_->read_barrier(deadline);
+    if (!reached.has_value()) co_return fail(with_leader(reached.error()));
+  }
+  if (!replica_->serving()) {
+    co_return fail(Code::unavailable, "this replica does not serve reads at the moment");
+  }
+  co_return Result<void>();
+}
+
+Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequest request) {
+  const auto routed = check_route(request.epoch);
+  VECTRON_CO_CHECK_OK(routed);
+  const auto reached = co_await reach(request.read_level, context.deadline);
+  VECTRON_CO_CHECK_OK(reached);
+  wire::ReadReply reply;
+  reply.shard_id = state_->options().shard.value();
+  reply.applied_index = replica_->applied_index().value();
+  for (wire::PointId& wanted : request.ids) {
+    const auto id = point_id_of(wanted);
+    VECTRON_CO_CHECK_OK(id);
+    auto point = state_->read(*id);
+    VECTRON_CO_CHECK_OK(point);
+    wire::PointRead found;
+    found.id = std::move(wanted);
+    found.found = point->has_value();
+    if (found.found) {
+      found.version = (*point)->version;
+      if (request.include_vector) found.vector = std::move((*point)->vectors.front().values);
+      if (request.include_payload) found.payload = std::move((*point)->payload);
+    }
+    reply.points.push_back(std::move(found));
+  }
+  co_return reply;
+}
+
+Task<Shard::Hits> Shard::run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
+                                    std::shared_ptr<const std::vector<float>> query,
+                                    index::SearchOptions options, bool inline_on_loop) {
+  if (inline_on_loop) co_return content->index.search(cut, *query, options);
+  const CpuCost cost = cpu_cost(content->index.search_cost(cut, options));
+  std::function<Hits()> work = [content, cut, query, options] {
+    return content->index.search(cut, *query, options);
+  };
+  Hits hits = co_await run_on<Hits>(&env_->cpu(), cost, std::move(work));
+  co_return hits;
+}
+
+std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hits& hits,
+                                           uint32_t k) const {
+  struct Row {
+    const index::Hit* hit;
+    const ShardContent::Row* point;
+  };
+  std::vector<Row> rows;
+  rows.reserve(hits.size());
+  for (const index::Hit& hit : hits) rows.push_back({&hit, &content.rows[hit.slot]});
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    if (a.hit->distance != b.hit->distance) return a.hit->distance < b.hit->distance;
+    return a.point->id < b.point->id;
+  });
+  if (rows.size() > k) rows.resize(k);
+  std::vector<wire::ShardHit> out(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    out[i].id = to_wire(rows[i].point->id);
+    out[i].distance = rows[i].hit->distance;
+    out[i].version = rows[i].point->version;
+    out[i].from_tail = rows[i].hit->from_tail;
+  }
+  return out;
+}
+
+// Adds payloads and vectors. False when a point was written again or removed since the search: then
+// what is stored is not what was found.
+Result<bool> Shard::add_details(const wire::ShardSearchRequest& request,
+                                std::vector<wire::ShardHit>* hits) const {
+  if (!request.include_payload && !request.include_vector) return true;
+  for (wire::ShardHit& hit : *hits) {
+    VECTRON_TRY(const PointId id, point_id_of(hit.id));
+    VECTRON_TRY(auto point, state_->read(id));
+    if (!point || point->version != hit.version) return false;
+    if (request.include_payload) hit.payload = std::move(point->payload);
+    if (request.include_vector) hit.vector = std::move(point->vectors.front().values);
+  }
+  return true;
+}
+
+Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
+                                                   wire::ShardSearchRequest request) {
+  const auto routed = check_route(request.epoch);
+  VECTRON_CO_CHECK_OK(routed);
+  const ShardOptions& options = state_->options();
+  const auto valid = check_vector(request.vector, options.dimension, options.distance, "vector");
+  VECTRON_CO_CHECK_OK(valid);
+  if (request.k == 0 || request.k > kTopKMax || request.ef > index::kEfMax) {
+    co_return fail(
+        Code::invalid_argument,
+        fmt::format("k must be between 1 and {}, ef at most {}", kTopKMax, index::kEfMax), "k");
+  }
+  if (searches_in_flight_ >= config_->searches_in_flight_max) {
+    co_return fail(Code::resource_exhausted, "too many searches are in flight; try again later");
+  }
+  const InFlight in_flight(&searches_in_flight_);
+  const auto reached = co_await reach(request.read_level, context.deadline);
+  VECTRON_CO_CHECK_OK(reached);
+  env_->metrics().add(Metric::worker_searches);
+
+  const auto query = std::make_shared<const std::vector<float>>(std::move(request.vector));
+  index::SearchOptions search_options;
+  search_options.k = request.k;
+  search_options.ef = request.ef == 0 ? options.index.ef_search : request.ef;
+  search_options.exact = request.exact;
+  for (int attempt = 0;; ++attempt) {
+    const bool last = attempt == kDetailAttempts;
+    const std::shared_ptr<ShardContent> content = state_->content();
+    const index::Cut cut = content->index.cut();
+    const LogIndex applied = replica_->applied_index();
+    const Hits hits = co_await run_search(content, cut, query, search_options, last);
+    wire::ShardSearchReply reply;
+    reply.shard_id = options.shard.value();
+    reply.applied_index = applied.value();
+    reply.hits = rows_of(*content, hits, request.k);
+    if (!replica_->serving())
+      co_return fail(Code::unavailable, "this replica was replaced by a snapshot");
+    const auto complete = add_details(request, &reply.hits);
+    VECTRON_CO_CHECK_OK(complete);
+    if (*complete) co_return reply;
+    if (last) co_return fail(Code::internal, "a search on the event loop saw a change");
+  }
+}
+
+Task<void> Shard::index_loop() {
+  while (true) {
+    const std::shared_ptr<ShardContent> content = state_->content();
+    const uint32_t points_max = config_->index_batch_points_max;
+    if (!content || content->index.unclaimed_slots() == 0) {
+      co_await state_->index_work().wait();
+      continue;
+    }
+    const CpuCost cost = cpu_cost(content->index.index_cost(points_max));
+    std::function<uint32_t()> work = [content, points_max] {
+      return content->index.index_some(points_max);
+    };
+    const uint32_t indexed = co_await run_on<uint32_t>(&env_->cpu(), cost, std::move(work));
+    env_->metrics().add(Metric::worker_points_indexed, indexed);
+  }
+}
+
+}  // namespace vectron

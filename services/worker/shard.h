@@ -1,0 +1,64 @@
+// Shard: one shard replica of a worker, as requests see it.
+//
+// Checks a request against the shard, takes it through the replica (writes, read barriers) and
+// answers. Also drives the linking of new vectors into the graph. Owned by the Worker, on its event
+// loop.
+#pragma once
+
+#include <memory>
+
+#include "core/async/task_group.h"
+#include "core/env/env.h"
+#include "core/replica/replica.h"
+#include "core/rpc/request_context.h"
+#include "schemas/worker_messages.h"
+#include "services/worker/shard_state.h"
+#include "services/worker/worker_service.h"
+
+namespace vectron {
+
+class Shard {
+ public:
+  /// `replica` runs with `state`; all outlive the shard.
+  Shard(Env* env, const WorkerConfig* config, Replica* replica, ShardState* state, Epoch epoch);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  /// The errors of the contract (schemas/worker.fbs). `unavailable` from a replica that does not
+  /// lead carries an ErrorDetail that names the leader.
+  Task<Result<wire::WriteReply>> write(RequestContext context, wire::WriteRequest request);
+  Task<Result<wire::ReadReply>> read(RequestContext context, wire::ReadRequest request);
+  Task<Result<wire::ShardSearchReply>> search(RequestContext context,
+                                              wire::ShardSearchRequest request);
+
+  void set_epoch(Epoch epoch);
+  Replica& replica() { return *replica_; }
+  const ShardState& state() const { return *state_; }
+  size_t searches_in_flight() const { return searches_in_flight_; }
+
+ private:
+  using Hits = std::vector<index::Hit>;
+
+  Result<void> check_route(uint64_t epoch) const;
+  Result<stored::ShardCommand> command_of(wire::WriteRequest request) const;
+  Status with_leader(Status status) const;
+  Task<Result<void>> reach(wire::ReadLevel level, Instant deadline);
+  Task<Hits> run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
+                        std::shared_ptr<const std::vector<float>> query,
+                        index::SearchOptions options, bool inline_on_loop);
+  std::vector<wire::ShardHit> rows_of(const ShardContent& content, const Hits& hits,
+                                      uint32_t k) const;
+  Result<bool> add_details(const wire::ShardSearchRequest& request,
+                           std::vector<wire::ShardHit>* hits) const;
+  Task<void> index_loop();
+
+  Env* env_;
+  const WorkerConfig* config_;
+  Replica* replica_;
+  ShardState* state_;
+  Epoch epoch_;
+  size_t searches_in_flight_ = 0;
+  TaskGroup tasks_;
+};
+
+}  // namespace vectron

@@ -1,0 +1,87 @@
+// ShardState: the state machine of a shard: points in the store, vectors in the index.
+//
+// Owned by the shard's Replica, touched on the worker's event loop. The store holds the truth
+// (points by key); what is here in memory (the index, and which slot is which point) is built from
+// it at load and kept up by apply. Slots are this replica's own affair: they are never stored, and
+// two replicas may number them differently.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "core/async/sync.h"
+#include "core/env/env.h"
+#include "core/index/shard_index.h"
+#include "core/model/collection.h"
+#include "core/model/point_id.h"
+#include "core/model/shard_map.h"
+#include "core/replica/overlay.h"
+#include "core/replica/state_machine.h"
+#include "schemas/storage_messages.h"
+
+namespace vectron {
+
+/// What a shard is.
+struct ShardOptions {
+  ShardId shard;
+  HashRange range;
+  uint32_t dimension = 0;
+  Distance distance = Distance::cosine;
+  IndexOptions index;
+};
+ShardOptions shard_options_of(const wire::ShardOptions& options);
+
+/// What a search needs, kept alive by whoever searches: a snapshot install makes a new one.
+struct ShardContent {
+  explicit ShardContent(const index::ShardIndexOptions& options) : index(options) {}
+
+  /// Which point a slot is. The row of a slot never changes.
+  struct Row {
+    PointId id;
+    uint64_t version = 0;
+  };
+  index::ShardIndex index;
+  std::vector<Row> rows;  ///< By slot. Event loop only.
+};
+
+class ShardState final : public StateMachine {
+ public:
+  /// `env` outlives it.
+  ShardState(Env* env, ShardOptions options);
+
+  Task<Result<void>> load(OverlayStore* store) override;
+  Result<Bytes> apply(LogIndex index, ByteView command) override;
+
+  const ShardOptions& options() const { return options_; }
+  const std::shared_ptr<ShardContent>& content() const { return content_; }
+  /// The point as it is stored; none when there is none. Errors: data_loss.
+  Result<std::optional<stored::StoredPoint>> read(const PointId& id) const;
+  uint64_t points() const { return slots_.size(); }
+  /// Notified whenever there may be slots to link into the graph.
+  Condition& index_work() { return index_work_; }
+
+ private:
+  struct PlacementHasher {
+    size_t operator()(const PointId& id) const { return placement_hash(id); }
+  };
+
+  Result<bool> upsert(LogIndex index, const PointId& id, stored::ShardOperation operation);
+  Result<bool> remove(const PointId& id);
+  void put_into_index(const PointId& id, uint64_t version, std::span<const float> vector);
+
+  Env* env_;
+  const ShardOptions options_;
+  OverlayStore* store_ = nullptr;
+  std::shared_ptr<ShardContent> content_;
+  std::unordered_map<PointId, index::Slot, PlacementHasher> slots_;  // Never iterated.
+  bool forget_tombstones_;                                           // A planted bug.
+  Condition index_work_;
+};
+
+/// Ids in memory and in messages. Errors: invalid_argument with field `id`.
+Result<PointId> point_id_of(const wire::PointId& id);
+wire::PointId to_wire(const PointId& id);
+
+}  // namespace vectron

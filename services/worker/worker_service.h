@@ -1,0 +1,62 @@
+// The worker: holds shard replicas, writes, reads and searches them.
+//
+// One task on one node's Env, in production and in simulation. All that it must not lose lies in
+// the node's folder.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/async/sync.h"
+#include "core/env/env.h"
+#include "core/replica/observer.h"
+#include "core/replica/replica_config.h"
+
+namespace vectron {
+
+/// All that a worker must be told.
+struct WorkerConfig {
+  ClusterId cluster;  ///< The deployment; required.
+  NodeId node;        ///< This process' identity; its data folder belongs to it. Required.
+  Address listen;  ///< Where gateways, the placement driver and other workers connect. Port 0 takes
+                   ///< a free one.
+  std::vector<Address> placement;  ///< The placement driver's nodes, at least one.
+
+  /// Failure domains; replicas of a shard are put into different ones.
+  std::string zone;
+  std::string rack;
+  std::string host;
+  uint64_t capacity_bytes = uint64_t{1} << 40;
+
+  Duration heartbeat_interval =
+      5s;  ///< Reports to the placement driver; sooner when something changed.
+  Duration change_interval =
+      100ms;                       ///< How soon a change (a new leader, a new replica) is reported.
+  Duration request_timeout = 10s;  ///< Of a request that names no deadline.
+
+  ReplicaConfig replica;
+  WalConfig wal;
+
+  size_t searches_in_flight_max = 1'024;  ///< Of all shards; more are refused.
+  size_t tail_bytes_max =
+      size_t{1} << 30;  ///< Vectors of one shard that wait for the graph; more writes are refused.
+  uint32_t index_batch_points_max = 8;   ///< Points linked by one piece of work on the Cpu pool.
+  size_t write_operations_max = 10'000;  ///< Of one write.
+
+  ReplicaObserver* observer = nullptr;  ///< The simulation's watcher; null in production.
+  /// When set, the worker stops taking requests and returns. May be null; outlives the worker.
+  Event* stop = nullptr;
+  /// Told once where the worker listens, with the real port. May be empty.
+  std::function<void(const Address&)> on_listening;
+
+  /// Errors: invalid_argument with the field.
+  Result<void> validate() const;
+};
+
+/// Runs a worker until `config.stop` is set, or until the task is destroyed. `env` outlives it.
+/// Errors: invalid_argument (a bad config), failed_precondition (another node's folder), data_loss
+/// (the log or a replica is damaged), unavailable (cannot listen).
+Task<Result<void>> run_worker(Env* env, WorkerConfig config);
+
+}  // namespace vectron

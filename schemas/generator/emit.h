@@ -11,6 +11,9 @@ namespace vectron::generator {
 /// `<file>_messages.h`: plain structs, and the declarations of encode and decode.
 std::string emit_messages(const Contract& contract);
 
+/// `<file>_fields.h`: the names of fields and enumerators.
+std::string emit_fields(const Contract& contract);
+
 /// `<file>_pack.h`: how tables become FlatBuffers and back; included by codec sources only.
 std::string emit_pack_header(const Contract& contract);
 /// `<file>_messages.cpp`: the definitions of both headers above.

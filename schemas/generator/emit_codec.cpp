@@ -52,7 +52,8 @@ std::string offset_type(const Field& field) {
 }
 
 std::string pack_nested(const Field& field) {
-  std::string out = fmt::format("  flatbuffers::Offset<{}> {}_at;\n", offset_type(field), field.name);
+  std::string out =
+      fmt::format("  flatbuffers::Offset<{}> {}_at;\n", offset_type(field), field.name);
   std::string guard;
   if (field.optional) {
     guard = fmt::format("if (message.{}.has_value()) ", field.name);

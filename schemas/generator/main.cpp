@@ -29,6 +29,7 @@ int run(const std::string& bfbs, const std::string& name, const std::string& fol
   const Contract contract = load_contract(bfbs, name);
   const std::string stem = folder + "/" + name;
   write_file(stem + "_messages.h", emit_messages(contract));
+  write_file(stem + "_fields.h", emit_fields(contract));
   write_file(stem + "_pack.h", emit_pack_header(contract));
   write_file(stem + "_messages.cpp", emit_codec(contract));
   if (contract.services.empty()) return 0;

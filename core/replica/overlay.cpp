@@ -320,7 +320,8 @@ Task<Result<void>> OverlayStore::flush_loop() {
     while (!has_flushable()) co_await flushable_.wait();
     const Instant latest =
         env_->clock().scheduler_time(env_->clock().monotonic() + config_.flush_interval);
-    const auto due = co_await with_deadline(&env_->scheduler(), latest, wait_until_due());
+    Task<bool> until_due = wait_until_due();
+    const auto due = co_await with_deadline(&env_->scheduler(), latest, std::move(until_due));
     (void)due;  // Due by bytes or by time: flush either way.
     const auto flushed = co_await flush_some();
     if (flushed.has_value()) continue;

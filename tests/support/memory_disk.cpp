@@ -203,6 +203,7 @@ Result<uint64_t> MemoryDisk::free_space_bytes() {
 Result<std::unique_ptr<BlockingDirectory>> MemoryDisk::open_blocking_directory(
     const std::string& path) {
   if (!folders_.contains(path)) return fail(Code::not_found, path + " is absent");
+  if (make_directory) return make_directory(real_path(path));
   return std::make_unique<Directory>(this, real_path(path));
 }
 

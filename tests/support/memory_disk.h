@@ -59,6 +59,8 @@ class MemoryDisk final : public Disk {
   int64_t syncs_until_error = -1;
   /// Writes that would make the files larger than this in sum fail with resource_exhausted.
   uint64_t capacity_bytes = UINT64_MAX;
+  /// Makes the folders of key-value stores, given a real path; empty: their work runs inline.
+  std::function<std::unique_ptr<BlockingDirectory>(std::string)> make_directory;
   uint64_t sync_count = 0;
   uint64_t write_count = 0;
 

@@ -1,4 +1,5 @@
-// MemoryEnv: a small deterministic Env for unit tests: virtual time, a disk in memory, no network.
+// MemoryEnv: a small deterministic Env for unit tests: virtual time, a disk in memory, no network
+// unless the test gives one.
 //
 // For whole clusters under faults there is the simulation; this is for one module at a time.
 #pragma once
@@ -76,7 +77,7 @@ class MemoryEnv final : public Env {
 
   Scheduler& scheduler() override { return scheduler_; }
   Clock& clock() override { return clock_; }
-  Network& network() override { return network_; }
+  Network& network() override { return links != nullptr ? *links : network_; }
   MemoryDisk& disk() override { return disk_; }
   Cpu& cpu() override { return cpu_; }
   Log& log() override { return log_; }
@@ -118,6 +119,8 @@ class MemoryEnv final : public Env {
     scheduler_.queue().advance_to(end);
   }
 
+  /// Given to those who ask for the network; null for none.
+  Network* links = nullptr;
   std::set<std::string, std::less<>> planted_bugs;
   uint64_t buggify_ppm = 0;
 

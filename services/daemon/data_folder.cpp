@@ -77,10 +77,11 @@ Result<DataFolder> decode_manifest(std::string_view text) {
   text.remove_prefix(kFirstLine.size());
   VECTRON_TRY(const uint64_t format, take_number(&text, "format"));
   if (format > DataFolder::kFormatVersion) {
-    return fail(Code::failed_precondition,
-                fmt::format("the data folder has format {}; this vectron knows up to {}: use a newer "
-                            "vectron",
-                            format, DataFolder::kFormatVersion));
+    return fail(
+        Code::failed_precondition,
+        fmt::format("the data folder has format {}; this vectron knows up to {}: use a newer "
+                    "vectron",
+                    format, DataFolder::kFormatVersion));
   }
   DataFolder folder;
   VECTRON_TRY(const uint64_t cluster, take_number(&text, "cluster"));

@@ -82,8 +82,9 @@ Result<Dataset> read_dataset(const std::string& folder) {
 
 Images first_images(const Images& images, size_t count) {
   VECTRON_ASSERT(count <= images.count());
-  return {{images.pixels.begin(), images.pixels.begin() + static_cast<ptrdiff_t>(count * kDimension)},
-          {images.labels.begin(), images.labels.begin() + static_cast<ptrdiff_t>(count)}};
+  return {
+      {images.pixels.begin(), images.pixels.begin() + static_cast<ptrdiff_t>(count * kDimension)},
+      {images.labels.begin(), images.labels.begin() + static_cast<ptrdiff_t>(count)}};
 }
 
 }  // namespace vectron::demo

@@ -16,8 +16,8 @@ constexpr size_t kPointsPerBlock = 256;
 
 // Written so that the compiler turns it into multiply-add of 16-bit pairs, for each of these
 // targets.
-__attribute__((target_clones("avx512bw", "avx2", "default"))) int32_t inner_product(
-    const int16_t* a, const int16_t* b) {
+__attribute__((target_clones("avx512bw", "avx2", "default"))) int32_t
+inner_product(const int16_t* a, const int16_t* b) {
   int32_t sum = 0;
   for (size_t i = 0; i < kDimension; ++i) sum += int32_t{a[i]} * int32_t{b[i]};
   return sum;

@@ -1,4 +1,5 @@
-// The one place outside schemas/ that writes a FlexBuffer: the demo's payloads, as any client would.
+// The one place outside schemas/ that writes a FlexBuffer: the demo's payloads, as any client
+// would.
 #include <flatbuffers/flexbuffers.h>
 
 #include "services/daemon/demo_dataset.h"

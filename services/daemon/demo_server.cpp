@@ -85,7 +85,9 @@ Result<Server> Server::start(const ServerOptions& options) {
   return server;
 }
 
-Server::Server(Server&& other) noexcept { *this = std::move(other); }
+Server::Server(Server&& other) noexcept {
+  *this = std::move(other);
+}
 
 Server& Server::operator=(Server&& other) noexcept {
   std::swap(pid_, other.pid_);
@@ -95,7 +97,9 @@ Server& Server::operator=(Server&& other) noexcept {
   return *this;
 }
 
-Server::~Server() { kill(); }
+Server::~Server() {
+  kill();
+}
 
 void Server::kill() {
   if (pid_ > 0) ::kill(pid_, SIGKILL);

@@ -40,7 +40,8 @@ class Server {
 
   /// SIGKILL, and waits until it is gone.
   void kill();
-  /// SIGTERM, and waits. Returns the exit status; 128 and the signal's number when a signal ended it.
+  /// SIGTERM, and waits. Returns the exit status; 128 and the signal's number when a signal ended
+  /// it.
   int stop();
 
  private:

@@ -1,0 +1,385 @@
+#include "services/gateway/gateway_service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/model/score.h"
+#include "tests/services/gateway/fake_cluster.h"
+
+namespace vectron::gateway {
+namespace {
+
+using testing::HasSubstr;
+
+api::Point point(uint64_t id, std::vector<float> vector) {
+  api::Point out;
+  out.id.number = id;
+  out.vector = std::move(vector);
+  return out;
+}
+
+api::UpsertRequest upsert(std::vector<api::Point> points) {
+  api::UpsertRequest request;
+  request.collection = "c";
+  request.points = std::move(points);
+  return request;
+}
+
+api::GetRequest get(uint64_t id, api::ReadLevel level = api::ReadLevel::collection_default) {
+  api::GetRequest request;
+  request.collection = "c";
+  request.id.number = id;
+  request.read_level = level;
+  return request;
+}
+
+api::DeleteRequest remove(uint64_t id) {
+  api::DeleteRequest request;
+  request.collection = "c";
+  request.id.number = id;
+  return request;
+}
+
+api::SearchRequest search(std::vector<float> vector, uint32_t k = 3) {
+  api::SearchRequest request;
+  request.collection = "c";
+  request.vector = std::move(vector);
+  request.top_k = k;
+  return request;
+}
+
+TEST(Gateway, StoresReturnsFindsAndRemovesPointsOfManyShards) {
+  FakeCluster cluster(1, 3);
+  cluster.add_collection(FakeCluster::route("c", 8, {{0}, {1}, {2}}));
+  auto client = cluster.client();
+  std::vector<api::Point> points;
+  for (uint64_t id = 0; id < 40; ++id) points.push_back(point(id, {float(id), 0}));
+  const auto written = cluster.run(client.upsert({}, upsert(points)));
+  ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  EXPECT_EQ(written->results.size(), 40U);
+  EXPECT_EQ(written->tokens.size(), 8U);
+
+  const auto read = cluster.run(client.get({}, get(7)));
+  ASSERT_TRUE(read.has_value()) << read.error().to_string();
+  EXPECT_EQ(read->point, points[7]);
+  EXPECT_GT(read->token.shard_id, 0U);
+
+  const auto found = cluster.run(client.search({}, search({20.2F, 0})));
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  ASSERT_EQ(found->hits.size(), 3U);
+  EXPECT_EQ(found->hits[0].id.number, 20U);
+  EXPECT_EQ(found->hits[1].id.number, 21U);
+  EXPECT_EQ(found->hits[2].id.number, 19U);
+  const float difference = 20.2F - 20;
+  EXPECT_EQ(found->hits[0].score, std::sqrt(difference * difference));
+  EXPECT_EQ(found->shards.size(), 8U);
+  EXPECT_TRUE(found->missing_shards.empty());
+
+  const auto removed = cluster.run(client.delete_({}, remove(7)));
+  ASSERT_TRUE(removed.has_value());
+  EXPECT_TRUE(removed->existed);
+  EXPECT_FALSE(cluster.run(client.delete_({}, remove(7)))->existed);
+  EXPECT_EQ(cluster.run(client.get({}, get(7))).error().code(), Code::not_found);
+}
+
+TEST(Gateway, LetsTheLaterOfTwoPointsWithOneIdWin) {
+  FakeCluster cluster(1, 1);
+  cluster.config.write_bytes_max = 100;  // Even when they lie in two log entries.
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  auto client = cluster.client();
+  auto first = upsert({point(1, {1, 1}), point(2, {2, 2}), point(1, {3, 3})});
+  ASSERT_TRUE(cluster.run(client.upsert({}, std::move(first))).has_value());
+  EXPECT_GT(cluster.workers[0]->writes.size(), 1U);
+  EXPECT_EQ(cluster.run(client.get({}, get(1)))->point.vector, (std::vector<float>{3, 3}));
+}
+
+TEST(Gateway, FollowsTheHintToTheLeaderAndRemembersIt) {
+  FakeCluster cluster(1, 3);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1, 2}}));
+  cluster.workers[0]->script.refusals = {not_leader(FakeCluster::worker_node(2))};
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(2, {1, 1})}))).has_value());
+  EXPECT_EQ(cluster.workers[0]->script.calls, 1U);
+  EXPECT_EQ(cluster.workers[1]->script.calls, 0U);
+  EXPECT_EQ(cluster.workers[2]->writes.size(), 2U);
+}
+
+TEST(Gateway, TriesTheOtherReplicasWhenNobodyNamesTheLeader) {
+  FakeCluster cluster(1, 3);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1, 2}}));
+  for (const size_t worker : {0, 1, 2}) {
+    cluster.workers[worker]->script.refusals = {not_leader(0)};
+  }
+  auto client = cluster.client();
+  EXPECT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+}
+
+TEST(Gateway, RefreshesAStaleRouteAndRetries) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  // The shard moves to worker 1 in a new epoch; worker 0 knows.
+  wire::CollectionRoute moved = FakeCluster::route("c", 1, {{1}});
+  moved.epoch = 2;
+  cluster.add_collection(moved);
+  cluster.workers[0]->epoch = 2;
+  cluster.workers[1]->epoch = 2;
+  const auto again = cluster.run(client.upsert({}, upsert({point(2, {1, 1})})));
+  EXPECT_TRUE(again.has_value()) << again.error().to_string();
+  EXPECT_EQ(cluster.workers[1]->writes.size(), 1U);
+  EXPECT_EQ(cluster.workers[1]->writes[0].epoch, 2U);
+}
+
+TEST(Gateway, NeverSendsAWriteAgainWhoseOutcomeIsUnknown) {
+  for (const Code code : {Code::unknown_outcome, Code::internal, Code::data_loss}) {
+    FakeCluster cluster(1, 2);
+    cluster.add_collection(FakeCluster::route("c", 1, {{0, 1}}));
+    cluster.workers[0]->script.refusals = {Status(code, "who knows")};
+    auto client = cluster.client();
+    const auto written = cluster.run(client.upsert({}, upsert({point(1, {1, 1})})));
+    ASSERT_FALSE(written.has_value());
+    EXPECT_FALSE(certainly_not_done(written.error().code())) << code_name(code);
+    EXPECT_EQ(cluster.workers[0]->script.calls + cluster.workers[1]->script.calls, 1U);
+  }
+}
+
+TEST(Gateway, AnswersUnknownOutcomeInTimeWhenTheLeaderIsSilent) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1}}));
+  cluster.workers[0]->script.silent = true;
+  auto client = cluster.client();
+  RequestContext context;
+  context.deadline = cluster.env().clock().monotonic() + 1s;
+  const auto removed = cluster.run(client.delete_(context, remove(1)));
+  EXPECT_EQ(status_of(removed).code(), Code::unknown_outcome);
+  EXPECT_LT(cluster.env().clock().monotonic(), context.deadline);
+  EXPECT_EQ(cluster.workers[1]->script.calls, 0U);
+  EXPECT_EQ(cluster.env().metrics().value(Metric::gateway_unknown_outcomes), 1U);
+}
+
+TEST(Gateway, AsksAnotherReplicaWhenAReadTakesTooLong) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1}}));
+  cluster.workers[0]->script.silent = true;
+  auto client = cluster.client();
+  const auto read = cluster.run(client.get({}, get(1)));
+  EXPECT_EQ(status_of(read).code(), Code::not_found);
+  EXPECT_EQ(cluster.workers[1]->script.calls, 1U);
+}
+
+TEST(Gateway, SpreadsEventualReadsOverAllReplicasAndPassesByThoseThatCannot) {
+  FakeCluster cluster(1, 3);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1, 2}}));
+  auto client = cluster.client();
+  cluster.workers[1]->script.refusals = std::deque<Status>(100, Status(Code::data_loss, "rotten"));
+  for (int i = 0; i < 60; ++i) {
+    const auto read = cluster.run(client.get({}, get(1, api::ReadLevel::eventual)));
+    ASSERT_EQ(status_of(read).code(), Code::not_found);
+  }
+  for (const auto& worker : cluster.workers) EXPECT_GT(worker->script.calls, 10U);
+}
+
+TEST(Gateway, FailsASearchThatMissesAShardAndNamesIt) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 4, {{0}, {1}}));
+  cluster.workers[1]->script.silent = true;
+  auto client = cluster.client();
+  const auto found = cluster.run(client.search({}, search({1, 1})));
+  ASSERT_EQ(status_of(found).code(), Code::unavailable);
+  EXPECT_THAT(found.error().message(), HasSubstr("shard 2"));
+  EXPECT_THAT(found.error().message(), HasSubstr("shard 4"));
+  EXPECT_THAT(found.error().message(), testing::Not(HasSubstr("shard 1")));
+}
+
+TEST(Gateway, ReportsPerPointWhatEachShardSaid) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 2, {{0}, {1}}));
+  cluster.workers[1]->script.refusals = {Status(Code::unknown_outcome, "who knows")};
+  auto client = cluster.client();
+  std::vector<api::Point> points = {point(0, {1})};
+  for (uint64_t id = 1; id < 20; ++id) points.push_back(point(id, {1, 1}));
+  const auto written = cluster.run(client.upsert({}, upsert(points)));
+  ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  EXPECT_EQ(written->results[0].field, "points[0].vector");
+  size_t stored = 0;
+  size_t unknown = 0;
+  for (const api::PointResult& result : written->results) {
+    stored += result.code == 0 ? 1 : 0;
+    unknown += result.code == static_cast<uint8_t>(Code::unknown_outcome) ? 1 : 0;
+  }
+  EXPECT_EQ(stored, cluster.workers[0]->shards[1].size());
+  EXPECT_EQ(stored + unknown, 19U);
+  EXPECT_GT(unknown, 0U);
+  EXPECT_EQ(written->tokens.size(), 1U);
+}
+
+TEST(Gateway, FindsThePlacementLeaderByHintsAndByTrying) {
+  FakeCluster cluster(3, 1);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  const std::string leader = FakeCluster::placement_address(2).text;
+  cluster.placement[0]->script.refusals = {not_leader(0)};
+  cluster.placement[1]->script.refusals = {not_leader(7, leader), not_leader(7, leader)};
+  auto client = cluster.client();
+  const auto listed = cluster.run(client.list_collections({}, {}));
+  ASSERT_TRUE(listed.has_value()) << listed.error().to_string();
+  EXPECT_EQ(listed->collections.size(), 1U);
+  EXPECT_EQ(cluster.placement[2]->script.calls, 1U);
+}
+
+TEST(Gateway, AsksAnotherPlacementNodeWhenOneIsSilent) {
+  FakeCluster cluster(3, 1);
+  cluster.placement[0]->script.silent = true;
+  auto client = cluster.client();
+  EXPECT_TRUE(cluster.run(client.list_collections({}, {})).has_value());
+}
+
+TEST(Gateway, FetchesARouteOnceForRequestsThatComeTogether) {
+  FakeCluster cluster(1, 1);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  auto client = cluster.client();
+  std::vector<Task<Result<api::SearchReply>>> searches;
+  for (int i = 0; i < 10; ++i) searches.push_back(client.search({}, search({1, 1})));
+  for (const auto& found : cluster.run(when_all(std::move(searches)))) {
+    EXPECT_TRUE(found.has_value());
+  }
+  EXPECT_EQ(cluster.placement[0]->script.calls, 1U);
+}
+
+TEST(Gateway, PassesACreateRequestOnWithItsDefaults) {
+  FakeCluster cluster(1, 1);
+  auto client = cluster.client();
+  api::CreateCollectionRequest request;
+  request.name = "new";
+  request.dimension = 4;
+  request.distance = api::Distance::dot;
+  const auto created = cluster.run(client.create_collection({}, request));
+  ASSERT_TRUE(created.has_value()) << created.error().to_string();
+  EXPECT_TRUE(created->ready);
+  EXPECT_EQ(cluster.placement[0]->created.distance, wire::Distance::dot);
+  EXPECT_EQ(cluster.placement[0]->created.index.m, 16U);
+}
+
+TEST(Gateway, NeverCreatesTwiceWhatMayHaveBeenCreated) {
+  FakeCluster cluster(3, 1);
+  for (auto& node : cluster.placement) {
+    node->script.refusals = {Status(Code::unknown_outcome, "who knows")};
+  }
+  auto client = cluster.client();
+  api::CreateCollectionRequest request;
+  request.name = "new";
+  request.dimension = 4;
+  const auto created = cluster.run(client.create_collection({}, request));
+  EXPECT_EQ(status_of(created).code(), Code::unknown_outcome);
+  uint64_t calls = 0;
+  for (auto& node : cluster.placement) calls += node->script.calls;
+  EXPECT_EQ(calls, 1U);
+}
+
+struct BadCreate {
+  std::string field;
+  std::function<void(api::CreateCollectionRequest&)> spoil;
+};
+
+TEST(Gateway, NamesTheFieldOfABadCreateRequest) {
+  const std::vector<BadCreate> cases = {
+      {"name", [](auto& request) { request.name = "-x"; }},
+      {"name", [](auto& request) { request.name = std::string(65, 'x'); }},
+      {"dimension", [](auto& request) { request.dimension = 0; }},
+      {"dimension", [](auto& request) { request.dimension = 70'000; }},
+      {"shards", [](auto& request) { request.shards = 0; }},
+      {"replication", [](auto& request) { request.replication = 100; }},
+      {"index.m", [](auto& request) { request.index = api::IndexOptions{1, 100, 100}; }},
+      {"index.ef_search_default",
+       [](auto& request) { request.index = api::IndexOptions{16, 100, 1'000'000}; }},
+  };
+  FakeCluster cluster(1, 1);
+  auto client = cluster.client();
+  for (const BadCreate& each : cases) {
+    api::CreateCollectionRequest request;
+    request.name = "fine";
+    request.dimension = 4;
+    each.spoil(request);
+    const auto created = cluster.run(client.create_collection({}, request));
+    ASSERT_EQ(status_of(created).code(), Code::invalid_argument) << each.field;
+    EXPECT_EQ(created.error().field(), each.field);
+  }
+}
+
+TEST(Gateway, NamesTheFieldOfABadRequest) {
+  FakeCluster cluster(1, 1);
+  cluster.config.batch_points_max = 2;
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  auto client = cluster.client();
+  const auto field_of_search = [&](api::SearchRequest request) {
+    return status_of(cluster.run(client.search({}, std::move(request)))).field();
+  };
+  EXPECT_EQ(field_of_search(search({1})), "vector");
+  EXPECT_EQ(field_of_search(search({1, INFINITY})), "vector");
+  EXPECT_EQ(field_of_search(search({1, 1}, 0)), "top_k");
+  EXPECT_EQ(field_of_search(search({1, 1}, kTopKMax + 1)), "top_k");
+  api::SearchRequest wide = search({1, 1});
+  wide.ef = kEfMax + 1;
+  EXPECT_EQ(field_of_search(wide), "ef");
+  api::SearchRequest stray = search({1, 1});
+  stray.collection = "nobody";
+  EXPECT_EQ(field_of_search(stray), "collection");
+  stray.collection = "no/such";
+  EXPECT_EQ(field_of_search(stray), "collection");
+
+  const auto field_of_upsert = [&](std::vector<api::Point> points) {
+    return status_of(cluster.run(client.upsert({}, upsert(std::move(points))))).field();
+  };
+  EXPECT_EQ(field_of_upsert({}), "points");
+  EXPECT_EQ(field_of_upsert({point(1, {1, 1}), point(2, {1, 1}), point(3, {1, 1})}), "points");
+  EXPECT_EQ(field_of_upsert({point(1, {NAN, 1})}), "points[0].vector");
+  api::GetRequest nameless = get(0);
+  nameless.id.is_text = true;
+  EXPECT_EQ(status_of(cluster.run(client.get({}, nameless))).field(), "id");
+  EXPECT_EQ(cluster.workers[0]->script.calls, 0U);
+}
+
+TEST(Gateway, EndsWhatIsInFlightAndRefusesTheRestWhenItStops) {
+  FakeCluster cluster(1, 1);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.search({}, search({1, 1}))).has_value());
+  cluster.workers[0]->script.silent = true;
+  TaskGroup group(cluster.env().scheduler());
+  std::optional<Status> slow;
+  const auto keep = [](std::optional<Status>* out,
+                       Task<Result<api::DeleteReply>> task) -> Task<void> {
+    Result<api::DeleteReply> reply = co_await task;
+    out->emplace(status_of(reply));
+  };
+  group.spawn(keep(&slow, client.delete_({}, remove(1))));
+  cluster.env().run_for(100ms);
+  cluster.stop();
+  cluster.env().run_for(100ms);
+  EXPECT_EQ(status_of(cluster.run(client.get({}, get(1)))).code(), Code::unavailable);
+  EXPECT_FALSE(cluster.outcome().has_value());
+  cluster.env().run_for(3s);
+  ASSERT_TRUE(slow.has_value());
+  EXPECT_EQ(slow->code(), Code::unknown_outcome);
+  ASSERT_TRUE(cluster.outcome().has_value());
+  EXPECT_TRUE(cluster.outcome()->has_value());
+}
+
+TEST(GatewayConfig, NamesTheFieldThatIsWrong) {
+  GatewayConfig config;
+  EXPECT_EQ(config.validate().error().field(), "cluster");
+  config.cluster = ClusterId(1);
+  EXPECT_EQ(config.validate().error().field(), "node");
+  config.node = NodeId(1);
+  EXPECT_EQ(config.validate().error().field(), "placement");
+  config.placement = {Address{"@p:1"}};
+  EXPECT_TRUE(config.validate().has_value());
+  config.request_timeout_max = 1s;
+  EXPECT_EQ(config.validate().error().field(), "request_timeout_max");
+}
+
+}  // namespace
+}  // namespace vectron::gateway

@@ -15,7 +15,7 @@ const std::vector<PlantedBug>& planted_bugs() {
        {kRaftSafety}},
       {"wal_skip_sync",
        "the log says that it is durable without having synced",
-       {kRaftSafety, kAcknowledgedWrites, kLinearizability, kAvailability}},
+       {kDurability, kConvergence, kRaftSafety, kAcknowledgedWrites, kLinearizability}},
       {"forget_tombstone", "an upsert or delete leaves the old vector in the index", {kSearch}},
       {"read_without_quorum",
        "a leader answers linearizable reads without asking a quorum",

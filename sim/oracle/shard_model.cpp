@@ -37,19 +37,12 @@ const PointVersion* version_at(const std::vector<PointVersion>& versions, uint64
 
 Result<ShardModel> ShardModel::build(std::span<const raft::Payload> entries, index::Metric metric) {
   ShardModel model;
-  std::map<uint64_t, uint64_t> last_sequence;  // By client: a repeated command changes nothing.
   for (size_t i = 0; i < entries.size(); ++i) {
     model.last_index_ = i + 1;
     if (entries[i] == nullptr) continue;
     auto command = decode<stored::ShardCommand>(raft::view(entries[i]));
     if (!command.has_value()) {
       return fail(command.error().with_context(fmt::format("entry {}", i + 1)));
-    }
-    const stored::EntryHeader& header = command->header;
-    if (header.client_id != 0) {
-      const auto [last, fresh] = last_sequence.try_emplace(header.client_id, header.sequence);
-      if (!fresh && header.sequence <= last->second) continue;
-      last->second = header.sequence;
     }
     for (stored::ShardOperation& operation : command->operations) {
       VECTRON_TRY(PointId id, point_id_of(operation.id));

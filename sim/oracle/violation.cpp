@@ -12,6 +12,8 @@ const std::vector<OracleInfo>& oracles() {
        "a linearizable answer stands at or after every write acknowledged before it was asked"},
       {oracle::kVersions, "a version of a point names one value"},
       {oracle::kRaftSafety, "Raft's five safety properties over all groups"},
+      {oracle::kDurability, "no node finds what it had made durable damaged or gone"},
+      {oracle::kConvergence, "every replica runs and has applied everything once all is quiet"},
       {oracle::kReplicaDigest, "replicas at the same applied index have the same content"},
       {oracle::kSearch, "a search equals the model at the indexes that its answer names"},
       {oracle::kSearchRecall, "the recall of approximate searches stays above its floor"},

@@ -137,39 +137,63 @@ class Generator {
 
   void draw_knobs() {
     RandomStream random = stream("knobs");
+    const auto uniform = [&](uint64_t low, uint64_t high) {
+      return static_cast<uint32_t>(random.between(low, high));
+    };
+    const auto tail = [&](uint64_t low, uint64_t high) {
+      return static_cast<uint32_t>(random.heavy_tail(low, high));
+    };
     PlanKnobs& knobs = plan_.knobs;
-    knobs.tick_ms = static_cast<uint32_t>(random.between(30, 100));
-    knobs.heartbeat_ticks = static_cast<uint32_t>(random.between(1, 2));
-    knobs.election_ticks = static_cast<uint32_t>(knobs.heartbeat_ticks * random.between(6, 14));
-    knobs.append_bytes_max = static_cast<uint32_t>(random.heavy_tail(1'024, 262'144));
-    knobs.inflight_messages_max = static_cast<uint32_t>(random.heavy_tail(1, 128));
-    knobs.proposals_max = static_cast<uint32_t>(random.between(32, 512));
-    knobs.wal_segment_bytes = static_cast<uint32_t>(random.heavy_tail(16'384, 1'048'576));
-    knobs.overlay_bytes_max = static_cast<uint32_t>(random.heavy_tail(16'384, 1'048'576));
-    knobs.overlay_entries_max = static_cast<uint32_t>(random.heavy_tail(4, 512));
-    knobs.commit_delay_ms = static_cast<uint32_t>(random.heavy_tail(1, 400));
-    knobs.log_entries_max = static_cast<uint32_t>(random.heavy_tail(10, 4'000));
-    knobs.snapshot_chunk_bytes = static_cast<uint32_t>(random.heavy_tail(1'024, 65'536));
-    knobs.index_batch_slots = static_cast<uint32_t>(random.heavy_tail(1, 256));
-    knobs.heartbeat_ms = static_cast<uint32_t>(random.between(300, 3'000));
-    knobs.client_deadline_ms = static_cast<uint32_t>(random.between(1'500, 6'000));
+    knobs.tick_ms = uniform(30, 100);
+    knobs.heartbeat_ticks = uniform(1, 2);
+    knobs.election_ticks = knobs.heartbeat_ticks * uniform(6, 14);
+    knobs.append_bytes_max = tail(1'024, 262'144);
+    knobs.proposals_max = uniform(32, 512);
+    knobs.log_entries_kept_max = tail(10, 4'000);
+    knobs.log_bytes_kept_max = tail(16'384, 4'194'304);
+    knobs.snapshot_chunk_bytes_max = tail(1'024, 65'536);
+    knobs.overlay_bytes_max = tail(65'536, 1'048'576);
+    knobs.flush_bytes_max = tail(16'384, 262'144);
+    knobs.flush_bytes_min = uniform(1'024, knobs.overlay_bytes_max / 2);
+    knobs.flush_interval_ms = tail(5, 1'000);
+    knobs.wal_segment_bytes = tail(16'384, 1'048'576);
+    knobs.index_batch_points = tail(1, 64);
+    knobs.heartbeat_ms = uniform(300, 3'000);
+    knobs.client_deadline_ms = uniform(1'500, 6'000);
   }
 
   void draw_intensities() {
     PlanIntensities& intensities = plan_.intensities;
+    const auto tail = [](RandomStream& random, uint64_t low, uint64_t high) {
+      return static_cast<uint32_t>(random.heavy_tail(low, high));
+    };
+    RandomStream delay = stream("intensity.delay");
+    RandomStream reset = stream("intensity.reset");
+    RandomStream half_open = stream("intensity.half_open");
+    RandomStream short_io = stream("intensity.short_io");
+    RandomStream stall = stream("intensity.stall");
+    RandomStream connect = stream("intensity.connect");
+    RandomStream buggify = stream("intensity.buggify");
     if (on(FaultClass::delay)) {
-      RandomStream random = stream("intensity.delay");
-      intensities.delay_base_us_max = static_cast<uint32_t>(random.heavy_tail(300, 8'000));
-      intensities.delay_tail_us_max = static_cast<uint32_t>(random.heavy_tail(5'000, 300'000));
-      intensities.delay_tail_ppm = static_cast<uint32_t>(random.heavy_tail(2'000, 80'000));
+      intensities.delay_base_us_max = tail(delay, 300, 8'000);
+      intensities.delay_tail_us_max = tail(delay, 5'000, 300'000);
+      intensities.delay_tail_ppm = tail(delay, 2'000, 80'000);
     }
-    if (on(FaultClass::reset)) {
-      RandomStream random = stream("intensity.reset");
-      intensities.reset_ppm = static_cast<uint32_t>(random.heavy_tail(50, 1'500));
+    if (on(FaultClass::reset)) intensities.reset_ppm = tail(reset, 200, 20'000);
+    if (on(FaultClass::half_open)) intensities.half_open_ppm = tail(half_open, 50'000, 1'000'000);
+    if (on(FaultClass::short_io)) intensities.short_io_ppm = tail(short_io, 5'000, 150'000);
+    if (on(FaultClass::stall)) {
+      intensities.stall_ppm = tail(stall, 20, 1'000);
+      intensities.stall_us_max = tail(stall, 20'000, 1'000'000);
     }
-    if (on(FaultClass::short_io)) {
-      RandomStream random = stream("intensity.short_io");
-      intensities.short_io_ppm = static_cast<uint32_t>(random.heavy_tail(5'000, 150'000));
+    if (on(FaultClass::connect)) {
+      intensities.refuse_ppm = tail(connect, 2'000, 100'000);
+      intensities.hang_ppm = tail(connect, 2'000, 50'000);
+    }
+    // Not a fault but rare, legal behaviour: half of the runs make some of it common.
+    if (buggify.chance_ppm(500'000)) {
+      intensities.buggify_point_ppm = static_cast<uint32_t>(buggify.between(100'000, 600'000));
+      intensities.buggify_fire_ppm = tail(buggify, 1'000, 100'000);
     }
   }
 

@@ -32,28 +32,56 @@ Result<void> check_shape(const PlanShape& shape, bool raft) {
               "shape.placement_nodes");
 }
 
+struct Bound {
+  const char* field;
+  uint64_t value;
+  uint64_t low;
+  uint64_t high;
+};
+
+Result<void> check_bounds(std::initializer_list<Bound> bounds) {
+  for (const Bound& bound : bounds) {
+    VECTRON_CHECK_OK(check_range(bound.field, bound.value, bound.low, bound.high));
+  }
+  return {};
+}
+
 Result<void> check_knobs(const PlanKnobs& knobs) {
-  VECTRON_CHECK_OK(check_range("knobs.tick_ms", knobs.tick_ms, 1, 1'000));
-  VECTRON_CHECK_OK(check_range("knobs.heartbeat_ticks", knobs.heartbeat_ticks, 1, 100));
-  VECTRON_CHECK_OK(
-      check_range("knobs.election_ticks", knobs.election_ticks, knobs.heartbeat_ticks + 1, 1'000));
-  VECTRON_CHECK_OK(check_range("knobs.append_bytes_max", knobs.append_bytes_max, 256, 1u << 24));
-  VECTRON_CHECK_OK(
-      check_range("knobs.inflight_messages_max", knobs.inflight_messages_max, 1, 4'096));
-  VECTRON_CHECK_OK(check_range("knobs.proposals_max", knobs.proposals_max, 1, 65'536));
-  VECTRON_CHECK_OK(
-      check_range("knobs.wal_segment_bytes", knobs.wal_segment_bytes, 4'096, 1u << 30));
-  VECTRON_CHECK_OK(
-      check_range("knobs.overlay_bytes_max", knobs.overlay_bytes_max, 4'096, 1u << 30));
-  VECTRON_CHECK_OK(
-      check_range("knobs.overlay_entries_max", knobs.overlay_entries_max, 1, 1u << 20));
-  VECTRON_CHECK_OK(check_range("knobs.commit_delay_ms", knobs.commit_delay_ms, 0, 10'000));
-  VECTRON_CHECK_OK(check_range("knobs.log_entries_max", knobs.log_entries_max, 1, 1u << 24));
-  VECTRON_CHECK_OK(
-      check_range("knobs.snapshot_chunk_bytes", knobs.snapshot_chunk_bytes, 512, 1u << 24));
-  VECTRON_CHECK_OK(check_range("knobs.index_batch_slots", knobs.index_batch_slots, 1, 65'536));
-  VECTRON_CHECK_OK(check_range("knobs.heartbeat_ms", knobs.heartbeat_ms, 10, 60'000));
-  return check_range("knobs.client_deadline_ms", knobs.client_deadline_ms, 10, 60'000);
+  return check_bounds({
+      {"knobs.tick_ms", knobs.tick_ms, 1, 1'000},
+      {"knobs.heartbeat_ticks", knobs.heartbeat_ticks, 1, 100},
+      {"knobs.election_ticks", knobs.election_ticks, 2 * knobs.heartbeat_ticks, 1'000},
+      {"knobs.append_bytes_max", knobs.append_bytes_max, 256, 1u << 24},
+      {"knobs.proposals_max", knobs.proposals_max, 1, 65'536},
+      {"knobs.log_entries_kept_max", knobs.log_entries_kept_max, 1, 1u << 24},
+      {"knobs.log_bytes_kept_max", knobs.log_bytes_kept_max, 4'096, 1u << 30},
+      {"knobs.snapshot_chunk_bytes_max", knobs.snapshot_chunk_bytes_max, 512, 1u << 24},
+      {"knobs.overlay_bytes_max", knobs.overlay_bytes_max, 16'384, 1u << 30},
+      {"knobs.flush_bytes_max", knobs.flush_bytes_max, 4'096, 1u << 24},
+      {"knobs.flush_bytes_min", knobs.flush_bytes_min, 0, knobs.overlay_bytes_max},
+      {"knobs.flush_interval_ms", knobs.flush_interval_ms, 1, 10'000},
+      {"knobs.wal_segment_bytes", knobs.wal_segment_bytes, 4'096, 1u << 30},
+      {"knobs.index_batch_points", knobs.index_batch_points, 1, 65'536},
+      {"knobs.heartbeat_ms", knobs.heartbeat_ms, 10, 60'000},
+      {"knobs.client_deadline_ms", knobs.client_deadline_ms, 10, 60'000},
+  });
+}
+
+Result<void> check_intensities(const PlanIntensities& intensities) {
+  return check_bounds({
+      {"intensities.delay_base_us_max", intensities.delay_base_us_max, 0, 1'000'000},
+      {"intensities.delay_tail_us_max", intensities.delay_tail_us_max, 0, 10'000'000},
+      {"intensities.delay_tail_ppm", intensities.delay_tail_ppm, 0, 1'000'000},
+      {"intensities.reset_ppm", intensities.reset_ppm, 0, 1'000'000},
+      {"intensities.half_open_ppm", intensities.half_open_ppm, 0, 1'000'000},
+      {"intensities.short_io_ppm", intensities.short_io_ppm, 0, 1'000'000},
+      {"intensities.stall_ppm", intensities.stall_ppm, 0, 1'000'000},
+      {"intensities.stall_us_max", intensities.stall_us_max, 0, 60'000'000},
+      {"intensities.refuse_ppm", intensities.refuse_ppm, 0, 1'000'000},
+      {"intensities.hang_ppm", intensities.hang_ppm, 0, 1'000'000},
+      {"intensities.buggify_point_ppm", intensities.buggify_point_ppm, 0, 1'000'000},
+      {"intensities.buggify_fire_ppm", intensities.buggify_fire_ppm, 0, 1'000'000},
+  });
 }
 
 Result<void> check_collection(const PlanCollection& collection, uint32_t workers) {
@@ -163,14 +191,7 @@ Result<void> Plan::validate() const {
   VECTRON_CHECK_OK(check_shape(shape, profile == "raft"));
   VECTRON_CHECK_OK(check_knobs(knobs));
   VECTRON_CHECK_OK(check_workload(workload, shape.workers));
-  VECTRON_CHECK_OK(
-      check_range("intensities.delay_base_us_max", intensities.delay_base_us_max, 0, 1'000'000));
-  VECTRON_CHECK_OK(
-      check_range("intensities.delay_tail_us_max", intensities.delay_tail_us_max, 0, 10'000'000));
-  VECTRON_CHECK_OK(
-      check_range("intensities.delay_tail_ppm", intensities.delay_tail_ppm, 0, 1'000'000));
-  VECTRON_CHECK_OK(check_range("intensities.reset_ppm", intensities.reset_ppm, 0, 1'000'000));
-  VECTRON_CHECK_OK(check_range("intensities.short_io_ppm", intensities.short_io_ppm, 0, 1'000'000));
+  VECTRON_CHECK_OK(check_intensities(intensities));
   VECTRON_CHECK_OK(check_range("loaded.from_ms", loaded.from_ms, 0, loaded.to_ms));
   VECTRON_CHECK_OK(check_range("loaded.to_ms", loaded.to_ms, loaded.from_ms, workload.duration_ms));
   for (const std::string& name : switched_on) {

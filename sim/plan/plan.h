@@ -37,22 +37,22 @@ struct PlanShape {
 
 /// Configuration of the services (fault class `knobs` draws it at random).
 struct PlanKnobs {
-  uint32_t tick_ms = 50;                 ///< Length of a Raft tick.
-  uint32_t heartbeat_ticks = 1;          ///< Leader's heartbeat.
-  uint32_t election_ticks = 10;          ///< Follower's patience; drawn anew up to twice as much.
-  uint32_t append_bytes_max = 65'536;    ///< One append message.
-  uint32_t inflight_messages_max = 64;   ///< Unanswered appends to one follower.
-  uint32_t proposals_max = 256;          ///< Writes of a replica that wait for their outcome.
-  uint32_t wal_segment_bytes = 262'144;  ///< A WAL file before the next one begins.
-  uint32_t overlay_bytes_max = 262'144;  ///< Applied writes that LMDB does not have yet.
-  uint32_t overlay_entries_max = 128;    ///< Applied entries before a commit to LMDB begins.
-  uint32_t commit_delay_ms = 20;         ///< Longest wait before a commit to LMDB begins.
-  uint32_t log_entries_max =
-      2'000;  ///< Entries kept behind the applied index before the log is compacted.
-  uint32_t snapshot_chunk_bytes = 16'384;  ///< One chunk of a snapshot on the wire.
-  uint32_t index_batch_slots = 64;      ///< Vectors linked into the graph by one background step.
-  uint32_t heartbeat_ms = 1'000;        ///< Worker to placement driver.
-  uint32_t client_deadline_ms = 4'000;  ///< Deadline of each client operation.
+  uint32_t tick_ms = 50;                  ///< Length of a Raft tick.
+  uint32_t heartbeat_ticks = 1;           ///< Leader's heartbeat.
+  uint32_t election_ticks = 10;           ///< Follower's patience; drawn anew up to twice as much.
+  uint32_t append_bytes_max = 65'536;     ///< Entry bytes in one append message.
+  uint32_t proposals_max = 256;           ///< Writes of a replica that wait for their entry.
+  uint32_t log_entries_kept_max = 2'000;  ///< Entries kept behind the store for lagging followers.
+  uint32_t log_bytes_kept_max = 4'194'304;     ///< The same in bytes.
+  uint32_t snapshot_chunk_bytes_max = 16'384;  ///< One chunk of a snapshot on the wire.
+  uint32_t overlay_bytes_max = 1'048'576;      ///< Applied writes that LMDB does not have yet.
+  uint32_t flush_bytes_max = 262'144;          ///< What one commit to LMDB takes.
+  uint32_t flush_bytes_min = 32'768;           ///< A commit begins when this much waits,
+  uint32_t flush_interval_ms = 50;             ///< or when something has waited this long.
+  uint32_t wal_segment_bytes = 262'144;        ///< A WAL file before the next one begins.
+  uint32_t index_batch_points = 8;             ///< Vectors linked by one piece of background work.
+  uint32_t heartbeat_ms = 1'000;               ///< Worker to placement driver.
+  uint32_t client_deadline_ms = 4'000;         ///< Deadline of each client operation.
   bool operator==(const PlanKnobs&) const = default;
 };
 
@@ -100,13 +100,20 @@ struct PlanLoadedInterval {
   bool operator==(const PlanLoadedInterval&) const = default;
 };
 
-/// Network behaviour that lasts for the whole run. Zero switches a thing off.
+/// Behaviour that lasts for the whole run. Zero switches a thing off.
 struct PlanIntensities {
-  uint32_t delay_base_us_max = 0;  ///< Base latency of a direction is drawn in [50, this].
+  uint32_t delay_base_us_max = 0;  ///< Base latency of a direction is drawn up to this.
   uint32_t delay_tail_us_max = 0;  ///< Heavy tail above the base.
-  uint32_t delay_tail_ppm = 0;     ///< Deliveries that get a tail.
-  uint32_t reset_ppm = 0;          ///< Writes at which the connection dies.
+  uint32_t delay_tail_ppm = 0;     ///< Writes that get a tail.
+  uint32_t reset_ppm = 0;          ///< Blocks of 16 KiB at which the connection dies.
+  uint32_t half_open_ppm = 0;      ///< Of those resets: only one end learns of it.
   uint32_t short_io_ppm = 0;       ///< Reads and writes cut short.
+  uint32_t stall_ppm = 0;          ///< Writes that clog their direction.
+  uint32_t stall_us_max = 0;       ///< For up to so long.
+  uint32_t refuse_ppm = 0;         ///< Connects that are refused.
+  uint32_t hang_ppm = 0;           ///< Connects that hang.
+  uint32_t buggify_point_ppm = 0;  ///< Buggify points that are active in this run.
+  uint32_t buggify_fire_ppm = 0;   ///< How often an active one fires.
   bool operator==(const PlanIntensities&) const = default;
 };
 

@@ -53,15 +53,16 @@ void walk(Fields& fields, PlanKnobs& knobs) {
   fields.field("heartbeat_ticks", knobs.heartbeat_ticks);
   fields.field("election_ticks", knobs.election_ticks);
   fields.field("append_bytes_max", knobs.append_bytes_max);
-  fields.field("inflight_messages_max", knobs.inflight_messages_max);
   fields.field("proposals_max", knobs.proposals_max);
-  fields.field("wal_segment_bytes", knobs.wal_segment_bytes);
+  fields.field("log_entries_kept_max", knobs.log_entries_kept_max);
+  fields.field("log_bytes_kept_max", knobs.log_bytes_kept_max);
+  fields.field("snapshot_chunk_bytes_max", knobs.snapshot_chunk_bytes_max);
   fields.field("overlay_bytes_max", knobs.overlay_bytes_max);
-  fields.field("overlay_entries_max", knobs.overlay_entries_max);
-  fields.field("commit_delay_ms", knobs.commit_delay_ms);
-  fields.field("log_entries_max", knobs.log_entries_max);
-  fields.field("snapshot_chunk_bytes", knobs.snapshot_chunk_bytes);
-  fields.field("index_batch_slots", knobs.index_batch_slots);
+  fields.field("flush_bytes_max", knobs.flush_bytes_max);
+  fields.field("flush_bytes_min", knobs.flush_bytes_min);
+  fields.field("flush_interval_ms", knobs.flush_interval_ms);
+  fields.field("wal_segment_bytes", knobs.wal_segment_bytes);
+  fields.field("index_batch_points", knobs.index_batch_points);
   fields.field("heartbeat_ms", knobs.heartbeat_ms);
   fields.field("client_deadline_ms", knobs.client_deadline_ms);
 }
@@ -105,7 +106,14 @@ void walk(Fields& fields, PlanIntensities& intensities) {
   fields.field("delay_tail_us_max", intensities.delay_tail_us_max);
   fields.field("delay_tail_ppm", intensities.delay_tail_ppm);
   fields.field("reset_ppm", intensities.reset_ppm);
+  fields.field("half_open_ppm", intensities.half_open_ppm);
   fields.field("short_io_ppm", intensities.short_io_ppm);
+  fields.field("stall_ppm", intensities.stall_ppm);
+  fields.field("stall_us_max", intensities.stall_us_max);
+  fields.field("refuse_ppm", intensities.refuse_ppm);
+  fields.field("hang_ppm", intensities.hang_ppm);
+  fields.field("buggify_point_ppm", intensities.buggify_point_ppm);
+  fields.field("buggify_fire_ppm", intensities.buggify_fire_ppm);
 }
 
 template <typename Fields>

@@ -28,11 +28,8 @@ stored::ShardOperation erase(uint64_t id) {
   return operation;
 }
 
-raft::Payload entry(std::vector<stored::ShardOperation> operations, uint64_t client = 0,
-                    uint64_t sequence = 0) {
+raft::Payload entry(std::vector<stored::ShardOperation> operations) {
   stored::ShardCommand command;
-  command.header.client_id = client;
-  command.header.sequence = sequence;
   command.operations = std::move(operations);
   return raft::make_payload(encode(command));
 }
@@ -57,13 +54,6 @@ TEST(ShardModel, KeepsEveryVersionOfAPoint) {
   model.for_each(3,
                  [&](const PointId& id, const PointVersion&) { live += id == PointId(8) ? 1 : 9; });
   EXPECT_EQ(live, 1);
-}
-
-TEST(ShardModel, AppliesARepeatedCommandOnce) {
-  const ShardModel model = model_of({entry({put(7, 1)}, 5, 1), entry({put(7, 2)}, 5, 2),
-                                     entry({put(7, 1)}, 5, 1), entry({put(8, 1)}, 0, 1)});
-  EXPECT_EQ(model.find(PointId(7), 4)->value, 2u);
-  EXPECT_EQ(model.find(PointId(8), 4)->value, 1u);
 }
 
 TEST(ShardModel, NamesTheEntryThatIsNoCommand) {

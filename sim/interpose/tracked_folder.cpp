@@ -163,6 +163,19 @@ void TrackedFolder::remove(const std::string& name) {
   files_.erase(found);
 }
 
+void TrackedFolder::move_aside() {
+  VECTRON_ASSERT(open_descriptors() == 0, "a key-value environment in {} was not closed", path_);
+  std::string path = path_ + ".removed";
+  while (folders().contains(path)) path += "+";
+  std::error_code error;
+  fs::rename(path_, path, error);
+  VECTRON_ASSERT(!error, "cannot rename {}: {}", path_, error.message());
+  folders().erase(path_);
+  folders().emplace(path, this);
+  path_ = std::move(path);
+  for (const auto& [name, file] : files_) file->path = path_ + "/" + name;
+}
+
 PowerLossCounts TrackedFolder::lose_power(PageFates* fates) {
   VECTRON_ASSERT(open_descriptors() == 0, "a key-value environment in {} was not closed", path_);
   PowerLossCounts counts;

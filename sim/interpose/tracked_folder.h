@@ -105,6 +105,9 @@ class TrackedFolder {
   void sync_names();
   /// Requires: contains(name), and no descriptor of it is open.
   void remove(const std::string& name);
+  /// Frees the path: the folder was removed, durably or not, and goes on under another one.
+  /// Requires: no descriptor is open.
+  void move_aside();
   /// Rewrites the real files to what a power loss leaves. Requires: no descriptor is open.
   PowerLossCounts lose_power(PageFates* fates);
 

@@ -12,19 +12,18 @@ namespace {
 using Kind = DiskNode::Kind;
 using NodePointer = std::shared_ptr<DiskNode>;
 
-/// The parts of a path. Errors: invalid_argument.
+/// The parts of a path; none for "", the data folder. Errors: invalid_argument.
 Result<std::vector<std::string>> split(const std::string& path) {
   std::vector<std::string> parts;
-  if (path.starts_with('/')) {
-    return fail(Code::invalid_argument, fmt::format("path '{}' is not relative", path));
-  }
+  if (path.empty()) return parts;
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find('/', begin), path.size());
-    const std::string part = path.substr(begin, end - begin);
-    if (part == "..") {
-      return fail(Code::invalid_argument, fmt::format("path '{}' leaves the data folder", path));
+    std::string part = path.substr(begin, end - begin);
+    if (part.empty() || part == "." || part == "..") {
+      return fail(Code::invalid_argument,
+                  fmt::format("'{}' is not a path relative to the data folder", path));
     }
-    if (!part.empty() && part != ".") parts.push_back(part);
+    parts.push_back(std::move(part));
     begin = end + 1;
   }
   return parts;
@@ -56,6 +55,7 @@ void apply(const DiskNode::Change& change, std::map<std::string, NodePointer>* e
 }
 
 void remove_entries(DiskNode* folder) {
+  if (folder->real_folder != nullptr) folder->real_folder->move_aside();
   while (!folder->entries.empty()) {
     const auto [name, node] = *folder->entries.begin();
     if (node->kind == Kind::folder) remove_entries(node.get());
@@ -159,6 +159,8 @@ Result<std::shared_ptr<DiskNode>> SimDisk::open_file(const std::string& path, Cr
 }
 
 Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
+  VECTRON_TRY(const std::vector<std::string> target_parts, split(to));
+  if (target_parts.empty()) return fail(Code::invalid_argument, "the data folder has its place");
   VECTRON_TRY(const Place source, locate_existing(from));
   VECTRON_TRY(const Place target, locate(to));
   if (source.node == nullptr) return wrong_kind(from, "file of ours");
@@ -201,6 +203,7 @@ Result<void> SimDisk::remove_tree(const std::string& path) {
 
 Result<void> SimDisk::create_directory(const std::string& path) {
   VECTRON_TRY(const std::vector<std::string> parts, split(path));
+  if (parts.empty()) return fail(Code::invalid_argument, "the data folder always exists");
   NodePointer folder = root_;
   for (const std::string& part : parts) {
     const auto found = folder->entries.find(part);

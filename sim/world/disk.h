@@ -41,6 +41,7 @@ struct DiskNode {
   std::vector<Change> changes;                 ///< Since the last sync of the folder, in order.
   std::unique_ptr<TrackedFolder> real_folder;  ///< Of a folder that a key-value store uses.
   bool real_folder_open = false;
+  Instant real_folder_free_at{};  ///< Its work runs one at a time, in the order of the calls.
 };
 
 /// See the top of this file. Paths are relative to the data folder; "" and "." are the data folder

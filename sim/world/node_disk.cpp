@@ -198,9 +198,13 @@ Task<Result<void>> NodeDisk::truncate_file(std::shared_ptr<DiskNode> file, uint6
 
 Task<void> NodeDisk::run_blocking(std::shared_ptr<DiskNode> folder, BlockingCost cost,
                                   std::function<void()> work) {
-  const Instant through = disk_.transfer(cost.bytes);
+  const Instant through = std::max(disk_.transfer(cost.bytes), folder->real_folder_free_at);
   const Duration latency = cost.syncs ? sync_latency() : world_.config().disk.page_cache_latency;
-  WorkLane::Slot slot{world_.now(), through + latency, (disk_.timing().next() & 1) != 0};
+  WorkLane::Slot slot;
+  slot.begin = std::max(world_.now(), folder->real_folder_free_at);
+  slot.end = through + latency;
+  slot.runs_at_begin = (disk_.timing().next() & 1) != 0;
+  folder->real_folder_free_at = slot.end + 1ns;
   std::function<void()> watched = [this, folder, work = std::move(work)] {
     work();
     ended(Operation::blocking, folder->id, !disk_.power().off());

@@ -132,12 +132,13 @@ Result<NodeNetwork::Target> NodeNetwork::resolve(const Address& address) const {
   uint16_t port = 0;
   const std::string_view digits = colon == std::string_view::npos ? "" : text.substr(colon + 1);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) {
+  if (digits.empty() || colon == 0 || error != std::errc() ||
+      end != digits.data() + digits.size()) {
     return fail(Code::invalid_argument,
                 fmt::format("'{}' is not an address: write host:port", address.text));
   }
   const std::string_view host = text.substr(0, colon);
-  const bool self = host.empty() || host == "localhost" || host == "127.0.0.1" || host == "0.0.0.0";
+  const bool self = host == "localhost" || host == "127.0.0.1" || host == "0.0.0.0";
   if (self) return Target{node_.index(), port};
   const SimNode* node = world_.find_node(host);
   if (node == nullptr) {

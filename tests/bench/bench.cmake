@@ -13,3 +13,6 @@ if(VECTRON_GXX)
     DEPENDS tests/bench/hnswlib_baseline.cpp tests/bench/fashion_mnist.h)
   add_custom_target(bench_hnswlib DEPENDS ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/bench_hnswlib)
 endif()
+
+add_executable(bench_net EXCLUDE_FROM_ALL tests/bench/net_bench.cpp)
+target_link_libraries(bench_net PRIVATE net)

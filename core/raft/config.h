@@ -60,8 +60,8 @@ struct Config {
   /// Bytes of entries that a leader has taken but not committed; propose() beyond it is refused.
   /// One entry is always allowed.
   size_t uncommitted_bytes_max = 64 << 20;
-  /// Bytes of committed entries handed out and not yet reported by applied_to(); one entry is
-  /// always allowed.
+  /// Bytes of committed entries handed out and not yet reported by applied_to(); exceeded by at
+  /// most one entry.
   size_t apply_bytes_max = 16 << 20;
   /// Bytes of entries in memory (since the last compact()) above which a leader refuses proposals,
   /// and committed but unapplied bytes above which a follower drops appends, as if they were lost.

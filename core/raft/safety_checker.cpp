@@ -86,7 +86,8 @@ void SafetyChecker::observe(const Observation& observation) {
   member.role = observation.role;
   member.term = observation.term;
   if (member.role == Role::leader && !led) elect(group, member);
-  commit(group, member, observation.commit_index);
+  member.told_commit_index = std::max(member.told_commit_index, observation.commit_index);
+  commit(group, member, std::min(member.told_commit_index, member.last_index()));
   apply(group, member, observation.applied);
   compact(member, observation.first_index);
 }
@@ -198,10 +199,6 @@ void SafetyChecker::check_contains(Group& group, const Member& leader, LogIndex 
 
 void SafetyChecker::commit(Group& group, Member& member, LogIndex index) {
   if (violation_ || index <= member.commit_index) return;
-  if (index > member.last_index())
-    return fail(SafetyProperty::state_machine_safety, group,
-                fmt::format("replica {} commits {}, its log ends at {}", member.id, index,
-                            member.last_index()));
   const LogIndex known = std::min(index, group.committed_index);
   if (known >= member.base_index && member.at(known) != group.slots[known.value()].committed)
     return fail(

@@ -41,7 +41,8 @@ struct SafetyViolation {
 
 class SafetyChecker {
  public:
-  /// What one member did since its last observation. Views need to live only for the call.
+  /// What one member did since its last observation; parts of one step may come in several, in any
+  /// order that tells `appended` before `applied`. Views need to live only for the call.
   struct Observation {
     GroupId group;
     ReplicaId replica;
@@ -96,6 +97,7 @@ class SafetyChecker {
     Link base;
     std::deque<Link> links;
     LogIndex commit_index;
+    LogIndex told_commit_index;  ///< Beyond commit_index while the entries have not been told yet.
     LogIndex applied_index;
 
     LogIndex last_index() const { return base_index + links.size(); }

@@ -19,7 +19,7 @@ std::string folder_of(ReplicaId replica) {
 
 Result<void> check_format(uint32_t version, std::string_view what) {
   if (version <= kFormatVersion) return {};
-  return fail(Code::failed_precondition,
+  return fail(Code::ended_precondition,
               fmt::format("{} has format version {}, this program knows up to {}: use a newer one",
                           what, version, kFormatVersion));
 }
@@ -39,7 +39,7 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
     VECTRON_CO_CHECK_OK(format);
     if (manifest.cluster_id != cluster.value() || manifest.node_id != node.value()) {
       co_return fail(
-          Code::failed_precondition,
+          Code::ended_precondition,
           fmt::format("this data folder belongs to node {} of cluster {:x}, not to node {} of "
                       "cluster {:x}: give each node a folder of its own",
                       manifest.node_id, manifest.cluster_id, node, cluster.value()));
@@ -75,7 +75,7 @@ ReplicaHost::ReplicaHost(Env* env, ReplicaHostConfig config, RaftLinks* links,
       config_(std::move(config)),
       links_(links),
       observer_(observer),
-      failed_(env->scheduler()),
+      ended_(env->scheduler()),
       tasks_(env->scheduler()) {}
 
 Task<Result<std::unique_ptr<ReplicaHost>>> ReplicaHost::open(Env* env, ReplicaHostConfig config,
@@ -249,18 +249,26 @@ Task<void> ReplicaHost::tick_loop() {
 void ReplicaHost::tick() {
   for (const auto& [group, replica] : replicas_) {
     replica->tick();
-    if (!replica->failure().ok()) failed_.set(replica->failure());
+    if (!replica->failure().ok()) ended_.set(replica->failure());
   }
-  if (!wal_->failure().ok()) failed_.set(wal_->failure());
+  if (!wal_->failure().ok()) ended_.set(wal_->failure());
   if (!wal_->over_retention()) return;
   for (const WalPinning& pinning : wal_->groups_pinning()) {
     if (Replica* replica = find(pinning.group)) replica->compact(true);
   }
 }
 
-Task<Status> ReplicaHost::wait_failed() {
-  co_await failed_.wait();
-  co_return failed_.get();
+Task<void> ReplicaHost::end_with(Event* stop) {
+  co_await stop->wait();
+  ended_.set(Status());
+}
+
+Task<Result<void>> ReplicaHost::run_until(Event* stop) {
+  if (stop != nullptr) tasks_.spawn(end_with(stop));
+  co_await ended_.wait();
+  const Status status = ended_.get();
+  if (!status.ok()) co_return fail(status);
+  co_return Result<void>();
 }
 
 }  // namespace vectron

@@ -76,6 +76,7 @@ class ReplicaHost {
   const stored::ReplicaManifest* manifest_of(GroupId group) const;
   Task<void> tick_loop();
   void tick();
+  Task<void> end_with(Event* stop);
 
   Env* env_;
   ReplicaHostConfig config_;
@@ -87,7 +88,7 @@ class ReplicaHost {
   std::set<ReplicaId> lost_;
   std::set<GroupId> took_part_;
   std::map<GroupId, std::unique_ptr<Replica>> replicas_;
-  Completion<Status> failed_;
+  Completion<Status> ended_;  // Ok: somebody asked for it.
   TaskGroup tasks_;
 };
 

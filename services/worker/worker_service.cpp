@@ -9,16 +9,6 @@
 namespace vectron {
 namespace {
 
-Task<void> watch_failure(ReplicaHost* host, Status* status, Event* ended) {
-  *status = co_await host->wait_failed();
-  ended->set();
-}
-
-Task<void> watch_stop(Event* stop, Event* ended) {
-  co_await stop->wait();
-  ended->set();
-}
-
 Task<void> beat(Heartbeat* heartbeat) {
   co_await heartbeat->run();
 }
@@ -71,16 +61,11 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
 
   rpc::ChannelPool channels(*env, client_config);
   Heartbeat heartbeat(env, &config, &worker, &channels, server.address(), manifest->incarnation);
-  Event ended(env->scheduler());
-  Status failure;
   TaskGroup tasks(env->scheduler());
   tasks.spawn(beat(&heartbeat));
-  tasks.spawn(watch_failure(host.get(), &failure, &ended));
-  if (config.stop != nullptr) tasks.spawn(watch_stop(config.stop, &ended));
-  co_await ended.wait();
+  const auto ended = co_await host->run_until(config.stop);
   server.stop();
-  if (!failure.ok()) co_return fail(failure);
-  co_return Result<void>();
+  co_return ended;
 }
 
 }  // namespace vectron

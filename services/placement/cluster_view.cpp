@@ -1,0 +1,174 @@
+#include "services/placement/cluster_view.h"
+
+#include <algorithm>
+
+namespace vectron {
+namespace {
+
+std::string address_of(const PlacementState& state, uint64_t node) {
+  const auto worker = state.workers().find(NodeId(node));
+  return worker == state.workers().end() ? std::string() : worker->second.address;
+}
+
+std::vector<wire::Member> members_of(const PlacementState& state,
+                                     const stored::ShardRecord& shard) {
+  std::vector<wire::Member> members;
+  for (const stored::ReplicaRecord& replica : shard.replicas) {
+    members.push_back({replica.replica_id, replica.node_id, address_of(state, replica.node_id)});
+  }
+  return members;
+}
+
+wire::ShardStatus shard_status(const PlacementState& state, const ClusterView& view,
+                               const stored::ShardRecord& shard) {
+  wire::ShardStatus status;
+  status.shard_id = shard.shard_id;
+  status.hash_low = shard.hash_low;
+  status.hash_high = shard.hash_high;
+  const auto leader = view.leader_of(shard);
+  if (leader) status.leader_node = leader->value();
+  for (const stored::ReplicaRecord& replica : shard.replicas) {
+    wire::ReplicaStatus out;
+    out.replica_id = replica.replica_id;
+    out.node_id = replica.node_id;
+    out.address = address_of(state, replica.node_id);
+    out.created = replica.created;
+    out.is_leader = leader && leader->value() == replica.node_id;
+    const auto* report = view.report_of(NodeId(replica.node_id), ReplicaId(replica.replica_id));
+    if (report != nullptr) {
+      out.applied_index = report->applied_index;
+      if (out.is_leader) {
+        status.points = report->points;
+        status.indexed = report->indexed;
+      }
+    }
+    status.replicas.push_back(std::move(out));
+  }
+  return status;
+}
+
+}  // namespace
+
+void ClusterView::hear(NodeId node, Instant now, std::span<const wire::ReplicaReport> reports) {
+  Heard& heard = workers_[node];
+  heard.when = now;
+  heard.reports.clear();
+  for (const wire::ReplicaReport& report : reports) {
+    heard.reports[ReplicaId(report.replica_id)] = report;
+  }
+}
+
+bool ClusterView::is_live(NodeId node, Instant now, Duration silence_max) const {
+  const auto found = workers_.find(node);
+  return found != workers_.end() && now - found->second.when <= silence_max;
+}
+
+const wire::ReplicaReport* ClusterView::report_of(NodeId node, ReplicaId replica) const {
+  const auto worker = workers_.find(node);
+  if (worker == workers_.end()) return nullptr;
+  const auto report = worker->second.reports.find(replica);
+  return report == worker->second.reports.end() ? nullptr : &report->second;
+}
+
+std::optional<NodeId> ClusterView::leader_of(const stored::ShardRecord& shard) const {
+  std::optional<NodeId> leader;
+  uint64_t term = 0;
+  for (const stored::ReplicaRecord& replica : shard.replicas) {
+    const auto* report = report_of(NodeId(replica.node_id), ReplicaId(replica.replica_id));
+    if (report == nullptr || !report->is_leader || report->term < term) continue;
+    leader = NodeId(replica.node_id);
+    term = report->term;
+  }
+  return leader;
+}
+
+bool ClusterView::has_leaders(const stored::CollectionRecord& collection) const {
+  return std::all_of(collection.shards.begin(), collection.shards.end(),
+                     [this](const auto& shard) { return leader_of(shard).has_value(); });
+}
+
+std::vector<uint64_t> ClusterView::unrecorded_births(const PlacementState& state) const {
+  std::vector<uint64_t> births;
+  for (const auto& [id, collection] : state.collections()) {
+    for (const stored::ShardRecord& shard : collection.shards) {
+      for (const stored::ReplicaRecord& replica : shard.replicas) {
+        if (replica.created) continue;
+        const auto* report = report_of(NodeId(replica.node_id), ReplicaId(replica.replica_id));
+        if (report != nullptr && report->created) births.push_back(replica.replica_id);
+      }
+    }
+  }
+  return births;
+}
+
+std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId node) {
+  std::vector<wire::Assignment> assignments;
+  for (const auto& [id, collection] : state.collections()) {
+    for (const stored::ShardRecord& shard : collection.shards) {
+      for (const stored::ReplicaRecord& replica : shard.replicas) {
+        if (NodeId(replica.node_id) != node) continue;
+        wire::Assignment assignment;
+        assignment.replica_id = replica.replica_id;
+        assignment.shard.shard_id = shard.shard_id;
+        assignment.shard.collection_id = collection.id;
+        assignment.shard.hash_low = shard.hash_low;
+        assignment.shard.hash_high = shard.hash_high;
+        assignment.shard.dimension = collection.dimension;
+        assignment.shard.distance = collection.distance;
+        assignment.shard.index = collection.index;
+        assignment.epoch = collection.epoch;
+        assignment.bootstrap = !replica.created;
+        assignment.members = members_of(state, shard);
+        assignments.push_back(std::move(assignment));
+      }
+    }
+  }
+  std::sort(assignments.begin(), assignments.end(),
+            [](const auto& a, const auto& b) { return a.replica_id < b.replica_id; });
+  return assignments;
+}
+
+wire::CollectionStatus status_of(const PlacementState& state, const ClusterView& view,
+                                 const stored::CollectionRecord& collection) {
+  wire::CollectionStatus status;
+  status.id = collection.id;
+  status.name = collection.name;
+  status.dimension = collection.dimension;
+  status.distance = collection.distance;
+  status.replication = collection.replication;
+  status.read_level = collection.read_level;
+  status.index = collection.index;
+  status.epoch = collection.epoch;
+  status.ready = view.has_leaders(collection);
+  for (const stored::ShardRecord& shard : collection.shards) {
+    status.shards.push_back(shard_status(state, view, shard));
+    status.points += status.shards.back().points;
+    status.indexed += status.shards.back().indexed;
+  }
+  return status;
+}
+
+wire::CollectionRoute route_of(const PlacementState& state, const ClusterView& view,
+                               const stored::CollectionRecord& collection) {
+  wire::CollectionRoute route;
+  route.id = collection.id;
+  route.name = collection.name;
+  route.dimension = collection.dimension;
+  route.distance = collection.distance;
+  route.read_level = collection.read_level;
+  route.index = collection.index;
+  route.epoch = collection.epoch;
+  for (const stored::ShardRecord& shard : collection.shards) {
+    wire::ShardRoute out;
+    out.shard_id = shard.shard_id;
+    out.hash_low = shard.hash_low;
+    out.hash_high = shard.hash_high;
+    const auto leader = view.leader_of(shard);
+    if (leader) out.leader_node = leader->value();
+    out.members = members_of(state, shard);
+    route.shards.push_back(std::move(out));
+  }
+  return route;
+}
+
+}  // namespace vectron

@@ -1,0 +1,53 @@
+// ClusterView: what the placement leader has heard from workers. Soft state: never logged,
+// forgotten with leadership.
+//
+// Pure: it is told the time.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/time.h"
+#include "schemas/placement_messages.h"
+#include "schemas/storage_messages.h"
+#include "services/placement/placement_state.h"
+
+namespace vectron {
+
+class ClusterView {
+ public:
+  /// A report came from `node`.
+  void hear(NodeId node, Instant now, std::span<const wire::ReplicaReport> reports);
+  void forget_all() { workers_.clear(); }
+
+  /// Heard within `silence_max` of `now`.
+  bool is_live(NodeId node, Instant now, Duration silence_max) const;
+  /// The last report of a replica, or null.
+  const wire::ReplicaReport* report_of(NodeId node, ReplicaId replica) const;
+  /// The worker whose replica leads: the one of the highest term among those that say so.
+  std::optional<NodeId> leader_of(const stored::ShardRecord& shard) const;
+  /// Every shard of the collection has a leader.
+  bool has_leaders(const stored::CollectionRecord& collection) const;
+  /// Replicas that say that they are made and are not recorded as such yet.
+  std::vector<uint64_t> unrecorded_births(const PlacementState& state) const;
+
+ private:
+  struct Heard {
+    Instant when;
+    std::map<ReplicaId, wire::ReplicaReport> reports;
+  };
+  std::map<NodeId, Heard> workers_;
+};
+
+/// All that `node` shall hold, in the order of the replica ids.
+std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId node);
+/// How a collection stands, as far as the view knows.
+wire::CollectionStatus status_of(const PlacementState& state, const ClusterView& view,
+                                 const stored::CollectionRecord& collection);
+wire::CollectionRoute route_of(const PlacementState& state, const ClusterView& view,
+                               const stored::CollectionRecord& collection);
+
+}  // namespace vectron

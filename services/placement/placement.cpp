@@ -1,0 +1,333 @@
+#include "services/placement/placement.h"
+
+#include <algorithm>
+
+#include "core/async/combine.h"
+#include "core/base/hash.h"
+#include "core/model/collection.h"
+#include "core/model/shard_map.h"
+#include "services/placement/placement_choice.h"
+
+namespace vectron {
+namespace {
+
+constexpr uint32_t kReplicationDefault = 3;
+constexpr Duration kRecheckInterval = 100ms;
+
+CollectionOptions options_of(const wire::CreateCollectionRequest& request, uint32_t replication) {
+  CollectionOptions options;
+  options.name = request.name;
+  options.dimension = request.dimension;
+  options.distance = static_cast<Distance>(request.distance);
+  options.shards = request.shards;
+  options.replication = replication;
+  options.index.m = request.index.m;
+  options.index.ef_construction = request.index.ef_construction;
+  options.index.ef_search = request.index.ef_search_default;
+  return options;
+}
+
+stored::CreateCollectionCommand command_of(wire::CreateCollectionRequest request,
+                                           uint32_t replication,
+                                           const std::vector<std::vector<NodeId>>& workers) {
+  stored::CreateCollectionCommand command;
+  command.name = std::move(request.name);
+  command.dimension = request.dimension;
+  command.distance = request.distance;
+  command.replication = replication;
+  command.read_level = request.read_level;
+  command.index = request.index;
+  const std::vector<HashRange> ranges = split_evenly(request.shards);
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    stored::PlannedShard shard;
+    shard.hash_low = ranges[i].low;
+    shard.hash_high = ranges[i].high;
+    for (const NodeId node : workers[i]) shard.node_ids.push_back(node.value());
+    command.shards.push_back(std::move(shard));
+  }
+  return command;
+}
+
+uint64_t signature_of(const std::vector<wire::Assignment>& assignments) {
+  wire::AssignRequest request;
+  request.assignments = assignments;
+  return hash64(encode(request)) | 1;  // 0 means that nothing was pushed.
+}
+
+}  // namespace
+
+Placement::Placement(Env* env, const PlacementConfig* config, Replica* replica,
+                     PlacementState* state, rpc::ChannelPool* channels)
+    : env_(env),
+      config_(config),
+      replica_(replica),
+      state_(state),
+      channels_(channels),
+      heard_(env->scheduler()),
+      changed_(env->scheduler()),
+      tasks_(env->scheduler()) {
+  tasks_.spawn(lead());
+}
+
+Instant Placement::deadline_of(const RequestContext& context) const {
+  if (context.deadline != kNever) return context.deadline;
+  return env_->clock().monotonic() + config_->request_timeout;
+}
+
+Status Placement::with_leader(Status status) const {
+  const ReplicaStatus replica = replica_->status();
+  if (!replica.leader || replica.leader->replica == replica.self) return status;
+  wire::ErrorDetail detail;
+  detail.leader_node = replica.leader->node.value();
+  detail.leader_address = replica.leader->address.text;
+  return status.with_detail(encode(detail));
+}
+
+// Waits until this node certainly leads and has applied all that was acknowledged before.
+Task<Result<void>> Placement::reach(Instant deadline) {
+  const auto reached = co_await replica_->read_barrier(deadline);
+  if (!reached.has_value()) co_return fail(with_leader(reached.error()));
+  co_return Result<void>();
+}
+
+Task<Result<PlacementAnswer>> Placement::propose(stored::PlacementCommand command,
+                                                 Instant deadline) {
+  command.header.schema_version = 1;
+  const auto applied = co_await replica_->propose(encode(command), deadline);
+  if (!applied.has_value()) co_return fail(with_leader(applied.error()));
+  const auto answer = decode_answer(applied->answer);
+  VECTRON_CO_CHECK_OK(answer);
+  if (!answer->status.ok()) co_return fail(answer->status);
+  changed_.set();
+  co_return *answer;
+}
+
+Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
+    RequestContext context, wire::RegisterWorkerRequest request) {
+  if (request.node_id == 0 || request.address.empty()) {
+    co_return fail(Code::invalid_argument, "a worker has a node id and an address", "node_id");
+  }
+  stored::PlacementCommand command;
+  command.register_worker = stored::WorkerRecord{};
+  command.register_worker->node_id = request.node_id;
+  command.register_worker->address = std::move(request.address);
+  command.register_worker->zone = std::move(request.zone);
+  command.register_worker->rack = std::move(request.rack);
+  command.register_worker->host = std::move(request.host);
+  command.register_worker->capacity_bytes = request.capacity_bytes;
+  command.register_worker->incarnation = request.incarnation;
+  const auto registered = co_await propose(std::move(command), deadline_of(context));
+  VECTRON_CO_CHECK_OK(registered);
+  wire::RegisterWorkerReply reply;
+  reply.cluster_id = config_->cluster.value();
+  co_return reply;
+}
+
+void Placement::hear(NodeId node, std::span<const wire::ReplicaReport> reports) {
+  if (led_term_ != replica_->status().term) {
+    view_.forget_all();
+    pushed_.clear();
+    led_term_ = replica_->status().term;
+  }
+  view_.hear(node, env_->clock().monotonic(), reports);
+  heard_.notify_all();
+  changed_.set();
+}
+
+Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
+                                                        wire::HeartbeatRequest request) {
+  const auto reached = co_await reach(deadline_of(context));
+  VECTRON_CO_CHECK_OK(reached);
+  const NodeId node(request.node_id);
+  const auto worker = state_->workers().find(node);
+  if (worker == state_->workers().end() || worker->second.incarnation > request.incarnation) {
+    co_return fail(Code::not_found, fmt::format("worker {} is not registered", node), "node_id");
+  }
+  hear(node, request.replicas);
+  wire::HeartbeatReply reply;
+  reply.placement_term = replica_->status().term.value();
+  reply.revision = state_->counters().revision;
+  reply.assignments = assignments_of(*state_, node);
+  co_return reply;
+}
+
+std::vector<Candidate> Placement::live_candidates() const {
+  const auto replicas = state_->replicas_by_worker();
+  const Instant now = env_->clock().monotonic();
+  std::vector<Candidate> candidates;
+  for (const auto& [node, record] : state_->workers()) {
+    if (!view_.is_live(node, now, config_->worker_silence_max)) continue;
+    const auto count = replicas.find(node);
+    candidates.push_back(
+        {node, record.zone, record.rack, record.host, count == replicas.end() ? 0 : count->second});
+  }
+  return candidates;
+}
+
+Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequest request,
+                                                      Instant deadline) {
+  const Instant give_up = std::min(deadline, env_->clock().monotonic() + config_->create_wait);
+  while (true) {
+    if (state_->find(request.name) != nullptr) {
+      co_return fail(Code::already_exists, fmt::format("collection '{}' exists", request.name),
+                     "name");
+    }
+    const std::vector<Candidate> candidates = live_candidates();
+    const uint32_t replication =
+        request.replication != 0 ? request.replication
+                                 : std::clamp<uint32_t>(candidates.size(), 1, kReplicationDefault);
+    const auto valid = check_collection_options(options_of(request, replication));
+    VECTRON_CO_CHECK_OK(valid);
+    const auto chosen = choose_workers(candidates, request.shards, replication,
+                                       state_->counters().collection_id + 1);
+    if (chosen.has_value()) {
+      stored::PlacementCommand command;
+      command.create_collection = command_of(std::move(request), replication, *chosen);
+      const auto answer = co_await propose(std::move(command), deadline);
+      VECTRON_CO_CHECK_OK(answer);
+      co_return answer->collection;
+    }
+    // A cluster that has just started may not have heard from its workers yet.
+    if (env_->clock().monotonic() >= give_up) co_return fail(chosen.error());
+    co_await env_->clock().sleep_for(kRecheckInterval);
+    const auto reached = co_await reach(deadline);
+    VECTRON_CO_CHECK_OK(reached);
+  }
+}
+
+Task<void> Placement::wait_for_leaders(CollectionId collection, Instant deadline) {
+  while (env_->clock().monotonic() < deadline && replica_->is_leader()) {
+    const auto found = state_->collections().find(collection);
+    if (found == state_->collections().end() || view_.has_leaders(found->second)) co_return;
+    co_await env_->clock().sleep_for(kRecheckInterval / 4);
+  }
+}
+
+Task<Result<wire::CreateCollectionReply>> Placement::create_collection(
+    RequestContext context, wire::CreateCollectionRequest request) {
+  const Instant deadline = deadline_of(context);
+  const auto reached = co_await reach(deadline);
+  VECTRON_CO_CHECK_OK(reached);
+  const auto created = co_await plan_and_create(std::move(request), deadline);
+  VECTRON_CO_CHECK_OK(created);
+  // Answer in time even when the leaders take longer: the collection exists.
+  const Instant now = env_->clock().monotonic();
+  const Instant answer_by = std::min(now + config_->create_wait, now + (deadline - now) / 2);
+  co_await wait_for_leaders(*created, answer_by);
+  const auto found = state_->collections().find(*created);
+  if (found == state_->collections().end()) {
+    co_return fail(Code::unknown_outcome, "the collection was created and is gone");
+  }
+  wire::CreateCollectionReply reply;
+  reply.collection = status_of(*state_, view_, found->second);
+  co_return reply;
+}
+
+Result<const stored::CollectionRecord*> Placement::find(const std::string& name) const {
+  const stored::CollectionRecord* collection = state_->find(name);
+  if (collection == nullptr) {
+    return fail(Code::not_found, fmt::format("collection '{}' does not exist", name), "collection");
+  }
+  return collection;
+}
+
+Task<Result<wire::ListCollectionsReply>> Placement::list_collections(RequestContext context,
+                                                                     wire::ListCollectionsRequest) {
+  const auto reached = co_await reach(deadline_of(context));
+  VECTRON_CO_CHECK_OK(reached);
+  std::map<std::string, const stored::CollectionRecord*> by_name;
+  for (const auto& [id, collection] : state_->collections()) by_name[collection.name] = &collection;
+  wire::ListCollectionsReply reply;
+  for (const auto& [name, collection] : by_name) {
+    reply.collections.push_back(status_of(*state_, view_, *collection));
+  }
+  co_return reply;
+}
+
+Task<Result<wire::GetCollectionReply>> Placement::get_collection(
+    RequestContext context, wire::GetCollectionRequest request) {
+  const auto reached = co_await reach(deadline_of(context));
+  VECTRON_CO_CHECK_OK(reached);
+  const auto collection = find(request.name);
+  VECTRON_CO_CHECK_OK(collection);
+  wire::GetCollectionReply reply;
+  reply.route = route_of(*state_, view_, **collection);
+  co_return reply;
+}
+
+Task<Result<wire::GetCollectionStatusReply>> Placement::get_collection_status(
+    RequestContext context, wire::GetCollectionStatusRequest request) {
+  const auto reached = co_await reach(deadline_of(context));
+  VECTRON_CO_CHECK_OK(reached);
+  const auto collection = find(request.name);
+  VECTRON_CO_CHECK_OK(collection);
+  wire::GetCollectionStatusReply reply;
+  reply.collection = status_of(*state_, view_, **collection);
+  co_return reply;
+}
+
+Task<void> Placement::lead() {
+  while (true) {
+    co_await changed_.wait();
+    changed_.reset();
+    if (replica_->is_leader() && led_term_ == replica_->status().term) {
+      const Instant deadline = env_->clock().monotonic() + config_->push_timeout;
+      const auto reached = co_await reach(deadline);
+      if (reached.has_value()) {
+        co_await record_births();
+        push_changes();
+      }
+    }
+  }
+}
+
+Task<void> Placement::record_births() {
+  stored::PlacementCommand command;
+  command.replicas_created = stored::ReplicasCreatedCommand{};
+  command.replicas_created->replica_ids = view_.unrecorded_births(*state_);
+  if (command.replicas_created->replica_ids.empty()) co_return;
+  const Instant deadline = env_->clock().monotonic() + config_->push_timeout;
+  const auto recorded = co_await propose(std::move(command), deadline);
+  // A birth that was not recorded is reported again with the next heartbeat.
+  if (!recorded.has_value()) {
+    env_->log().debug("placement", "births were not recorded: {}", recorded.error().to_string());
+  }
+}
+
+void Placement::push_changes() {
+  for (const auto& [node, record] : state_->workers()) {
+    if (pushing_.contains(node)) continue;
+    std::vector<wire::Assignment> assignments = assignments_of(*state_, node);
+    if (assignments.empty()) continue;
+    const uint64_t signature = signature_of(assignments);
+    if (pushed_[node] == signature) continue;
+    pushing_.insert(node);
+    tasks_.spawn(push(node, std::move(assignments), signature));
+  }
+}
+
+Task<void> Placement::push(NodeId node, std::vector<wire::Assignment> assignments,
+                           uint64_t signature) {
+  const Term term = led_term_;
+  wire::AssignRequest request;
+  request.placement_term = term.value();
+  request.revision = state_->counters().revision;
+  request.assignments = std::move(assignments);
+  RequestContext context;
+  context.deadline = env_->clock().monotonic() + config_->push_timeout;
+  const Address address{state_->workers().at(node).address};
+  wire::WorkerClient client(channels_->channel(address));
+  const auto reply = co_await client.assign(std::move(context), std::move(request));
+  const bool still_leads = replica_->is_leader() && replica_->status().term == term;
+  if (reply.has_value() && still_leads) {
+    pushed_[node] = signature;
+    hear(node, reply->replicas);
+  } else {
+    // The next heartbeat brings the assignments too; this is only the quicker way.
+    co_await env_->clock().sleep_for(config_->push_interval);
+  }
+  pushing_.erase(node);
+  changed_.set();
+}
+
+}  // namespace vectron

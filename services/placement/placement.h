@@ -1,0 +1,74 @@
+// Placement: a node of the placement driver: answers requests while it leads, and makes workers
+// hold what they shall.
+//
+// Owned by run_placement(), on its event loop.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "core/async/task_group.h"
+#include "core/replica/replica.h"
+#include "core/rpc/channel_pool.h"
+#include "schemas/placement_rpc.h"
+#include "schemas/worker_rpc.h"
+#include "services/placement/cluster_view.h"
+#include "services/placement/placement_choice.h"
+#include "services/placement/placement_service.h"
+#include "services/placement/placement_state.h"
+
+namespace vectron {
+
+class Placement final : public wire::PlacementHandler {
+ public:
+  /// All outlive it. `replica` runs with `state`.
+  Placement(Env* env, const PlacementConfig* config, Replica* replica, PlacementState* state,
+            rpc::ChannelPool* channels);
+
+  Task<Result<wire::RegisterWorkerReply>> register_worker(
+      RequestContext context, wire::RegisterWorkerRequest request) override;
+  Task<Result<wire::HeartbeatReply>> heartbeat(RequestContext context,
+                                               wire::HeartbeatRequest request) override;
+  Task<Result<wire::CreateCollectionReply>> create_collection(
+      RequestContext context, wire::CreateCollectionRequest request) override;
+  Task<Result<wire::ListCollectionsReply>> list_collections(
+      RequestContext context, wire::ListCollectionsRequest request) override;
+  Task<Result<wire::GetCollectionReply>> get_collection(
+      RequestContext context, wire::GetCollectionRequest request) override;
+  Task<Result<wire::GetCollectionStatusReply>> get_collection_status(
+      RequestContext context, wire::GetCollectionStatusRequest request) override;
+
+ private:
+  Instant deadline_of(const RequestContext& context) const;
+  Task<Result<void>> reach(Instant deadline);
+  Task<Result<PlacementAnswer>> propose(stored::PlacementCommand command, Instant deadline);
+  Status with_leader(Status status) const;
+  std::vector<Candidate> live_candidates() const;
+  Task<Result<CollectionId>> plan_and_create(wire::CreateCollectionRequest request,
+                                             Instant deadline);
+  Task<void> wait_for_leaders(CollectionId collection, Instant deadline);
+  void hear(NodeId node, std::span<const wire::ReplicaReport> reports);
+  Result<const stored::CollectionRecord*> find(const std::string& name) const;
+
+  // The leader's work: record births, push assignments.
+  Task<void> lead();
+  Task<void> record_births();
+  void push_changes();
+  Task<void> push(NodeId node, std::vector<wire::Assignment> assignments, uint64_t signature);
+
+  Env* env_;
+  const PlacementConfig* config_;
+  Replica* replica_;
+  PlacementState* state_;
+  rpc::ChannelPool* channels_;
+  ClusterView view_;
+  Term led_term_;  // Of view_ and pushed_.
+  std::map<NodeId, uint64_t>
+      pushed_;  // The signature of the assignments that a worker has confirmed.
+  std::set<NodeId> pushing_;
+  Condition heard_;    // A report came.
+  Event changed_;      // There may be something to push or to record.
+  TaskGroup tasks_;
+};
+
+}  // namespace vectron

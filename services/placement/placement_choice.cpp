@@ -1,0 +1,69 @@
+#include "services/placement/placement_choice.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/base/hash.h"
+
+namespace vectron {
+namespace {
+
+bool shares(const std::string& a, const std::string& b) {
+  return !a.empty() && a == b;
+}
+
+// How closely `candidate` would sit with the workers chosen so far; smaller is better, zones before
+// racks before hosts.
+std::tuple<uint32_t, uint32_t, uint32_t> closeness(const Candidate& candidate,
+                                                   std::span<const Candidate* const> chosen) {
+  uint32_t zones = 0, racks = 0, hosts = 0;
+  for (const Candidate* other : chosen) {
+    const bool same_zone = shares(candidate.zone, other->zone);
+    const bool same_rack = shares(candidate.rack, other->rack);
+    zones += same_zone;
+    racks += same_rack && candidate.zone == other->zone;
+    hosts += shares(candidate.host, other->host);
+  }
+  return {zones, racks, hosts};
+}
+
+}  // namespace
+
+Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidate> candidates,
+                                                        uint32_t shards, uint32_t replication,
+                                                        uint64_t salt) {
+  if (candidates.size() < replication) {
+    return fail(
+        Code::unavailable,
+        fmt::format("{} replicas of each shard need {} workers, and {} are ready: start more, or "
+                    "ask for a smaller replication",
+                    replication, replication, candidates.size()),
+        "replication");
+  }
+  std::vector<Candidate> workers(candidates.begin(), candidates.end());
+  std::sort(workers.begin(), workers.end(),
+            [](const Candidate& a, const Candidate& b) { return a.node < b.node; });
+  std::vector<std::vector<NodeId>> out;
+  for (uint32_t shard = 0; shard < shards; ++shard) {
+    std::vector<const Candidate*> chosen;
+    std::vector<NodeId> nodes;
+    while (chosen.size() < replication) {
+      Candidate* best = nullptr;
+      const auto rank = [&](const Candidate& worker) {
+        return std::tuple(closeness(worker, chosen), worker.replicas,
+                          mix64(salt ^ mix64(shard) ^ worker.node.value()), worker.node);
+      };
+      for (Candidate& worker : workers) {
+        const bool taken = std::find(chosen.begin(), chosen.end(), &worker) != chosen.end();
+        if (!taken && (best == nullptr || rank(worker) < rank(*best))) best = &worker;
+      }
+      chosen.push_back(best);
+      nodes.push_back(best->node);
+      ++best->replicas;
+    }
+    out.push_back(std::move(nodes));
+  }
+  return out;
+}
+
+}  // namespace vectron

@@ -1,0 +1,96 @@
+#include "services/placement/placement_service.h"
+
+#include <algorithm>
+
+#include "core/replica/raft_transport.h"
+#include "core/replica/replica_host.h"
+#include "core/rpc/server.h"
+#include "services/placement/placement.h"
+
+namespace vectron {
+namespace {
+
+stored::ReplicaManifest manifest_of(const PlacementConfig& config) {
+  stored::ReplicaManifest manifest;
+  manifest.group_id = kPlacementGroup.value();
+  manifest.replica_id = config.node.value();
+  for (const PlacementConfig::Member& member : config.members) {
+    manifest.members.push_back({member.node.value(), member.node.value(), member.address.text});
+  }
+  return manifest;
+}
+
+// Makes this node's replica at the first start; refuses to make it again.
+Task<Result<void>> ensure_replica(ReplicaHost* host, const PlacementConfig* config) {
+  // A member's Raft id is its node id: the group's members are configured, not given out.
+  const auto presence = host->presence(kPlacementGroup, ReplicaId(config->node.value()));
+  if (presence == ReplicaHost::Presence::born) co_return Result<void>();
+  if (presence == ReplicaHost::Presence::absent && config->bootstrap) {
+    const auto born = co_await host->bear(manifest_of(*config));
+    co_return born;
+  }
+  co_return fail(
+      Code::data_loss,
+      "the placement driver's data is missing here: set bootstrap for the first start of a "
+      "cluster; after a lost disk, put a new node in this one's place");
+}
+
+}  // namespace
+
+Result<void> PlacementConfig::validate() const {
+  const auto wrong = [](std::string_view field, std::string_view what) {
+    return fail(Code::invalid_argument, std::string(what), std::string(field));
+  };
+  if (!cluster) return wrong("cluster", "a placement node belongs to a cluster");
+  if (!node) return wrong("node", "a placement node has a node id");
+  if (members.empty() || members.size() > 7) return wrong("members", "name 1 to 7 members");
+  const bool listed = std::any_of(members.begin(), members.end(),
+                                  [this](const Member& member) { return member.node == node; });
+  if (!listed) return wrong("members", "this node is not among the members");
+  if (worker_silence_max <= Duration::zero())
+    return wrong("worker_silence_max", "must be above zero");
+  if (create_wait <= Duration::zero()) return wrong("create_wait", "must be above zero");
+  if (push_timeout <= Duration::zero()) return wrong("push_timeout", "must be above zero");
+  if (push_interval <= Duration::zero()) return wrong("push_interval", "must be above zero");
+  if (request_timeout <= Duration::zero()) return wrong("request_timeout", "must be above zero");
+  return replica.validate();
+}
+
+Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
+  const auto valid = config.validate();
+  VECTRON_CO_CHECK_OK(valid);
+  const auto manifest = co_await open_node_folder(env, config.cluster, config.node);
+  VECTRON_CO_CHECK_OK(manifest);
+  const rpc::Identity identity{config.cluster, config.node, manifest->incarnation};
+  rpc::ClientConfig client_config;
+  client_config.identity = identity;
+  RaftTransport transport(env, client_config);
+  ReplicaHostConfig host_config{config.cluster, config.node, manifest->incarnation, config.replica,
+                                config.wal};
+  auto opened = co_await ReplicaHost::open(env, host_config, &transport, config.observer);
+  VECTRON_CO_TRY(const std::unique_ptr<ReplicaHost> host, opened);
+  const auto ensured = co_await ensure_replica(host.get(), &config);
+  VECTRON_CO_CHECK_OK(ensured);
+  auto state = std::make_unique<PlacementState>();
+  PlacementState* state_pointer = state.get();
+  const auto replica = co_await host->start(kPlacementGroup, std::move(state));
+  VECTRON_CO_CHECK_OK(replica);
+
+  rpc::ChannelPool channels(*env, client_config);
+  Placement placement(env, &config, *replica, state_pointer, &channels);
+  RaftReceiver receiver(host.get());
+  rpc::ServerConfig server_config;
+  server_config.identity = identity;
+  rpc::Server server(*env, server_config);
+  wire::serve(server, static_cast<wire::PlacementHandler&>(placement));
+  wire::serve(server, static_cast<wire::RaftHandler&>(receiver));
+  const auto listening = server.start(config.listen);
+  VECTRON_CO_CHECK_OK(listening);
+  if (config.on_listening) config.on_listening(server.address());
+
+  const auto ended = co_await host->run_until(config.stop);
+  server.stop();
+  co_return ended;
+}
+
+}  // namespace vectron

@@ -1,0 +1,63 @@
+// The placement driver: knows the workers and the collections, and decides which worker holds what.
+//
+// A Raft group of 1, 3 or 5 nodes; the leader answers. One task on each node's Env, in production
+// and in simulation.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "core/async/sync.h"
+#include "core/env/env.h"
+#include "core/replica/observer.h"
+#include "core/replica/replica_config.h"
+
+namespace vectron {
+
+/// The Raft group of every placement driver; no shard ever has this id.
+inline constexpr GroupId kPlacementGroup{uint64_t{1} << 62};
+
+/// All that a node of the placement driver must be told.
+struct PlacementConfig {
+  struct Member {
+    NodeId node;
+    Address address;
+  };
+
+  ClusterId cluster;            ///< The deployment; required.
+  NodeId node;                  ///< This node; among the members.
+  Address listen;               ///< Where workers, gateways and other members connect.
+  std::vector<Member> members;  ///< All nodes of the group, 1 to 7, the same on each of them.
+  /// Makes the group where this node's folder has nothing of it. Set at a cluster's first start,
+  /// and never after a disk was lost: a member that lost its disk must not come back with an empty
+  /// log.
+  bool bootstrap = false;
+
+  Duration worker_silence_max =
+      15s;  ///< A worker that was silent for so long gets no new replicas.
+  /// How long CreateCollection waits for enough workers, and then for every shard to have a leader.
+  Duration create_wait = 8s;
+  Duration push_timeout = 3s;      ///< Of one assignment pushed to a worker.
+  Duration push_interval = 500ms;  ///< Before a push that failed is tried again.
+  Duration request_timeout = 10s;  ///< Of a request that names no deadline.
+
+  ReplicaConfig replica;
+  WalConfig wal;
+
+  ReplicaObserver* observer = nullptr;  ///< The simulation's watcher; null in production.
+  /// When set, the node stops taking requests and returns. May be null; outlives the node.
+  Event* stop = nullptr;
+  /// Told once where the node listens. May be empty.
+  std::function<void(const Address&)> on_listening;
+
+  /// Errors: invalid_argument with the field.
+  Result<void> validate() const;
+};
+
+/// Runs a placement node until `config.stop` is set, or until the task is destroyed. `env` outlives
+/// it. Errors: invalid_argument (a bad config), failed_precondition (another node's folder),
+/// data_loss (the folder is damaged, or it is missing without `bootstrap`), unavailable (cannot
+/// listen).
+Task<Result<void>> run_placement(Env* env, PlacementConfig config);
+
+}  // namespace vectron

@@ -1,0 +1,203 @@
+#include "services/placement/placement_state.h"
+
+#include <set>
+
+namespace vectron {
+namespace {
+
+constexpr std::string_view kCountersKey = "counters";
+constexpr std::string_view kWorkerPrefix = "worker/";
+constexpr std::string_view kCollectionPrefix = "collection/";
+constexpr uint32_t kCommandVersion = 1;
+
+Bytes record_key(std::string_view prefix, uint64_t id) {
+  Bytes key = to_bytes(as_bytes(prefix));
+  put_big_endian(key, id);
+  return key;
+}
+
+PlacementAnswer refused(Code code, std::string message, std::string field = {}) {
+  return {Status(code, std::move(message), std::move(field)), {}};
+}
+
+}  // namespace
+
+Bytes encode_answer(const PlacementAnswer& answer) {
+  Bytes bytes;
+  ByteWriter writer(bytes);
+  writer.put(static_cast<uint8_t>(answer.status.code()));
+  writer.put_sized(as_bytes(answer.status.message()));
+  writer.put_sized(as_bytes(answer.status.field()));
+  writer.put(answer.collection.value());
+  return bytes;
+}
+
+Result<PlacementAnswer> decode_answer(ByteView bytes) {
+  ByteReader reader(bytes);
+  const auto code = reader.get<uint8_t>();
+  const ByteView message = reader.get_sized();
+  const ByteView field = reader.get_sized();
+  const auto collection = reader.get<uint64_t>();
+  if (!reader.done() || code >= kCodeCount) {
+    return fail(Code::internal, "an answer of the placement state cannot be read");
+  }
+  PlacementAnswer answer;
+  if (code != 0) {
+    answer.status =
+        Status(static_cast<Code>(code), std::string(as_text(message)), std::string(as_text(field)));
+  }
+  answer.collection = CollectionId(collection);
+  return answer;
+}
+
+Task<Result<void>> PlacementState::load(OverlayStore* store) {
+  store_ = store;
+  workers_.clear();
+  collections_.clear();
+  by_name_.clear();
+  counters_ = {};
+  Status damage;
+  const KvVisitor visitor = [this, &damage](ByteView key, ByteView value) {
+    const auto taken = take_record(key, value);
+    if (!taken.has_value()) damage = taken.error();
+    return taken.has_value();
+  };
+  const auto end = store->scan(KvScanRange(), visitor);
+  if (!end.has_value()) co_return fail(end.error());
+  if (!damage.ok()) co_return fail(damage);
+  co_return Result<void>();
+}
+
+Result<void> PlacementState::take_record(ByteView key, ByteView value) {
+  const std::string_view name = as_text(key);
+  if (name == kCountersKey) {
+    VECTRON_TRY(counters_, decode<stored::PlacementCounters>(value));
+  } else if (name.starts_with(kWorkerPrefix)) {
+    VECTRON_TRY(stored::WorkerRecord record, decode<stored::WorkerRecord>(value));
+    const NodeId node(record.node_id);
+    workers_[node] = std::move(record);
+  } else if (name.starts_with(kCollectionPrefix)) {
+    VECTRON_TRY(stored::CollectionRecord record, decode<stored::CollectionRecord>(value));
+    const CollectionId id(record.id);
+    by_name_[record.name] = id;
+    collections_[id] = std::move(record);
+  } else {
+    return fail(Code::data_loss, "the placement store has a record of an unknown kind");
+  }
+  return {};
+}
+
+const stored::CollectionRecord* PlacementState::find(const std::string& name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &collections_.at(found->second);
+}
+
+std::map<NodeId, uint64_t> PlacementState::replicas_by_worker() const {
+  std::map<NodeId, uint64_t> counts;
+  for (const auto& [id, collection] : collections_) {
+    for (const stored::ShardRecord& shard : collection.shards) {
+      for (const stored::ReplicaRecord& replica : shard.replicas) ++counts[NodeId(replica.node_id)];
+    }
+  }
+  return counts;
+}
+
+Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
+  const auto command = decode<stored::PlacementCommand>(bytes);
+  if (!command.has_value() || command->header.schema_version > kCommandVersion) {
+    return fail(Code::data_loss, fmt::format("log entry {} is not a placement command", index));
+  }
+  Result<PlacementAnswer> answer = refused(Code::unimplemented, "an empty command");
+  if (command->register_worker) {
+    answer = register_worker(*command->register_worker);
+  } else if (command->create_collection) {
+    answer = create_collection(*command->create_collection);
+  } else if (command->replicas_created) {
+    answer = record_created(*command->replicas_created);
+  }
+  if (!answer.has_value()) return fail(answer.error());
+  return encode_answer(*answer);
+}
+
+Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerRecord& record) {
+  const NodeId node(record.node_id);
+  const auto known = workers_.find(node);
+  if (known != workers_.end() && record.incarnation < known->second.incarnation) {
+    return refused(
+        Code::failed_precondition,
+        fmt::format("worker {} has started {} times, this is start {}: if its disk was lost, "
+                    "give it a new node id",
+                    node, known->second.incarnation, record.incarnation),
+        "incarnation");
+  }
+  if (known != workers_.end() && known->second == record) return PlacementAnswer();
+  workers_[node] = record;
+  ++counters_.revision;
+  VECTRON_CHECK_OK(store_->put(record_key(kWorkerPrefix, node.value()), encode(record)));
+  VECTRON_CHECK_OK(put_counters());
+  return PlacementAnswer();
+}
+
+Result<PlacementAnswer> PlacementState::create_collection(
+    const stored::CreateCollectionCommand& command) {
+  if (by_name_.contains(command.name)) {
+    return refused(Code::already_exists, fmt::format("collection '{}' exists", command.name),
+                   "name");
+  }
+  stored::CollectionRecord record;
+  record.id = ++counters_.collection_id;
+  record.name = command.name;
+  record.dimension = command.dimension;
+  record.distance = command.distance;
+  record.replication = command.replication;
+  record.read_level = command.read_level;
+  record.index = command.index;
+  record.epoch = 1;
+  for (const stored::PlannedShard& planned : command.shards) {
+    stored::ShardRecord shard;
+    shard.shard_id = ++counters_.shard_id;
+    shard.hash_low = planned.hash_low;
+    shard.hash_high = planned.hash_high;
+    for (const uint64_t node : planned.node_ids) {
+      if (!workers_.contains(NodeId(node))) {
+        return refused(Code::aborted,
+                       fmt::format("worker {} is not known any more; try again", node));
+      }
+      shard.replicas.push_back({++counters_.replica_id, node, false});
+    }
+    record.shards.push_back(std::move(shard));
+  }
+  ++counters_.revision;
+  const CollectionId id(record.id);
+  VECTRON_CHECK_OK(store_->put(record_key(kCollectionPrefix, id.value()), encode(record)));
+  VECTRON_CHECK_OK(put_counters());
+  by_name_[record.name] = id;
+  collections_[id] = std::move(record);
+  return PlacementAnswer{Status(), id};
+}
+
+Result<PlacementAnswer> PlacementState::record_created(
+    const stored::ReplicasCreatedCommand& command) {
+  const std::set<uint64_t> created(command.replica_ids.begin(), command.replica_ids.end());
+  for (auto& [id, collection] : collections_) {
+    bool changed = false;
+    for (stored::ShardRecord& shard : collection.shards) {
+      for (stored::ReplicaRecord& replica : shard.replicas) {
+        if (replica.created || !created.contains(replica.replica_id)) continue;
+        replica.created = true;
+        changed = true;
+      }
+    }
+    if (!changed) continue;
+    ++counters_.revision;
+    VECTRON_CHECK_OK(store_->put(record_key(kCollectionPrefix, id.value()), encode(collection)));
+  }
+  VECTRON_CHECK_OK(put_counters());
+  return PlacementAnswer();
+}
+
+Result<void> PlacementState::put_counters() {
+  return store_->put(as_bytes(kCountersKey), encode(counters_));
+}
+
+}  // namespace vectron

@@ -1,0 +1,55 @@
+// PlacementState: the state machine of the placement driver's group: workers, collections, and the
+// ids given out.
+//
+// Owned by the group's Replica, on the node's event loop. The store holds one record for each
+// worker and each collection, and the counters; what is here in memory mirrors it.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/base/ids.h"
+#include "core/replica/overlay.h"
+#include "core/replica/state_machine.h"
+#include "schemas/storage_messages.h"
+
+namespace vectron {
+
+/// What apply() answers the proposer of a command.
+struct PlacementAnswer {
+  Status status;            ///< Not ok: refused, nothing changed.
+  CollectionId collection;  ///< The one that was created.
+};
+Bytes encode_answer(const PlacementAnswer& answer);
+Result<PlacementAnswer> decode_answer(ByteView bytes);
+
+class PlacementState final : public StateMachine {
+ public:
+  Task<Result<void>> load(OverlayStore* store) override;
+  Result<Bytes> apply(LogIndex index, ByteView command) override;
+
+  const std::map<NodeId, stored::WorkerRecord>& workers() const { return workers_; }
+  const std::map<CollectionId, stored::CollectionRecord>& collections() const {
+    return collections_;
+  }
+  /// Null when there is none of that name.
+  const stored::CollectionRecord* find(const std::string& name) const;
+  const stored::PlacementCounters& counters() const { return counters_; }
+  /// How many replicas each worker shall hold.
+  std::map<NodeId, uint64_t> replicas_by_worker() const;
+
+ private:
+  Result<PlacementAnswer> register_worker(const stored::WorkerRecord& record);
+  Result<PlacementAnswer> create_collection(const stored::CreateCollectionCommand& command);
+  Result<PlacementAnswer> record_created(const stored::ReplicasCreatedCommand& command);
+  Result<void> put_counters();
+  Result<void> take_record(ByteView key, ByteView value);
+
+  OverlayStore* store_ = nullptr;
+  std::map<NodeId, stored::WorkerRecord> workers_;
+  std::map<CollectionId, stored::CollectionRecord> collections_;
+  std::map<std::string, CollectionId> by_name_;
+  stored::PlacementCounters counters_;
+};
+
+}  // namespace vectron

@@ -19,7 +19,7 @@ std::string folder_of(ReplicaId replica) {
 
 Result<void> check_format(uint32_t version, std::string_view what) {
   if (version <= kFormatVersion) return {};
-  return fail(Code::ended_precondition,
+  return fail(Code::failed_precondition,
               fmt::format("{} has format version {}, this program knows up to {}: use a newer one",
                           what, version, kFormatVersion));
 }
@@ -39,7 +39,7 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
     VECTRON_CO_CHECK_OK(format);
     if (manifest.cluster_id != cluster.value() || manifest.node_id != node.value()) {
       co_return fail(
-          Code::ended_precondition,
+          Code::failed_precondition,
           fmt::format("this data folder belongs to node {} of cluster {:x}, not to node {} of "
                       "cluster {:x}: give each node a folder of its own",
                       manifest.node_id, manifest.cluster_id, node, cluster.value()));

@@ -64,9 +64,9 @@ class ReplicaHost {
   Replica* find(GroupId group);
   const std::map<GroupId, std::unique_ptr<Replica>>& replicas() const { return replicas_; }
 
-  /// Waits until the node must stop, and says why: the write-ahead log failed, or a replica stopped
-  /// for good.
-  Task<Status> wait_failed();
+  /// Runs until `stop` (which may be null) is set, or until the node must stop: then its error is
+  /// that of the write-ahead log, or of a replica that stopped for good.
+  Task<Result<void>> run_until(Event* stop);
 
  private:
   ReplicaHost(Env* env, ReplicaHostConfig config, RaftLinks* links, ReplicaObserver* observer);

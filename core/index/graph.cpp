@@ -128,7 +128,11 @@ class Graph::ScratchLease {
 };
 
 Graph::Graph(const VectorStore& vectors, DistanceFunction distance, GraphOptions options)
-    : vectors_(vectors), distance_(distance), options_(options), level0_(2 * options.m), upper_(1) {
+    : vectors_(vectors),
+      distance_(distance),
+      options_(options),
+      level0_(size_t{2} * options.m),
+      upper_(1) {
   VECTRON_ASSERT(options.m >= 2 && options.ef_construction >= 1);
 }
 
@@ -353,7 +357,7 @@ Graph::EntryPoint Graph::entry_point() const {
 }
 
 uint64_t Graph::bytes() const {
-  const uint64_t node_bytes = 2 * options_.m * sizeof(Word) + sizeof(Word*);
+  const uint64_t node_bytes = uint64_t{2} * options_.m * sizeof(Word) + sizeof(Word*);
   return nodes() * node_bytes + upper_bytes_.load(std::memory_order_relaxed);
 }
 

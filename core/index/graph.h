@@ -2,15 +2,15 @@
 // nearest neighbor search using Hierarchical Navigable Small World graphs", TPAMI 2020; algorithms
 // 1 to 5).
 //
-// Where it differs from the paper and from hnswlib, and why (docs/internals/index.md):
-// - a node's level is a pure function of its slot: no generator, no logarithm, the same graph on
-// every machine;
-// - a node's lists on all of its levels are complete before the first neighbour points at it, so a
-//   walk beside an insert never enters a node without a way on;
-// - a list is an array of atomic words, so walks take no lock. A walk beside an insert may read
-// some words of the old
-//   list and some of the new one; each is a complete node that was or is a neighbour;
-// - nothing moves and nothing is copied when the graph grows.
+// Where it differs from the paper and from hnswlib (docs/internals/index.md says why):
+// - A node's level is a pure function of its slot: no generator, no logarithm, so the same graph on
+//   every machine.
+// - A node's lists on all of its levels are complete before the first neighbour points at it, so a
+//   walk beside an insert never enters a node without a way on.
+// - A list is an array of atomic words, so walks take no lock. Beside an insert a walk may read a
+//   part of the old list and a part of the new one; each word is a complete node that was or is a
+//   neighbour.
+// - Nothing moves and nothing is copied when the graph grows.
 //
 // Owner: ShardIndex. add() and search() may run on any number of threads at once.
 #pragma once

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <memory>
 
 #include "core/base/assert.h"
 
@@ -23,8 +24,9 @@ SegmentMemory allocate_segment(size_t bytes) {
   // is filled.
   void* block = std::calloc(1, bytes + alignment);
   VECTRON_ASSERT(block != nullptr, "no memory for an index segment of {} bytes", bytes);
-  const auto address = reinterpret_cast<uintptr_t>(block);
-  void* first = reinterpret_cast<void*>((address + alignment - 1) & ~(alignment - 1));
+  void* first = block;
+  size_t space = bytes + alignment;
+  VECTRON_ASSERT(std::align(alignment, bytes, first, space) != nullptr);
   // Advice only: where the system declines, the walk is slower and nothing else changes.
   if (huge) madvise(first, bytes & ~(kHugePageBytes - 1), MADV_HUGEPAGE);
   return {block, first};

@@ -51,6 +51,7 @@ void report_distances(const std::vector<float>& rows) {
 double build_s(index::ShardIndex& shard, unsigned threads) {
   const bench::Stopwatch watch;
   std::vector<std::thread> workers;
+  workers.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) {
     workers.emplace_back([&shard] {
       while (shard.index_some(256) != 0) {
@@ -86,6 +87,7 @@ int main(int argc, char** argv) {
     const std::vector<index::Hit> hits = shard.search(
         shard.cut(), {targets.data() + q * bench::kDimension, bench::kDimension}, options);
     std::vector<uint32_t> slots;
+    slots.reserve(options.k);
     for (size_t i = 0; i < options.k; ++i) slots.push_back(hits[i].slot);
     return slots;
   };

@@ -88,7 +88,7 @@ TEST(Graph, KeepsItsRecallWhenMostNodesAreDead) {
 TEST(Graph, KeepsItsRecallWhenAWholeRegionDied) {
   World world(clustered_vectors("points", kDimension, 3'000));
   world.add_all();
-  const Vector query = world.vectors[17];
+  const Vector& query = world.vectors[17];
   const auto nearest = brute_force(Metric::euclidean, world.vectors, world.live(), query);
   for (size_t i = 0; i < 1'000; ++i) world.tombstones.remove(nearest[i].slot);
   const std::vector<Slot> found = world.search(query, 50, 10);
@@ -118,7 +118,7 @@ TEST(Graph, IsTheSameForTheSameSequence) {
   first.add_all();
   second.add_all();
   EXPECT_EQ(first.graph.digest(1'500), second.graph.digest(1'500));
-  const Vector query = points[3];
+  const Vector& query = points[3];
   EXPECT_EQ(first.search(query, 40, 10), second.search(query, 40, 10));
 }
 
@@ -169,8 +169,8 @@ TEST(Graph, LevelsThinOutByM) {
     for (int level = 0; level <= level_of(slot, 16); ++level) ++at_least[level];
   }
   EXPECT_EQ(at_least[0], 100'000);
-  EXPECT_NEAR(at_least[1], 100'000 / 16, 400);
-  EXPECT_NEAR(at_least[2], 100'000 / 256, 100);
+  EXPECT_NEAR(at_least[1], 100'000.0 / 16, 400);
+  EXPECT_NEAR(at_least[2], 100'000.0 / 256, 100);
   EXPECT_EQ(level_of(0, 16), level_of(0, 16));
 }
 
@@ -224,6 +224,7 @@ TEST(Graph, StaysSearchableWhileManyThreadsAddAndSearch) {
   std::atomic<Slot> next = 0;
   std::atomic<bool> done = false;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&] {
       for (Slot slot = next++; slot < kCount; slot = next++) world.graph.add(slot);

@@ -25,8 +25,8 @@ inline Vector random_vector(RandomStream& random, uint32_t dimension) {
 inline std::vector<Vector> clustered_vectors(std::string_view name, uint32_t dimension,
                                              size_t count) {
   RandomStream random(7, name);
-  std::vector<Vector> centres;
-  for (int i = 0; i < 20; ++i) centres.push_back(random_vector(random, dimension));
+  std::vector<Vector> centres(20);
+  for (Vector& centre : centres) centre = random_vector(random, dimension);
   std::vector<Vector> vectors;
   for (size_t i = 0; i < count; ++i) {
     Vector vector = random_vector(random, dimension);

@@ -47,6 +47,7 @@ TEST(SegmentedArray, AlignsSegmentsToCacheLines) {
 TEST(SegmentedArray, GrowsOnceWhenSeveralThreadsAskAtOnce) {
   SegmentedArray<uint32_t> array(1);
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (uint32_t t = 0; t < 4; ++t) {
     threads.emplace_back([&array, t] {
       for (uint32_t index = t; index < 20'000; index += 4) {

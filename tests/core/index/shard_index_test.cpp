@@ -124,11 +124,11 @@ TEST(ShardIndex, CountsWhatItHolds) {
   EXPECT_EQ(stats.tombstones, 10u);
   EXPECT_EQ(stats.indexed, 40u);
   EXPECT_EQ(stats.tail, 60u);
-  EXPECT_EQ(stats.tail_bytes, 60u * 8 * sizeof(float));
-  EXPECT_EQ(stats.vector_bytes, 100u * 8 * sizeof(float));
+  EXPECT_EQ(stats.tail_bytes, uint64_t{60} * 8 * sizeof(float));
+  EXPECT_EQ(stats.vector_bytes, uint64_t{100} * 8 * sizeof(float));
   EXPECT_EQ(index.tail_bytes(), stats.tail_bytes);
   EXPECT_EQ(index.graph().nodes(), 30u) << "a slot that died in the tail needs no links";
-  EXPECT_GE(stats.graph_bytes, 30u * 2 * 4 * sizeof(uint32_t));
+  EXPECT_GE(stats.graph_bytes, uint64_t{30} * 2 * 4 * sizeof(uint32_t));
   EXPECT_EQ(index.index_some(1'000), 60u);
   EXPECT_EQ(index.index_some(1'000), 0u);
   EXPECT_EQ(index.tail_slots(), 0u);
@@ -137,7 +137,7 @@ TEST(ShardIndex, CountsWhatItHolds) {
 TEST(ShardIndex, CostsGrowWithWhatIsComparedAndEndAtTheWhole) {
   ShardIndex index(kSmall);
   for (const Vector& vector : clustered_vectors("points", 8, 2'000)) index.append(vector);
-  constexpr uint64_t kWhole = 2'000 * 8;
+  constexpr uint64_t kWhole = uint64_t{2'000} * 8;
   EXPECT_EQ(index.search_cost(index.cut(), {.exact = true}), kWhole);
   EXPECT_EQ(index.search_cost(index.cut(), {}), kWhole) << "all of it is tail";
   EXPECT_EQ(index.index_cost(10), 0u);

@@ -119,6 +119,7 @@ TEST(ShardIndexThreads, EverySearchIsExactAtItsCut) {
   Handoff handoff;
   std::atomic<bool> loop_done = false;
   std::vector<std::thread> pool;
+  pool.reserve(8);
   for (int i = 0; i < 2; ++i) {
     pool.emplace_back([&] {
       bool last = false;
@@ -185,6 +186,7 @@ TEST(ShardIndexThreads, IndexersShareTheTailWithoutGapsOrRepeats) {
   for (const Vector& vector : vectors) index.append(vector);
   std::atomic<uint32_t> taken = 0;
   std::vector<std::thread> pool;
+  pool.reserve(8);
   for (int i = 0; i < 4; ++i) {
     pool.emplace_back([&] {
       for (uint32_t count = 1; count != 0;) {

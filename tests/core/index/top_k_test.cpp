@@ -12,6 +12,7 @@ namespace {
 std::vector<NeighborKey> offers_with_ties() {
   const auto count = *rc::gen::inRange<Slot>(0, 200);
   std::vector<NeighborKey> keys;
+  keys.reserve(count);
   for (Slot slot = 0; slot < count; ++slot) {
     keys.push_back(neighbor_key(static_cast<float>(*rc::gen::inRange(-3, 4)), slot));
   }

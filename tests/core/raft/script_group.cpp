@@ -210,8 +210,14 @@ void ScriptGroup::start(Member& member) {
   member.raft = std::make_unique<Raft>(member.config, member.disk.hard_state, member.disk.snapshot,
                                        member.disk.entries, member.disk.applied_index);
   // A script that begins from snapshots has no history that the checker could know.
-  if (member.disk.snapshot.index <= checker_.committed_index(kGroup))
-    checker_.started(kGroup, *member.raft);
+  const Raft& raft = *member.raft;
+  if (raft.log().snapshot().index > checker_.committed_index(kGroup)) return;
+  checker_.started(kGroup, raft);
+  checker_.observe({.group = kGroup,
+                    .replica = raft.self(),
+                    .term = raft.term(),
+                    .first_index = raft.first_index(),
+                    .commit_index = raft.commit_index()});
 }
 
 void ScriptGroup::campaign(const Command& command) {

@@ -44,29 +44,13 @@ Task<Result<std::string>> read_manifest(Disk* disk) {
   co_return std::string(as_text(ByteView(bytes).first(size)));
 }
 
-// A crash at any point leaves the old manifest or the new one, whole.
-Task<Result<void>> replace_manifest(Disk* disk, std::string text) {
-  auto file = co_await disk->open(std::string(kManifestNew), OpenMode::create);
-  VECTRON_CO_TRY(auto open, file);
-  auto emptied = co_await open->truncate(0);
-  VECTRON_CO_CHECK_OK(emptied);
-  const ByteView bytes = as_bytes(text);
-  auto written = co_await open->write_at(0, bytes);
-  VECTRON_CO_CHECK_OK(written);
-  auto synced = co_await open->sync();
-  VECTRON_CO_CHECK_OK(synced);
-  auto renamed = co_await disk->rename(std::string(kManifestNew), std::string(kManifest));
-  VECTRON_CO_CHECK_OK(renamed);
-  auto durable = co_await disk->sync_directory(".");
-  co_return durable;
-}
-
 }  // namespace
 
 std::string encode_manifest(const DataFolder& folder) {
   std::string text(kFirstLine);
-  text += fmt::format("format {}\ncluster {}\nstarts {}\nworkers {}\n", DataFolder::kFormatVersion,
-                      folder.cluster, folder.starts, folder.workers);
+  text += fmt::format("format {}\ncluster {}\nstarts {}\nworkers {}\nbootstrapped {}\n",
+                      DataFolder::kFormatVersion, folder.cluster, folder.starts, folder.workers,
+                      folder.bootstrapped ? 1 : 0);
   text += fmt::format("checksum {}\n", checksum64(as_bytes(text)));
   return text;
 }
@@ -87,12 +71,14 @@ Result<DataFolder> decode_manifest(std::string_view text) {
   VECTRON_TRY(const uint64_t cluster, take_number(&text, "cluster"));
   VECTRON_TRY(folder.starts, take_number(&text, "starts"));
   VECTRON_TRY(const uint64_t workers, take_number(&text, "workers"));
+  VECTRON_TRY(const uint64_t bootstrapped, take_number(&text, "bootstrapped"));
   const std::string_view summed = whole.substr(0, whole.size() - text.size());
   VECTRON_TRY(const uint64_t checksum, take_number(&text, "checksum"));
   if (checksum != checksum64(as_bytes(summed))) return damaged("its checksum is wrong");
   if (cluster == 0 || workers > UINT32_MAX) return damaged("a number is out of range");
   folder.cluster = ClusterId(cluster);
   folder.workers = static_cast<uint32_t>(workers);
+  folder.bootstrapped = bootstrapped != 0;
   return folder;
 }
 
@@ -116,9 +102,27 @@ Task<Result<DataFolder>> open_data_folder(Disk* disk, uint32_t workers, ClusterI
   }
   folder.workers = workers;
   folder.starts += 1;
-  auto stored = co_await replace_manifest(disk, encode_manifest(folder));
+  auto stored = co_await store_data_folder(disk, folder);
   VECTRON_CO_CHECK_OK(stored);
   co_return folder;
+}
+
+// A crash at any point leaves the old manifest or the new one, whole.
+Task<Result<void>> store_data_folder(Disk* disk, DataFolder folder) {
+  auto file = co_await disk->open(std::string(kManifestNew), OpenMode::create);
+  VECTRON_CO_TRY(auto open, file);
+  auto emptied = co_await open->truncate(0);
+  VECTRON_CO_CHECK_OK(emptied);
+  const std::string text = encode_manifest(folder);
+  const ByteView bytes = as_bytes(text);
+  auto written = co_await open->write_at(0, bytes);
+  VECTRON_CO_CHECK_OK(written);
+  auto synced = co_await open->sync();
+  VECTRON_CO_CHECK_OK(synced);
+  auto renamed = co_await disk->rename(std::string(kManifestNew), std::string(kManifest));
+  VECTRON_CO_CHECK_OK(renamed);
+  auto durable = co_await disk->sync_directory("");
+  co_return durable;
 }
 
 }  // namespace vectron

@@ -24,6 +24,9 @@ struct DataFolder {
   ClusterId cluster;     ///< Drawn once, when the folder is new.
   uint64_t starts = 0;   ///< Counts starts: the incarnation of every node of the process.
   uint32_t workers = 0;  ///< How many workers the folder was ever started with.
+  /// Whether the placement driver's group was made here: from then on a folder of it that is
+  /// missing is a loss, not a beginning.
+  bool bootstrapped = false;
   bool operator==(const DataFolder&) const = default;
 };
 
@@ -38,5 +41,8 @@ Result<DataFolder> decode_manifest(std::string_view text);
 /// none; counts this start, and has stored that durably when it returns. Errors:
 /// failed_precondition (`workers` is fewer than the folder has), data_loss, resource_exhausted.
 Task<Result<DataFolder>> open_data_folder(Disk* disk, uint32_t workers, ClusterId fresh);
+
+/// Replaces the manifest, durably.
+Task<Result<void>> store_data_folder(Disk* disk, DataFolder folder);
 
 }  // namespace vectron

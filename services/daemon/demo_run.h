@@ -1,0 +1,28 @@
+// The demo: real vectors into a real server that is killed twice, and a comparison with the truth.
+#pragma once
+
+#include <string>
+
+#include "core/base/result.h"
+#include "services/daemon/demo_progress.h"
+#include "services/daemon/demo_report.h"
+
+namespace vectron::demo {
+
+struct DemoOptions {
+  std::string binary;  ///< The path of `vectron`.
+  std::string folder;  ///< An empty folder for the server's data, log and ours.
+  std::string dataset = "/usr/share/datasets/fashion-mnist";
+  size_t points = 60'000;   ///< The first so many training images.
+  size_t queries = 10'000;  ///< The first so many test images.
+  size_t batch_points = 100;
+  size_t callers = 8;
+  uint32_t shards = 1;
+  uint32_t ef = 0;  ///< 0: the collection's own.
+};
+
+/// Loads, kills, restarts, searches. Errors: not_found (no dataset), unavailable (the server did
+/// not start, or an operation failed for good).
+Result<Report> run_demo(const DemoOptions& options, Progress& progress);
+
+}  // namespace vectron::demo

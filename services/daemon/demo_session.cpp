@@ -1,0 +1,277 @@
+#include "services/daemon/demo_session.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+
+#include "core/base/assert.h"
+
+namespace vectron::demo {
+namespace {
+
+constexpr const char* kCollection = "fashion-mnist";
+constexpr Duration kPause = 50ms;  // Before a refused batch is sent again.
+constexpr Duration kPollInterval = 200ms;
+constexpr uint32_t kTopK = 10;
+
+bool same_bits(const std::vector<float>& left, const std::vector<float>& right) {
+  return left.size() == right.size() &&
+         std::equal(left.begin(), left.end(), right.begin(), [](float a, float b) {
+           return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+         });
+}
+
+bool all_stored(const Result<api::UpsertReply>& reply) {
+  return reply.has_value() &&
+         std::all_of(reply->results.begin(), reply->results.end(),
+                     [](const api::PointResult& result) { return result.code == 0; });
+}
+
+template <typename T>
+Task<void> keep(std::optional<T>* out, Task<T> task) {
+  T value = co_await task;
+  out->emplace(std::move(value));
+}
+
+class Stopwatch {
+ public:
+  double seconds() const { return to_seconds(machine_monotonic() - start_); }
+
+ private:
+  Instant start_ = machine_monotonic();
+};
+
+}  // namespace
+
+// In the order in which a process must build them (net/production_env.h).
+struct DemoSession::Loop {
+  LogSink sink{LogLevel::error};
+  ProductionPools pools{
+      ProductionPools::Config{.cpu_threads = 1, .file_threads = 1, .key_value_threads = 1}};
+  EventLoop loop;
+  TcpNetwork network{loop, pools.files};
+  std::unique_ptr<ProductionEnv> env;
+};
+
+DemoSession::DemoSession(const DemoOptions& options, const Images& points, Progress& progress)
+    : options_(options),
+      points_(points),
+      progress_(progress),
+      loop_(std::make_unique<Loop>()),
+      acknowledged_(points.count()) {
+  for (size_t first = 0; first < points.count(); first += options.batch_points) {
+    pending_batches_.push_back(first / options.batch_points);
+  }
+}
+
+DemoSession::~DemoSession() = default;
+
+Result<std::unique_ptr<DemoSession>> DemoSession::open(const DemoOptions& options,
+                                                       const Images& points, Progress& progress) {
+  std::unique_ptr<DemoSession> session(new DemoSession(options, points, progress));
+  ProductionEnvConfig config;
+  config.node_name = "demo";
+  config.root = options.folder + "/client";
+  Loop& loop = *session->loop_;
+  VECTRON_TRY(loop.env,
+              ProductionEnv::open(loop.loop, loop.pools, loop.network, loop.sink, config));
+  return session;
+}
+
+Result<void> DemoSession::start_server() {
+  ServerOptions options;
+  options.binary = options_.binary;
+  options.data = options_.folder + "/data";
+  options.log = options_.folder + "/server.log";
+  VECTRON_TRY(Server started, Server::start(options));
+  server_.emplace(std::move(started));
+  ClientConfig config;
+  config.gateways = {server_->rpc()};
+  config.request_timeout = 60s;
+  config.attempts_max = 1;  // The demo itself decides what a failure means.
+  client_ = std::make_unique<Client>(*loop_->env, config);
+  killed_ = false;
+  return {};
+}
+
+void DemoSession::kill_server() {
+  server_->kill();
+  killed_ = true;
+}
+
+template <typename T>
+T DemoSession::run(Task<T> task) {
+  std::optional<T> result;
+  TaskGroup group(loop_->env->scheduler());
+  group.spawn(keep(&result, std::move(task)));
+  loop_->loop.run_until([&result] { return result.has_value(); });
+  return *std::move(result);
+}
+
+template <typename Start>
+void DemoSession::run_callers(size_t callers, Start start) {
+  std::vector<Task<bool>> tasks;
+  for (size_t i = 0; i < callers; ++i) tasks.push_back(start());
+  run(when_all(std::move(tasks)));
+}
+
+Result<void> DemoSession::create_collection() {
+  api::CreateCollectionRequest request;
+  request.name = kCollection;
+  request.dimension = kDimension;
+  request.distance = api::Distance::euclidean;
+  request.shards = options_.shards;
+  const Result<api::CreateCollectionReply> created = run(client_->create_collection(request));
+  if (!created.has_value()) return fail(created.error());
+  return {};
+}
+
+Result<void> DemoSession::load(size_t acknowledged_max) {
+  const Stopwatch watch;
+  failure_ = Status();
+  run_callers(options_.callers, [&] { return load_caller(acknowledged_max); });
+  load_seconds_ += watch.seconds();
+  if (!failure_.ok()) return fail(failure_.with_context("loading"));
+  return {};
+}
+
+Task<bool> DemoSession::load_caller(size_t acknowledged_max) {
+  while (!pending_batches_.empty() && !killed_ && failure_.ok()) {
+    const size_t batch = pending_batches_.front();
+    pending_batches_.pop_front();
+    Result<api::UpsertReply> reply = co_await client_->upsert(make_batch(batch));
+    if (all_stored(reply)) {
+      acknowledge(batch);
+      if (acknowledged_count_ >= acknowledged_max && !killed_) kill_server();
+      continue;
+    }
+    pending_batches_.push_front(batch);
+    if (killed_) {
+      ++unknown_batches_;
+    } else if (status_of(reply).code() == Code::resource_exhausted) {
+      co_await loop_->env->clock().sleep_for(kPause);
+    } else {
+      fail_with(reply.has_value() ? Status(Code::internal, "a point was refused") : reply.error());
+    }
+  }
+  co_return true;
+}
+
+api::UpsertRequest DemoSession::make_batch(size_t batch) const {
+  api::UpsertRequest request;
+  request.collection = kCollection;
+  const size_t first = batch * options_.batch_points;
+  const size_t last = std::min(first + options_.batch_points, points_.count());
+  for (size_t i = first; i < last; ++i) {
+    api::Point& point = request.points.emplace_back();
+    point.id.number = i;
+    point.vector = points_.vector(i);
+    point.payload = make_payload(i, points_.labels[i]);
+  }
+  return request;
+}
+
+void DemoSession::acknowledge(size_t batch) {
+  const size_t first = batch * options_.batch_points;
+  const size_t last = std::min(first + options_.batch_points, points_.count());
+  for (size_t i = first; i < last; ++i) {
+    acknowledged_count_ += acknowledged_[i] ? 0 : 1;
+    acknowledged_[i] = true;
+  }
+  progress_.show(static_cast<double>(acknowledged_count_) / static_cast<double>(points_.count()));
+}
+
+void DemoSession::fail_with(const Status& status) {
+  if (failure_.ok()) failure_ = status;
+}
+
+Result<size_t> DemoSession::count_lost() {
+  next_ = 0;
+  lost_ = 0;
+  failure_ = Status();
+  run_callers(options_.callers, [&] { return check_caller(); });
+  if (!failure_.ok()) return fail(failure_.with_context("reading back"));
+  return lost_;
+}
+
+Task<bool> DemoSession::check_caller() {
+  while (next_ < points_.count() && failure_.ok()) {
+    const size_t index = next_++;
+    if (!acknowledged_[index]) continue;
+    api::GetRequest request;
+    request.collection = kCollection;
+    request.id.number = index;
+    Result<api::GetReply> reply = co_await client_->get(std::move(request));
+    if (!reply.has_value() && reply.error().code() != Code::not_found) {
+      fail_with(reply.error());
+      break;
+    }
+    const bool kept = reply.has_value() && same_bits(reply->point.vector, points_.vector(index)) &&
+                      reply->point.payload == make_payload(index, points_.labels[index]);
+    lost_ += kept ? 0 : 1;
+    progress_.show(static_cast<double>(index + 1) / static_cast<double>(points_.count()));
+  }
+  co_return true;
+}
+
+Result<api::CollectionStatus> DemoSession::status() {
+  return wait_for([](const api::CollectionStatus&) { return true; }, Duration(0));
+}
+
+Result<api::CollectionStatus> DemoSession::wait_for(
+    std::function<bool(const api::CollectionStatus&)> enough, Duration patience) {
+  return run(poll_status(std::move(enough), patience));
+}
+
+Task<Result<api::CollectionStatus>> DemoSession::poll_status(
+    std::function<bool(const api::CollectionStatus&)> enough, Duration patience) {
+  Clock& clock = loop_->env->clock();
+  const Instant end = clock.monotonic() + patience;
+  while (true) {
+    Result<api::GetCollectionStatusReply> reply = co_await client_->collection_status(kCollection);
+    if (!reply.has_value()) co_return fail(reply.error().with_context("asking for the status"));
+    const api::CollectionStatus& status = reply->collection;
+    if (enough(status) || clock.monotonic() >= end) co_return status;
+    progress_.show(static_cast<double>(status.indexed) / static_cast<double>(points_.count()));
+    co_await clock.sleep_for(kPollInterval);
+  }
+}
+
+Result<DemoSession::Answers> DemoSession::search(const Images& queries, size_t count,
+                                                 size_t callers) {
+  VECTRON_ASSERT(count <= queries.count());
+  Answers answers;
+  answers.found.resize(count);
+  answers.latencies.resize(count);
+  next_ = 0;
+  failure_ = Status();
+  const Stopwatch watch;
+  run_callers(callers, [&] { return search_caller(&queries, count, &answers); });
+  answers.seconds = watch.seconds();
+  if (!failure_.ok()) return fail(failure_.with_context("searching"));
+  return answers;
+}
+
+Task<bool> DemoSession::search_caller(const Images* queries, size_t count, Answers* answers) {
+  Clock& clock = loop_->env->clock();
+  while (next_ < count && failure_.ok()) {
+    const size_t query = next_++;
+    api::SearchRequest request;
+    request.collection = kCollection;
+    request.vector = queries->vector(query);
+    request.top_k = kTopK;
+    request.ef = options_.ef;
+    const Instant start = clock.monotonic();
+    Result<api::SearchReply> reply = co_await client_->search(std::move(request));
+    if (!reply.has_value()) {
+      fail_with(reply.error());
+      break;
+    }
+    answers->latencies[query] = clock.monotonic() - start;
+    for (const api::Hit& hit : reply->hits) answers->found[query].push_back(hit.id.number);
+    progress_.show(static_cast<double>(query + 1) / static_cast<double>(count));
+  }
+  co_return true;
+}
+
+}  // namespace vectron::demo

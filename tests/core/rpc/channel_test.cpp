@@ -1,0 +1,464 @@
+#include "core/rpc/channel.h"
+
+#include <gtest/gtest.h>
+
+#include "core/rpc/channel_pool.h"
+#include "tests/core/rpc/rpc_env.h"
+
+namespace vectron::rpc {
+namespace {
+
+using testing::Background;
+using testing::kCountMethod;
+using testing::kReadMethod;
+using testing::kServerAddress;
+using testing::kTellMethod;
+using testing::kWriteMethod;
+using testing::RpcEnv;
+using testing::RpcWorld;
+using testing::text;
+using testing::WordServer;
+
+using Call = Background<Result<Bytes>>;
+using Item = Background<Result<std::optional<Bytes>>>;
+
+class ChannelTest : public ::testing::Test {
+ protected:
+  RpcWorld world;
+  RpcEnv server_env{world, 1h};
+  RpcEnv client_env{world, 2h};
+
+  std::unique_ptr<Channel> make_channel(ClientConfig config = {}) {
+    return std::make_unique<Channel>(client_env, kServerAddress, config);
+  }
+  Call call(Channel& channel, std::string_view words, const MethodInfo& method = kWriteMethod,
+            Duration limit = 1h) {
+    RequestContext context;
+    context.deadline = client_env.in(limit);
+    return Call(world.scheduler, channel.call(std::move(context), &method, text(words)));
+  }
+  Code outcome(const Call& call) {
+    return call.done() ? status_of(call.get()).code() : Code::unknown;
+  }
+};
+
+TEST_F(ChannelTest, ConnectsWhenItIsNeededAndAnswersCalls) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  world.run_for(1s);
+  EXPECT_EQ(world.network.connects, 0u);
+  Call one = call(*channel, "one");
+  Call two = call(*channel, "two");
+  world.run_for(1ms);
+  EXPECT_EQ(one.get().value(), text("you said one"));
+  EXPECT_EQ(two.get().value(), text("you said two"));
+  EXPECT_EQ(world.network.connects, 1u);
+  EXPECT_EQ(channel->calls_waiting(), 0u);
+}
+
+TEST_F(ChannelTest, MatchesAnswersThatComeInAnotherOrder) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  Call slow = call(*channel, "later");
+  Call quick = call(*channel, "quick");
+  world.run_for(1ms);
+  EXPECT_FALSE(slow.done());
+  EXPECT_EQ(quick.get().value(), text("you said quick"));
+  world.run_for(20ms);
+  EXPECT_EQ(slow.get().value(), text("you said later"));
+}
+
+TEST_F(ChannelTest, WorksOverReadsAndWritesOfOneByte) {
+  world.network.faults.chunk_bytes_max = 1;
+  WordServer words(server_env);
+  auto channel = make_channel();
+  Call small = call(*channel, "small");
+  Call large = call(*channel, "big 40001");
+  world.run_for(1ms);
+  EXPECT_EQ(small.get().value(), text("you said small"));
+  EXPECT_EQ(large.get().value().size(), 40'001u);
+}
+
+TEST_F(ChannelTest, CarriesLargeBodiesAmongSmallOnes) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  std::deque<Call> calls;
+  for (int i = 0; i < 20; ++i) {
+    calls.emplace_back(world.scheduler,
+                       channel->call({}, &kWriteMethod, Bytes(i % 3 * 33'333 + i, 'x')));
+  }
+  world.run_for(1ms);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_EQ(calls[i].get().value().size(), 9 + i % 3 * 33'333 + i);
+  }
+}
+
+TEST_F(ChannelTest, BringsBackTheStatusOfTheServerWithItsDetail) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  Call failed = call(*channel, "fail");
+  world.run_for(1ms);
+  const Status& status = failed.get().error();
+  EXPECT_EQ(status.code(), Code::unavailable);
+  EXPECT_EQ(status.message(), "not the leader");
+  EXPECT_EQ(status.field(), "shard_id");
+  EXPECT_EQ(status.detail(), text("ask node 7"));
+}
+
+TEST_F(ChannelTest, SaysUnavailableWhenTheConnectIsRefused) {
+  auto channel = make_channel();
+  Call refused = call(*channel, "one");
+  world.run_for(1ms);
+  EXPECT_EQ(outcome(refused), Code::unavailable);
+}
+
+TEST_F(ChannelTest, TriesAgainWithGrowingPauses) {
+  auto channel = make_channel({.backoff_min = 10ms, .backoff_max = 200ms});
+  for (int i = 0; i < 4'000; ++i) {
+    Call refused = call(*channel, "one");
+    world.run_for(1ms);
+  }
+  // About 10, 20, 40, 80, 160 ms, then 200 ms each, less a random half.
+  EXPECT_GT(world.network.connects, 18u);
+  EXPECT_LT(world.network.connects, 48u);
+  WordServer words(server_env);
+  Call good = call(*channel, "one");
+  world.run_for(300ms);
+  EXPECT_EQ(outcome(good), Code::ok);
+}
+
+TEST_F(ChannelTest, GivesUpAConnectThatHangs) {
+  world.network.faults.hang = true;
+  auto channel = make_channel({.connect_timeout = 2s});
+  Call hanging = call(*channel, "one");
+  Call impatient = call(*channel, "two", kWriteMethod, 1s);
+  world.run_for(1'500ms);
+  EXPECT_FALSE(hanging.done());
+  EXPECT_EQ(outcome(impatient), Code::deadline_exceeded);
+  world.run_for(1s);
+  EXPECT_EQ(outcome(hanging), Code::unavailable);
+}
+
+TEST_F(ChannelTest, DoesNotSendWhatIsNoLongerWanted) {
+  world.network.faults.hang = true;
+  WordServer words(server_env);
+  auto channel = make_channel({.connect_timeout = 2s, .backoff_min = 1s, .backoff_max = 1s});
+  Call first = call(*channel, "one");
+  world.run_for(2100ms);
+  Call late = call(*channel, "two", kWriteMethod, 100ms);
+  Call good = call(*channel, "three");
+  world.network.faults.hang = false;
+  world.run_for(3s);
+  EXPECT_EQ(outcome(late), Code::deadline_exceeded);
+  EXPECT_EQ(outcome(good), Code::ok);
+  EXPECT_EQ(words.started, 1);
+}
+
+TEST_F(ChannelTest, SaysUnknownOutcomeWhenASentWriteGetsNoAnswer) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  Call write = call(*channel, "sleep");
+  Call read = call(*channel, "sleep", kReadMethod);
+  world.run_for(1ms);
+  world.network.wire()->reset();
+  world.run_for(1ms);
+  EXPECT_EQ(outcome(write), Code::unknown_outcome);
+  EXPECT_EQ(outcome(read), Code::unavailable);
+}
+
+TEST_F(ChannelTest, SaysUnknownOutcomeWhenTheDeadlineOfASentWritePasses) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  Call write = call(*channel, "sleep", kWriteMethod, 1s);
+  Call read = call(*channel, "sleep", kReadMethod, 1s);
+  world.run_for(500ms);
+  EXPECT_EQ(words.alive, 2);
+  world.run_for(600ms);
+  EXPECT_EQ(outcome(write), Code::unknown_outcome);
+  EXPECT_EQ(outcome(read), Code::deadline_exceeded);
+  EXPECT_EQ(words.alive, 0);
+}
+
+TEST_F(ChannelTest, RefusesWhatIsOverdueOrTooLargeBeforeAnythingIsSent) {
+  WordServer words(server_env);
+  auto channel = make_channel({.frame_bytes_max = 8'192});
+  Call overdue = call(*channel, "one", kWriteMethod, 0s);
+  Call large(world.scheduler, channel->call({}, &kWriteMethod, Bytes(10'000)));
+  world.run_for(1ms);
+  EXPECT_EQ(outcome(overdue), Code::deadline_exceeded);
+  EXPECT_EQ(outcome(large), Code::invalid_argument);
+  EXPECT_EQ(words.started, 0);
+  EXPECT_EQ(world.network.connects, 0u);
+}
+
+TEST_F(ChannelTest, RefusesCallsBeyondItsBound) {
+  WordServer words(server_env);
+  auto channel = make_channel({.calls_max = 2});
+  Call one = call(*channel, "sleep");
+  Call two = call(*channel, "sleep");
+  Call three = call(*channel, "three");
+  world.run_for(1ms);
+  EXPECT_EQ(outcome(three), Code::resource_exhausted);
+  EXPECT_FALSE(one.done() || two.done());
+}
+
+TEST_F(ChannelTest, CancelsTheHandlerOfACallThatIsDestroyed) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  Call one = call(*channel, "sleep");
+  Call two = call(*channel, "later");
+  world.run_for(1ms);
+  EXPECT_EQ(words.alive, 2);
+  one.destroy();
+  two.destroy();
+  world.run_for(1ms);
+  EXPECT_EQ(words.alive, 0);
+  Call three = call(*channel, "three");
+  world.run_for(20ms);
+  EXPECT_EQ(outcome(three), Code::ok);
+  EXPECT_EQ(world.network.connects, 1u);
+}
+
+TEST_F(ChannelTest, ConnectsAgainAfterALoss) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  for (int i = 0; i < 3; ++i) {
+    Call good = call(*channel, "one");
+    world.run_for(1ms);
+    EXPECT_EQ(outcome(good), Code::ok);
+    world.network.wire()->reset();
+    world.run_for(1ms);
+    EXPECT_FALSE(channel->connected());
+  }
+  EXPECT_EQ(world.network.connects, 3u);
+}
+
+TEST_F(ChannelTest, GivesUpAConnectionWhosePeerIsGoneWithoutAWord) {
+  WordServer words(server_env);
+  auto channel = make_channel({.ping_interval = 1s, .silence_max = 5s});
+  Call good = call(*channel, "one");
+  world.run_for(60s);
+  EXPECT_EQ(outcome(good), Code::ok);
+  EXPECT_TRUE(channel->connected()) << "pings keep an idle connection alive";
+  world.network.wire()->half_open = true;
+  Call lost = call(*channel, "two");
+  world.run_for(7s);
+  EXPECT_EQ(outcome(lost), Code::unknown_outcome);
+  Call again = call(*channel, "three");
+  world.run_for(1s);
+  EXPECT_EQ(outcome(again), Code::ok);
+}
+
+TEST_F(ChannelTest, KeepsTheCodeOfARefusedHello) {
+  WordServer words(server_env, {.identity = {ClusterId(1), NodeId(2), 1}});
+  auto stranger = make_channel({.identity = {.cluster = ClusterId(9)}});
+  Call refused = call(*stranger, "one");
+  world.run_for(2s);
+  EXPECT_EQ(outcome(refused), Code::failed_precondition);
+  auto picky = make_channel({.identity = {.cluster = ClusterId(1)}, .expected_node = NodeId(3)});
+  Call other = call(*picky, "one");
+  world.run_for(2s);
+  EXPECT_EQ(outcome(other), Code::failed_precondition);
+  auto right = make_channel({.identity = {.cluster = ClusterId(1)}, .expected_node = NodeId(2)});
+  Call good = call(*right, "one");
+  world.run_for(2s);
+  EXPECT_EQ(outcome(good), Code::ok);
+  EXPECT_EQ(words.started, 1);
+}
+
+// Linearizability of clients rests on this: a status that says "not done" is never wrong, wherever
+// the connection dies.
+TEST_F(ChannelTest, NeverSaysNotDoneOfAWriteThatWasDoneWhereverTheConnectionDies) {
+  size_t unknown = 0;
+  size_t not_done = 0;
+  for (size_t cut = 1;; ++cut) {
+    RpcWorld fresh;
+    RpcEnv env(fresh);
+    fresh.network.faults.reset_after_bytes = cut;
+    WordServer words(env);
+    Channel channel(env, kServerAddress, {});
+    Call write(fresh.scheduler, channel.call({}, &kWriteMethod, text("write")));
+    fresh.run_for(5ms);
+    ASSERT_TRUE(write.done()) << cut;
+    const Code code = status_of(write.get()).code();
+    if (code == Code::ok) break;
+    if (certainly_not_done(code)) {
+      ++not_done;
+      EXPECT_EQ(words.started, 0) << cut;
+    } else {
+      ++unknown;
+      EXPECT_EQ(code, Code::unknown_outcome) << cut;
+    }
+  }
+  EXPECT_GE(not_done, 2 * frame_bytes(48) - 1) << "both Hellos";
+  EXPECT_GE(unknown, frame_bytes(5) + frame_bytes(14) - 1) << "the request and its answer";
+}
+
+TEST_F(ChannelTest, LeavesNothingBehindWhereverANodeCrashes) {
+  for (int events = 0; events < 200; ++events) {
+    RpcWorld fresh;
+    fresh.network.faults.chunk_bytes_max = 50;
+    RpcEnv server(fresh);
+    RpcEnv client(fresh);
+    WordServer words(server);
+    {
+      Channel channel(client, kServerAddress, {});
+      Call write(fresh.scheduler, channel.call({}, &kWriteMethod, text("later")));
+      Call big(fresh.scheduler, channel.call({}, &kWriteMethod, Bytes(500)));
+      auto stream = channel.open_stream({}, kCountMethod, text("10 100"));
+      Item item(fresh.scheduler, (*stream)->next());
+      for (int i = 0; i < events && fresh.run_one();) ++i;
+    }
+    fresh.run_for(100ms);
+    EXPECT_EQ(words.alive, 0) << events;
+    EXPECT_EQ(words.server().connections(), 0u) << events;
+  }
+}
+
+TEST_F(ChannelTest, DeliversOneWayMessagesInOrderAndDropsThemWhenTheQueueIsFull) {
+  WordServer words(server_env);
+  auto channel = make_channel({.one_way_queued_bytes_max = 5 * frame_bytes(2)});
+  std::vector<std::string> expected;
+  for (int i = 10; i < 20; ++i) {
+    if (channel->send_one_way(kTellMethod, text(std::to_string(i))))
+      expected.push_back(std::to_string(i));
+  }
+  EXPECT_EQ(expected.size(), 5u);
+  EXPECT_EQ(channel->one_way_dropped(), 5u);
+  world.run_for(1ms);
+  EXPECT_EQ(words.told, expected);
+  EXPECT_TRUE(channel->send_one_way(kTellMethod, text("again")));
+  world.run_for(1ms);
+  EXPECT_EQ(words.told.back(), "again");
+}
+
+TEST_F(ChannelTest, DropsOneWayMessagesWhileTheAddressDoesNotAnswer) {
+  auto channel = make_channel({.backoff_min = 1s, .backoff_max = 1s});
+  EXPECT_TRUE(channel->send_one_way(kTellMethod, text("into the void")));
+  world.run_for(1ms);
+  EXPECT_FALSE(channel->send_one_way(kTellMethod, text("not even queued")));
+}
+
+TEST_F(ChannelTest, LosesDuplicatesAndReordersOneWayMessagesInSimulation) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  std::string wanted;
+  client_env.buggified = [&](std::string_view point) { return point == wanted; };
+  const auto tell = [&](std::string_view words_to_say, std::string_view fault) {
+    wanted = fault;
+    EXPECT_TRUE(channel->send_one_way(kTellMethod, text(words_to_say)));
+  };
+  tell("a", "rpc_one_way_lost");
+  tell("b", "rpc_one_way_duplicated");
+  tell("c", "rpc_one_way_reordered");
+  tell("d", "");
+  world.run_for(1ms);
+  EXPECT_EQ(words.told, (std::vector<std::string>{"b", "b", "d", "c"}));
+}
+
+TEST_F(ChannelTest, StreamsItemsWithinTheWindowAndThenTheEnd) {
+  WordServer words(server_env);
+  auto channel = make_channel({.stream_window_bytes = 1'000});
+  auto stream = channel->open_stream({}, kCountMethod, text("20 136"));
+  world.run_for(1ms);
+  EXPECT_EQ(words.items_sent, 5) << "the server waits for credit";
+  for (int i = 0; i < 20; ++i) {
+    Item item(world.scheduler, (*stream)->next());
+    world.run_for(1ms);
+    EXPECT_EQ(item.get().value(), Bytes(136, static_cast<uint8_t>(i)));
+    EXPECT_LE(words.items_sent, i + 1 + 8);
+  }
+  Item end(world.scheduler, (*stream)->next());
+  world.run_for(1ms);
+  EXPECT_EQ(end.get().value(), std::nullopt);
+}
+
+TEST_F(ChannelTest, TakesItemsLargerThanTheWindowOneAtATime) {
+  WordServer words(server_env);
+  auto channel = make_channel({.stream_window_bytes = 100});
+  auto stream = channel->open_stream({}, kCountMethod, text("3 70000"));
+  world.run_for(1ms);
+  EXPECT_EQ(words.items_sent, 1);
+  for (int i = 0; i < 3; ++i) {
+    Item item(world.scheduler, (*stream)->next());
+    world.run_for(1ms);
+    EXPECT_EQ(item.get().value()->size(), 70'000u);
+  }
+}
+
+TEST_F(ChannelTest, EndsAStreamWithTheHandlersError) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  auto stream = channel->open_stream({}, kCountMethod, text("1 10 fail"));
+  Item item(world.scheduler, (*stream)->next());
+  world.run_for(1ms);
+  EXPECT_TRUE(item.get().has_value());
+  Item end(world.scheduler, (*stream)->next());
+  world.run_for(1ms);
+  EXPECT_EQ(end.get().error().code(), Code::aborted);
+}
+
+TEST_F(ChannelTest, CancelsAStreamThatIsDestroyed) {
+  WordServer words(server_env);
+  auto channel = make_channel({.stream_window_bytes = 1'000});
+  auto stream = channel->open_stream({}, kCountMethod, text("1000 136"));
+  world.run_for(1ms);
+  EXPECT_EQ(words.alive, 1);
+  stream->reset();
+  world.run_for(1ms);
+  EXPECT_EQ(words.alive, 0);
+}
+
+TEST_F(ChannelTest, EndsAStreamWhoseConnectionIsLost) {
+  WordServer words(server_env);
+  auto channel = make_channel({.stream_window_bytes = 1'000});
+  auto stream = channel->open_stream({}, kCountMethod, text("100 136"));
+  world.run_for(1ms);
+  world.network.wire()->reset();
+  world.run_for(1ms);
+  for (int i = 0; i < 6; ++i) {
+    Item item(world.scheduler, (*stream)->next());
+    world.run_for(1ms);
+    EXPECT_EQ(status_of(item.get()).code(), i < 5 ? Code::ok : Code::unavailable);
+  }
+}
+
+TEST_F(ChannelTest, EndsAStreamAtItsDeadlineAndCancelsIt) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  RequestContext context;
+  context.deadline = client_env.in(1s);
+  auto stream = channel->open_stream(std::move(context), kCountMethod, text("1 10 sleep"));
+  Item first(world.scheduler, (*stream)->next());
+  world.run_for(1ms);
+  EXPECT_TRUE(first.get().has_value());
+  Item end(world.scheduler, (*stream)->next());
+  world.run_for(998ms);
+  EXPECT_FALSE(end.done());
+  world.run_for(2ms);
+  EXPECT_EQ(end.get().error().code(), Code::deadline_exceeded);
+  EXPECT_EQ(words.alive, 0);
+}
+
+TEST_F(ChannelTest, PoolKeepsOneChannelForEachAddressAndForgetsTheOldest) {
+  ChannelPool pool(client_env, {}, 2);
+  const auto a = pool.channel({"a:1"});
+  const auto b = pool.channel({"b:1"});
+  EXPECT_EQ(pool.channel({"a:1"}), a);
+  pool.channel({"c:1"});
+  EXPECT_EQ(pool.size(), 2u);
+  EXPECT_EQ(pool.channel({"a:1"}), a);
+  EXPECT_NE(pool.channel({"b:1"}), b);
+}
+
+TEST_F(ChannelTest, RefusesAConfigurationThatMakesNoSense) {
+  EXPECT_TRUE(ClientConfig{}.validate().has_value());
+  EXPECT_EQ(ClientConfig{.calls_max = 0}.validate().error().field(), "calls_max");
+  EXPECT_EQ((ClientConfig{.ping_interval = 3s, .silence_max = 5s}.validate().error().field()),
+            "silence_max");
+  EXPECT_TRUE(ServerConfig{}.validate().has_value());
+  EXPECT_EQ(ServerConfig{.connections_max = 0}.validate().error().field(), "connections_max");
+}
+
+}  // namespace
+}  // namespace vectron::rpc

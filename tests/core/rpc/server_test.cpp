@@ -1,0 +1,448 @@
+// The server's side of the protocol, spoken to in hand-made bytes.
+#include "core/rpc/server.h"
+
+#include <gtest/gtest.h>
+
+#include "core/rpc/error_body.h"
+#include "tests/core/rpc/rpc_env.h"
+
+namespace vectron::rpc {
+namespace {
+
+using testing::kCountMethod;
+using testing::kReadMethod;
+using testing::kServerAddress;
+using testing::kTellMethod;
+using testing::kUnknownMethod;
+using testing::kWriteMethod;
+using testing::RpcEnv;
+using testing::RpcWorld;
+using testing::text;
+using testing::WordServer;
+
+struct Received {
+  FrameHeader header;
+  Bytes body;
+  Status error() const { return decode_error(body); }
+};
+
+/// A client that says whatever a test wants.
+class RawClient {
+ public:
+  explicit RawClient(RpcEnv& env) : env_(env), group_(env.scheduler()) { group_.spawn(run()); }
+
+  void send(const FrameHeader& header, ByteView body = {}) { append_frame(outgoing, header, body); }
+  void hello(const Identity& identity = {}) {
+    send({.kind = FrameKind::hello}, encode_hello({.identity = identity}));
+  }
+  void request(uint64_t call_id, std::string_view words, const MethodInfo& method = kWriteMethod,
+               uint64_t remaining_us = kNoTimeLimit) {
+    send({.kind = FrameKind::request,
+          .method = method.id,
+          .call_id = call_id,
+          .remaining_us = remaining_us},
+         as_bytes(words));
+  }
+  /// Writes what was said, lets the world run, and returns how many frames have come in all.
+  size_t flush(Duration time = 100ms) {
+    group_.spawn(write(std::exchange(outgoing, {})));
+    env_.world().run_for(time);
+    return frames.size();
+  }
+  void disconnect() { connection_.reset(); }
+
+  Bytes outgoing;
+  std::vector<Received> frames;
+  bool ended = false;  ///< The server closed the connection.
+
+ private:
+  Task<void> run() {
+    auto connected = co_await env_.network().connect(kServerAddress);
+    connection_ = *std::move(connected);
+    FrameBuffer buffer(64 << 20);
+    for (;;) {
+      const auto frame = buffer.next();
+      if (frame->has_value()) {
+        frames.push_back({(*frame)->header, to_bytes((*frame)->body)});
+        continue;
+      }
+      const auto count = co_await connection_->read_some(buffer.writable());
+      if (!count.has_value() || *count == 0) break;
+      buffer.filled(*count);
+    }
+    ended = true;
+  }
+  Task<void> write(Bytes bytes) {
+    while (connection_ == nullptr) co_await env_.clock().sleep_for(1us);
+    co_await write_all(connection_.get(), bytes);
+  }
+
+  RpcEnv& env_;
+  std::unique_ptr<Connection> connection_;
+  TaskGroup group_;
+};
+
+class ServerTest : public ::testing::Test {
+ protected:
+  RpcWorld world;
+  RpcEnv server_env{world, 1h};
+  RpcEnv client_env{world, 2h};
+};
+
+TEST_F(ServerTest, AnswersHelloAndRequests) {
+  WordServer words(server_env, {.identity = {ClusterId(5), NodeId(6), 7}});
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "echo");
+  ASSERT_EQ(client.flush(), 2u);
+  EXPECT_EQ(client.frames[0].header.kind, FrameKind::hello);
+  EXPECT_EQ(decode_hello(client.frames[0].body)->identity.node, NodeId(6));
+  EXPECT_EQ(client.frames[1].header.kind, FrameKind::response);
+  EXPECT_EQ(client.frames[1].header.call_id, 1u);
+  EXPECT_EQ(client.frames[1].body, text("you said echo"));
+}
+
+TEST_F(ServerTest, GivesTheHandlerTheContextOfTheHeader) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.send({.kind = FrameKind::request,
+               .priority = 3,
+               .method = kWriteMethod.id,
+               .call_id = 1,
+               .remaining_us = 5'000'000,
+               .trace_id = 77,
+               .idempotency_key = 88},
+              as_bytes("sleep"));
+  client.flush(0ns);
+  world.run_for(1ms);
+  ASSERT_EQ(words.contexts.size(), 1u);
+  const RequestContext& context = words.contexts[0];
+  EXPECT_EQ(context.trace_id, 77u);
+  EXPECT_EQ(context.idempotency_key, 88u);
+  EXPECT_EQ(context.priority, 3u);
+  EXPECT_GT(context.deadline, server_env.in(4s));
+  EXPECT_LE(context.deadline, server_env.in(5s));
+}
+
+// The error matrix: each fault has its own status, and the connection lives wherever it can.
+
+TEST_F(ServerTest, SaysUnimplementedForAnUnknownMethodAndLivesOn) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "echo", kUnknownMethod);
+  client.request(2, "echo", kTellMethod);  // Known, but not as a unary method.
+  client.request(3, "echo");
+  ASSERT_EQ(client.flush(), 4u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::unimplemented);
+  EXPECT_EQ(client.frames[2].error().code(), Code::unimplemented);
+  EXPECT_EQ(client.frames[3].header.kind, FrameKind::response);
+  EXPECT_FALSE(client.ended);
+}
+
+TEST_F(ServerTest, SaysDataLossForABadChecksumAndCloses) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "echo");
+  client.outgoing[client.outgoing.size() - 16] ^= 1;
+  ASSERT_EQ(client.flush(), 2u);
+  EXPECT_EQ(client.frames[1].header.call_id, 0u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::data_loss);
+  EXPECT_TRUE(client.ended);
+  EXPECT_EQ(words.started, 0);
+  EXPECT_EQ(server_env.metrics().value(Metric::rpc_bad_frames), 1u);
+}
+
+TEST_F(ServerTest, SaysInvalidArgumentForAnOversizeFrameAndCloses) {
+  WordServer words(server_env, {.frame_bytes_max = 1'000});
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, std::string(1'000, 'x'));
+  ASSERT_EQ(client.flush(), 2u);
+  EXPECT_EQ(client.frames[1].header.call_id, 0u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::invalid_argument);
+  EXPECT_TRUE(client.ended);
+}
+
+TEST_F(ServerTest, SaysInvalidArgumentForABodyThatFailsVerificationAndLivesOn) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "refuse");
+  client.request(2, "echo");
+  ASSERT_EQ(client.flush(), 3u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::invalid_argument);
+  EXPECT_EQ(client.frames[1].error().field(), "points[3].vector");
+  EXPECT_EQ(client.frames[2].header.kind, FrameKind::response);
+  EXPECT_FALSE(client.ended);
+  EXPECT_EQ(words.server().requests_in_flight(), 0u);
+}
+
+TEST_F(ServerTest, RefusesAnotherCluster) {
+  WordServer words(server_env, {.identity = {.cluster = ClusterId(5)}});
+  RawClient client(client_env);
+  client.hello({.cluster = ClusterId(6)});
+  client.request(1, "echo");
+  ASSERT_EQ(client.flush(), 1u);
+  EXPECT_EQ(client.frames[0].error().code(), Code::failed_precondition);
+  EXPECT_TRUE(client.ended);
+  EXPECT_EQ(words.started, 0);
+}
+
+TEST_F(ServerTest, RefusesAnOlderIncarnationAndClosesTheOneThatIsReplaced) {
+  WordServer words(server_env);
+  RawClient first(client_env);
+  first.hello({.node = NodeId(9), .incarnation = 2});
+  first.flush();
+  RawClient second(client_env);
+  second.hello({.node = NodeId(9), .incarnation = 3});
+  second.flush();
+  EXPECT_TRUE(first.ended);
+  EXPECT_FALSE(second.ended);
+  RawClient stale(client_env);
+  stale.hello({.node = NodeId(9), .incarnation = 2});
+  ASSERT_EQ(stale.flush(), 1u);
+  EXPECT_EQ(stale.frames[0].error().code(), Code::failed_precondition);
+  EXPECT_TRUE(stale.ended);
+  EXPECT_FALSE(second.ended);
+}
+
+TEST_F(ServerTest, RefusesAPassedDeadlineBeforeTheHandlerRuns) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "echo", kWriteMethod, 0);
+  ASSERT_EQ(client.flush(), 2u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::deadline_exceeded);
+  EXPECT_EQ(words.started, 0);
+  EXPECT_FALSE(client.ended);
+}
+
+TEST_F(ServerTest, DestroysTheHandlerWhenItsDeadlinePasses) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "sleep", kWriteMethod, 50'000);
+  client.request(2, "sleep", kReadMethod, 50'000);
+  ASSERT_EQ(client.flush(20ms), 1u);
+  EXPECT_EQ(words.alive, 2);
+  world.run_for(50ms);
+  EXPECT_EQ(words.alive, 0);
+  ASSERT_EQ(client.frames.size(), 3u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::unknown_outcome);
+  EXPECT_EQ(client.frames[2].error().code(), Code::deadline_exceeded);
+  EXPECT_TRUE(words.contexts[0].cancellation.cancelled());
+}
+
+TEST_F(ServerTest, DestroysTheHandlerThatIsCancelled) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "sleep");
+  client.request(2, "sleep");
+  client.flush();
+  EXPECT_EQ(words.alive, 2);
+  client.send({.kind = FrameKind::cancel, .call_id = 1});
+  client.send({.kind = FrameKind::cancel, .call_id = 1});    // Too late: nothing happens.
+  client.send({.kind = FrameKind::cancel, .call_id = 123});  // Never there.
+  client.flush();
+  EXPECT_EQ(words.alive, 1);
+  EXPECT_EQ(words.server().requests_in_flight(), 1u);
+  EXPECT_TRUE(words.contexts[0].cancellation.cancelled());
+  EXPECT_FALSE(words.contexts[1].cancellation.cancelled());
+  EXPECT_EQ(client.frames.size(), 1u);
+}
+
+TEST_F(ServerTest, DestroysAllHandlersOfALostConnection) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "sleep");
+  client.flush();
+  EXPECT_EQ(words.alive, 1);
+  world.network.wire()->reset();
+  world.run_for(1ms);
+  EXPECT_EQ(words.alive, 0);
+  EXPECT_EQ(words.server().connections(), 0u);
+  EXPECT_EQ(words.server().requests_in_flight(), 0u);
+  EXPECT_TRUE(words.contexts[0].cancellation.cancelled());
+}
+
+TEST_F(ServerTest, RefusesRequestsBeyondItsBoundsAtOnce) {
+  WordServer words(server_env,
+                   {.requests_in_flight_max = 3, .connection_requests_in_flight_max = 2});
+  RawClient one(client_env);
+  one.hello();
+  for (uint64_t call_id = 1; call_id <= 3; ++call_id) one.request(call_id, "sleep");
+  ASSERT_EQ(one.flush(), 2u);
+  EXPECT_EQ(one.frames[1].header.call_id, 3u);
+  EXPECT_EQ(one.frames[1].error().code(), Code::resource_exhausted);
+  RawClient two(client_env);
+  two.hello();
+  two.request(1, "sleep");
+  two.request(2, "sleep");
+  ASSERT_EQ(two.flush(), 2u);
+  EXPECT_EQ(two.frames[1].header.call_id, 2u);
+  EXPECT_EQ(two.frames[1].error().code(), Code::resource_exhausted);
+}
+
+TEST_F(ServerTest, ClosesConnectionsBeyondItsBound) {
+  WordServer words(server_env, {.connections_max = 1});
+  RawClient one(client_env);
+  one.hello();
+  one.flush();
+  RawClient two(client_env);
+  two.hello();
+  two.flush();
+  EXPECT_FALSE(one.ended);
+  EXPECT_TRUE(two.ended);
+  EXPECT_EQ(words.server().connections(), 1u);
+}
+
+TEST_F(ServerTest, ClosesAConnectionThatDoesNotSayHello) {
+  WordServer words(server_env, {.hello_timeout = 2s});
+  RawClient rude(client_env);
+  rude.request(1, "echo");
+  ASSERT_EQ(rude.flush(), 1u);
+  EXPECT_EQ(rude.frames[0].error().code(), Code::invalid_argument);
+  EXPECT_TRUE(rude.ended);
+  RawClient silent(client_env);
+  silent.flush(3s);
+  EXPECT_TRUE(silent.ended);
+  EXPECT_EQ(words.server().connections(), 0u);
+}
+
+TEST_F(ServerTest, TakesOnlySmallFramesBeforeHello) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.send({.kind = FrameKind::hello}, Bytes(8'000));
+  ASSERT_EQ(client.flush(), 1u);
+  EXPECT_EQ(client.frames[0].error().code(), Code::invalid_argument);
+  EXPECT_TRUE(client.ended);
+}
+
+TEST_F(ServerTest, ClosesAConnectionThatReusesACallIdOrSendsAServersFrame) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "sleep");
+  client.request(1, "sleep");
+  ASSERT_EQ(client.flush(), 2u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::invalid_argument);
+  EXPECT_TRUE(client.ended);
+  EXPECT_EQ(words.alive, 0);
+  RawClient other(client_env);
+  other.hello();
+  other.send({.kind = FrameKind::response, .call_id = 1});
+  ASSERT_EQ(other.flush(), 2u);
+  EXPECT_EQ(other.frames[1].error().code(), Code::invalid_argument);
+  EXPECT_TRUE(other.ended);
+}
+
+TEST_F(ServerTest, ClosesAConnectionOnWhichNothingComes) {
+  WordServer words(server_env, {.silence_max = 9s});
+  RawClient client(client_env);
+  client.hello();
+  client.flush(8s);
+  EXPECT_FALSE(client.ended);
+  client.send({.kind = FrameKind::ping});
+  client.flush(8s);
+  EXPECT_FALSE(client.ended);
+  EXPECT_EQ(client.frames.back().header.kind, FrameKind::pong);
+  client.flush(10s);
+  EXPECT_TRUE(client.ended);
+}
+
+class OnlyReads final : public Interceptor {
+ public:
+  Result<void> admit(const MethodInfo& method, uint32_t slot, RequestContext& context) override {
+    if (method.permission != "test.read") return fail(Code::permission_denied, "you may only read");
+    context.principal = fmt::format("user {}", slot);
+    return {};
+  }
+};
+
+TEST_F(ServerTest, AsksItsInterceptorBeforeTheHandlerRuns) {
+  OnlyReads interceptor;
+  WordServer words(server_env);
+  words.server().set_interceptor(&interceptor);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "echo");
+  client.send(
+      {.kind = FrameKind::request, .method = kReadMethod.id, .call_id = 2, .credential_slot = 4},
+      as_bytes("echo"));
+  ASSERT_EQ(client.flush(), 3u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::permission_denied);
+  EXPECT_EQ(client.frames[2].header.kind, FrameKind::response);
+  ASSERT_EQ(words.contexts.size(), 1u);
+  EXPECT_EQ(words.contexts[0].principal, "user 4");
+}
+
+TEST_F(ServerTest, ReadsNoFurtherWhileTheClientTakesNoAnswers) {
+  world.network.faults.pipe_bytes_max = 20'000;
+  WordServer words(server_env, {.queued_bytes_max = 100'000});
+  auto connecting = client_env.network().connect(kServerAddress);
+  testing::Background<Result<std::unique_ptr<Connection>>> connected(world.scheduler,
+                                                                     std::move(connecting));
+  world.run_for(1ms);
+  Connection* connection = connected.get()->get();
+  Bytes wire;
+  append_frame(wire, {.kind = FrameKind::hello}, encode_hello({}));
+  for (uint64_t call_id = 1; call_id <= 1'000; ++call_id) {
+    append_frame(wire, {.kind = FrameKind::request, .method = kReadMethod.id, .call_id = call_id},
+                 as_bytes("big 10000"));
+  }
+  testing::Background<Result<void>> writing(world.scheduler, write_all(connection, wire));
+  world.run_for(1s);
+  EXPECT_LT(words.started, 500);
+  EXPECT_GT(words.started, 5);
+  EXPECT_FALSE(writing.done());
+}
+
+TEST_F(ServerTest, SaysThatAnAnswerIsTooLarge) {
+  WordServer words(server_env, {.frame_bytes_max = 1'000});
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "big 2000", kReadMethod);
+  client.request(2, "big 2000", kWriteMethod);
+  ASSERT_EQ(client.flush(), 3u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::out_of_range);
+  EXPECT_EQ(client.frames[2].error().code(), Code::unknown_outcome);
+  EXPECT_FALSE(client.ended);
+}
+
+TEST_F(ServerTest, SendsNoMoreOfAStreamThanItHasCreditFor) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.send(
+      {.kind = FrameKind::request, .method = kCountMethod.id, .credit_bytes = 1'000, .call_id = 1},
+      as_bytes("50 136"));  // Each item costs 64 + 136 = 200 bytes.
+  EXPECT_EQ(client.flush(), 1u + 5u);
+  EXPECT_EQ(words.items_sent, 5);
+  client.send({.kind = FrameKind::credit, .credit_bytes = 100, .call_id = 1});
+  EXPECT_EQ(client.flush(), 1u + 6u);
+  client.send({.kind = FrameKind::credit, .credit_bytes = 100'000, .call_id = 1});
+  ASSERT_EQ(client.flush(), 1u + 50u + 1u);
+  EXPECT_EQ(client.frames.back().header.kind, FrameKind::stream_end);
+  EXPECT_EQ(words.alive, 0);
+}
+
+TEST_F(ServerTest, StopsWithEverythingThatRuns) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "sleep");
+  client.flush();
+  words.server().stop();
+  world.run_for(1ms);
+  EXPECT_TRUE(client.ended);
+  EXPECT_EQ(words.alive, 0);
+  EXPECT_EQ(words.server().connections(), 0u);
+}
+
+}  // namespace
+}  // namespace vectron::rpc

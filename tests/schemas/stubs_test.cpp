@@ -1,0 +1,165 @@
+// Generated clients and handlers, end to end over connections in memory.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "schemas/echo_rpc.h"
+#include "schemas/placement_rpc.h"
+#include "schemas/raft_rpc.h"
+#include "schemas/vectron_rpc.h"
+#include "schemas/worker_rpc.h"
+#include "tests/core/rpc/rpc_env.h"
+
+namespace vectron::test {
+namespace {
+
+using testing::Background;
+using testing::RpcEnv;
+using testing::RpcWorld;
+
+const Address kAddress{"echo:1"};
+
+class Echo final : public EchoHandler {
+ public:
+  explicit Echo(RpcEnv& env) : env_(env) {}
+
+  Task<Result<EchoReply>> echo(RequestContext, EchoRequest request) override {
+    if (request.delay_us > 0) {
+      co_await env_.clock().sleep_for(std::chrono::microseconds(request.delay_us));
+    }
+    if (request.error_code != 0) {
+      co_return fail(static_cast<Code>(request.error_code), "as asked", "error_code");
+    }
+    co_return EchoReply{request.text};
+  }
+  Task<Result<EchoReply>> look(RequestContext context, EchoRequest request) override {
+    return echo(std::move(context), std::move(request));
+  }
+  Task<Result<void>> count(RequestContext, CountRequest request,
+                           rpc::StreamWriter<CountItem> stream) override {
+    for (uint32_t i = 0; i < request.items; ++i) {
+      CountItem item{i, Bytes(request.item_bytes)};
+      const Result<void> sent = co_await stream.send(std::move(item));
+      VECTRON_CO_CHECK_OK(sent);
+    }
+    if (request.fail) co_return fail(Code::aborted, "counted enough");
+    co_return Result<void>();
+  }
+  void notify(RequestContext, EchoRequest request) override { notified.push_back(request.text); }
+
+  std::vector<std::string> notified;
+
+ private:
+  RpcEnv& env_;
+};
+
+class StubsTest : public ::testing::Test {
+ protected:
+  StubsTest() {
+    serve(server, handler);
+    VECTRON_ASSERT(server.start(kAddress).has_value());
+  }
+
+  RpcWorld world;
+  RpcEnv server_env{world, 1h};
+  RpcEnv client_env{world, 2h};
+  Echo handler{server_env};
+  rpc::Server server{server_env, {}};
+  std::shared_ptr<rpc::Channel> channel =
+      std::make_shared<rpc::Channel>(client_env, kAddress, rpc::ClientConfig{});
+};
+
+TEST_F(StubsTest, CallAMethodAndReturnItsReply) {
+  EchoClient client(channel);
+  Background<Result<EchoReply>> reply(world.scheduler, client.echo({}, {.text = "hello"}));
+  world.run_for(1ms);
+  EXPECT_EQ(reply.get()->text, "hello");
+}
+
+TEST_F(StubsTest, ReturnTheHandlersError) {
+  EchoClient client(channel);
+  EchoRequest request{.error_code = static_cast<uint8_t>(Code::already_exists)};
+  Background<Result<EchoReply>> reply(world.scheduler, client.look({}, request));
+  world.run_for(1ms);
+  EXPECT_EQ(reply.get().error(), Status(Code::already_exists, "as asked", "error_code"));
+}
+
+TEST_F(StubsTest, RunOnAfterTheClientAndTheLastHandleOfTheChannelAreGone) {
+  auto task = EchoClient(channel).echo({}, {.text = "hello", .delay_us = 500});
+  channel.reset();
+  Background<Result<EchoReply>> reply(world.scheduler, std::move(task));
+  world.run_for(1ms);
+  EXPECT_EQ(reply.get()->text, "hello");
+}
+
+TEST_F(StubsTest, RefuseARequestThatCannotBeRead) {
+  Background<Result<Bytes>> reply(
+      world.scheduler,
+      channel->call({}, &kEchoEchoMethod, to_bytes(as_bytes("nonsense nonsense"))));
+  world.run_for(1ms);
+  EXPECT_EQ(reply.get().error().code(), Code::invalid_argument);
+  EXPECT_TRUE(channel->connected());
+}
+
+TEST_F(StubsTest, StreamTypedItems) {
+  EchoClient client(channel);
+  auto reader = client.count({}, {.items = 3, .item_bytes = 5, .fail = true});
+  ASSERT_TRUE(reader.has_value());
+  for (uint32_t i = 0; i < 3; ++i) {
+    Background<Result<std::optional<CountItem>>> item(world.scheduler, reader->next());
+    world.run_for(1ms);
+    EXPECT_EQ(item.get().value()->number, i);
+  }
+  Background<Result<std::optional<CountItem>>> end(world.scheduler, reader->next());
+  world.run_for(1ms);
+  EXPECT_EQ(end.get().error().code(), Code::aborted);
+}
+
+TEST_F(StubsTest, DeliverOneWayMessages) {
+  EchoClient client(channel);
+  EXPECT_TRUE(client.notify({.text = "once"}));
+  world.run_for(1ms);
+  EXPECT_EQ(handler.notified, std::vector<std::string>{"once"});
+}
+
+TEST(MethodTables, CarryTheAttributesOfTheSchema) {
+  EXPECT_EQ(kEchoEchoMethod.permission, "test.echo");
+  EXPECT_EQ(kEchoEchoMethod.http, "POST /v1/echo");
+  EXPECT_FALSE(kEchoEchoMethod.read_only);
+  EXPECT_TRUE(kEchoLookMethod.read_only);
+  EXPECT_EQ(kEchoCountMethod.kind, rpc::MethodKind::server_stream);
+  EXPECT_EQ(kEchoNotifyMethod.kind, rpc::MethodKind::one_way);
+  EXPECT_EQ(echo_service_methods().size(), 4u);
+}
+
+TEST(MethodTables, GiveEveryMethodAPermissionAndAnIdOfItsOwn) {
+  std::set<uint32_t> ids;
+  size_t methods = 0;
+  for (const auto table : {api::vectron_service_methods(), wire::worker_service_methods(),
+                           wire::placement_service_methods(), wire::raft_service_methods()}) {
+    for (const rpc::MethodInfo* method : table) {
+      ++methods;
+      ids.insert(method->id);
+      EXPECT_FALSE(method->permission.empty()) << method->name;
+      EXPECT_EQ(method->http.empty(), method->service != "VectronService") << method->name;
+    }
+  }
+  EXPECT_EQ(ids.size(), methods);
+}
+
+TEST(MethodTables, KeepTheNumbersOfThePublicContract) {
+  std::map<std::string_view, uint32_t> ids;
+  for (const rpc::MethodInfo* method : api::vectron_service_methods())
+    ids[method->name] = method->id;
+  const std::map<std::string_view, uint32_t> pinned = {{"CreateCollection", 0xc6ab1f65},
+                                                       {"ListCollections", 0xb000139e},
+                                                       {"GetCollectionStatus", 0x2c7b025d},
+                                                       {"Upsert", 0x65cd7eb6},
+                                                       {"Get", 0x9eee8573},
+                                                       {"Delete", 0x82962a56},
+                                                       {"Search", 0x47a7453d}};
+  EXPECT_EQ(ids, pinned);
+}
+
+}  // namespace
+}  // namespace vectron::test

@@ -223,6 +223,7 @@ Task<void> Replica::persist_loop() {
       }
     }
     raft_->persisted(next.sequence);
+    if (next.snapshot) raft_->applied_to(next.snapshot->index);
     pump();
   }
 }

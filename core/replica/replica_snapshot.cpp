@@ -190,7 +190,6 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   pending_.clear();
   switching_ = false;
   overlay_->set_durable_index(meta.index);
-  raft_->applied_to(meta.index);
   flush_task_ = tasks_.spawn(flush_loop());
   applied_changed_.notify_all();
   installed->set(Result<void>());

@@ -1,0 +1,282 @@
+// Placement driver and workers together, in the simulated world without faults: the shortest way
+// through all that a write, a read and a search pass, and through restarts of every node.
+#include <gtest/gtest.h>
+
+#include "core/async/combine.h"
+#include "core/model/point_id.h"
+#include "core/rpc/channel_pool.h"
+#include "schemas/placement_rpc.h"
+#include "schemas/worker_rpc.h"
+#include "services/placement/placement_service.h"
+#include "services/worker/worker_service.h"
+#include "sim/world/world.h"
+
+namespace vectron {
+namespace {
+
+using sim::CrashKind;
+using sim::SimNode;
+using sim::SimWorld;
+
+constexpr ClusterId kCluster{77};
+
+class WorkerCluster : public testing::Test {
+ protected:
+  void boot(size_t placement_nodes, size_t worker_nodes, sim::WorldConfig config = {}) {
+    config.fault_classes.add(sim::FaultClass::crash);
+    world_ = std::make_unique<SimWorld>(7, config);
+    for (size_t i = 0; i < placement_nodes; ++i) {
+      members_.push_back({NodeId(i + 1), Address{fmt::format("placement-{}:1", i)}});
+    }
+    for (size_t i = 0; i < placement_nodes; ++i) {
+      start_placement(world_->add_node(fmt::format("placement-{}", i)), i);
+    }
+    for (size_t i = 0; i < worker_nodes; ++i) {
+      start_worker(world_->add_node(fmt::format("worker-{}", i)), i);
+    }
+    client_ = &world_->add_node("client");
+    client_->start();
+    pool_ = std::make_unique<rpc::ChannelPool>(client_->env(), rpc::ClientConfig());
+  }
+  void TearDown() override {
+    pool_.reset();
+    world_.reset();
+  }
+
+  void start_placement(SimNode& node, size_t i) {
+    PlacementConfig config;
+    config.cluster = kCluster;
+    config.node = members_[i].node;
+    config.listen = members_[i].address;
+    config.members = members_;
+    config.bootstrap = true;
+    config.replica.kv.map_bytes_max = 16 << 20;
+    node.start([this, config](Env& env) {
+      return run<PlacementConfig>(&run_placement, &env, config, &failures_);
+    });
+  }
+  void start_worker(SimNode& node, size_t i) {
+    WorkerConfig config;
+    config.cluster = kCluster;
+    config.node = NodeId(100 + i);
+    config.listen = Address{fmt::format("worker-{}:1", i)};
+    for (const auto& member : members_) config.placement.push_back(member.address);
+    config.replica.kv.map_bytes_max = 16 << 20;
+    config.replica = replica_config_ ? *replica_config_ : config.replica;
+    node.start([this, config](Env& env) {
+      return run<WorkerConfig>(&run_worker, &env, config, &failures_);
+    });
+  }
+  template <typename Config>
+  static Task<void> run(Task<Result<void>> (*service)(Env*, Config), Env* env, Config config,
+                        std::vector<Status>* failures) {
+    const auto ended = co_await service(env, std::move(config));
+    if (!ended.has_value()) failures->push_back(ended.error());
+  }
+
+  template <typename T>
+  static Task<void> store(Task<T> task, std::optional<T>* out) {
+    T value = co_await task;
+    out->emplace(std::move(value));
+  }
+  /// Runs the world until `task` has ended.
+  template <typename T>
+  T await(Task<T> task) {
+    std::optional<T> out;
+    client_->tasks().spawn(store(std::move(task), &out));
+    const bool done = world_->run_until([&out] { return out.has_value(); }, world_->now() + 120s);
+    VECTRON_ASSERT(done, "the task did not end");
+    return *std::move(out);
+  }
+  RequestContext context(Duration timeout = 5s) {
+    RequestContext context;
+    context.deadline = client_->env().clock().monotonic() + timeout;
+    return context;
+  }
+  wire::PlacementClient placement(size_t i) {
+    return wire::PlacementClient(pool_->channel(members_[i].address));
+  }
+  wire::WorkerClient worker(const Address& address) {
+    return wire::WorkerClient(pool_->channel(address));
+  }
+
+  Result<wire::CreateCollectionReply> create(uint32_t shards, uint32_t replication) {
+    Result<wire::CreateCollectionReply> reply = fail(Code::unavailable, "not tried");
+    for (int round = 0; round < 50 && !reply.has_value(); ++round) {
+      for (size_t i = 0; i < members_.size() && !reply.has_value(); ++i) {
+        wire::CreateCollectionRequest request;
+        request.name = "books";
+        request.dimension = 4;
+        request.distance = wire::Distance::euclidean;
+        request.shards = shards;
+        request.replication = replication;
+        auto client = placement(i);
+        reply = await(client.create_collection(context(10s), request));
+      }
+      world_->run_for(200ms);
+    }
+    return reply;
+  }
+  /// The leader's address of the only shard.
+  Address leader() {
+    for (int round = 0; round < 100; ++round) {
+      for (size_t i = 0; i < members_.size(); ++i) {
+        wire::GetCollectionStatusRequest request;
+        request.name = "books";
+        auto client = placement(i);
+        const auto reply = await(client.get_collection_status(context(1s), request));
+        if (!reply.has_value() || !reply->collection.ready) continue;
+        const wire::ShardStatus& shard = reply->collection.shards.front();
+        for (const auto& replica : shard.replicas) {
+          if (replica.node_id == shard.leader_node) return Address{replica.address};
+        }
+      }
+      world_->run_for(200ms);
+    }
+    ADD_FAILURE() << "no leader";
+    return {};
+  }
+  Result<wire::WriteReply> write(uint64_t id, std::vector<float> vector, bool remove = false) {
+    wire::WriteRequest request;
+    request.shard_id = 1;
+    request.epoch = 1;
+    wire::WriteOperation operation;
+    operation.kind = remove ? wire::WriteKind::remove : wire::WriteKind::upsert;
+    operation.id.number = id;
+    operation.vector = std::move(vector);
+    operation.payload = {1, 2, 3};
+    request.operations.push_back(operation);
+    auto client = worker(leader());
+    return await(client.write(context(), request));
+  }
+  Result<wire::ReadReply> read(uint64_t id) {
+    wire::ReadRequest request;
+    request.shard_id = 1;
+    request.epoch = 1;
+    request.ids.resize(1);
+    request.ids[0].number = id;
+    auto client = worker(leader());
+    return await(client.read(context(), request));
+  }
+  Result<wire::ShardSearchReply> search(std::vector<float> vector, uint32_t k) {
+    wire::ShardSearchRequest request;
+    request.shard_id = 1;
+    request.epoch = 1;
+    request.vector = std::move(vector);
+    request.k = k;
+    request.include_payload = true;
+    auto client = worker(leader());
+    return await(client.search(context(), request));
+  }
+
+  std::unique_ptr<SimWorld> world_;
+  std::vector<PlacementConfig::Member> members_;
+  SimNode* client_ = nullptr;
+  std::unique_ptr<rpc::ChannelPool> pool_;
+  std::vector<Status> failures_;
+  std::optional<ReplicaConfig> replica_config_;
+};
+
+TEST_F(WorkerCluster, WritesAreReadAndFoundOnOneWorker) {
+  boot(1, 1);
+  const auto created = create(1, 1);
+  ASSERT_TRUE(created.has_value()) << created.error().to_string();
+  EXPECT_TRUE(created->collection.ready);
+  const auto written = write(5, {1, 2, 3, 4});
+  ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  EXPECT_EQ(written->existed, std::vector<bool>{false});
+  const auto found = read(5);
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  ASSERT_TRUE(found->points[0].found);
+  EXPECT_EQ(found->points[0].vector, (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(found->points[0].version, written->applied_index);
+  const auto hits = search({1, 2, 3, 5}, 3);
+  ASSERT_TRUE(hits.has_value()) << hits.error().to_string();
+  ASSERT_EQ(hits->hits.size(), 1u);
+  EXPECT_EQ(hits->hits[0].distance, 1.0F);
+  EXPECT_EQ(hits->hits[0].payload, (Bytes{1, 2, 3}));
+}
+
+TEST_F(WorkerCluster, NothingIsLostWhenEveryNodeLosesPower) {
+  boot(3, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  for (uint64_t id = 0; id < 20; ++id) {
+    const auto written = write(id, {static_cast<float>(id), 1, 1, 1});
+    ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  }
+  ASSERT_TRUE(write(3, {}, true).has_value());
+  for (const auto& node : world_->nodes()) {
+    if (node.get() != client_) node->crash(CrashKind::power_loss);
+  }
+  world_->run_for(1s);
+  for (size_t i = 0; i < 3; ++i) {
+    start_placement(*world_->find_node(fmt::format("placement-{}", i)), i);
+    start_worker(*world_->find_node(fmt::format("worker-{}", i)), i);
+  }
+  for (uint64_t id = 0; id < 20; ++id) {
+    const auto found = read(id);
+    ASSERT_TRUE(found.has_value()) << found.error().to_string();
+    EXPECT_EQ(found->points[0].found, id != 3) << id;
+  }
+  const auto hits = search({0, 1, 1, 1}, 100);
+  ASSERT_TRUE(hits.has_value()) << hits.error().to_string();
+  EXPECT_EQ(hits->hits.size(), 19u);
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+TEST_F(WorkerCluster, AFollowerThatWasAwayGetsASnapshot) {
+  ReplicaConfig config;
+  config.kv.map_bytes_max = 16 << 20;
+  config.log_entries_kept_max = 8;
+  config.snapshot_chunk_bytes_max = 300;
+  replica_config_ = config;
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(0, {0, 1, 1, 1}).has_value());
+  const Address leader_address = leader();
+  size_t away = 0;
+  while (leader_address.text.starts_with(fmt::format("worker-{}", away))) ++away;
+  SimNode& follower = *world_->find_node(fmt::format("worker-{}", away));
+  follower.crash(CrashKind::power_loss);
+  for (uint64_t id = 1; id < 40; ++id) {
+    const auto written = write(id, {static_cast<float>(id), 1, 1, 1});
+    ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  }
+  world_->run_for(1s);
+  start_worker(follower, away);
+  const bool installed = world_->run_until(
+      [&] {
+        return follower.running() &&
+               follower.env().metrics().value(Metric::raft_snapshots_installed) > 0;
+      },
+      world_->now() + 30s);
+  EXPECT_TRUE(installed);
+  world_->run_for(2s);
+  wire::ReadRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  request.read_level = wire::ReadLevel::eventual;
+  for (uint64_t id = 0; id < 40; ++id) {
+    request.ids.emplace_back();
+    request.ids.back().number = id;
+  }
+  auto client = worker(Address{fmt::format("worker-{}:1", away)});
+  const auto points = await(client.read(context(), request));
+  ASSERT_TRUE(points.has_value()) << points.error().to_string();
+  for (const auto& point : points->points) EXPECT_TRUE(point.found) << point.id.number;
+}
+
+TEST_F(WorkerCluster, RefusesWhatItCannotStoreAndNamesTheField) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  const auto short_vector = write(1, {1, 2});
+  ASSERT_FALSE(short_vector.has_value());
+  EXPECT_EQ(short_vector.error().code(), Code::invalid_argument);
+  EXPECT_EQ(short_vector.error().field(), "operations[0].vector");
+  const auto again = create(1, 1);
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code(), Code::already_exists);
+}
+
+}  // namespace
+}  // namespace vectron

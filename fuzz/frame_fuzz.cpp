@@ -1,0 +1,62 @@
+// Bytes from a connection, as frames: any bytes, in pieces of any size, must be refused or shown whole.
+//
+// The first byte says in which pieces the rest comes. Each frame that is shown is encoded again and must give the bytes
+// that it was made from, so that a parser that is too lenient fails too.
+#include <cstdlib>
+
+#include "core/rpc/error_body.h"
+#include "core/rpc/frame.h"
+#include "core/rpc/hello.h"
+
+namespace {
+
+using namespace vectron;
+using namespace vectron::rpc;
+
+constexpr size_t kFrameBytesMax = 64 << 10;
+
+void check_body(const Frame& frame) {
+  if (frame.header.kind == FrameKind::error) {
+    const Status status = decode_error(frame.body);
+    if (status.ok()) std::abort();
+  }
+  if (frame.header.kind == FrameKind::hello) {
+    const Result<Hello> hello = decode_hello(frame.body);
+    if (hello.has_value() && decode_hello(encode_hello(*hello))->protocol_max != hello->protocol_max) {
+      std::abort();
+    }
+  }
+}
+
+void check_frame(const Frame& frame) {
+  if (reinterpret_cast<uintptr_t>(frame.body.data()) % kFrameAlignmentBytes != 0) std::abort();
+  const auto header = encode_header(frame.header, frame.body);
+  FrameBuffer again(kFrameBytesMax);
+  Bytes wire;
+  append_frame(wire, frame.header, frame.body);
+  if (!std::ranges::equal(header, ByteView(wire).first(kFrameHeaderBytes))) std::abort();
+  check_body(frame);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const size_t piece = 1 + data[0];
+  ByteView rest(data + 1, size - 1);
+  FrameBuffer buffer(kFrameBytesMax);
+  while (!rest.empty()) {
+    const std::span<uint8_t> room = buffer.writable();
+    const size_t count = std::min({piece, rest.size(), room.size()});
+    std::copy_n(rest.begin(), count, room.begin());
+    buffer.filled(count);
+    rest = rest.subspan(count);
+    for (;;) {
+      const auto frame = buffer.next();
+      if (!frame.has_value()) return 0;
+      if (!frame->has_value()) break;
+      check_frame(**frame);
+    }
+  }
+  return 0;
+}

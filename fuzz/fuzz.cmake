@@ -1,0 +1,16 @@
+# libFuzzer targets, one for each thing that parses bytes from outside: `./dev build fuzz fuzz_frame`, then
+# `build/fuzz/bin/fuzz_frame -max_total_time=60`. Each is fuzz/<what>_fuzz.cpp and links the library that it feeds.
+if(NOT VECTRON_FUZZ)
+  return()
+endif()
+
+function(vectron_fuzz what)
+  add_executable(fuzz_${what} ${CMAKE_SOURCE_DIR}/fuzz/${what}_fuzz.cpp)
+  target_include_directories(fuzz_${what} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(fuzz_${what} PRIVATE ${ARGN})
+  # Coverage of the libraries comes with the preset (fuzzer-no-link); this is the program's entry.
+  target_link_options(fuzz_${what} PRIVATE -fsanitize=fuzzer)
+endfunction()
+
+vectron_fuzz(frame core_rpc)
+vectron_fuzz(message schemas)

@@ -19,8 +19,11 @@ void ReplicaWatch::on_start(const ReplicaName& name, const raft::HardState& hard
                             const raft::SnapshotMeta& snapshot,
                             std::span<const raft::Entry> entries, LogIndex applied_index) {
   Member& member = groups_[name.group].members[name.replica];
-  member = {
-      .node = name.node, .term = hard_state.term, .role = raft::Role::follower, .running = true};
+  member = {.node = name.node,
+            .term = hard_state.term,
+            .role = raft::Role::follower,
+            .running = true,
+            .applied_index = applied_index};
   if (safety_reported_) return;
   safety_.started({.group = name.group,
                    .replica = name.replica,
@@ -46,6 +49,7 @@ void ReplicaWatch::on_append(const ReplicaName& name, std::span<const raft::Entr
 
 void ReplicaWatch::on_snapshot(const ReplicaName& name, const raft::SnapshotMeta& snapshot) {
   ++snapshots_installed_;
+  groups_[name.group].members[name.replica].applied_index = snapshot.index;
   observe(name, {.installed = &snapshot});
 }
 
@@ -56,6 +60,7 @@ void ReplicaWatch::on_commit(const ReplicaName& name, Term term, LogIndex commit
 
 void ReplicaWatch::on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) {
   ++entries_applied_;
+  groups_[name.group].members[name.replica].applied_index = entry.index;
   // A replica applies only what it has committed; it says so in its hard state later.
   observe(name, {.commit_index = entry.index, .applied = std::span(&entry, 1)});
   remember(groups_[name.group], name, entry, digest);
@@ -123,6 +128,33 @@ std::optional<NodeId> ReplicaWatch::leader_of(GroupId group) const {
     newest = member.term;
   }
   return leader;
+}
+
+bool ReplicaWatch::ever_started(GroupId group, NodeId node) const {
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return false;
+  return std::ranges::any_of(found->second.members,
+                             [&](const auto& member) { return member.second.node == node; });
+}
+
+std::optional<std::string> ReplicaWatch::divergence(GroupId group, size_t replicas) const {
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return fmt::format("group {} has no replica", group);
+  LogIndex highest;
+  size_t running = 0;
+  for (const auto& [replica, member] : found->second.members) {
+    highest = std::max(highest, member.applied_index);
+    running += member.running ? 1 : 0;
+  }
+  if (running != replicas) {
+    return fmt::format("group {}: {} of {} replicas run", group, running, replicas);
+  }
+  for (const auto& [replica, member] : found->second.members) {
+    if (member.applied_index == highest) continue;
+    return fmt::format("replica {} of group {} on node {} has applied {}, another one {}", replica,
+                       group, member.node, member.applied_index, highest);
+  }
+  return std::nullopt;
 }
 
 const std::vector<raft::Payload>& ReplicaWatch::applied_entries(GroupId group) const {

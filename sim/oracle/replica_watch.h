@@ -39,8 +39,14 @@ class ReplicaWatch final : public ReplicaObserver {
 
   /// The node that leads the most groups now (the lowest id among equals), or none.
   std::optional<NodeId> busiest_leader() const;
-  /// The nodes that hold a running replica of `group` and are not its leader, and its leader.
+  /// The node whose running replica leads `group` in the newest term, or none.
   std::optional<NodeId> leader_of(GroupId group) const;
+
+  /// Whether a replica of `group` ever started on `node`.
+  bool ever_started(GroupId group, NodeId node) const;
+  /// Why the group is not all well: a replica that does not run, or has not applied all that
+  /// another one has; nothing when `replicas` of them run and stand at one index.
+  std::optional<std::string> divergence(GroupId group, size_t replicas) const;
 
   /// The payloads of entries 1, 2, ... of `group` as far as they were applied; null for those
   /// without a command.
@@ -55,6 +61,7 @@ class ReplicaWatch final : public ReplicaObserver {
     Term term;
     raft::Role role = raft::Role::follower;
     bool running = false;
+    LogIndex applied_index;
   };
   struct Group {
     std::map<ReplicaId, Member> members;

@@ -1,0 +1,152 @@
+#include "sim/cluster/aftermath.h"
+
+#include "core/async/combine.h"
+#include "sim/oracle/history_check.h"
+
+namespace vectron::sim {
+
+namespace {
+
+constexpr Duration kProbePause = 100ms;
+constexpr size_t kReadersAtOnce = 12;
+constexpr int kReadAttemptsMax = 8;
+
+/// An id of the collection's kind whose hash lies in `range`; far from the workload's keys.
+PointId probe_id(const PlanCollection& collection, const HashRange& range, uint64_t number) {
+  for (uint64_t i = 0;; ++i) {
+    const uint64_t candidate = (uint64_t{1} << 50) + number * 1'000'000 + i;
+    PointId id(candidate);
+    if (collection.ids == PlanIds::text) {
+      id = PointId::from_text(fmt::format("probe-{}", candidate)).value_or(id);
+    }
+    if (range.contains(placement_hash(id))) return id;
+  }
+}
+
+/// when_all wants values.
+Task<bool> finished(Task<void> task) {
+  co_await task;
+  co_return true;
+}
+
+}  // namespace
+
+Task<void> Aftermath::await_availability(std::vector<ProbedShard> shards, Instant since) {
+  std::vector<Task<bool>> probes;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    probes.push_back(finished(probe(shards[i], i, since + kAvailableWithin)));
+  }
+  co_await when_all(std::move(probes));
+}
+
+Task<void> Aftermath::probe(ProbedShard shard, uint64_t number, Instant until) {
+  RunRecord& record = *parts_.record;
+  const PlanCollection& collection = parts_.plan->workload.collections[shard.collection];
+  const PointId id = probe_id(collection, shard.range, number);
+  bool written = false;
+  while (record.world.now() < until) {
+    if (!written) written = co_await probe_write(shard.collection, id);
+    if (written) {
+      const bool read = co_await read_point(shard.collection, id, false);
+      if (read) co_return;
+    }
+    co_await parts_.env->clock().sleep_for(kProbePause);
+  }
+  const Operation& last = record.history.operations().back();
+  record.violations.add(
+      oracle::kAvailability, record.world.now(),
+      fmt::format("shard {} of collection {} took no {} within {} s of the last fault; the last "
+                  "answer was: {}",
+                  shard.group, shard.collection, written ? "linearizable read" : "write",
+                  to_seconds(kAvailableWithin), last.status.to_string()));
+}
+
+Task<bool> Aftermath::probe_write(uint32_t collection, PointId id) {
+  RunRecord& record = *parts_.record;
+  Operation operation;
+  operation.client = parts_.client_number;
+  operation.kind = OperationKind::upsert;
+  operation.collection = collection;
+  operation.point = id;
+  operation.value = ++record.last_value;
+  operation.request = ++record.last_request;
+  std::vector<UpsertItem> items = {{id, operation.value}};
+  const size_t position = record.begin(std::move(operation));
+  const UpsertAnswer answer = co_await parts_.client->upsert(collection, std::move(items));
+  Operation& ended = record.history.at(position);
+  ended.status = answer.items[0].status;
+  ended.version = answer.items[0].version;
+  ended.tokens = answer.tokens;
+  record.end(position, answer.items[0].outcome);
+  co_return answer.items[0].outcome == Outcome::ok;
+}
+
+Task<bool> Aftermath::read_point(uint32_t collection, PointId id, bool final_read) {
+  RunRecord& record = *parts_.record;
+  Operation operation;
+  operation.client = parts_.client_number;
+  operation.kind = OperationKind::get;
+  operation.collection = collection;
+  operation.point = id;
+  operation.final_read = final_read;
+  operation.request = ++record.last_request;
+  const size_t position = record.begin(std::move(operation));
+  const GetAnswer answer = co_await parts_.client->get(collection, id, true);
+  Operation& ended = record.history.at(position);
+  ended.status = answer.status;
+  ended.value = answer.value;
+  ended.version = answer.version;
+  ended.tokens = answer.tokens;
+  record.end(position, answer.outcome);
+  co_return answer.outcome == Outcome::ok;
+}
+
+Task<void> Aftermath::await_convergence(std::vector<ProbedShard> groups, Instant since) {
+  RunRecord& record = *parts_.record;
+  std::optional<std::string> why;
+  while (true) {
+    why.reset();
+    for (const ProbedShard& group : groups) {
+      why = parts_.watch->divergence(group.group, group.replicas);
+      if (why.has_value()) break;
+    }
+    if (!why.has_value()) co_return;
+    if (record.world.now() >= since + kAvailableWithin) break;
+    co_await parts_.env->clock().sleep_for(kProbePause);
+  }
+  record.violations.add(
+      oracle::kConvergence, record.world.now(),
+      fmt::format("{}, {} s after the last fault", *why, to_seconds(kAvailableWithin)));
+}
+
+Task<void> Aftermath::read_everything() {
+  std::map<uint32_t, std::vector<PointId>> points;
+  for (const auto& [key, positions] : operations_by_point(parts_.record->history)) {
+    points[key.collection].push_back(key.id);
+  }
+  for (const auto& [collection, ids] : points) {
+    std::vector<Task<bool>> readers;
+    for (size_t i = 0; i < kReadersAtOnce; ++i) {
+      readers.push_back(finished(read_share(&ids, collection, i, kReadersAtOnce)));
+    }
+    co_await when_all(std::move(readers));
+  }
+}
+
+Task<void> Aftermath::read_share(const std::vector<PointId>* points, uint32_t collection,
+                                 size_t first, size_t stride) {
+  RunRecord& record = *parts_.record;
+  for (size_t i = first; i < points->size(); i += stride) {
+    bool done = false;
+    for (int attempt = 0; attempt < kReadAttemptsMax && !done; ++attempt) {
+      done = co_await read_point(collection, (*points)[i], true);
+    }
+    if (done) continue;
+    record.violations.add(oracle::kAvailability, record.world.now(),
+                          fmt::format("the last read of point {} in collection {} failed {} times",
+                                      (*points)[i].to_string(), collection, kReadAttemptsMax));
+    co_return;  // One is enough: the rest would wait as long.
+  }
+}
+
+}  // namespace vectron::sim

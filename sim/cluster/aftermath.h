@@ -1,0 +1,60 @@
+// Aftermath: what is asked of a cluster when the last fault is over.
+//
+// Within kAvailableWithin every shard must take a write and answer a linearizable read, and every
+// replica must run and have applied all that its group has committed. Then every point that anybody
+// touched is read once more.
+#pragma once
+
+#include <map>
+
+#include "core/async/task_group.h"
+#include "core/model/shard_map.h"
+#include "sim/cluster/point_client.h"
+#include "sim/cluster/run_record.h"
+#include "sim/oracle/replica_watch.h"
+#include "sim/plan/plan.h"
+
+namespace vectron::sim {
+
+inline constexpr Duration kAvailableWithin = 30s;
+
+/// A shard to be probed.
+struct ProbedShard {
+  uint32_t collection = 0;
+  GroupId group;
+  HashRange range;
+  size_t replicas = 0;
+};
+
+class Aftermath {
+ public:
+  struct Parts {
+    Env* env = nullptr;
+    const Plan* plan = nullptr;
+    RunRecord* record = nullptr;
+    ReplicaWatch* watch = nullptr;
+    PointClient* client = nullptr;
+    uint32_t client_number = 0;  ///< For the history.
+  };
+  /// All of `parts` outlives this.
+  explicit Aftermath(Parts parts) : parts_(parts) {}
+
+  /// Writes to and reads from each shard until both succeed; objects when that takes too long.
+  /// `since`: the end of the last fault, in the world's time.
+  Task<void> await_availability(std::vector<ProbedShard> shards, Instant since);
+  /// Waits until all replicas of all groups agree; objects when that takes too long.
+  Task<void> await_convergence(std::vector<ProbedShard> groups, Instant since);
+  /// Reads every point of the history; what it finds are the history's final reads.
+  Task<void> read_everything();
+
+ private:
+  Task<void> probe(ProbedShard shard, uint64_t number, Instant until);
+  Task<bool> probe_write(uint32_t collection, PointId id);
+  Task<bool> read_point(uint32_t collection, PointId id, bool final_read);
+  Task<void> read_share(const std::vector<PointId>* points, uint32_t collection, size_t first,
+                        size_t stride);
+
+  Parts parts_;
+};
+
+}  // namespace vectron::sim

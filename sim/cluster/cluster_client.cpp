@@ -1,0 +1,186 @@
+#include "sim/cluster/cluster_client.h"
+
+#include <cstring>
+
+#include "sim/history/value.h"
+
+namespace vectron::sim {
+
+namespace {
+
+ClientConfig client_config(const Plan& plan) {
+  ClientConfig config;
+  for (uint32_t i = 0; i < plan.shape.gateways; ++i) {
+    config.gateways.push_back(Address{fmt::format("gateway-{}:7000", i)});
+  }
+  config.request_timeout = std::chrono::milliseconds(plan.knobs.client_deadline_ms);
+  config.read_attempt_timeout = config.request_timeout / 2;
+  return config;
+}
+
+PointId from_api(const api::PointId& id) {
+  if (!id.is_text) return PointId(id.number);
+  // An id that no client can have written shows as the empty one, which the oracles then object to.
+  return PointId::from_text(id.text).value_or(PointId());
+}
+
+std::vector<ShardAt> tokens_of(const std::vector<api::ShardToken>& tokens) {
+  std::vector<ShardAt> out;
+  for (const api::ShardToken& token : tokens) out.push_back({token.shard_id, token.applied_index});
+  return out;
+}
+
+api::ReadLevel level_of(bool linearizable) {
+  return linearizable ? api::ReadLevel::linearizable : api::ReadLevel::eventual;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+/// The value that a stored point carries: its payload's, if its vector is that value's to the bit.
+ValueNumber value_of(const api::Point& point, uint32_t dimension) {
+  const auto value = value_of_payload(point.payload);
+  if (!value.has_value()) return kDamagedValue;
+  return same_bits(point.vector, vector_of_value(*value, dimension)) ? *value : kDamagedValue;
+}
+
+}  // namespace
+
+api::PointId to_api(const PointId& id) {
+  api::PointId out;
+  out.is_text = id.is_text();
+  if (id.is_text()) {
+    out.text = id.text();
+  } else {
+    out.number = id.number();
+  }
+  return out;
+}
+
+ClusterClient::ClusterClient(Env* env, const Plan* plan)
+    : plan_(plan), client_(*env, client_config(*plan)) {}
+
+const std::string& ClusterClient::name_of(uint32_t collection) const {
+  return plan_->workload.collections.at(collection).name;
+}
+
+uint32_t ClusterClient::dimension_of(uint32_t collection) const {
+  return plan_->workload.collections.at(collection).dimension;
+}
+
+Task<UpsertAnswer> ClusterClient::upsert(uint32_t collection, std::vector<UpsertItem> items) {
+  api::UpsertRequest request;
+  request.collection = name_of(collection);
+  for (const UpsertItem& item : items) {
+    api::Point point;
+    point.id = to_api(item.id);
+    point.vector = vector_of_value(item.value, dimension_of(collection));
+    point.payload = payload_of_value(item.value);
+    request.points.push_back(std::move(point));
+  }
+  const auto reply = co_await client_.upsert(std::move(request));
+  UpsertAnswer answer;
+  answer.items.resize(items.size());
+  if (!reply.has_value()) {
+    for (UpsertAnswer::Item& item : answer.items) {
+      item.status = reply.error();
+      item.outcome = write_outcome(item.status);
+    }
+    co_return answer;
+  }
+  answer.tokens = tokens_of(reply->tokens);
+  for (size_t i = 0; i < answer.items.size() && i < reply->results.size(); ++i) {
+    const api::PointResult& result = reply->results[i];
+    UpsertAnswer::Item& item = answer.items[i];
+    item.status = Status(static_cast<Code>(result.code), result.message, result.field);
+    item.outcome = write_outcome(item.status);
+    item.version = result.version;
+  }
+  co_return answer;
+}
+
+Task<GetAnswer> ClusterClient::get(uint32_t collection, PointId id, bool linearizable) {
+  api::GetRequest request;
+  request.collection = name_of(collection);
+  request.id = to_api(id);
+  request.read_level = level_of(linearizable);
+  const auto reply = co_await client_.get(std::move(request));
+  GetAnswer answer;
+  answer.status = status_of(reply);
+  if (reply.has_value()) {
+    answer.outcome = Outcome::ok;
+    answer.value = from_api(reply->point.id) == id
+                       ? value_of(reply->point, dimension_of(collection))
+                       : kDamagedValue;
+    answer.version = reply->version;
+    answer.tokens = {{reply->token.shard_id, reply->token.applied_index}};
+  } else if (answer.status.code() == Code::not_found && answer.status.field() == "id") {
+    answer.outcome = Outcome::ok;  // The answer is that there is no such point.
+  }
+  co_return answer;
+}
+
+Task<RemoveAnswer> ClusterClient::remove(uint32_t collection, PointId id) {
+  api::DeleteRequest request;
+  request.collection = name_of(collection);
+  request.id = to_api(id);
+  const auto reply = co_await client_.remove(std::move(request));
+  RemoveAnswer answer;
+  answer.status = status_of(reply);
+  answer.outcome = write_outcome(answer.status);
+  if (reply.has_value()) {
+    answer.existed = reply->existed;
+    answer.version = reply->version;
+    answer.tokens = {{reply->token.shard_id, reply->token.applied_index}};
+  }
+  co_return answer;
+}
+
+Task<SearchAnswer> ClusterClient::search(uint32_t collection, SearchRecord question,
+                                         bool linearizable) {
+  api::SearchRequest request;
+  request.collection = name_of(collection);
+  request.vector = std::move(question.query);
+  request.top_k = question.k;
+  request.exact = question.exact;
+  request.read_level = level_of(linearizable);
+  request.include_payload = true;
+  const auto reply = co_await client_.search(std::move(request));
+  SearchAnswer answer;
+  answer.status = status_of(reply);
+  if (!reply.has_value()) co_return answer;
+  answer.outcome = Outcome::ok;
+  answer.tokens = tokens_of(reply->shards);
+  answer.missing_shards = reply->missing_shards;
+  for (const api::Hit& hit : reply->hits) {
+    answer.hits.push_back({.id = from_api(hit.id),
+                           .score = hit.score,
+                           .version = hit.version,
+                           .value = value_of_payload(hit.payload).value_or(kDamagedValue)});
+  }
+  co_return answer;
+}
+
+Task<Result<api::CreateCollectionReply>> ClusterClient::create(uint32_t collection) {
+  const PlanCollection& plan = plan_->workload.collections.at(collection);
+  api::CreateCollectionRequest request;
+  request.name = plan.name;
+  request.dimension = plan.dimension;
+  request.distance = static_cast<api::Distance>(plan.distance);
+  request.shards = plan.shards;
+  request.replication = plan.replication;
+  request.index.emplace();
+  request.index->m = plan.m;
+  request.index->ef_construction = plan.ef_construction;
+  auto reply = co_await client_.create_collection(std::move(request));
+  co_return reply;
+}
+
+Task<Result<api::CollectionStatus>> ClusterClient::status(uint32_t collection) {
+  auto reply = co_await client_.collection_status(name_of(collection));
+  if (!reply.has_value()) co_return fail(reply.error());
+  co_return std::move(reply->collection);
+}
+
+}  // namespace vectron::sim

@@ -1,0 +1,32 @@
+// FaultPlayer: makes a plan's scheduled faults happen at their times.
+#pragma once
+
+#include "sim/cluster/cluster_nodes.h"
+
+namespace vectron::sim {
+
+class FaultPlayer {
+ public:
+  /// All outlive the player.
+  FaultPlayer(const Plan* plan, RunRecord* record, ClusterNodes* nodes)
+      : plan_(*plan), record_(*record), nodes_(*nodes) {}
+
+  /// Schedules all faults; their times count from now. Lives as long as the world's driver.
+  void start();
+  /// No fault begins after this.
+  void stop() { stopped_ = true; }
+
+ private:
+  Task<void> play(const PlannedFault* fault, Instant when);
+  void strike(const PlannedFault& fault);
+  void strike_network(const PlannedFault& fault, const SimNode& target, const SimNode& peer);
+  std::vector<SimNode*> peers_of(const PlannedFault& fault, const SimNode& target);
+  std::vector<SimNode*> machines_of(const std::string& target);
+
+  const Plan& plan_;
+  RunRecord& record_;
+  ClusterNodes& nodes_;
+  bool stopped_ = false;
+};
+
+}  // namespace vectron::sim

@@ -1,0 +1,157 @@
+#include "sim/cluster/node_configs.h"
+
+namespace vectron::sim {
+
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+using Microseconds = std::chrono::microseconds;
+
+/// Address space of each simulated LMDB environment; nothing is allocated ahead.
+constexpr uint64_t kMapBytesMax = uint64_t{256} << 20;
+
+ReplicaConfig replica_config(const PlanKnobs& knobs) {
+  ReplicaConfig config;
+  config.tick_interval = Milliseconds(knobs.tick_ms);
+  config.election_ticks = knobs.election_ticks;
+  config.heartbeat_ticks = knobs.heartbeat_ticks;
+  config.append_bytes_max = knobs.append_bytes_max;
+  config.uncommitted_bytes_max = size_t{4} << 20;
+  config.pending_proposals_max = knobs.proposals_max;
+  config.log_entries_kept_max = knobs.log_entries_kept_max;
+  config.log_bytes_kept_max = knobs.log_bytes_kept_max;
+  config.snapshot_chunk_bytes_max = knobs.snapshot_chunk_bytes_max;
+  config.snapshot_chunk_timeout = 3s;
+  config.overlay.overlay_bytes_max = knobs.overlay_bytes_max;
+  config.overlay.flush_bytes_max = knobs.flush_bytes_max;
+  config.overlay.flush_bytes_min = knobs.flush_bytes_min;
+  config.overlay.flush_interval = Milliseconds(knobs.flush_interval_ms);
+  config.kv.map_bytes_max = kMapBytesMax;
+  config.kv.readers_max = 8;
+  config.kv.batch_bytes_max = size_t{32} << 20;
+  return config;
+}
+
+WalConfig wal_config(const PlanKnobs& knobs) {
+  WalConfig config;
+  config.segment_bytes_max = knobs.wal_segment_bytes;
+  config.queue_bytes_max = size_t{8} << 20;
+  config.write_bytes_max = size_t{1} << 20;
+  config.retention_bytes_max = size_t{64} << 20;
+  return config;
+}
+
+std::vector<Address> placement_addresses(const Plan& plan) {
+  std::vector<Address> out;
+  for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
+    out.push_back(node_address(NodeKind::placement, i));
+  }
+  return out;
+}
+
+NetworkFaults network_faults(const PlanIntensities& intensities) {
+  NetworkFaults faults;
+  faults.latency_max =
+      std::max<Duration>(faults.latency_min, Microseconds(intensities.delay_base_us_max));
+  faults.delay_tail_ppm = intensities.delay_tail_ppm;
+  faults.delay_tail_max = Microseconds(intensities.delay_tail_us_max);
+  faults.reset_ppm = intensities.reset_ppm;
+  faults.half_open_ppm = intensities.half_open_ppm;
+  faults.short_io_ppm = intensities.short_io_ppm;
+  faults.stall_ppm = intensities.stall_ppm;
+  faults.stall_max = Microseconds(intensities.stall_us_max);
+  faults.refuse_ppm = intensities.refuse_ppm;
+  faults.hang_ppm = intensities.hang_ppm;
+  return faults;
+}
+
+}  // namespace
+
+std::string node_name(NodeKind kind, uint32_t number) {
+  constexpr std::array<std::string_view, 3> kNames = {"placement", "worker", "gateway"};
+  return fmt::format("{}-{}", kNames[static_cast<size_t>(kind)], number);
+}
+
+Address node_address(NodeKind kind, uint32_t number) {
+  return Address{node_name(kind, number) + ":7000"};
+}
+
+NodeId node_id(NodeKind kind, uint32_t number) {
+  return NodeId(static_cast<uint64_t>(kind) * 100 + number + 1);
+}
+
+PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
+  PlacementConfig config;
+  config.cluster = kSimulatedCluster;
+  config.node = node_id(NodeKind::placement, number);
+  config.listen = node_address(NodeKind::placement, number);
+  for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
+    config.members.push_back(
+        {node_id(NodeKind::placement, i), node_address(NodeKind::placement, i)});
+  }
+  config.replica = replica_config(plan.knobs);
+  config.wal = wal_config(plan.knobs);
+  config.observer = observer;
+  return config;
+}
+
+WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
+  WorkerConfig config;
+  config.cluster = kSimulatedCluster;
+  config.node = node_id(NodeKind::worker, number);
+  config.listen = node_address(NodeKind::worker, number);
+  config.placement = placement_addresses(plan);
+  config.zone = zone_name(plan.shape, number);
+  config.host = node_name(NodeKind::worker, number);
+  config.heartbeat_interval = Milliseconds(plan.knobs.heartbeat_ms);
+  config.index_batch_points_max = plan.knobs.index_batch_points;
+  config.replica = replica_config(plan.knobs);
+  config.wal = wal_config(plan.knobs);
+  config.observer = observer;
+  return config;
+}
+
+GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarnation) {
+  GatewayConfig config;
+  config.cluster = kSimulatedCluster;
+  config.node = node_id(NodeKind::gateway, number);
+  config.incarnation = incarnation;
+  config.listen = node_address(NodeKind::gateway, number);
+  config.placement = placement_addresses(plan);
+  config.read_attempt_timeout = Milliseconds(plan.knobs.client_deadline_ms / 4 + 50);
+  return config;
+}
+
+RegisterConfig register_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
+  RegisterConfig config;
+  config.cluster = kSimulatedCluster;
+  config.node = node_id(NodeKind::worker, number);
+  config.listen = node_address(NodeKind::worker, number);
+  for (uint32_t i = 0; i < plan.shape.workers; ++i) {
+    const NodeId node = node_id(NodeKind::worker, i);
+    config.members.push_back({ReplicaId(node.value()), node, node_address(NodeKind::worker, i)});
+  }
+  config.replica = replica_config(plan.knobs);
+  config.wal = wal_config(plan.knobs);
+  config.observer = observer;
+  return config;
+}
+
+WorldConfig world_config(const Plan& plan) {
+  WorldConfig config;
+  config.fault_classes = FaultClassSet::none();
+  for (const std::string& name : plan.switched_on) {
+    if (const auto fault_class = fault_class_named(name)) config.fault_classes.add(*fault_class);
+  }
+  // A scheduled fault is wanted, whatever the list says: a person may have added it by hand.
+  for (const PlannedFault& fault : plan.faults) config.fault_classes.add(fault.fault_class);
+  if (plan.lost_unsynced) config.fault_classes.add(FaultClass::lost_unsynced);
+  if (plan.torn_writes) config.fault_classes.add(FaultClass::torn_write);
+  config.network = network_faults(plan.intensities);
+  config.buggify_point_ppm = plan.intensities.buggify_point_ppm;
+  config.buggify_fire_ppm = plan.intensities.buggify_fire_ppm;
+  for (const std::string& name : plan.planted) config.planted.insert(name);
+  return config;
+}
+
+}  // namespace vectron::sim

@@ -1,0 +1,33 @@
+// A plan's knobs as the services' configurations, and the names and numbers of its nodes.
+#pragma once
+
+#include "services/gateway/gateway_service.h"
+#include "services/placement/placement_service.h"
+#include "services/worker/worker_service.h"
+#include "sim/cluster/register_service.h"
+#include "sim/plan/plan.h"
+#include "sim/world/config.h"
+
+namespace vectron::sim {
+
+enum class NodeKind : uint8_t { placement, worker, gateway };
+
+inline constexpr ClusterId kSimulatedCluster{0x51};
+
+/// "worker-3".
+std::string node_name(NodeKind kind, uint32_t number);
+/// Where a node listens.
+Address node_address(NodeKind kind, uint32_t number);
+/// 1, 2, ... for placement nodes, 101, ... for workers, 201, ... for gateways.
+NodeId node_id(NodeKind kind, uint32_t number);
+
+/// `observer` outlives the nodes.
+PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObserver* observer);
+WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* observer);
+GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarnation);
+RegisterConfig register_config(const Plan& plan, uint32_t number, ReplicaObserver* observer);
+
+/// Which faults may fire, and the models of network and disk.
+WorldConfig world_config(const Plan& plan);
+
+}  // namespace vectron::sim

@@ -1,0 +1,52 @@
+// The node of profile raft: one replica of one group whose state machine is a set of registers.
+//
+// The smallest service that core/replica can carry: the same write-ahead log, LMDB, transport and
+// read barriers as a worker's shard, without shards, vectors or routes. It exists for the
+// simulation alone.
+#pragma once
+
+#include <vector>
+
+#include "core/env/env.h"
+#include "core/replica/replica_host.h"
+#include "core/rpc/method.h"
+
+namespace vectron::sim {
+
+inline constexpr GroupId kRegisterGroup{1};
+
+struct RegisterConfig {
+  ClusterId cluster;
+  NodeId node;  ///< Among the members; replica ids equal node ids.
+  Address listen;
+  std::vector<ReplicaMember> members;  ///< Sorted by replica id.
+  bool bootstrap = false;              ///< Make the replica when its folder is missing.
+  ReplicaConfig replica;
+  WalConfig wal;
+  ReplicaObserver* observer = nullptr;
+};
+
+/// Runs until the task is destroyed, or until the node must stop. Errors: data_loss, unavailable
+/// (cannot listen).
+Task<Result<void>> run_register_node(Env* env, RegisterConfig config);
+
+/// The two questions that a node answers; bodies are little-endian integers.
+struct RegisterWrite {
+  uint64_t key = 0;
+  uint64_t value = 0;
+};
+struct RegisterAnswer {
+  uint64_t value = 0;    ///< Of a read; 0 is "never written".
+  uint64_t version = 0;  ///< The log index that wrote it (a read), or that it has now (a write).
+  uint64_t applied_index = 0;
+};
+
+namespace rpc_method {
+extern const rpc::MethodInfo kRegisterWrite;
+extern const rpc::MethodInfo kRegisterRead;
+}  // namespace rpc_method
+
+Bytes encode(const RegisterWrite& request);
+Result<RegisterAnswer> decode_register_answer(ByteView bytes);
+
+}  // namespace vectron::sim

@@ -1,0 +1,288 @@
+#include "sim/cluster/run.h"
+
+#include <algorithm>
+
+#include "sim/cluster/aftermath.h"
+#include "sim/cluster/client_workload.h"
+#include "sim/cluster/cluster_client.h"
+#include "sim/cluster/fault_player.h"
+#include "sim/cluster/register_client.h"
+#include "sim/oracle/history_check.h"
+#include "sim/oracle/placement_watch.h"
+
+namespace vectron::sim {
+
+namespace {
+
+constexpr Duration kBootLimit = 90s;  ///< Until every collection is ready.
+constexpr Duration kBootPause = 200ms;
+constexpr Duration kSettleLimit =
+    30s;  ///< Beyond the clients' deadline, for clients to come to an end.
+constexpr Duration kRunLimit = 1'200s;  ///< Simulated; a run never comes near.
+constexpr uint64_t kOperationsMin = 1'000;
+/// Plans that ask for fewer arrivals than this are a person's experiments, and need not reach
+/// kOperationsMin.
+constexpr uint64_t kArrivalsForMin = 1'500;
+
+/// One run, from plan to report.
+class Run {
+ public:
+  Run(const Plan& plan, const RunOptions& options)
+      : plan_(plan),
+        options_(options),
+        world_(plan.seed, with_sinks(world_config(plan), options)),
+        record_(&world_),
+        watch_([this] { return world_.now(); }, &record_.violations),
+        nodes_(&plan_, &record_, &watch_),
+        faults_(&plan_, &record_, &nodes_),
+        placement_(std::min(plan.shape.zones, plan.shape.workers), &record_.violations) {}
+
+  RunReport execute() {
+    const uint64_t begin = wall();
+    SimNode& op = world_.add_node("operator", {.zone = "clients"});
+    for (uint32_t i = 0; i < plan_.shape.clients; ++i) {
+      world_.add_node(fmt::format("client-{}", i), {.zone = "clients"});
+    }
+    op.start([this](Env& env) { return drive(&env); });
+    const bool ended = world_.run_until([this] { return done_; }, Instant(kRunLimit));
+    if (!ended) {
+      record_.violations.add(oracle::kAvailability, world_.now(), "the run did not come to an end");
+    }
+    report_.simulated = world_.now().time_since_epoch();
+    judge();
+    report_.wall_nanoseconds = wall() - begin;
+    return std::move(report_);
+  }
+
+ private:
+  static WorldConfig with_sinks(WorldConfig config, const RunOptions& options) {
+    config.trace_sink = options.trace_sink;
+    config.log_sink = options.log_sink;
+    config.log_level = options.log_level;
+    return config;
+  }
+
+  bool raft() const { return plan_.profile == "raft"; }
+  uint64_t wall() const { return options_.wall_nanoseconds ? options_.wall_nanoseconds() : 0; }
+  std::unique_ptr<PointClient> make_client(Env* env) const {
+    if (raft()) return std::make_unique<RegisterClient>(env, plan_);
+    return std::make_unique<ClusterClient>(env, &plan_);
+  }
+
+  /// The whole story, told on the operator's node.
+  Task<void> drive(Env* env) {
+    nodes_.start();
+    if (plan_.knobs != PlanKnobs()) world_.fault_fired(FaultClass::knobs);
+    bool ready = true;
+    if (raft()) {
+      set_register_group();
+    } else {
+      ClusterClient client(env, &plan_);
+      ready = co_await create_collections(env, &client);
+    }
+    if (ready) {
+      co_await run_workload(env);
+      co_await calm_down(env);
+    }
+    done_ = true;
+  }
+
+  void set_register_group() {
+    shards_.push_back(
+        {.collection = 0, .group = kRegisterGroup, .range = {}, .replicas = plan_.shape.workers});
+    shards_of_.resize(1);
+  }
+
+  Task<bool> create_collections(Env* env, ClusterClient* client) {
+    const Instant limit = world_.now() + kBootLimit;
+    shards_of_.resize(plan_.workload.collections.size());
+    for (uint32_t i = 0; i < plan_.workload.collections.size(); ++i) {
+      bool ready = false;
+      Status last;
+      while (!ready && world_.now() < limit) {
+        const auto made = co_await client->create(i);
+        const auto status = co_await client->status(i);
+        last = made.has_value() ? status_of(status) : made.error();
+        ready = status.has_value() && status->ready;
+        if (ready) see_collection(i, *status);
+        if (!ready) co_await env->clock().sleep_for(kBootPause);
+      }
+      if (ready) continue;
+      record_.violations.add(oracle::kAvailability, world_.now(),
+                             fmt::format("collection {} was not ready after {} s: {}", i,
+                                         to_seconds(kBootLimit), last.to_string()));
+      co_return false;
+    }
+    co_return true;
+  }
+
+  void see_collection(uint32_t collection, const api::CollectionStatus& status) {
+    for (const api::ShardStatus& shard : status.shards) {
+      shards_.push_back({.collection = collection,
+                         .group = GroupId(shard.shard_id),
+                         .range = {.low = shard.hash_low, .high = shard.hash_high},
+                         .replicas = status.replication});
+      shards_of_[collection].push_back(shard.shard_id);
+    }
+    see_placement(status);
+  }
+
+  void see_placement(const api::CollectionStatus& status) {
+    CollectionView view{.name = status.name,
+                        .id = status.id,
+                        .epoch = status.epoch,
+                        .replication = status.replication};
+    for (const api::ShardStatus& shard : status.shards) {
+      CollectionView::Shard seen{
+          .shard_id = shard.shard_id, .hash_low = shard.hash_low, .hash_high = shard.hash_high};
+      for (const api::ReplicaStatus& replica : shard.replicas) {
+        const ClusterNodes::Node* node = nodes_.find(NodeId(replica.node_id));
+        const std::string zone = node == nullptr ? "nowhere" : node->machine->options().zone;
+        seen.replicas.push_back({replica.replica_id, replica.node_id, zone});
+      }
+      view.shards.push_back(std::move(seen));
+    }
+    view.invoke_order = ++placement_order_;
+    view.return_order = ++placement_order_;
+    placement_.see(view, world_.now());
+  }
+
+  Task<void> run_workload(Env* env) {
+    const Instant begin = world_.now();
+    for (uint32_t i = 0; i < plan_.shape.clients; ++i) {
+      SimNode* node = world_.find_node(fmt::format("client-{}", i));
+      ++clients_running_;
+      node->start([this, i](Env& client_env) { return run_client(&client_env, i); });
+    }
+    faults_.start();
+    const auto at = [&](uint32_t ms) { return begin + std::chrono::milliseconds(ms); };
+    co_await SleepAwaiter(env->scheduler(), at(plan_.loaded.from_ms));
+    const uint64_t loaded_from = wall();
+    co_await SleepAwaiter(env->scheduler(), at(plan_.loaded.to_ms));
+    report_.loaded_wall_nanoseconds = wall() - loaded_from;
+    report_.loaded_simulated = std::chrono::milliseconds(plan_.loaded.to_ms - plan_.loaded.from_ms);
+    co_await SleepAwaiter(env->scheduler(), at(plan_.workload.duration_ms));
+    faults_.stop();
+  }
+
+  Task<void> run_client(Env* env, uint32_t number) {
+    const std::unique_ptr<PointClient> client = make_client(env);
+    ClientWorkload workload(
+        {.env = env, .plan = &plan_, .record = &record_, .client = client.get(), .number = number});
+    co_await workload.run();
+    --clients_running_;
+  }
+
+  /// Ends all faults; then the cluster must be whole again.
+  Task<void> calm_down(Env* env) {
+    world_.network().heal_all();
+    nodes_.revive_all();
+    const Instant last_fault = world_.now();
+    const std::unique_ptr<PointClient> client = make_client(env);
+    Aftermath aftermath({.env = env,
+                         .plan = &plan_,
+                         .record = &record_,
+                         .watch = &watch_,
+                         .client = client.get(),
+                         .client_number = plan_.shape.clients});
+    co_await aftermath.await_availability(shards_, last_fault);
+    const Instant limit =
+        world_.now() + kSettleLimit + std::chrono::milliseconds(plan_.knobs.client_deadline_ms);
+    while (clients_running_ > 0 && world_.now() < limit) {
+      co_await env->clock().sleep_for(100ms);
+    }
+    if (clients_running_ > 0) {
+      record_.violations.add(oracle::kWorkload, world_.now(),
+                             "an operation outlived its deadline by far");
+    }
+    co_await aftermath.await_convergence(shards_, last_fault);
+    if (record_.violations.empty()) co_await aftermath.read_everything();
+    if (raft()) co_return;
+    ClusterClient observer(env, &plan_);
+    for (uint32_t i = 0; i < plan_.workload.collections.size(); ++i) {
+      const auto status = co_await observer.status(i);
+      if (status.has_value()) see_placement(*status);
+    }
+  }
+
+  void judge() {
+    const uint64_t begin = wall();
+    report_.seed = plan_.seed;
+    report_.profile = plan_.profile;
+    report_.trace = world_.trace_hash();
+    report_.events = world_.events_run();
+    report_.faults = world_.faults();
+    count_operations();
+    check_history(record_.history, &record_.violations);
+    if (!raft() && !shards_.empty()) check_models();
+    report_.leader_changes = watch_.leader_changes();
+    report_.snapshots_installed = watch_.snapshots_installed();
+    report_.entries_applied = watch_.entries_applied();
+    if (options_.keep_history) report_.history = record_.history.to_json_lines();
+    report_.violations = record_.violations.kept();
+    report_.violation_count = record_.violations.count();
+    report_.check_wall_nanoseconds = wall() - begin;
+  }
+
+  void count_operations() {
+    const History& history = record_.history;
+    report_.operations.ok = history.count(Outcome::ok);
+    report_.operations.failed = history.count(Outcome::failed);
+    report_.operations.unknown = history.count(Outcome::unknown) + history.count(Outcome::pending);
+    report_.upserts_ok = history.count(OperationKind::upsert, Outcome::ok);
+    report_.gets_ok = history.count(OperationKind::get, Outcome::ok);
+    report_.removes_ok = history.count(OperationKind::remove, Outcome::ok);
+    report_.searches_ok = history.count(OperationKind::search, Outcome::ok);
+    const uint64_t arrivals =
+        uint64_t{plan_.workload.operations_per_second} * plan_.workload.duration_ms / 1'000;
+    const OperationCounts& counts = report_.operations;
+    const bool enough = counts.total() >= kOperationsMin && counts.definite() * 2 >= counts.total();
+    if (arrivals < kArrivalsForMin || enough || !record_.violations.empty()) return;
+    record_.violations.add(oracle::kWorkload, world_.now(),
+                           fmt::format("{} operations, {} of them with a definite outcome",
+                                       counts.total(), counts.definite()));
+  }
+
+  void check_models() {
+    std::vector<CollectionModel> models(plan_.workload.collections.size());
+    for (uint32_t i = 0; i < models.size(); ++i) {
+      models[i].metric = static_cast<index::Metric>(plan_.workload.collections[i].distance);
+      for (const uint64_t shard : shards_of_[i]) {
+        auto model = ShardModel::build(watch_.applied_entries(GroupId(shard)), models[i].metric);
+        if (!model.has_value()) {
+          record_.violations.add(oracle::kSearch, {},
+                                 fmt::format("shard {}: {}", shard, model.error().to_string()));
+          return;
+        }
+        models[i].shards.emplace(shard, *std::move(model));
+      }
+    }
+    report_.recall = check_answers(record_.history, models, &record_.violations);
+    check_recall(report_.recall, &record_.violations);
+  }
+
+  const Plan& plan_;
+  const RunOptions& options_;
+  SimWorld world_;
+  RunRecord record_;
+  ReplicaWatch watch_;
+  ClusterNodes nodes_;
+  FaultPlayer faults_;
+  PlacementWatch placement_;
+  RunReport report_;
+  std::vector<ProbedShard> shards_;
+  std::vector<std::vector<uint64_t>> shards_of_;  ///< Shard ids by collection.
+  uint64_t placement_order_ = 0;
+  uint32_t clients_running_ = 0;
+  bool done_ = false;
+};
+
+}  // namespace
+
+RunReport run_plan(const Plan& plan, const RunOptions& options) {
+  VECTRON_ASSERT(plan.validate().has_value(), "{}", plan.validate().error().to_string());
+  auto run = std::make_unique<Run>(plan, options);
+  return run->execute();
+}
+
+}  // namespace vectron::sim

@@ -16,6 +16,6 @@ endfunction()
 
 vectron_test(test_sim_world tests/sim/world lmdb)
 vectron_sim_executable(test_sim_world)
-target_link_libraries(test_sim_world PRIVATE conformance)
+target_link_libraries(test_sim_world PRIVATE conformance sim_plan)
 
 include(sim/verdict.cmake)

@@ -1,0 +1,185 @@
+// The pure parts of the placement driver: choices, the state machine's answers, and the leader's
+// view.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "services/placement/cluster_view.h"
+#include "services/placement/placement_choice.h"
+#include "services/placement/placement_state.h"
+#include "tests/support/memory_env.h"
+
+namespace vectron {
+namespace {
+
+Candidate candidate(uint64_t node, std::string zone = {}, std::string host = {}) {
+  return {NodeId(node), std::move(zone), {}, std::move(host), 0};
+}
+
+TEST(PlacementChoice, SpreadsOverZonesBeforeAnythingElse) {
+  const std::vector<Candidate> workers = {candidate(1, "a"), candidate(2, "a"), candidate(3, "a"),
+                                          candidate(4, "b"), candidate(5, "c")};
+  const auto chosen = choose_workers(workers, 20, 3, 9);
+  ASSERT_TRUE(chosen.has_value());
+  for (const auto& nodes : *chosen) {
+    EXPECT_TRUE(std::find(nodes.begin(), nodes.end(), NodeId(4)) != nodes.end());
+    EXPECT_TRUE(std::find(nodes.begin(), nodes.end(), NodeId(5)) != nodes.end());
+  }
+}
+
+TEST(PlacementChoice, PutsTwoReplicasOnOneHostOnlyWhenItMust) {
+  const std::vector<Candidate> workers = {candidate(1, "z", "h1"), candidate(2, "z", "h1"),
+                                          candidate(3, "z", "h2")};
+  for (const auto& nodes : *choose_workers(workers, 10, 2, 1)) {
+    EXPECT_TRUE(std::find(nodes.begin(), nodes.end(), NodeId(3)) != nodes.end());
+  }
+}
+
+TEST(PlacementChoice, SaysHowManyWorkersAreMissing) {
+  const std::vector<Candidate> workers = {candidate(1), candidate(2)};
+  const auto chosen = choose_workers(workers, 1, 3, 0);
+  ASSERT_FALSE(chosen.has_value());
+  EXPECT_EQ(chosen.error().code(), Code::unavailable);
+  EXPECT_EQ(chosen.error().field(), "replication");
+}
+
+RC_GTEST_PROP(PlacementChoice, ChoosesDistinctWorkersAndBalances, (uint64_t salt)) {
+  const auto count = *rc::gen::inRange<uint64_t>(1, 12);
+  const auto replication = *rc::gen::inRange<uint32_t>(1, static_cast<int>(count) + 1);
+  const auto shards = *rc::gen::inRange<uint32_t>(1, 40);
+  std::vector<Candidate> workers;
+  for (uint64_t i = 0; i < count; ++i) workers.push_back(candidate(i + 1));
+  const auto chosen = choose_workers(workers, shards, replication, salt);
+  RC_ASSERT(chosen.has_value());
+  RC_ASSERT(chosen->size() == shards);
+  std::map<NodeId, uint32_t> load;
+  for (const auto& nodes : *chosen) {
+    RC_ASSERT(std::set<NodeId>(nodes.begin(), nodes.end()).size() == replication);
+    for (const NodeId node : nodes) ++load[node];
+  }
+  uint32_t least = UINT32_MAX, most = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    least = std::min(least, load[NodeId(i + 1)]);
+    most = std::max(most, load[NodeId(i + 1)]);
+  }
+  RC_ASSERT(most - least <= 1);
+}
+
+TEST(PlacementChoice, DoesNotPutAllShardsOnTheSameWorkers) {
+  std::vector<Candidate> workers;
+  for (uint64_t i = 1; i <= 6; ++i) workers.push_back(candidate(i));
+  std::set<std::set<NodeId>> sets;
+  for (const auto& nodes : *choose_workers(workers, 16, 3, 4)) {
+    sets.insert(std::set<NodeId>(nodes.begin(), nodes.end()));
+  }
+  EXPECT_GE(sets.size(), 4u);
+}
+
+class PlacementStateTest : public testing::Test {
+ protected:
+  PlacementStateTest() {
+    auto made = env_.run(env_.disk().create_directory("kv"));
+    VECTRON_ASSERT(made.has_value());
+    KvConfig config;
+    config.map_bytes_max = 16 << 20;
+    auto store = env_.run(KvStore::open(&env_, "kv", config));
+    VECTRON_ASSERT(store.has_value());
+    store_ = *std::move(store);
+    overlay_ = *OverlayStore::open(&env_, store_.get(), OverlayConfig());
+    const auto loaded = env_.run(state_.load(overlay_.get()));
+    VECTRON_ASSERT(loaded.has_value());
+  }
+
+  PlacementAnswer apply(const stored::PlacementCommand& command) {
+    const LogIndex index = overlay_->applied_index() + 1;
+    overlay_->begin_entry(index);
+    const auto answer = state_.apply(index, encode(command));
+    overlay_->end_entry();
+    VECTRON_ASSERT(answer.has_value());
+    return *decode_answer(*answer);
+  }
+  PlacementAnswer register_worker(uint64_t node, uint64_t incarnation) {
+    stored::PlacementCommand command;
+    command.register_worker = stored::WorkerRecord{};
+    command.register_worker->node_id = node;
+    command.register_worker->address = fmt::format("w{}:1", node);
+    command.register_worker->incarnation = incarnation;
+    return apply(command);
+  }
+  PlacementAnswer create(std::string name, std::vector<uint64_t> nodes) {
+    stored::PlacementCommand command;
+    command.create_collection = stored::CreateCollectionCommand{};
+    command.create_collection->name = std::move(name);
+    command.create_collection->dimension = 3;
+    command.create_collection->replication = nodes.size();
+    command.create_collection->shards.push_back({0, UINT64_MAX, std::move(nodes)});
+    return apply(command);
+  }
+  void report(ClusterView* view, uint64_t node, uint64_t replica, bool leads, uint64_t term) {
+    wire::ReplicaReport report;
+    report.replica_id = replica;
+    report.created = true;
+    report.is_leader = leads;
+    report.term = term;
+    view->hear(NodeId(node), Instant(1s), std::vector{report});
+  }
+
+  MemoryEnv env_;
+  std::unique_ptr<KvStore> store_;
+  std::unique_ptr<OverlayStore> overlay_;
+  PlacementState state_;
+};
+
+TEST_F(PlacementStateTest, GivesOutIdsOnceAndSurvivesAReload) {
+  register_worker(7, 1);
+  EXPECT_EQ(create("a", {7}).collection, CollectionId(1));
+  EXPECT_EQ(create("b", {7}).collection, CollectionId(2));
+  EXPECT_EQ(create("a", {7}).status.code(), Code::already_exists);
+  PlacementState reloaded;
+  ASSERT_TRUE(env_.run(reloaded.load(overlay_.get())).has_value());
+  EXPECT_EQ(reloaded.collections(), state_.collections());
+  EXPECT_EQ(reloaded.workers(), state_.workers());
+  EXPECT_EQ(reloaded.counters(), state_.counters());
+  EXPECT_EQ(reloaded.find("b")->shards[0].replicas[0].replica_id, 2u);
+}
+
+TEST_F(PlacementStateTest, RefusesAWorkerWhoseDiskWasLost) {
+  register_worker(7, 3);
+  const PlacementAnswer answer = register_worker(7, 1);
+  EXPECT_EQ(answer.status.code(), Code::failed_precondition);
+  EXPECT_EQ(answer.status.field(), "incarnation");
+  EXPECT_EQ(state_.workers().at(NodeId(7)).incarnation, 3u);
+}
+
+TEST_F(PlacementStateTest, AssignsWithBootstrapUntilTheBirthIsRecorded) {
+  register_worker(7, 1);
+  create("a", {7});
+  EXPECT_TRUE(assignments_of(state_, NodeId(7)).at(0).bootstrap);
+  ClusterView view;
+  EXPECT_TRUE(view.unrecorded_births(state_).empty());
+  report(&view, 7, 1, false, 0);
+  ASSERT_EQ(view.unrecorded_births(state_), std::vector<uint64_t>{1});
+  stored::PlacementCommand command;
+  command.replicas_created = stored::ReplicasCreatedCommand{view.unrecorded_births(state_)};
+  apply(command);
+  EXPECT_FALSE(assignments_of(state_, NodeId(7)).at(0).bootstrap);
+  EXPECT_TRUE(view.unrecorded_births(state_).empty());
+}
+
+TEST_F(PlacementStateTest, BelievesTheLeaderOfTheHighestTerm) {
+  for (uint64_t node : {7, 8, 9}) register_worker(node, 1);
+  create("a", {7, 8, 9});
+  const auto& shard = state_.find("a")->shards[0];
+  ClusterView view;
+  EXPECT_FALSE(view.leader_of(shard).has_value());
+  report(&view, 7, 1, true, 4);
+  report(&view, 8, 2, true, 5);
+  EXPECT_EQ(view.leader_of(shard), NodeId(8));
+  report(&view, 9, 3, true, 3);
+  EXPECT_EQ(view.leader_of(shard), NodeId(8));
+  EXPECT_TRUE(view.is_live(NodeId(9), Instant(10s), 15s));
+  EXPECT_FALSE(view.is_live(NodeId(9), Instant(20s), 15s));
+  EXPECT_EQ(route_of(state_, view, *state_.find("a")).shards[0].leader_node, 8u);
+}
+
+}  // namespace
+}  // namespace vectron

@@ -88,12 +88,11 @@ class Wal {
     uint64_t number = 0;
     uint64_t bytes = 0;
   };
-  friend struct WalRecovery;
-
   Wal(Env* env, std::string folder, WalConfig config);
 
+  /// Reads one segment into the index; returns the bytes of its torn tail, which it cuts.
+  Task<Result<uint64_t>> recover_segment(uint64_t number, bool is_newest);
   Task<void> write_loop();
-  bool has_work() const;
   Task<Result<void>> write_once();
   Task<Result<void>> start_segment();
   Task<Result<void>> write_buffer();
@@ -102,7 +101,7 @@ class Wal {
   bool wants_reclaim() const;
   void relocate_oldest();
   Task<void> remove_oldest();
-  void fail(Status status);
+  void fail_log(const Status& cause);
   std::string path_of(uint64_t segment) const;
 
   Env* env_;
@@ -111,6 +110,7 @@ class Wal {
 
   WalIndex index_;
   std::deque<Segment> segments_;  // The last one is written to, when file_ is open.
+  uint64_t next_segment_ = 1;
   std::unique_ptr<File> file_;
   uint64_t next_sequence_ = 1;     // Of the next record.
   uint64_t durable_sequence_ = 0;  // All records up to here are synced.

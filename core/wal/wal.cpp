@@ -1,0 +1,257 @@
+#include "core/wal/wal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "core/wal/wal_format.h"
+
+namespace vectron {
+
+namespace {
+
+/// Below this many closed segments a segment is rewritten only when at least half of it is dead.
+constexpr size_t kClosedSegmentsBeforeMerge = 4;
+
+}  // namespace
+
+Wal::Wal(Env* env, std::string folder, WalConfig config)
+    : env_(env),
+      folder_(std::move(folder)),
+      config_(config),
+      work_(env->scheduler()),
+      durable_changed_(env->scheduler()),
+      room_(env->scheduler()),
+      tasks_(env->scheduler()) {}
+
+// -------------------------------------------------------------------------------- the callers
+
+Result<WalTicket> Wal::append(WalBatch batch) {
+  VECTRON_ASSERT(batch.group, "a batch belongs to a group");
+  VECTRON_ASSERT(
+      !batch.dropped_replica || (!batch.mark && !batch.hard_state && batch.entries.empty()),
+      "a tombstone has no other field");
+  if (!failure_.ok()) return fail(failure_);
+  const size_t bytes = batch.cost_bytes();
+  if (!queue_.empty() && queued_bytes_ + bytes > config_.queue_bytes_max) {
+    return fail(Code::resource_exhausted,
+                "the write-ahead log has too much waiting (queue_bytes_max): retry later");
+  }
+  const WalTicket ticket = next_ticket_;
+  ++next_ticket_;
+  queue_.push_back({std::move(batch), ticket, bytes});
+  queued_bytes_ += bytes;
+  work_.notify_all();
+  return ticket;
+}
+
+Task<Result<void>> Wal::wait_for_room() {
+  while (failure_.ok() && !has_room()) co_await room_.wait();
+  if (!failure_.ok()) co_return fail(failure_);
+  co_return Result<void>();
+}
+
+Task<Result<void>> Wal::sync_to(WalTicket ticket) {
+  VECTRON_ASSERT(ticket < next_ticket_, "ticket {} was never given out", ticket);
+  while (durable_ < ticket && failure_.ok()) co_await durable_changed_.wait();
+  if (durable_ < ticket) co_return fail(failure_);
+  co_return Result<void>();
+}
+
+Task<Result<void>> Wal::append_and_sync(WalBatch batch) {
+  while (true) {
+    const auto room = co_await wait_for_room();
+    VECTRON_CO_CHECK_OK(room);
+    const bool fits =
+        queue_.empty() || queued_bytes_ + batch.cost_bytes() <= config_.queue_bytes_max;
+    if (fits) break;
+    co_await room_.wait();
+  }
+  const Result<WalTicket> ticket = append(std::move(batch));
+  VECTRON_CO_CHECK_OK(ticket);
+  const auto synced = co_await sync_to(*ticket);
+  co_return synced;
+}
+
+void Wal::release(GroupId group, LogIndex up_to) {
+  index_.release(group, up_to);
+  if (wants_reclaim()) work_.notify_all();
+}
+
+void Wal::forget_dropped(GroupId group, ReplicaId replica) {
+  index_.forget_dropped(group, replica);
+  if (wants_reclaim()) work_.notify_all();
+}
+
+uint64_t Wal::size_bytes() const {
+  uint64_t sum = 0;
+  for (const Segment& segment : segments_) sum += segment.bytes;
+  return sum;
+}
+
+uint64_t Wal::oldest_segment() const {
+  return segments_.empty() ? 0 : segments_.front().number;
+}
+
+std::vector<WalPinning> Wal::groups_pinning() const {
+  return index_.pinning(oldest_segment());
+}
+
+// --------------------------------------------------------------------------------- the writer
+
+Task<void> Wal::write_loop() {
+  while (true) {
+    while (failure_.ok() && queue_.empty() && !wants_reclaim()) co_await work_.wait();
+    if (!failure_.ok()) co_return;
+    const auto written = co_await write_once();
+    if (!written.has_value()) fail_log(written.error());
+  }
+}
+
+Task<Result<void>> Wal::write_once() {
+  buffer_.clear();
+  const bool has_records = !queue_.empty() || index_.live_bytes(oldest_segment()) > 0;
+  const bool is_full = file_ && (segments_.back().bytes >= config_.segment_bytes_max ||
+                                 env_->buggify("wal.rotate_early"));
+  // A segment is begun with records only, so a closed one is never empty.
+  const bool starts_segment = has_records && (!file_ || is_full);
+  if (starts_segment) {
+    const auto started = co_await start_segment();
+    VECTRON_CO_CHECK_OK(started);
+  }
+  take_queued();
+  if (wants_reclaim()) relocate_oldest();
+  if (!buffer_.empty()) {
+    const auto written = co_await write_buffer();
+    VECTRON_CO_CHECK_OK(written);
+    if (starts_segment) {
+      // The name of the segment, before anything in it is acknowledged.
+      const auto synced = co_await env_->disk().sync_directory(folder_);
+      VECTRON_CO_CHECK_OK(synced);
+    }
+    durable_sequence_ = next_sequence_ - 1;
+    durable_ = written_;
+    durable_changed_.notify_all();
+  }
+  if (wants_reclaim() && index_.live_bytes(segments_.front().number) == 0) {
+    removing_ = true;
+    tasks_.spawn(remove_oldest());
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Wal::start_segment() {
+  // All of the old segment is synced: write_once() ends with that.
+  file_.reset();
+  const uint64_t number = next_segment_;
+  while (true) {
+    auto opened = co_await env_->disk().open(path_of(number), OpenMode::create);
+    if (opened.has_value()) {
+      file_ = *std::move(opened);
+      break;
+    }
+    if (opened.error().code() != Code::resource_exhausted) co_return fail(opened.error());
+    env_->log().warning("wal", "a new segment waits: {}", opened.error().to_string());
+    co_await env_->clock().sleep_for(config_.full_pause);
+  }
+  ++next_segment_;
+  segments_.push_back({number, 0});
+  buffer_ =
+      wal_format::encode_segment_header({{config_.cluster, config_.node, number}, next_sequence_});
+  co_return Result<void>();
+}
+
+void Wal::take_queued() {
+  while (!queue_.empty()) {
+    const Queued& next = queue_.front();
+    VECTRON_ASSERT(index_.can_follow(next.batch),
+                   "entries of group {} from {} on leave a gap in its log", next.batch.group,
+                   next.batch.entries.front().index);
+    add_record(next.batch, false);
+    written_ = next.ticket;
+    queued_bytes_ -= next.bytes;
+    queue_.pop_front();
+    if (buffer_.size() >= config_.write_bytes_max || env_->buggify("wal.one_record")) break;
+  }
+  room_.notify_all();
+}
+
+void Wal::add_record(const WalBatch& batch, bool relocation) {
+  const Segment& segment = segments_.back();
+  wal_format::RecordHeader header;
+  header.kind = relocation ? wal_format::RecordKind::relocation : wal_format::RecordKind::batch;
+  header.sequence = next_sequence_++;
+  header.durable_sequence = durable_sequence_;
+  wal_format::append_record(&buffer_, {config_.cluster, config_.node, segment.number},
+                            segment.bytes + buffer_.size(), header, batch);
+  index_.apply(batch, segment.number, relocation);
+}
+
+Task<Result<void>> Wal::write_buffer() {
+  while (true) {
+    const auto written = co_await file_->write_at(segments_.back().bytes, buffer_);
+    if (written.has_value()) break;
+    // A full disk heals: the same bytes go to the same place again, over what a part of them left.
+    if (written.error().code() != Code::resource_exhausted) co_return fail(written.error());
+    env_->log().warning("wal", "a write waits: {}", written.error().to_string());
+    co_await env_->clock().sleep_for(config_.full_pause);
+  }
+  segments_.back().bytes += buffer_.size();
+  env_->metrics().add(Metric::wal_bytes, buffer_.size());
+  if (env_->planted("wal_skip_sync")) co_return Result<void>();
+  const auto synced = co_await file_->sync();
+  VECTRON_CO_CHECK_OK(synced);
+  ++syncs_;
+  env_->metrics().add(Metric::wal_syncs);
+  co_return Result<void>();
+}
+
+void Wal::fail_log(const Status& cause) {
+  if (!failure_.ok()) return;
+  failure_ = Status(
+      Code::data_loss,
+      fmt::format("the write-ahead log failed and the node must stop: {}", cause.to_string()));
+  env_->log().error("wal", "{}", failure_.message());
+  work_.notify_all();
+  durable_changed_.notify_all();
+  room_.notify_all();
+}
+
+std::string Wal::path_of(uint64_t segment) const {
+  return fmt::format("{}/{}", folder_, wal_format::segment_name(segment));
+}
+
+// ------------------------------------------------------------------------------------ reclaim
+
+bool Wal::wants_reclaim() const {
+  // The open segment holds records, so that the log is never left without any.
+  if (removing_ || !file_ || segments_.size() < 2) return false;
+  const Segment& oldest = segments_.front();
+  const uint64_t live = index_.live_bytes(oldest.number);
+  if (live <= oldest.bytes / 2) return true;
+  return segments_.size() > kClosedSegmentsBeforeMerge && live <= config_.segment_bytes_max / 2;
+}
+
+void Wal::relocate_oldest() {
+  const std::vector<WalBatch> alive =
+      index_.relocation(segments_.front().number, config_.write_bytes_max);
+  for (const WalBatch& batch : alive) add_record(batch, true);
+}
+
+Task<void> Wal::remove_oldest() {
+  const uint64_t number = segments_.front().number;
+  auto removed = co_await env_->disk().remove(path_of(number));
+  // One name at a time becomes durable, the oldest first: a crash must not bring back a segment
+  // whose successor is gone.
+  if (removed.has_value()) removed = co_await env_->disk().sync_directory(folder_);
+  if (!removed.has_value()) {
+    fail_log(removed.error());
+    co_return;
+  }
+  segments_.pop_front();
+  removing_ = false;
+  work_.notify_all();
+}
+
+}  // namespace vectron

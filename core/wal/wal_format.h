@@ -1,0 +1,75 @@
+// The stored format of the write-ahead log: segment headers and records. Pure.
+//
+// Drawn byte by byte in docs/internals/wal.md. Private to core/wal.
+#pragma once
+
+#include <optional>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+#include "core/wal/wal_types.h"
+
+namespace vectron::wal_format {
+
+inline constexpr uint32_t kVersion = 1;
+inline constexpr size_t kSegmentHeaderBytes = 64;
+inline constexpr size_t kRecordHeaderBytes = 48;
+/// Records begin at multiples of this, so that a search for one after damage has few places to try.
+inline constexpr size_t kAlignmentBytes = 8;
+/// What limits count for a record besides its entries.
+inline constexpr size_t kRecordOverheadBytes = 128;
+/// The largest body of a record.
+inline constexpr size_t kBodyBytesMax = size_t{1} << 30;
+
+/// Whose segment it is. Every checksum depends on it, so that a record in a wrong place is damage.
+struct SegmentIdentity {
+  ClusterId cluster;
+  NodeId node;
+  uint64_t segment = 0;
+};
+
+struct SegmentHeader {
+  SegmentIdentity identity;
+  uint64_t first_sequence = 0;  ///< Of its first record.
+};
+
+Bytes encode_segment_header(const SegmentHeader& header);
+/// None when these are not the intact bytes of a header. Errors: failed_precondition (the segment
+/// of another cluster, node or number, or of a newer format).
+Result<std::optional<SegmentHeader>> decode_segment_header(ByteView bytes,
+                                                           const SegmentIdentity& expected);
+
+enum class RecordKind : uint8_t {
+  batch = 1,       ///< A WalBatch as it was appended.
+  relocation = 2,  ///< What is alive, written again by a reclaim.
+};
+
+struct RecordHeader {
+  uint32_t body_bytes = 0;  ///< Padded to kAlignmentBytes.
+  RecordKind kind = RecordKind::batch;
+  uint64_t sequence = 0;  ///< Consecutive over the whole log, from 1 on.
+  /// All records up to this one were synced before this one was written. After damage it tells
+  /// what the damage destroyed: something durable, or a write that was never acknowledged.
+  uint64_t durable_sequence = 0;
+  GroupId group;
+  uint64_t body_checksum = 0;
+};
+
+/// Appends a record to `out`; it will lie at `offset` of the segment. body_bytes, body_checksum and
+/// group of `header` are filled in. Requires: the body is at most kBodyBytesMax.
+void append_record(Bytes* out, const SegmentIdentity& identity, uint64_t offset,
+                   RecordHeader header, const WalBatch& batch);
+
+/// The intact header at `offset` of a segment. None when there is none, or its body would reach
+/// past the end.
+std::optional<RecordHeader> decode_record_header(ByteView segment, const SegmentIdentity& identity,
+                                                 uint64_t offset);
+/// The batch of the record whose `header` was decoded at `offset`. None when its body is damaged.
+std::optional<WalBatch> decode_body(ByteView segment, const SegmentIdentity& identity,
+                                    uint64_t offset, const RecordHeader& header);
+
+/// "0000000000000007.wal", and back; none for other names.
+std::string segment_name(uint64_t segment);
+std::optional<uint64_t> parse_segment_name(std::string_view name);
+
+}  // namespace vectron::wal_format

@@ -1,0 +1,124 @@
+// Wal::open: reads all segments, cuts a torn tail, refuses damage.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "core/wal/segment_reader.h"
+#include "core/wal/wal.h"
+
+namespace vectron {
+
+namespace {
+
+Task<Result<std::vector<uint64_t>>> list_segments(Disk* disk, std::string folder) {
+  auto names = co_await disk->list(folder);
+  VECTRON_CO_CHECK_OK(names);
+  std::vector<uint64_t> numbers;
+  for (const std::string& name : *names) {
+    if (const auto number = wal_format::parse_segment_name(name)) numbers.push_back(*number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  for (size_t i = 1; i < numbers.size(); ++i) {
+    if (numbers[i] == numbers[i - 1] + 1) continue;
+    co_return fail(Code::data_loss,
+                   fmt::format("the write-ahead log in {} lacks segment {}", folder,
+                               wal_format::segment_name(numbers[i - 1] + 1)));
+  }
+  co_return numbers;
+}
+
+Task<Result<Bytes>> read_all(File* file) {
+  const Result<uint64_t> size = file->size();
+  VECTRON_CO_CHECK_OK(size);
+  Bytes bytes(*size);
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const auto count = co_await file->read_at(done, std::span(bytes).subspan(done));
+    VECTRON_CO_CHECK_OK(count);
+    if (*count == 0) break;
+    done += *count;
+  }
+  bytes.resize(done);
+  co_return std::move(bytes);
+}
+
+}  // namespace
+
+Task<Result<WalOpened>> Wal::open(Env* env, std::string folder, WalConfig config) {
+  const Result<void> valid = config.validate();
+  VECTRON_CO_CHECK_OK(valid);
+  auto made = co_await env->disk().create_directory(folder);
+  VECTRON_CO_CHECK_OK(made);
+  const auto numbers = co_await list_segments(&env->disk(), folder);
+  VECTRON_CO_CHECK_OK(numbers);
+
+  WalOpened opened;
+  opened.wal.reset(new Wal(env, folder, config));
+  Wal& wal = *opened.wal;
+  for (const uint64_t number : *numbers) {
+    const auto torn_bytes = co_await wal.recover_segment(number, number == numbers->back());
+    VECTRON_CO_CHECK_OK(torn_bytes);
+    opened.torn_bytes += *torn_bytes;
+  }
+  const Result<void> contiguous = wal.index_.check_contiguous();
+  VECTRON_CO_CHECK_OK(contiguous);
+  // The folder's own name (in the data folder when it has no parent), and the names in it.
+  const size_t slash = folder.rfind('/');
+  const std::string parent = slash == std::string::npos ? "" : folder.substr(0, slash);
+  made = co_await env->disk().sync_directory(parent);
+  VECTRON_CO_CHECK_OK(made);
+  made = co_await env->disk().sync_directory(folder);
+  VECTRON_CO_CHECK_OK(made);
+
+  if (opened.torn_bytes > 0) env->metrics().add(Metric::wal_torn_tails);
+  wal.durable_sequence_ = wal.next_sequence_ - 1;
+  opened.groups = wal.index_.groups();
+  opened.dropped = wal.index_.dropped();
+  wal.tasks_.spawn(wal.write_loop());
+  co_return std::move(opened);
+}
+
+Task<Result<uint64_t>> Wal::recover_segment(uint64_t number, bool is_newest) {
+  auto opened = co_await env_->disk().open(path_of(number), OpenMode::read_write);
+  VECTRON_CO_CHECK_OK(opened);
+  const std::unique_ptr<File> file = *std::move(opened);
+  auto content = co_await read_all(file.get());
+  VECTRON_CO_CHECK_OK(content);
+
+  SegmentExpectation expected;
+  expected.identity = {config_.cluster, config_.node, number};
+  expected.is_newest = is_newest;
+  if (number == 1 || !segments_.empty()) expected.first_sequence = next_sequence_;
+  if (is_newest && env_->planted("wal_lose_tail")) {
+    const auto ignore = [](const wal_format::RecordHeader&, const WalBatch&) {};
+    const Result<SegmentScan> whole = read_segment(*content, expected, ignore);
+    if (whole.has_value() && whole->record_count > 0) content->resize(whole->last_record_offset);
+  }
+  const Result<SegmentScan> scan = read_segment(
+      *content, expected, [&](const wal_format::RecordHeader& header, const WalBatch& batch) {
+        index_.apply(batch, number, header.kind == wal_format::RecordKind::relocation);
+      });
+  VECTRON_CO_CHECK_OK(scan);
+
+  // What was read may be in the page cache only (the process was killed, the machine was not). The
+  // node will act on it, so it must be durable first; and a torn tail must be gone before the log
+  // goes on in another segment. A segment without a record is begun again.
+  const Result<uint64_t> size = file->size();
+  VECTRON_CO_CHECK_OK(size);
+  const uint64_t kept = scan->record_count > 0 ? scan->valid_bytes : 0;
+  if (kept < *size) {
+    const auto truncated = co_await file->truncate(kept);
+    VECTRON_CO_CHECK_OK(truncated);
+  }
+  if (is_newest) {
+    const auto synced = co_await file->sync();
+    VECTRON_CO_CHECK_OK(synced);
+  }
+  next_sequence_ = std::max(next_sequence_, scan->next_sequence);
+  next_segment_ = number + (kept > 0 ? 1 : 0);
+  if (kept > 0) segments_.push_back({number, kept});
+  co_return *size - scan->valid_bytes;
+}
+
+}  // namespace vectron

@@ -73,20 +73,24 @@ TEST(Offload, ItsDestructorWaitsForWorkThatBegan) {
   EventLoop loop;
   ThreadPool pool("test", 1);
   std::latch begun(1);
-  std::atomic<bool> ended = false;
+  std::atomic<bool> awaiter_gone = false, ended = false;
   int done = 0;
   {
     Offload offload(loop, pool, {});
-    TaskGroup tasks(loop.scheduler());
-    tasks.spawn(run_on_pool(
-        &offload,
-        [&] {
-          begun.count_down();
-          for (int i = 0; i < 1000; ++i) std::this_thread::yield();
-          ended = true;
-        },
-        &done));
-    EXPECT_TRUE(run_loop(loop, [&] { return begun.try_wait(); }, 60s));
+    {
+      TaskGroup tasks(loop.scheduler());
+      tasks.spawn(run_on_pool(
+          &offload,
+          [&] {
+            begun.count_down();
+            while (!awaiter_gone) std::this_thread::yield();
+            for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+            ended = true;
+          },
+          &done));
+      EXPECT_TRUE(run_loop(loop, [&] { return begun.try_wait(); }, 60s));
+    }
+    awaiter_gone = true;
   }
   EXPECT_TRUE(ended);
   EXPECT_EQ(done, 0);

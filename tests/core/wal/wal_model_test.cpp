@@ -84,7 +84,8 @@ class WalModel {
     group.entries.erase(group.entries.lower_bound(index), group.entries.end());
     const uint64_t count = random_.below(4);
     for (uint64_t i = 0; i < count; ++i, ++index) {
-      const std::string data(random_.below(200), static_cast<char>('a' + random_.below(26)));
+      const uint64_t size_max = random_.below(4) == 0 ? 3000 : 200;
+      const std::string data(random_.below(size_max), static_cast<char>('a' + random_.below(26)));
       batch.entries.push_back(make_entry(index, ++term_, data));
       group.entries[index] = texts({batch.entries.back()})[0];
     }
@@ -170,7 +171,7 @@ class WalModel {
     run_events(random_.below(20));
     const uint64_t durable = log_.wal().durable_ticket().value();
     reclaimed_ += log_.wal().oldest_segment() > 1 ? 1 : 0;
-    const CrashMode mode = static_cast<CrashMode>(random_.below(3));
+    const CrashMode mode = static_cast<CrashMode>(std::min<uint64_t>(random_.below(4), 2));
     log_.crash(mode, random_.next());
     const Result<void> opened = log_.try_open();
     if (!opened.has_value()) RC_FAIL(opened.error().to_string());
@@ -247,7 +248,7 @@ RC_GTEST_PROP(WalModelTest, RecoversAllThatWasAcknowledgedAndAPrefixOfTheRest, (
 TEST(WalModelTest, ReachesReclaimAndTornTails) {
   uint64_t reclaimed = 0;
   uint64_t torn = 0;
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= 120; ++seed) {
     WalModel model(seed);
     model.run(400);
     reclaimed += model.reclaimed();

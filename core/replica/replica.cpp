@@ -171,36 +171,59 @@ void Replica::handle_ready(raft::Ready ready) {
   }
 }
 
+void Replica::observe(const raft::PersistBatch& batch) {
+  if (parts_.observer == nullptr) return;
+  if (batch.snapshot) parts_.observer->on_snapshot(name_, *batch.snapshot);
+  if (!batch.entries.empty()) parts_.observer->on_append(name_, batch.entries);
+  if (batch.hard_state) {
+    parts_.observer->on_commit(name_, batch.hard_state->term, batch.hard_state->commit_index);
+  }
+}
+
 void Replica::persist(raft::PersistBatch batch) {
+  observe(batch);
   // A new commit index alone is no reason to touch the disk: it is only a hint at restart and
   // travels with the next record.
   if (batch.hard_state) unsaved_hard_state_ = batch.hard_state;
-  if (parts_.observer != nullptr && batch.hard_state) {
-    parts_.observer->on_commit(name_, batch.hard_state->term, batch.hard_state->commit_index);
-  }
   if (!batch.must_sync()) return;
-  WalBatch record;
-  record.group = spec_.group;
-  record.hard_state = std::exchange(unsaved_hard_state_, std::nullopt);
-  record.entries = std::move(batch.entries);
   Persist waiting;
   waiting.sequence = batch.sequence;
   waiting.snapshot = batch.snapshot;
+  waiting.record.group = spec_.group;
+  waiting.record.hard_state = std::exchange(unsaved_hard_state_, std::nullopt);
+  waiting.record.entries = std::move(batch.entries);
   if (batch.snapshot) {
     VECTRON_ASSERT(incoming_ && incoming_->complete, "a snapshot that was not received");
-    record.mark = WalMark{incoming_->generation, *batch.snapshot, true};
+    waiting.record.mark = WalMark{incoming_->generation, *batch.snapshot, true};
     switching_ = true;
     apply_queue_.clear();
   }
-  if (parts_.observer != nullptr) {
-    if (batch.snapshot) parts_.observer->on_snapshot(name_, *batch.snapshot);
-    if (!record.entries.empty()) parts_.observer->on_append(name_, record.entries);
+  // Records enter the log in order: this one at once, unless one before it still waits for room.
+  const bool in_turn = persist_queue_.empty() || persist_queue_.back().ticket;
+  if (in_turn) {
+    const auto logged = put_into_log(&waiting);
+    if (!logged.has_value()) return fail_stop(logged.error());
   }
-  auto ticket = parts_.wal->append(std::move(record));
-  if (!ticket.has_value()) return fail_stop(ticket.error());
-  waiting.ticket = *ticket;
   persist_queue_.push_back(std::move(waiting));
   persist_queued_.notify_all();
+}
+
+// Hands the record to the log; without a ticket afterwards when the log has no room.
+Result<void> Replica::put_into_log(Persist* waiting) {
+  if (!parts_.wal->has_room()) return {};
+  VECTRON_TRY(waiting->ticket, parts_.wal->append(std::move(waiting->record)));
+  return {};
+}
+
+Task<Result<void>> Replica::persist_next() {
+  while (!persist_queue_.front().ticket) {
+    const auto room = co_await parts_.wal->wait_for_room();
+    VECTRON_CO_CHECK_OK(room);
+    const auto logged = put_into_log(&persist_queue_.front());
+    VECTRON_CO_CHECK_OK(logged);
+  }
+  const auto synced = co_await parts_.wal->sync_to(persist_queue_.front().ticket);
+  co_return synced;
 }
 
 Task<void> Replica::persist_loop() {
@@ -208,13 +231,13 @@ Task<void> Replica::persist_loop() {
     while (persist_queue_.empty()) {
       co_await persist_queued_.wait();
     }
-    const Persist next = persist_queue_.front();
-    persist_queue_.pop_front();
-    const auto synced = co_await parts_.wal->sync_to(next.ticket);
+    const auto synced = co_await persist_next();
     if (!synced.has_value()) {
       fail_stop(synced.error());
       co_return;
     }
+    const Persist next = std::move(persist_queue_.front());
+    persist_queue_.pop_front();
     if (next.snapshot) {
       const auto switched = co_await switch_to_snapshot(*next.snapshot);
       if (!switched.has_value()) {

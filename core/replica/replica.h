@@ -135,7 +135,8 @@ class Replica {
   using ReadRound = Completion<Result<LogIndex>>;
   struct Persist {
     uint64_t sequence = 0;
-    WalTicket ticket;
+    WalBatch record;   // Empty once it is in the log.
+    WalTicket ticket;  // None while the log has no room for it.
     std::optional<raft::SnapshotMeta> snapshot;
   };
   /// A snapshot that is being received, or waits to be switched to.
@@ -168,7 +169,10 @@ class Replica {
   void wake();
   void pump();
   void handle_ready(raft::Ready ready);
+  void observe(const raft::PersistBatch& batch);
   void persist(raft::PersistBatch batch);
+  Result<void> put_into_log(Persist* waiting);
+  Task<Result<void>> persist_next();
   void apply_some();
   Task<void> resume_apply();
   Result<void> apply_entry(const raft::Entry& entry);

@@ -34,7 +34,7 @@ Result<WalTicket> Wal::append(WalBatch batch) {
       "a tombstone has no other field");
   if (!failure_.ok()) return fail(failure_);
   const size_t bytes = batch.cost_bytes();
-  if (!queue_.empty() && queued_bytes_ + bytes > config_.queue_bytes_max) {
+  if (!has_room()) {
     return fail(Code::resource_exhausted,
                 "the write-ahead log has too much waiting (queue_bytes_max): retry later");
   }

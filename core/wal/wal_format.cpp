@@ -172,18 +172,25 @@ Result<std::optional<SegmentHeader>> decode_segment_header(ByteView bytes,
 
 void append_record(Bytes* out, const SegmentIdentity& identity, uint64_t offset,
                    RecordHeader header, const WalBatch& batch) {
-  VECTRON_ASSERT(offset % kAlignmentBytes == 0 && header.durable_sequence < header.sequence);
   const size_t begin = out->size();
-  out->resize(begin + kRecordHeaderBytes);
-  put_body(out, batch);
   const size_t body_begin = begin + kRecordHeaderBytes;
-  out->resize(body_begin +
-              (out->size() - body_begin + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes);
-  const ByteView body = ByteView(*out).subspan(body_begin);
-  VECTRON_ASSERT(body.size() <= kBodyBytesMax, "a record of {} bytes", body.size());
+  out->resize(body_begin);
+  put_body(out, batch);
+  const size_t unaligned = (out->size() - body_begin) % kAlignmentBytes;
+  if (unaligned > 0) out->resize(out->size() + kAlignmentBytes - unaligned);
+  header.group = batch.group;
+  seal_record(out, begin, identity, offset, header);
+}
 
+void seal_record(Bytes* out, size_t begin, const SegmentIdentity& identity, uint64_t offset,
+                 RecordHeader header) {
+  VECTRON_ASSERT(offset % kAlignmentBytes == 0 && header.durable_sequence < header.sequence);
+  const ByteView body = ByteView(*out).subspan(begin + kRecordHeaderBytes);
+  VECTRON_ASSERT(body.size() % kAlignmentBytes == 0 && body.size() <= kBodyBytesMax,
+                 "a record of {} bytes", body.size());
   const uint64_t seed = place_seed(identity, offset);
   Bytes head;
+  head.reserve(kRecordHeaderBytes);
   ByteWriter writer(head);
   writer.put(static_cast<uint32_t>(body.size()));
   writer.put(static_cast<uint8_t>(header.kind));
@@ -191,7 +198,7 @@ void append_record(Bytes* out, const SegmentIdentity& identity, uint64_t offset,
   writer.put(uint16_t{0});
   writer.put(header.sequence);
   writer.put(header.durable_sequence);
-  writer.put(batch.group.value());
+  writer.put(header.group.value());
   writer.put(hash64(body, seed));
   writer.put(hash64(head, ~seed));
   VECTRON_ASSERT(head.size() == kRecordHeaderBytes);

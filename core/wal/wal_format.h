@@ -60,6 +60,11 @@ struct RecordHeader {
 void append_record(Bytes* out, const SegmentIdentity& identity, uint64_t offset,
                    RecordHeader header, const WalBatch& batch);
 
+/// Writes the header of the record whose padded body ends `out` and begins kRecordHeaderBytes after
+/// its `begin`; as append_record. For tests that make bodies of their own.
+void seal_record(Bytes* out, size_t begin, const SegmentIdentity& identity, uint64_t offset,
+                 RecordHeader header);
+
 /// The intact header at `offset` of a segment. None when there is none, or its body would reach
 /// past the end.
 std::optional<RecordHeader> decode_record_header(ByteView segment, const SegmentIdentity& identity,

@@ -75,7 +75,7 @@ struct WalConfig {
   /// A segment that has reached this size gets no further write. One write may overshoot it.
   uint64_t segment_bytes_max = uint64_t{64} << 20;
   /// What append() may have waiting for the disk; above it append() ends with resource_exhausted.
-  /// A single larger batch is taken when nothing waits.
+  /// One batch may overshoot it.
   size_t queue_bytes_max = size_t{64} << 20;
   /// About how much one write (and one sync) takes from the queue.
   size_t write_bytes_max = size_t{8} << 20;

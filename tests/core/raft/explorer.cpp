@@ -65,7 +65,7 @@ void Explorer::draw_character() {
   set(Event::lose, 1, 60, true);
   set(Event::repeat, 1, 60, true);
   set(Event::tick, 20, 160, false);
-  set(Event::propose, 20, 90, false);
+  set(Event::propose, 20, 140, false);
   set(Event::read, 5, 50, true);
   set(Event::finish_write, 60, 260, false);
   set(Event::apply, 20, 80, false);
@@ -77,6 +77,7 @@ void Explorer::draw_character() {
   set(Event::campaign, 1, 6, false);
   set(Event::unreachable, 1, 10, true);
   reorder_ppm_ = random_.below(2) == 0 ? 0 : random_.below(600'000);
+  delay_ppm_ = random_.below(2) == 0 ? 0 : random_.below(200'000);
 
   character_.election_ticks = static_cast<uint32_t>(random_.between(2, 6));
   character_.append_bytes_max = kEntryOverheadBytes * random_.between(1, 6) + 32;
@@ -144,7 +145,7 @@ Explorer::Event Explorer::draw_event() {
 void Explorer::execute(Event event) {
   const bool needs_packet =
       event == Event::deliver || event == Event::repeat || event == Event::lose;
-  if (needs_packet && network_.empty()) event = Event::tick;
+  if (needs_packet && network_.empty()) event = event_that_makes_work();
   if (event == Event::deliver || event == Event::repeat) return deliver(event == Event::repeat);
   if (event == Event::lose) return lose();
   if (event == Event::cut) {
@@ -196,6 +197,18 @@ void Explorer::execute(Event event) {
   drain(node);
 }
 
+// With nothing on the way: what lets the group go on, rather than a step that does nothing.
+Explorer::Event Explorer::event_that_makes_work() {
+  if (random_.below(4) == 0) return Event::tick;
+  const auto any = [this](auto suits) {
+    return std::ranges::any_of(nodes_, [&](const Node& node) { return node.raft && suits(node); });
+  };
+  if (any([](const Node& node) { return !node.writing.empty(); })) return Event::finish_write;
+  if (any([](const Node& node) { return node.raft->is_leader(); }))
+    return random_.below(3) == 0 ? Event::tick : Event::propose;
+  return Event::tick;
+}
+
 Explorer::Packet Explorer::take_packet(size_t at) {
   Packet packet = std::move(network_[at]);
   network_.erase(network_.begin() + static_cast<ptrdiff_t>(at));
@@ -203,9 +216,9 @@ Explorer::Packet Explorer::take_packet(size_t at) {
 }
 
 void Explorer::deliver(bool keep_copy) {
-  if (network_.empty()) return;
-  const bool reorder = random_.chance_ppm(reorder_ppm_);
-  const size_t at = reorder ? random_.below(network_.size()) : 0;
+  const std::optional<size_t> next = next_packet();
+  if (!next) return;
+  const size_t at = *next;
   note(keep_copy ? Event::repeat : Event::deliver, at,
        static_cast<uint64_t>(network_[at].message.kind));
   Packet packet = keep_copy ? network_[at] : take_packet(at);
@@ -218,6 +231,24 @@ void Explorer::deliver(bool keep_copy) {
   }
   ++report_.probes.messages_delivered;
   receive(node, std::move(packet));
+}
+
+// The oldest that may arrive, or any such.
+std::optional<size_t> Explorer::next_packet() {
+  if (network_.empty()) return std::nullopt;
+  const bool reorder = random_.chance_ppm(reorder_ppm_);
+  const size_t first = reorder ? random_.below(network_.size()) : 0;
+  for (size_t i = 0; i < network_.size(); ++i) {
+    const size_t at = (first + i) % network_.size();
+    if (network_[at].not_before <= step_) return at;
+  }
+  return std::nullopt;
+}
+
+void Explorer::post(Node& from, Message message) {
+  const bool is_late = delay_ppm_ > 0 && random_.chance_ppm(delay_ppm_);
+  const uint32_t delay = is_late ? static_cast<uint32_t>(random_.between(20, 300)) : 0;
+  network_.push_back({std::move(message), from.incarnation, step_ + delay});
 }
 
 void Explorer::lose() {
@@ -354,7 +385,7 @@ void Explorer::take(Node& node, Ready ready) {
   for (Message& message : ready.messages) {
     trace_hash_.add(static_cast<uint64_t>(message.kind) << 56 ^ message.term.value() << 40 ^
                     message.index.value() << 20 ^ message.to.value());
-    network_.push_back({std::move(message), node.incarnation});
+    post(node, std::move(message));
   }
   for (const SnapshotRequest& request : ready.snapshots_to_send) {
     const LogIndex applied = node.raft->applied_index();
@@ -369,7 +400,7 @@ void Explorer::take(Node& node, Ready ready) {
                     .to = request.to,
                     .term = request.term};
     message.snapshot = {applied, *node.raft->log().term_at(applied), node.raft->membership()};
-    network_.push_back({std::move(message), node.incarnation});
+    post(node, std::move(message));
   }
   if (!ready.persist.empty()) node.writing.push_back(std::move(ready.persist));
   while (network_.size() > kPacketsMax && !report_.failure) {
@@ -419,6 +450,8 @@ void Explorer::heal_and_require_service() {
   constexpr uint32_t kRoundsMax = 400;
   side_ = 0;
   reorder_ppm_ = 0;
+  delay_ppm_ = 0;
+  for (Packet& packet : network_) packet.not_before = 0;
   for (Node& node : nodes_) {
     if (!node.raft) start(node);
     drain(node);

@@ -110,6 +110,7 @@ class Explorer {
   struct Packet {
     Message message;
     uint64_t sender_incarnation = 0;
+    uint32_t not_before = 0;  ///< The step from which it may arrive.
   };
 
   void draw_character();
@@ -117,6 +118,7 @@ class Explorer {
   void start(Node& node);
   void step();
   Event draw_event();
+  Event event_that_makes_work();
   void execute(Event event);
   void deliver(bool keep_copy);
   void lose();
@@ -136,6 +138,8 @@ class Explorer {
   void heal_and_require_service();
   bool is_cut(ReplicaId a, ReplicaId b) const;
   Packet take_packet(size_t at);
+  std::optional<size_t> next_packet();
+  void post(Node& from, Message message);
   Node& any_node();
   Node& node_for(Event event);
   Node& node_of(ReplicaId id);
@@ -152,6 +156,7 @@ class Explorer {
   std::array<uint32_t, static_cast<size_t>(Event::count)> weights_{};
   uint32_t weights_total_ = 0;
   uint64_t reorder_ppm_ = 0;
+  uint64_t delay_ppm_ = 0;         ///< Of messages that stay on the way for hundreds of steps.
   bool has_instant_disk_ = false;  ///< Writes finish at once.
   uint64_t side_ = 0;              ///< Bit i: node i is on the other side of the cut.
   uint32_t cut_until_ = 0;

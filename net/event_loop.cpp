@@ -182,7 +182,7 @@ WatchedDescriptor::WatchedDescriptor(EventLoop& loop, int descriptor)
     : state_(std::make_shared<State>(*loop.impl_)) {
   VECTRON_ASSERT(descriptor >= 0);
   boost::system::error_code error;
-  state_->handle.assign(descriptor, error);
+  (void)state_->handle.assign(descriptor, error);
   // Only a kernel out of memory or watches refuses; the descriptor then behaves as one that was
   // closed.
   if (error) ::close(descriptor);
@@ -198,7 +198,7 @@ int WatchedDescriptor::descriptor() const {
 
 void WatchedDescriptor::close() {
   boost::system::error_code ignored;
-  state_->handle.close(ignored);
+  (void)state_->handle.close(ignored);
   for (size_t side = 0; side < state_->waiting.size(); ++side) state_->wake(side);
 }
 

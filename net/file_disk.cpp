@@ -128,7 +128,7 @@ int open_flags(OpenMode mode) {
 
 Result<std::shared_ptr<OpenDescriptor>> open_file(int root, const std::string& path,
                                                   OpenMode mode) {
-  const auto file = std::make_shared<OpenDescriptor>(
+  auto file = std::make_shared<OpenDescriptor>(
       ::openat(root, path.c_str(), open_flags(mode) | O_CLOEXEC, kFileMode));
   if (file->number() < 0) return fail(system_status(errno, "cannot open '" + path + "'"));
   struct stat status{};
@@ -302,7 +302,8 @@ class FileDisk::RealBlockingDirectory final : public BlockingDirectory {
   Offload offload_;
 };
 
-Result<std::unique_ptr<FileDisk>> FileDisk::open(EventLoop& loop, Pools pools, std::string root) {
+Result<std::unique_ptr<FileDisk>> FileDisk::open(EventLoop& loop, Pools pools,
+                                                 const std::string& root) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(root, error).lexically_normal();
   if (error) return fail(system_status(error.value(), "data folder '" + root + "'"));
@@ -353,6 +354,7 @@ Task<Result<T>> FileDisk::offload(std::function<Result<T>()> work) {
   auto result = std::make_shared<std::optional<Result<T>>>();
   std::function<void()> wrapped = [result, work = std::move(work)] { result->emplace(work()); };
   co_await files_.run(std::move(wrapped));
+  VECTRON_ASSERT(result->has_value(), "a job that resumes its caller has run");
   co_return *std::move(*result);
 }
 

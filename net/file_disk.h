@@ -27,7 +27,8 @@ class FileDisk final : public Disk {
   /// Creates the folder when absent, durably, and locks it for this process. Errors:
   /// failed_precondition when another process (or another FileDisk) has it, permission_denied,
   /// unavailable.
-  static Result<std::unique_ptr<FileDisk>> open(EventLoop& loop, Pools pools, std::string root);
+  static Result<std::unique_ptr<FileDisk>> open(EventLoop& loop, Pools pools,
+                                                const std::string& root);
   /// Joins what it has on the pools, then unlocks the folder. Files and BlockingDirectories are
   /// destroyed before.
   ~FileDisk() override;

@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view kReady = "vectron is ready: rpc ";
 constexpr size_t kOutputBytesMax = 64 << 10;
 constexpr size_t kLogTailBytesMax = 2'000;
+constexpr int kCommandPatienceMs = 60'000;
 
 struct Pipe {
   int read_end = -1;
@@ -153,11 +154,15 @@ Result<CommandOutcome> run_command(const std::string& binary,
   const Result<pid_t> pid = spawn(binary, arguments, output.write_end, output.write_end);
   close(output.write_end);
   CommandOutcome outcome;
+  pollfd readable{output.read_end, POLLIN, 0};
   char buffer[4096];
   ssize_t size = 0;
-  while (pid.has_value() && (size = read(output.read_end, buffer, sizeof(buffer))) > 0) {
-    outcome.text.append(buffer, static_cast<size_t>(size));
-  }
+  do {
+    const bool silent = poll(&readable, 1, kCommandPatienceMs) <= 0;
+    if (silent && pid.has_value()) ::kill(*pid, SIGKILL);
+    size = silent ? 0 : read(output.read_end, buffer, sizeof(buffer));
+    if (size > 0) outcome.text.append(buffer, static_cast<size_t>(size));
+  } while (size > 0);
   close(output.read_end);
   if (!pid.has_value()) return fail(pid.error());
   outcome.status = wait_for(*pid);

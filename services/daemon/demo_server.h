@@ -56,7 +56,7 @@ class Server {
 };
 
 /// Runs `binary` with `arguments` to its end. Returns the exit status and both outputs as one text.
-/// Errors: unavailable (cannot start it).
+/// It is killed after a minute of silence. Errors: unavailable (cannot start it).
 struct CommandOutcome {
   int status = 0;
   std::string text;

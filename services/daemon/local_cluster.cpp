@@ -25,7 +25,6 @@ std::string worker_name(uint32_t number) {
   return fmt::format("worker-{}", number + 1);
 }
 
-// Waits for either; true when `ended` came (first).
 bool failed(const Completion<Result<void>>& ended) {
   return ended.is_set() && !ended.get().has_value();
 }
@@ -167,6 +166,7 @@ Task<Result<void>> LocalCluster::mark_bootstrapped() {
 
 Task<void> LocalCluster::stop_all() {
   for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+    if (!(*node)->launched) continue;
     (*node)->stop.set();
     co_await (*node)->ended.wait();
   }
@@ -184,6 +184,7 @@ Result<LocalCluster::Node*> LocalCluster::add_node(std::string name) {
 }
 
 Task<Result<void>> LocalCluster::launch(Node* node, Task<Result<void>> service) {
+  node->launched = true;
   tasks_.spawn(watch(node, std::move(service)));
   const auto listens = [](Node* the_node, Condition* changed) -> Task<void> {
     co_await the_node->listening.wait();

@@ -40,6 +40,7 @@ class LocalCluster {
     Node(std::string the_name, Scheduler& scheduler)
         : name(std::move(the_name)), stop(scheduler), listening(scheduler), ended(scheduler) {}
     std::string name;
+    bool launched = false;
     Event stop;
     Completion<Address> listening;
     Completion<Result<void>> ended;

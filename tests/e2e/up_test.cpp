@@ -1,0 +1,229 @@
+// The real program on real sockets and files: what `vectron up` promises to whoever runs it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <filesystem>
+#include <fstream>
+
+#include "core/async/task_group.h"
+#include "net/production_env.h"
+#include "net/tcp_network.h"
+#include "services/client/client.h"
+#include "services/daemon/demo_server.h"
+
+namespace vectron {
+namespace {
+
+using demo::Server;
+using demo::ServerOptions;
+using testing::HasSubstr;
+
+constexpr uint32_t kDimension = 4;
+
+/// A folder, a server in it, and a client of the server.
+class UpTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "vectron-e2e-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    options_.binary = demo::program_folder() + "/vectron";
+    options_.data = folder_ + "/data";
+    options_.log = folder_ + "/server.log";
+    auto env = ProductionEnv::open(loop_, pools_, network_, sink_, {"test", folder_ + "/client"});
+    ASSERT_TRUE(env.has_value()) << env.error().to_string();
+    env_ = *std::move(env);
+  }
+  void TearDown() override {
+    client_.reset();
+    server_.reset();
+    env_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void start(std::vector<std::string> arguments = {}) {
+    client_.reset();
+    server_.reset();
+    options_.arguments = std::move(arguments);
+    auto server = Server::start(options_);
+    ASSERT_TRUE(server.has_value()) << server.error().to_string();
+    server_.emplace(*std::move(server));
+    ClientConfig config;
+    config.gateways = {server_->rpc()};
+    client_ = std::make_unique<Client>(*env_, config);
+  }
+  template <typename T>
+  T run(Task<T> task) {
+    std::optional<T> result;
+    TaskGroup group(loop_.scheduler());
+    group.spawn(keep(&result, std::move(task)));
+    loop_.run_until([&result] { return result.has_value(); });
+    return *std::move(result);
+  }
+  template <typename T>
+  static Task<void> keep(std::optional<T>* out, Task<T> task) {
+    T value = co_await task;
+    out->emplace(std::move(value));
+  }
+
+  void create(uint32_t shards, uint32_t replication, api::Distance distance) {
+    api::CreateCollectionRequest request;
+    request.name = "c";
+    request.dimension = kDimension;
+    request.distance = distance;
+    request.shards = shards;
+    request.replication = replication;
+    const auto created = run(client_->create_collection(request));
+    ASSERT_TRUE(created.has_value()) << created.error().to_string();
+    EXPECT_TRUE(created->ready);
+  }
+  static api::Point point(uint64_t number) {
+    api::Point out;
+    out.id.is_text = number % 2 == 1;
+    if (out.id.is_text) {
+      out.id.text = "point " + std::to_string(number);
+    } else {
+      out.id.number = number;
+    }
+    const auto value = static_cast<float>(number);
+    out.vector = {value, value / 3, -value, 1e-7F};
+    return out;
+  }
+  void upsert(uint64_t first, uint64_t last) {
+    api::UpsertRequest request;
+    request.collection = "c";
+    for (uint64_t number = first; number < last; ++number) request.points.push_back(point(number));
+    const auto stored = run(client_->upsert(std::move(request)));
+    ASSERT_TRUE(stored.has_value()) << stored.error().to_string();
+    for (const api::PointResult& result : stored->results) ASSERT_EQ(result.code, 0);
+  }
+  Result<api::GetReply> get(uint64_t number) {
+    api::GetRequest request;
+    request.collection = "c";
+    request.id = point(number).id;
+    return run(client_->get(std::move(request)));
+  }
+  Result<api::SearchReply> search(uint64_t number, uint32_t k) {
+    api::SearchRequest request;
+    request.collection = "c";
+    request.vector = point(number).vector;
+    request.top_k = k;
+    return run(client_->search(std::move(request)));
+  }
+
+  std::string folder_;
+  ServerOptions options_;
+  LogSink sink_{LogLevel::error};
+  ProductionPools pools_{ProductionPools::Config{1, 1, 1}};
+  EventLoop loop_;
+  TcpNetwork network_{loop_, pools_.files};
+  std::unique_ptr<ProductionEnv> env_;
+  std::optional<Server> server_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(UpTest, GivesBackAfterASigkillWhatItAcknowledged) {
+  constexpr uint64_t kPoints = 500;
+  start();
+  create(1, 0, api::Distance::euclidean);
+  for (uint64_t first = 0; first < kPoints; first += 50) upsert(first, first + 50);
+  api::DeleteRequest removal;
+  removal.collection = "c";
+  removal.id = point(7).id;
+  ASSERT_TRUE(run(client_->remove(removal))->existed);
+  server_->kill();
+
+  start();
+  for (uint64_t number = 0; number < kPoints; ++number) {
+    const auto read = get(number);
+    if (number == 7) {
+      EXPECT_EQ(status_of(read).code(), Code::not_found);
+      continue;
+    }
+    ASSERT_TRUE(read.has_value()) << number << ": " << read.error().to_string();
+    ASSERT_EQ(read->point, point(number));
+  }
+  const auto found = search(100, 3);
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  ASSERT_EQ(found->hits.size(), 3U);
+  EXPECT_EQ(found->hits[0].id, point(100).id);
+  EXPECT_EQ(found->hits[0].score, 0.0F);
+  upsert(kPoints, kPoints + 1);  // It takes writes as before.
+  EXPECT_TRUE(get(kPoints).has_value());
+}
+
+TEST_F(UpTest, MergesShardsOfReplicatedCollections) {
+  start({"--workers", "3"});
+  create(4, 3, api::Distance::cosine);
+  upsert(1, 200);
+  const auto status = run(client_->collection_status("c"));
+  ASSERT_TRUE(status.has_value()) << status.error().to_string();
+  ASSERT_EQ(status->collection.shards.size(), 4U);
+  for (const api::ShardStatus& shard : status->collection.shards) {
+    EXPECT_EQ(shard.replicas.size(), 3U);
+  }
+  const auto found = search(50, 199);
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  EXPECT_EQ(found->hits.size(), 199U);
+  EXPECT_EQ(found->shards.size(), 4U);
+  for (size_t i = 1; i < found->hits.size(); ++i) {
+    EXPECT_GE(found->hits[i - 1].score, found->hits[i].score);
+  }
+}
+
+TEST_F(UpTest, EndsWithZeroOnSigtermAndKeepsItsData) {
+  start();
+  create(1, 0, api::Distance::dot);
+  upsert(1, 20);
+  EXPECT_EQ(server_->stop(), 0);
+  start();
+  EXPECT_EQ(get(5)->point, point(5));
+  EXPECT_EQ(server_->stop(), 0);
+}
+
+TEST_F(UpTest, RefusesASecondProcessOnTheSameFolder) {
+  start();
+  const auto second =
+      demo::run_command(options_.binary, {"up", "--data", options_.data, "--rpc", "127.0.0.1:0"});
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->status, 1);
+  EXPECT_THAT(second->text, HasSubstr("in use by another process"));
+  EXPECT_TRUE(run(client_->list_collections()).has_value());
+}
+
+TEST_F(UpTest, RefusesToStartWithFewerWorkersThanTheFolderHas) {
+  start({"--workers", "2"});
+  EXPECT_EQ(server_->stop(), 0);
+  const auto fewer =
+      demo::run_command(options_.binary, {"up", "--data", options_.data, "--rpc", "127.0.0.1:0"});
+  EXPECT_EQ(fewer->status, 1);
+  EXPECT_THAT(fewer->text, HasSubstr("--workers 2"));
+}
+
+TEST_F(UpTest, SaysWhyItCannotListen) {
+  start();
+  const auto second = demo::run_command(
+      options_.binary, {"up", "--data", folder_ + "/other", "--rpc", server_->rpc().text});
+  EXPECT_EQ(second->status, 1);
+  EXPECT_THAT(second->text, HasSubstr("unavailable"));
+}
+
+TEST_F(UpTest, RefusesADamagedManifest) {
+  start();
+  EXPECT_EQ(server_->stop(), 0);
+  std::ofstream(options_.data + "/cluster") << "vectron data folder\nformat 1\ncluster 5\n";
+  const auto damaged =
+      demo::run_command(options_.binary, {"up", "--data", options_.data, "--rpc", "127.0.0.1:0"});
+  EXPECT_EQ(damaged->status, 1);
+  EXPECT_THAT(damaged->text, HasSubstr("damaged"));
+}
+
+TEST_F(UpTest, RefusesArgumentsThatItDoesNotKnow) {
+  EXPECT_NE(demo::run_command(options_.binary, {"up", "--frobnicate"})->status, 0);
+  EXPECT_NE(demo::run_command(options_.binary, {"up", "--workers", "0"})->status, 0);
+  EXPECT_EQ(demo::run_command(options_.binary, {"--version"})->status, 0);
+}
+
+}  // namespace
+}  // namespace vectron

@@ -128,6 +128,7 @@ void Placement::hear(NodeId node, std::span<const wire::ReplicaReport> reports) 
     view_.forget_all();
     pushed_.clear();
     led_term_ = replica_->status().term;
+    led_since_ = env_->clock().monotonic();
   }
   view_.hear(node, env_->clock().monotonic(), reports);
   heard_.notify_all();
@@ -164,9 +165,18 @@ std::vector<Candidate> Placement::live_candidates() const {
   return candidates;
 }
 
+// A leader that is new may not have heard from every worker yet: choosing among a few would put
+// replicas closer together than they need to be.
+bool Placement::knows_who_is_live(size_t live, Instant asked) const {
+  const Instant now = env_->clock().monotonic();
+  return live >= state_->workers().size() || now - led_since_ >= config_->worker_silence_max ||
+         now - asked >= config_->create_wait / 2;
+}
+
 Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequest request,
                                                       Instant deadline) {
-  const Instant give_up = std::min(deadline, env_->clock().monotonic() + config_->create_wait);
+  const Instant start = env_->clock().monotonic();
+  const Instant give_up = std::min(deadline, start + config_->create_wait);
   while (true) {
     if (state_->find(request.name) != nullptr) {
       co_return fail(Code::already_exists, fmt::format("collection '{}' exists", request.name),
@@ -180,7 +190,7 @@ Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequ
     VECTRON_CO_CHECK_OK(valid);
     const auto chosen = choose_workers(candidates, request.shards, replication,
                                        state_->counters().collection_id + 1);
-    if (chosen.has_value()) {
+    if (chosen.has_value() && knows_who_is_live(candidates.size(), start)) {
       stored::PlacementCommand command;
       command.create_collection = command_of(std::move(request), replication, *chosen);
       const auto answer = co_await propose(std::move(command), deadline);
@@ -188,7 +198,7 @@ Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequ
       co_return answer->collection;
     }
     // A cluster that has just started may not have heard from its workers yet.
-    if (env_->clock().monotonic() >= give_up) co_return fail(chosen.error());
+    if (env_->clock().monotonic() >= give_up && !chosen.has_value()) co_return fail(chosen.error());
     co_await env_->clock().sleep_for(kRecheckInterval);
     const auto reached = co_await reach(deadline);
     VECTRON_CO_CHECK_OK(reached);

@@ -44,6 +44,7 @@ class Placement final : public wire::PlacementHandler {
   Task<Result<PlacementAnswer>> propose(stored::PlacementCommand command, Instant deadline);
   Status with_leader(Status status) const;
   std::vector<Candidate> live_candidates() const;
+  bool knows_who_is_live(size_t live, Instant asked) const;
   Task<Result<CollectionId>> plan_and_create(wire::CreateCollectionRequest request,
                                              Instant deadline);
   Task<void> wait_for_leaders(CollectionId collection, Instant deadline);
@@ -62,12 +63,13 @@ class Placement final : public wire::PlacementHandler {
   PlacementState* state_;
   rpc::ChannelPool* channels_;
   ClusterView view_;
-  Term led_term_;  // Of view_ and pushed_.
+  Instant led_since_{};  // When the first report of led_term_ came.
+  Term led_term_;        // Of view_ and pushed_.
   std::map<NodeId, uint64_t>
       pushed_;  // The signature of the assignments that a worker has confirmed.
   std::set<NodeId> pushing_;
-  Condition heard_;    // A report came.
-  Event changed_;      // There may be something to push or to record.
+  Condition heard_;  // A report came.
+  Event changed_;    // There may be something to push or to record.
   TaskGroup tasks_;
 };
 

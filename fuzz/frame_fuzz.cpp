@@ -1,7 +1,8 @@
-// Bytes from a connection, as frames: any bytes, in pieces of any size, must be refused or shown whole.
+// Bytes from a connection, as frames: any bytes, in pieces of any size, must be refused or shown
+// whole.
 //
-// The first byte says in which pieces the rest comes. Each frame that is shown is encoded again and must give the bytes
-// that it was made from, so that a parser that is too lenient fails too.
+// The first byte says in which pieces the rest comes. Each frame that is shown is encoded again and
+// must give the bytes that it was made from, so that a parser that is too lenient fails too.
 #include <cstdlib>
 
 #include "core/rpc/error_body.h"
@@ -22,7 +23,8 @@ void check_body(const Frame& frame) {
   }
   if (frame.header.kind == FrameKind::hello) {
     const Result<Hello> hello = decode_hello(frame.body);
-    if (hello.has_value() && decode_hello(encode_hello(*hello))->protocol_max != hello->protocol_max) {
+    if (hello.has_value() &&
+        decode_hello(encode_hello(*hello))->protocol_max != hello->protocol_max) {
       std::abort();
     }
   }

@@ -1,4 +1,5 @@
-// Bytes as messages of every contract: refused, or read; and what was read must survive being encoded again.
+// Bytes as messages of every contract: refused, or read; and what was read must survive being
+// encoded again.
 //
 // The first byte chooses the message.
 #include <cstdlib>
@@ -36,11 +37,21 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t chosen = data[0] / 5;
   const ByteView bytes(data + 1, size - 1);
   switch (data[0] % 5) {
-    case 0: check_one_of(api::VectronMessageList(), chosen, bytes); break;
-    case 1: check_one_of(wire::WorkerMessageList(), chosen, bytes); break;
-    case 2: check_one_of(wire::PlacementMessageList(), chosen, bytes); break;
-    case 3: check_one_of(wire::RaftMessageList(), chosen, bytes); break;
-    default: check_one_of(stored::StorageMessageList(), chosen, bytes); break;
+    case 0:
+      check_one_of(api::VectronMessageList(), chosen, bytes);
+      break;
+    case 1:
+      check_one_of(wire::WorkerMessageList(), chosen, bytes);
+      break;
+    case 2:
+      check_one_of(wire::PlacementMessageList(), chosen, bytes);
+      break;
+    case 3:
+      check_one_of(wire::RaftMessageList(), chosen, bytes);
+      break;
+    default:
+      check_one_of(stored::StorageMessageList(), chosen, bytes);
+      break;
   }
   return 0;
 }

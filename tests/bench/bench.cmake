@@ -16,3 +16,9 @@ endif()
 
 add_executable(bench_net EXCLUDE_FROM_ALL tests/bench/net_bench.cpp)
 target_link_libraries(bench_net PRIVATE net)
+
+add_executable(bench_rpc EXCLUDE_FROM_ALL tests/bench/rpc_bench.cpp)
+target_link_libraries(bench_rpc PRIVATE net schemas)
+
+add_executable(bench_gateway EXCLUDE_FROM_ALL tests/bench/gateway_bench.cpp)
+target_link_libraries(bench_gateway PRIVATE services_gateway test_support net benchmark)

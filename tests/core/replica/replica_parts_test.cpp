@@ -1,0 +1,152 @@
+// The small parts of core/replica: compaction, manifests, messages on the wire, the node's folder.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "core/replica/manifest_file.h"
+#include "core/replica/raft_transport.h"
+#include "core/replica/replica_config.h"
+#include "core/replica/replica_host.h"
+#include "tests/support/memory_env.h"
+
+namespace vectron {
+namespace {
+
+RC_GTEST_PROP(Compaction, CutsOnlyWhatIsInTheStoreAndLeavesATail, (uint32_t first, uint32_t span)) {
+  ReplicaConfig config;
+  config.log_entries_kept_max = *rc::gen::inRange<uint64_t>(1, 1000);
+  const LogIndex first_index(uint64_t{first} + 1);
+  const LogIndex flushed = first_index + span % 5000 - 1;
+  const LogIndex cut = compaction_index(config, first_index, flushed, 0);
+  const uint64_t in_store = span % 5000;
+  if (in_store <= config.log_entries_kept_max) {
+    RC_ASSERT(cut < first_index);
+  } else {
+    RC_ASSERT(cut >= first_index);
+    RC_ASSERT(cut <= flushed);
+    RC_ASSERT(flushed - cut == config.log_entries_kept_max / 2);
+  }
+}
+
+TEST(Compaction, TooManyBytesCutEverythingThatIsInTheStore) {
+  ReplicaConfig config;
+  config.log_bytes_kept_max = 100;
+  EXPECT_EQ(compaction_index(config, LogIndex(5), LogIndex(9), 101), LogIndex(9));
+  EXPECT_LT(compaction_index(config, LogIndex(5), LogIndex(9), 100), LogIndex(5));
+  EXPECT_LT(compaction_index(config, LogIndex(5), LogIndex(4), 101), LogIndex(5));
+}
+
+TEST(ReplicaConfig, NamesTheFieldThatIsWrong) {
+  ReplicaConfig config;
+  EXPECT_TRUE(config.validate().has_value());
+  config.election_ticks = 3;
+  EXPECT_EQ(config.validate().error().field(), "election_ticks");
+  config = ReplicaConfig();
+  config.snapshot_chunk_bytes_max = 0;
+  EXPECT_EQ(config.validate().error().field(), "snapshot_chunk_bytes_max");
+}
+
+raft::Message any_message() {
+  const auto number = [] { return *rc::gen::inRange<uint64_t>(0, 1 << 20); };
+  raft::Message message;
+  message.kind = static_cast<raft::MessageKind>(*rc::gen::inRange<int>(0, raft::kMessageKindCount));
+  message.from = ReplicaId(number());
+  message.to = ReplicaId(number());
+  message.term = Term(number());
+  message.index = LogIndex(number());
+  message.log_term = Term(number());
+  message.commit_index = LogIndex(number());
+  message.rejected = *rc::gen::arbitrary<bool>();
+  message.hint_index = LogIndex(number());
+  message.hint_term = Term(number());
+  message.context = *rc::gen::arbitrary<uint64_t>();
+  message.transfer = *rc::gen::arbitrary<bool>();
+  for (const auto& data : *rc::gen::arbitrary<std::vector<Bytes>>()) {
+    message.entries.push_back(
+        {Term(number()), LogIndex(number()), raft::EntryKind::normal, raft::make_payload(data)});
+  }
+  return message;
+}
+
+RC_GTEST_PROP(RaftMessage, SurvivesTheWire, ()) {
+  const raft::Message message = any_message();
+  const auto decoded =
+      decode<wire::RaftBatch>(encode(wire::RaftBatch{{to_wire(GroupId(9), message)}}));
+  RC_ASSERT(decoded.has_value());
+  RC_ASSERT(decoded->messages.at(0).group_id == 9u);
+  const auto back = from_wire(decoded->messages[0]);
+  RC_ASSERT(back.has_value());
+  RC_ASSERT(to_wire(GroupId(9), *back) == to_wire(GroupId(9), message));
+  RC_ASSERT(back->kind == message.kind && back->entries.size() == message.entries.size());
+}
+
+TEST(RaftMessage, RefusesKindsThatDoNotExist) {
+  wire::RaftMessage message;
+  message.kind = raft::kMessageKindCount;
+  EXPECT_EQ(from_wire(message).error().field(), "kind");
+  message.kind = 0;
+  message.entries.push_back({1, 1, 9, {}});
+  EXPECT_EQ(from_wire(message).error().field(), "entries.kind");
+}
+
+TEST(ManifestFile, IsReplacedWholeOrNotAtAll) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    MemoryEnv env(seed);
+    ASSERT_TRUE(env.run(write_manifest(&env, "", "m", {1, 2, 3})).has_value());
+    {
+      TaskGroup tasks(env.scheduler());
+      struct Writer {
+        static Task<void> run(Env* env) {
+          const auto written = co_await write_manifest(env, "", "m", Bytes(2000, 9));
+          VECTRON_ASSERT(written.has_value());
+        }
+      };
+      tasks.spawn(Writer::run(&env));
+      for (uint64_t i = 0; i < seed % 12; ++i) env.try_run_one();
+    }
+    RandomStream random(seed);
+    env.disk().crash(CrashMode::random_subset, &random);
+    const auto read = env.run(read_manifest(&env, "m"));
+    ASSERT_TRUE(read.has_value()) << read.error().to_string();
+    EXPECT_TRUE(*read == (Bytes{1, 2, 3}) || *read == Bytes(2000, 9));
+  }
+}
+
+TEST(ManifestFile, NoticesEveryFlippedBit) {
+  MemoryEnv env;
+  ASSERT_TRUE(env.run(write_manifest(&env, "", "m", {1, 2, 3})).has_value());
+  const Bytes good = env.disk().content("m");
+  for (size_t bit = 0; bit < good.size() * 8; ++bit) {
+    Bytes bad = good;
+    bad[bit / 8] ^= 1U << (bit % 8);
+    env.disk().put("m", bad);
+    const auto read = env.run(read_manifest(&env, "m"));
+    ASSERT_FALSE(read.has_value());
+    EXPECT_EQ(read.error().code(), Code::data_loss);
+  }
+}
+
+TEST(NodeFolder, CountsStartsAndRefusesStrangers) {
+  MemoryEnv env;
+  EXPECT_EQ(env.run(open_node_folder(&env, ClusterId(5), NodeId(1)))->incarnation, 1u);
+  EXPECT_EQ(env.run(open_node_folder(&env, ClusterId(5), NodeId(1)))->incarnation, 2u);
+  const auto other_node = env.run(open_node_folder(&env, ClusterId(5), NodeId(2)));
+  EXPECT_EQ(other_node.error().code(), Code::failed_precondition);
+  const auto other_cluster = env.run(open_node_folder(&env, ClusterId(6), NodeId(1)));
+  EXPECT_EQ(other_cluster.error().code(), Code::failed_precondition);
+}
+
+TEST(NodeFolder, RefusesANewerFormatByName) {
+  MemoryEnv env;
+  stored::NodeManifest manifest;
+  manifest.format_version = 2;
+  manifest.cluster_id = 5;
+  manifest.node_id = 1;
+  ASSERT_TRUE(env.run(write_manifest(&env, "", "node.manifest", encode(manifest))).has_value());
+  const auto opened = env.run(open_node_folder(&env, ClusterId(5), NodeId(1)));
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code(), Code::failed_precondition);
+  EXPECT_NE(opened.error().message().find("format version 2"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace vectron

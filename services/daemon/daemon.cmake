@@ -35,3 +35,12 @@ endif()
 if(TARGET test_e2e)
   add_dependencies(test_e2e vectron)
 endif()
+
+# The program that docs/quickstart.md shows; the end-to-end test runs it.
+add_executable(first_search EXCLUDE_FROM_ALL docs/examples/first_search.cpp)
+target_link_libraries(first_search PRIVATE net services_client)
+target_precompile_headers(first_search REUSE_FROM vectron_pch)
+target_compile_options(first_search PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+if(TARGET test_e2e)
+  add_dependencies(test_e2e first_search)
+endif()

@@ -53,6 +53,11 @@ Result<void> check_points(const api::UpsertRequest& request, size_t batch_points
                            batch_points_max, request.points.size()),
                "points");
   }
+  if (request.request_id != 0) {
+    // Taking it and not keeping its promise would be worse.
+    return fail(Code::unimplemented, "workers do not remember request ids yet: leave it out",
+                "request_id");
+  }
   return {};
 }
 
@@ -171,33 +176,30 @@ Task<Result<api::UpsertReply>> PublicHandler::upsert(RequestContext context,
 
   const UpsertLimits limits{parts_.config->write_bytes_max};
   UpsertPlan plan = plan_upsert(*route, std::move(request.points), limits);
-  const uint64_t request_id =
-      request.request_id != 0 ? request.request_id : context.idempotency_key;
   std::vector<PieceOutcome> outcomes;
   if (plan.parts.size() == 1) {
-    outcomes = co_await write_part(std::move(context), std::move(route), std::move(plan.parts[0]),
-                                   request_id);
+    outcomes = co_await write_part(std::move(context), std::move(route), std::move(plan.parts[0]));
   } else {
-    auto by_part = co_await write_parts(std::move(context), std::move(route), std::move(plan.parts),
-                                        request_id);
+    auto by_part =
+        co_await write_parts(std::move(context), std::move(route), std::move(plan.parts));
     for (auto& part : by_part) std::move(part.begin(), part.end(), std::back_inserter(outcomes));
   }
   co_return make_upsert_reply(std::move(plan.results), outcomes);
 }
 
 Task<std::vector<std::vector<PieceOutcome>>> PublicHandler::write_parts(
-    RequestContext context, RouteHandle route, std::vector<UpsertPart> parts, uint64_t request_id) {
+    RequestContext context, RouteHandle route, std::vector<UpsertPart> parts) {
   std::vector<Task<std::vector<PieceOutcome>>> tasks;
   tasks.reserve(parts.size());
   for (UpsertPart& part : parts) {
-    tasks.push_back(write_part(context, route, std::move(part), request_id));
+    tasks.push_back(write_part(context, route, std::move(part)));
   }
   auto outcomes = co_await when_all(std::move(tasks));
   co_return outcomes;
 }
 
 Task<std::vector<PieceOutcome>> PublicHandler::write_part(RequestContext context, RouteHandle route,
-                                                          UpsertPart part, uint64_t request_id) {
+                                                          UpsertPart part) {
   std::vector<PieceOutcome> outcomes;
   Status failed;
   for (UpsertPiece& piece : part.pieces) {
@@ -206,8 +208,6 @@ Task<std::vector<PieceOutcome>> PublicHandler::write_part(RequestContext context
     outcome.shard = route->shards[part.shard].id;
     if (failed.ok()) {
       wire::WriteRequest request = write_request(*route, part.shard);
-      request.client_id = request_id;
-      request.sequence = request_id == 0 ? 0 : outcomes.size() + 1;
       request.operations = std::move(piece.operations);
       auto reply = co_await write_one(context, route, part.shard, std::move(request));
       outcome.status = status_of(reply);
@@ -266,8 +266,6 @@ Task<Result<api::DeleteReply>> PublicHandler::delete_(RequestContext context,
 
   const size_t shard = route->shard_of(*id);
   wire::WriteRequest write = write_request(*route, shard);
-  write.client_id = context.idempotency_key;
-  write.sequence = context.idempotency_key == 0 ? 0 : 1;
   write.operations.push_back(to_remove(std::move(request.id)));
   auto answer = co_await write_one(std::move(context), route, shard, std::move(write));
   VECTRON_CO_TRY(const wire::WriteReply reply, answer);

@@ -48,11 +48,10 @@ class PublicHandler final : public api::VectronHandler {
   Task<Result<wire::WriteReply>> write_one(RequestContext context, RouteHandle route, size_t shard,
                                            wire::WriteRequest request);
   Task<std::vector<PieceOutcome>> write_part(RequestContext context, RouteHandle route,
-                                             UpsertPart part, uint64_t request_id);
+                                             UpsertPart part);
   Task<std::vector<std::vector<PieceOutcome>>> write_parts(RequestContext context,
                                                            RouteHandle route,
-                                                           std::vector<UpsertPart> parts,
-                                                           uint64_t request_id);
+                                                           std::vector<UpsertPart> parts);
   Task<Result<std::vector<wire::ShardSearchReply>>> search_shards(RequestContext context,
                                                                   RouteHandle route,
                                                                   api::SearchRequest request);

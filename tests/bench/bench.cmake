@@ -22,3 +22,6 @@ target_link_libraries(bench_rpc PRIVATE net schemas)
 
 add_executable(bench_gateway EXCLUDE_FROM_ALL tests/bench/gateway_bench.cpp)
 target_link_libraries(bench_gateway PRIVATE services_gateway test_support net benchmark)
+
+add_executable(bench_storage EXCLUDE_FROM_ALL tests/bench/storage_bench.cpp)
+target_link_libraries(bench_storage PRIVATE net core_wal core_kv)

@@ -219,6 +219,18 @@ TEST_F(UpTest, RefusesADamagedManifest) {
   EXPECT_THAT(damaged->text, HasSubstr("damaged"));
 }
 
+TEST_F(UpTest, ServesTheProgramOfTheQuickStart) {
+  start();
+  const std::string program = demo::program_folder() + "/first_search";
+  for (int round = 0; round < 2; ++round) {
+    const auto outcome = demo::run_command(program, {server_->rpc().text});
+    EXPECT_EQ(outcome->status, 0) << outcome->text;
+    EXPECT_THAT(outcome->text, HasSubstr("orange at distance 46.36809"));
+    EXPECT_THAT(outcome->text, HasSubstr("red at distance 120.5197"));
+    EXPECT_THAT(outcome->text, testing::Not(HasSubstr("blue")));
+  }
+}
+
 TEST_F(UpTest, RefusesArgumentsThatItDoesNotKnow) {
   EXPECT_NE(demo::run_command(options_.binary, {"up", "--frobnicate"})->status, 0);
   EXPECT_NE(demo::run_command(options_.binary, {"up", "--workers", "0"})->status, 0);

@@ -336,6 +336,9 @@ TEST(Gateway, NamesTheFieldOfABadRequest) {
   EXPECT_EQ(field_of_upsert({}), "points");
   EXPECT_EQ(field_of_upsert({point(1, {1, 1}), point(2, {1, 1}), point(3, {1, 1})}), "points");
   EXPECT_EQ(field_of_upsert({point(1, {NAN, 1})}), "points[0].vector");
+  api::UpsertRequest named = upsert({point(1, {1, 1})});
+  named.request_id = 7;
+  EXPECT_EQ(status_of(cluster.run(client.upsert({}, named))).field(), "request_id");
   api::GetRequest nameless = get(0);
   nameless.id.is_text = true;
   EXPECT_EQ(status_of(cluster.run(client.get({}, nameless))).field(), "id");

@@ -14,3 +14,4 @@ endfunction()
 
 vectron_fuzz(frame core_rpc)
 vectron_fuzz(message schemas)
+vectron_fuzz(wal core_wal)

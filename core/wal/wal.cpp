@@ -60,14 +60,8 @@ Task<Result<void>> Wal::sync_to(WalTicket ticket) {
 }
 
 Task<Result<void>> Wal::append_and_sync(WalBatch batch) {
-  while (true) {
-    const auto room = co_await wait_for_room();
-    VECTRON_CO_CHECK_OK(room);
-    const bool fits =
-        queue_.empty() || queued_bytes_ + batch.cost_bytes() <= config_.queue_bytes_max;
-    if (fits) break;
-    co_await room_.wait();
-  }
+  const auto room = co_await wait_for_room();
+  VECTRON_CO_CHECK_OK(room);
   const Result<WalTicket> ticket = append(std::move(batch));
   VECTRON_CO_CHECK_OK(ticket);
   const auto synced = co_await sync_to(*ticket);

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "core/replica/raft_transport.h"
-#include "core/replica/replica_host.h"
-#include "core/rpc/server.h"
+#include "core/replica/replica_node.h"
 #include "services/placement/placement.h"
 
 namespace vectron {
@@ -59,36 +57,26 @@ Result<void> PlacementConfig::validate() const {
 Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
   const auto valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
-  const auto manifest = co_await open_node_folder(env, config.cluster, config.node);
-  VECTRON_CO_CHECK_OK(manifest);
-  const rpc::Identity identity{config.cluster, config.node, manifest->incarnation};
-  rpc::ClientConfig client_config;
-  client_config.identity = identity;
-  RaftTransport transport(env, client_config);
-  ReplicaHostConfig host_config{config.cluster, config.node, manifest->incarnation, config.replica,
-                                config.wal};
-  auto opened = co_await ReplicaHost::open(env, host_config, &transport, config.observer);
-  VECTRON_CO_TRY(const std::unique_ptr<ReplicaHost> host, opened);
-  const auto ensured = co_await ensure_replica(host.get(), &config);
+  ReplicaNodeConfig node_config{config.cluster, config.node, config.replica, config.wal,
+                                config.observer};
+  auto opened = co_await ReplicaNode::open(env, std::move(node_config));
+  VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, opened);
+  const auto ensured = co_await ensure_replica(&node->host(), &config);
   VECTRON_CO_CHECK_OK(ensured);
   auto state = std::make_unique<PlacementState>();
   PlacementState* state_pointer = state.get();
-  const auto replica = co_await host->start(kPlacementGroup, std::move(state));
+  const auto replica = co_await node->host().start(kPlacementGroup, std::move(state));
   VECTRON_CO_CHECK_OK(replica);
 
-  rpc::ChannelPool channels(*env, client_config);
-  Placement placement(env, &config, *replica, state_pointer, &channels);
-  RaftReceiver receiver(host.get());
-  rpc::ServerConfig server_config;
-  server_config.identity = identity;
-  rpc::Server server(*env, server_config);
+  Placement placement(env, &config, *replica, state_pointer, &node->channels());
+  rpc::Server server(*env, node->server_config());
   wire::serve(server, static_cast<wire::PlacementHandler&>(placement));
-  wire::serve(server, static_cast<wire::RaftHandler&>(receiver));
+  node->serve_raft(&server);
   const auto listening = server.start(config.listen);
   VECTRON_CO_CHECK_OK(listening);
   if (config.on_listening) config.on_listening(server.address());
 
-  const auto ended = co_await host->run_until(config.stop);
+  const auto ended = co_await node->host().run_until(config.stop);
   server.stop();
   co_return ended;
 }

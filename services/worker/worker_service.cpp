@@ -1,19 +1,10 @@
 #include "services/worker/worker_service.h"
 
-#include "core/replica/raft_transport.h"
-#include "core/replica/replica_host.h"
-#include "core/rpc/server.h"
+#include "core/replica/replica_node.h"
 #include "services/worker/heartbeat.h"
 #include "services/worker/worker.h"
 
 namespace vectron {
-namespace {
-
-Task<void> beat(Heartbeat* heartbeat) {
-  co_await heartbeat->run();
-}
-
-}  // namespace
 
 Result<void> WorkerConfig::validate() const {
   const auto wrong = [](std::string_view field, std::string_view what) {
@@ -35,35 +26,25 @@ Result<void> WorkerConfig::validate() const {
 Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   const auto valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
-  const auto manifest = co_await open_node_folder(env, config.cluster, config.node);
-  VECTRON_CO_CHECK_OK(manifest);
-  const rpc::Identity identity{config.cluster, config.node, manifest->incarnation};
-  rpc::ClientConfig client_config;
-  client_config.identity = identity;
-  RaftTransport transport(env, client_config);
-  ReplicaHostConfig host_config{config.cluster, config.node, manifest->incarnation, config.replica,
-                                config.wal};
-  auto opened = co_await ReplicaHost::open(env, host_config, &transport, config.observer);
-  VECTRON_CO_TRY(const std::unique_ptr<ReplicaHost> host, opened);
-
-  Worker worker(env, &config, host.get());
+  ReplicaNodeConfig node_config{config.cluster, config.node, config.replica, config.wal,
+                                config.observer};
+  auto opened = co_await ReplicaNode::open(env, std::move(node_config));
+  VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, opened);
+  Worker worker(env, &config, &node->host());
   co_await worker.start_known_replicas();
 
-  RaftReceiver receiver(host.get());
-  rpc::ServerConfig server_config;
-  server_config.identity = identity;
-  rpc::Server server(*env, server_config);
+  rpc::Server server(*env, node->server_config());
   wire::serve(server, static_cast<wire::WorkerHandler&>(worker));
-  wire::serve(server, static_cast<wire::RaftHandler&>(receiver));
+  node->serve_raft(&server);
   const auto listening = server.start(config.listen);
   VECTRON_CO_CHECK_OK(listening);
   if (config.on_listening) config.on_listening(server.address());
 
-  rpc::ChannelPool channels(*env, client_config);
-  Heartbeat heartbeat(env, &config, &worker, &channels, server.address(), manifest->incarnation);
+  Heartbeat heartbeat(env, &config, &worker, &node->channels(), server.address(),
+                      node->identity().incarnation);
   TaskGroup tasks(env->scheduler());
-  tasks.spawn(beat(&heartbeat));
-  const auto ended = co_await host->run_until(config.stop);
+  tasks.spawn(heartbeat.run());
+  const auto ended = co_await node->host().run_until(config.stop);
   server.stop();
   co_return ended;
 }

@@ -1,0 +1,42 @@
+#include "core/replica/replica_node.h"
+
+namespace vectron {
+namespace {
+
+rpc::ClientConfig client_config(const rpc::Identity& identity) {
+  rpc::ClientConfig config;
+  config.identity = identity;
+  return config;
+}
+
+}  // namespace
+
+ReplicaNode::ReplicaNode(Env* env, rpc::Identity identity)
+    : identity_(identity),
+      channels_(*env, client_config(identity)),
+      transport_(env, client_config(identity)) {}
+
+Task<Result<std::unique_ptr<ReplicaNode>>> ReplicaNode::open(Env* env, ReplicaNodeConfig config) {
+  const auto manifest = co_await open_node_folder(env, config.cluster, config.node);
+  VECTRON_CO_CHECK_OK(manifest);
+  const rpc::Identity identity{config.cluster, config.node, manifest->incarnation};
+  std::unique_ptr<ReplicaNode> node(new ReplicaNode(env, identity));
+  ReplicaHostConfig host_config{config.cluster, config.node, manifest->incarnation, config.replica,
+                                config.wal};
+  auto host = co_await ReplicaHost::open(env, host_config, &node->transport_, config.observer);
+  VECTRON_CO_TRY(node->host_, host);
+  node->receiver_ = std::make_unique<RaftReceiver>(node->host_.get());
+  co_return node;
+}
+
+rpc::ServerConfig ReplicaNode::server_config() const {
+  rpc::ServerConfig config;
+  config.identity = identity_;
+  return config;
+}
+
+void ReplicaNode::serve_raft(rpc::Server* server) {
+  wire::serve(*server, static_cast<wire::RaftHandler&>(*receiver_));
+}
+
+}  // namespace vectron

@@ -1,0 +1,49 @@
+// ReplicaNode: what every service that holds replicas stands on: the node's folder and identity,
+// the Raft transport and the replica host.
+//
+// Local to the service's run function, declared before the service's handlers; the rpc::Server that
+// serves both comes after them.
+#pragma once
+
+#include <memory>
+
+#include "core/replica/raft_transport.h"
+#include "core/replica/replica_host.h"
+#include "core/rpc/server.h"
+
+namespace vectron {
+
+struct ReplicaNodeConfig {
+  ClusterId cluster;
+  NodeId node;
+  ReplicaConfig replica;
+  WalConfig wal;
+  ReplicaObserver* observer = nullptr;  ///< May be null; outlives the node.
+};
+
+class ReplicaNode {
+ public:
+  /// Opens the folder (which counts the start) and the host. `env` outlives the node. Errors: those
+  /// of open_node_folder and ReplicaHost::open.
+  static Task<Result<std::unique_ptr<ReplicaNode>>> open(Env* env, ReplicaNodeConfig config);
+
+  ReplicaHost& host() { return *host_; }
+  const rpc::Identity& identity() const { return identity_; }
+  /// Channels to other nodes, under this node's identity.
+  rpc::ChannelPool& channels() { return channels_; }
+  /// The settings of the service's server.
+  rpc::ServerConfig server_config() const;
+  /// Makes `server` take Raft's messages for the host. The node outlives the server.
+  void serve_raft(rpc::Server* server);
+
+ private:
+  ReplicaNode(Env* env, rpc::Identity identity);
+
+  rpc::Identity identity_;
+  rpc::ChannelPool channels_;
+  RaftTransport transport_;
+  std::unique_ptr<ReplicaHost> host_;
+  std::unique_ptr<RaftReceiver> receiver_;
+};
+
+}  // namespace vectron

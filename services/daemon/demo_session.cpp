@@ -95,6 +95,7 @@ Result<void> DemoSession::start_server() {
 }
 
 void DemoSession::kill_server() {
+  VECTRON_ASSERT(server_.has_value());
   server_->kill();
   killed_ = true;
 }
@@ -105,12 +106,14 @@ T DemoSession::run(Task<T> task) {
   TaskGroup group(loop_->env->scheduler());
   group.spawn(keep(&result, std::move(task)));
   loop_->loop.run_until([&result] { return result.has_value(); });
+  VECTRON_ASSERT(result.has_value());
   return *std::move(result);
 }
 
 template <typename Start>
 void DemoSession::run_callers(size_t callers, Start start) {
   std::vector<Task<bool>> tasks;
+  tasks.reserve(callers);
   for (size_t i = 0; i < callers; ++i) tasks.push_back(start());
   run(when_all(std::move(tasks)));
 }

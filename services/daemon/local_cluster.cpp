@@ -172,7 +172,7 @@ Task<void> LocalCluster::stop_all() {
   }
 }
 
-Result<LocalCluster::Node*> LocalCluster::add_node(std::string name) {
+Result<LocalCluster::Node*> LocalCluster::add_node(const std::string& name) {
   auto node = std::make_unique<Node>(name, ground_.loop->scheduler());
   ProductionEnvConfig config;
   config.node_name = name;

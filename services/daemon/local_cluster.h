@@ -56,7 +56,7 @@ class LocalCluster {
   Task<void> stop_all();
 
   /// Opens the node's folder and Env, and puts it behind the others.
-  Result<Node*> add_node(std::string name);
+  Result<Node*> add_node(const std::string& name);
   /// Waits until the node listens, or ended with an error.
   Task<Result<void>> launch(Node* node, Task<Result<void>> service);
   Task<void> watch(Node* node, Task<Result<void>> service);

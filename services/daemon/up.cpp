@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/assert.h"
 #include "net/event_loop.h"
 #include "net/file_disk.h"
 #include "net/in_process_network.h"
@@ -48,6 +49,7 @@ Result<void> run_up(const UpConfig& config) {
   TaskGroup tasks(loop.scheduler());
   tasks.spawn(keep(&outcome, cluster.run(&signals.requested())));
   loop.run_until([&outcome] { return outcome.has_value(); });
+  VECTRON_ASSERT(outcome.has_value());
   return *std::move(outcome);
 }
 

@@ -240,8 +240,8 @@ Task<Result<api::GetReply>> PublicHandler::get(RequestContext context, api::GetR
   VECTRON_CO_TRY(RouteHandle route, found);
 
   const size_t shard = route->shard_of(*id);
-  wire::ReadRequest read =
-      to_read(std::move(request), target_of(*route, shard, request.read_level));
+  const ShardTarget target = target_of(*route, shard, request.read_level);
+  wire::ReadRequest read = to_read(std::move(request), target);
   auto answer = co_await parts_.shards->read(std::move(context), route, shard, std::move(read));
   VECTRON_CO_TRY(wire::ReadReply reply, answer);
   if (reply.points.size() != 1) co_return fail(Code::internal, "a shard answered another question");

@@ -152,9 +152,9 @@ Result<kv_format::Row*> Writer::row_of(size_t bucket) {
 
 Result<void> Writer::write_digests() {
   for (size_t number = 0; number < rows_.size(); ++number) {
-    if (!rows_[number]) continue;
-    VECTRON_CHECK_OK(
-        put(Space::system, kv_format::row_key(number), kv_format::encode_row(*rows_[number])));
+    const std::optional<kv_format::Row>& row = rows_[number];
+    if (!row) continue;
+    VECTRON_CHECK_OK(put(Space::system, kv_format::row_key(number), kv_format::encode_row(*row)));
   }
   return put(Space::system, kv_format::header_key(), kv_format::encode_header(header_));
 }

@@ -261,7 +261,7 @@ Task<void> KvStore::close() {
 }
 
 void KvStore::expire_readers() {
-  for (KvReader* reader : readers_) (void)reader->check_age();
+  for (KvReader* reader : readers_) reader->expire_if_old();
 }
 
 // --------------------------------------------------------------------------------- KvReader
@@ -278,13 +278,17 @@ KvReader::~KvReader() {
   std::erase(store_->readers_, this);
 }
 
-Result<void> KvReader::check_age() {
+void KvReader::expire_if_old() {
   const KvConfig& config = store_->config_;
-  if (transaction_ &&
-      (store_->env_->clock().monotonic() - opened_ > config.reader_age_max ||
-       store_->replaced_bytes_ - pinned_from_bytes_ > config.reader_pinned_bytes_max)) {
+  const Duration age = store_->env_->clock().monotonic() - opened_;
+  const uint64_t pinned_bytes = store_->replaced_bytes_ - pinned_from_bytes_;
+  if (age > config.reader_age_max || pinned_bytes > config.reader_pinned_bytes_max) {
     transaction_.reset();
   }
+}
+
+Result<void> KvReader::check_age() {
+  expire_if_old();
   if (transaction_) return {};
   return fail(Code::aborted,
               "the view is too old (reader_age_max, reader_pinned_bytes_max): open another one");

@@ -73,6 +73,7 @@ class KvReader {
  private:
   friend class KvStore;
   KvReader(KvStore* store, std::unique_ptr<detail::KvTransaction> transaction);
+  void expire_if_old();
   Result<void> check_age();
 
   KvStore* store_;

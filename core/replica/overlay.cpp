@@ -14,10 +14,11 @@ namespace {
 /// The record of the applied index: 8 bytes, little-endian.
 constexpr std::string_view kAppliedRecord = "applied_index";
 
-Result<LogIndex> decode_applied_index(const Result<std::optional<Bytes>>& record) {
-  if (!record.has_value()) return fail(record.error());
-  if (!record->has_value()) return LogIndex();
-  ByteReader reader(**record);
+Result<LogIndex> decode_applied_index(const Result<std::optional<Bytes>>& read) {
+  if (!read.has_value()) return fail(read.error());
+  const std::optional<Bytes>& record = *read;
+  if (!record) return LogIndex();
+  ByteReader reader(*record);
   const LogIndex index(reader.get<uint64_t>());
   if (!reader.done()) return fail(Code::data_loss, "the applied index of the store is damaged");
   return index;

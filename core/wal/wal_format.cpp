@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/base/assert.h"
 #include "core/base/hash.h"
@@ -38,6 +37,7 @@ std::optional<std::vector<ReplicaId>> get_members(ByteReader& reader) {
   const auto count = reader.get<uint32_t>();
   if (count > raft::kMembersMax) return std::nullopt;
   std::vector<ReplicaId> members;
+  members.reserve(count);
   for (uint32_t i = 0; i < count; ++i) members.emplace_back(reader.get<uint64_t>());
   return members;
 }
@@ -263,13 +263,14 @@ std::string segment_name(uint64_t segment) {
 }
 
 std::optional<uint64_t> parse_segment_name(std::string_view name) {
-  if (name.size() != kNameDigits + kNameEnd.size() || !name.ends_with(kNameEnd)) {
-    return std::nullopt;
-  }
+  if (name.size() != kNameDigits + kNameEnd.size()) return std::nullopt;
   uint64_t segment = 0;
-  const char* const end = name.data() + kNameDigits;
-  const auto [stop, error] = std::from_chars(name.data(), end, segment, 16);
-  if (error != std::errc() || stop != end || segment_name(segment) != name) return std::nullopt;
+  for (const char c : name.substr(0, kNameDigits)) {
+    const bool is_digit = c >= '0' && c <= '9';
+    if (!is_digit && (c < 'a' || c > 'f')) return std::nullopt;
+    segment = segment << 4 | static_cast<uint64_t>(is_digit ? c - '0' : c - 'a' + 10);
+  }
+  if (segment == 0 || segment_name(segment) != name) return std::nullopt;
   return segment;
 }
 

@@ -186,6 +186,7 @@ std::map<GroupId, WalGroupState> WalIndex::groups() const {
 
 std::vector<WalDropped> WalIndex::dropped() const {
   std::vector<WalDropped> result;
+  result.reserve(dropped_.size());
   for (const auto& [dropped, segment] : dropped_) result.push_back(dropped);
   return result;
 }

@@ -151,14 +151,17 @@ class AnswerCheck {
     return nullptr;
   }
 
+  /// A hit counts when it is no worse than the k-th true neighbour
+  /// (docs/decisions/0010-recall-by-distance.md).
   void count_recall(const std::vector<Candidate>& expected, Recall* recall) const {
-    std::set<PointId> found;
-    for (const SearchHit& hit : record_.hits) found.insert(hit.id);
     ++recall->searches;
     recall->expected += expected.size();
-    for (const Candidate& candidate : expected) {
-      recall->found += found.contains(*candidate.id) ? 1 : 0;
-    }
+    if (expected.empty()) return;
+    const float worst = index::score_of(collection_.metric, expected.back().distance);
+    const auto close = std::ranges::count_if(record_.hits, [&](const SearchHit& hit) {
+      return !index::better_score(collection_.metric, worst, hit.score);
+    });
+    recall->found += std::min(static_cast<size_t>(close), expected.size());
   }
 
   const CollectionModel& collection_;

@@ -195,5 +195,25 @@ TEST_F(SearchCheck, ObjectsToALowRecallOnceThereIsEnoughToJudgeBy) {
   EXPECT_EQ(log.count(), 1u);
 }
 
+TEST_F(SearchCheck, CountsEveryOneOfEqualNeighboursAsFound) {
+  // Points 40 and 41 lie at the same place; an approximate search may return either.
+  std::vector<raft::Payload> entries = {entry({put(40, 7)}), entry({put(41, 7)}),
+                                        entry({put(42, 9)})};
+  collections_[0].shards.clear();
+  collections_[0].shards.emplace(1, model_of(std::move(entries)));
+  for (const auto& [id, found] : std::map<uint64_t, uint64_t>{{40, 1}, {41, 1}, {42, 0}}) {
+    Operation operation = search(0, 1, false);
+    operation.search->query = vector_of_value(7, kDimension);
+    operation.tokens = {{.shard_id = 1, .applied_index = 3}};
+    SearchHit only = hit(id == 42 ? 9 : 7, operation.search->query);
+    only.id = PointId(id);
+    only.version = id - 39;
+    operation.search->hits = {only};
+    EXPECT_EQ(verdict(operation), "");
+    EXPECT_EQ(recall_.expected, 1u);
+    EXPECT_EQ(recall_.found, found) << id;
+  }
+}
+
 }  // namespace
 }  // namespace vectron::sim

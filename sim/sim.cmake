@@ -18,4 +18,8 @@ vectron_test(test_sim_world tests/sim/world lmdb)
 vectron_sim_executable(test_sim_world)
 target_link_libraries(test_sim_world PRIVATE conformance sim_plan)
 
+add_executable(bench_sim_world EXCLUDE_FROM_ALL tests/bench/sim_world_bench.cpp)
+target_link_libraries(bench_sim_world PRIVATE lmdb)
+vectron_sim_executable(bench_sim_world)
+
 include(sim/verdict.cmake)

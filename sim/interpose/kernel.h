@@ -42,6 +42,13 @@ inline off_t lseek(int descriptor, off_t offset, int whence) {
 inline int ftruncate(int descriptor, uint64_t size) {
   return static_cast<int>(::syscall(SYS_ftruncate, descriptor, size));
 }
+inline int truncate(const char* path, uint64_t size) {
+  return static_cast<int>(::syscall(SYS_truncate, path, size));
+}
+/// Extends the file to `size` bytes, all of them allocated.
+inline int fallocate(int descriptor, uint64_t size) {
+  return static_cast<int>(::syscall(SYS_fallocate, descriptor, 0, 0, size));
+}
 inline int fsync(int descriptor) {
   return static_cast<int>(::syscall(SYS_fsync, descriptor));
 }

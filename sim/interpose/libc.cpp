@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdarg>
+#include <cstring>
 #include <memory>
 
 #include "core/base/assert.h"
@@ -68,17 +69,15 @@ int open_tracked(TrackedFolder* folder, const std::string& name, const char* pat
 }
 
 /// Saves what the pages of [offset, offset + size) hold, those that are not saved yet.
-void save_pages(int descriptor, TrackedFile* file, uint64_t offset, uint64_t size) {
+void save_pages(TrackedFile* file, uint64_t offset, uint64_t size) {
   for (uint64_t page = offset / kPageBytes; page * kPageBytes < offset + size; ++page) {
     if (file->undo.contains(page)) continue;
+    const uint64_t begin = page * kPageBytes;
     const std::span<uint8_t> image = file->undo.add(page);
-    if (page * kPageBytes >= file->size) continue;
-    const ssize_t count = kernel::pread(descriptor, image.data(), kPageBytes, page * kPageBytes);
-    // A descriptor for writing only (LMDB's meta page one) cannot be read.
-    if (count >= 0) continue;
-    const int readable = kernel::open(file->path.c_str(), O_RDONLY, 0);
-    kernel::pread(readable, image.data(), kPageBytes, page * kPageBytes);
-    kernel::close(readable);
+    const uint64_t there =
+        file->size > begin ? std::min<uint64_t>(file->size - begin, kPageBytes) : 0;
+    std::memcpy(image.data(), file->map.data() + begin, there);
+    std::memset(image.data() + there, 0, kPageBytes - there);
   }
 }
 
@@ -89,22 +88,26 @@ ssize_t write_tracked(int descriptor, Descriptor* open, const iovec* parts, int 
   if (file.power->off()) return fail_with(EIO);
   uint64_t size = 0;
   for (int i = 0; i < count; ++i) size += parts[i].iov_len;
+  const uint64_t end = offset + size;
+  const int failed = file.map.reserve(file.path, std::max(end, file.size));
+  if (failed != 0) return fail_with(failed);
   const bool cut = file.power->count_call();
   const bool durable = open->durable_writes && !cut;
-  if (!durable) save_pages(descriptor, &file, offset, size);
-  const ssize_t written = kernel::pwritev(descriptor, parts, count, offset);
-  if (written > 0) {
-    const uint64_t end = offset + static_cast<uint64_t>(written);
-    file.size = std::max(file.size, end);
-    if (durable) {
-      file.durable_size = std::max(file.durable_size, end);
-      for (uint64_t page = offset / kPageBytes; page * kPageBytes < end; ++page) {
-        file.undo.remove(page);
-      }
+  if (!durable) save_pages(&file, offset, size);
+  uint8_t* to = file.map.data() + offset;
+  for (int i = 0; i < count; ++i) {
+    std::memcpy(to, parts[i].iov_base, parts[i].iov_len);
+    to += parts[i].iov_len;
+  }
+  file.size = std::max(file.size, end);
+  if (durable) {
+    file.durable_size = std::max(file.durable_size, end);
+    for (uint64_t page = offset / kPageBytes; page * kPageBytes < end; ++page) {
+      file.undo.remove(page);
     }
   }
-  file.power->tell({FileCall::write, written > 0 && !cut, offset, size});
-  return cut ? fail_with(EIO) : written;
+  file.power->tell({FileCall::write, !cut, offset, size});
+  return cut ? fail_with(EIO) : static_cast<ssize_t>(size);
 }
 
 int sync_tracked(Descriptor* open) {
@@ -121,16 +124,20 @@ int sync_tracked(Descriptor* open) {
 
 int truncate_tracked(int descriptor, Descriptor* open, uint64_t size) {
   TrackedFile& file = *open->file;
-  if (!file.volatile_content) {
-    if (file.power->off()) return fail_with(EIO);
-    VECTRON_ASSERT(size >= file.size, "the interposers do not know how to cut {}", file.path);
-    const bool cut = file.power->count_call();
-    file.power->tell({FileCall::truncate, !cut, size, 0});
-    if (cut) return fail_with(EIO);
+  if (file.volatile_content) {
+    const int result = kernel::ftruncate(descriptor, size);
+    if (result == 0) file.size = size;
+    return result;
   }
-  const int result = kernel::ftruncate(descriptor, size);
-  if (result == 0) file.size = size;
-  return result;
+  if (file.power->off()) return fail_with(EIO);
+  VECTRON_ASSERT(size >= file.size, "the interposers do not know how to cut {}", file.path);
+  const int failed = file.map.reserve(file.path, size);
+  if (failed != 0) return fail_with(failed);
+  const bool cut = file.power->count_call();
+  file.power->tell({FileCall::truncate, !cut, size, 0});
+  if (cut) return fail_with(EIO);
+  file.size = size;
+  return 0;
 }
 
 off_t seek_tracked(Descriptor* open, off_t offset, int whence) {
@@ -154,7 +161,8 @@ int open_any(const char* path, int flags, mode_t mode) {
 int close_any(int descriptor) {
   Descriptor* open = tracked(descriptor);
   if (open != nullptr) {
-    --open->file->descriptors;
+    TrackedFile& file = *open->file;
+    if (--file.descriptors == 0) file.map.release(file.path, file.size);
     delete open;
     descriptors[static_cast<size_t>(descriptor)] = nullptr;
   }

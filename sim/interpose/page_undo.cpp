@@ -53,9 +53,10 @@ std::span<uint8_t> PageUndo::add(uint64_t page) {
   VECTRON_ASSERT(slots_[page] == 0, "page {} has a pre-image", page);
   added_.push_back(page);
   slots_[page] = static_cast<uint32_t>(added_.size());
-  images_.resize(added_.size() * kPageBytes);
+  const size_t end = added_.size() * kPageBytes;
+  if (images_.size() < end) images_.resize(std::max(end, images_.size() * 2));
   ++live_;
-  return std::span(images_).last(kPageBytes);
+  return std::span(images_).subspan(end - kPageBytes, kPageBytes);
 }
 
 void PageUndo::remove(uint64_t page) {
@@ -70,7 +71,6 @@ void PageUndo::clear() {
     if (page != kRemoved) slots_[page] = 0;
   }
   added_.clear();
-  images_.clear();
   live_ = 0;
 }
 

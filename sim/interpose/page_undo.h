@@ -85,7 +85,7 @@ class PageUndo {
 
   std::vector<uint32_t> slots_;  ///< By page: its place in added_ plus one, or 0.
   std::vector<uint64_t> added_;  ///< In order of addition; kRemoved where removed.
-  Bytes images_;                 ///< One page for each of added_.
+  Bytes images_;                 ///< One page for each of added_, and room for more.
   size_t live_ = 0;
 };
 

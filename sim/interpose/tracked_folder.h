@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/base/random.h"
+#include "sim/interpose/file_map.h"
 #include "sim/interpose/page_undo.h"
 
 namespace vectron::sim {
@@ -81,6 +82,7 @@ struct TrackedFile {
   bool volatile_content = false;
   size_t descriptors = 0;
   PageUndo undo;
+  FileMap map;  ///< While descriptors are open and something was written.
 };
 
 class TrackedFolder {

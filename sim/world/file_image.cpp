@@ -65,7 +65,8 @@ FileImage::Generation& FileImage::open_generation() {
 void FileImage::save_page(Generation* generation, uint64_t page) {
   if (generation->undo.contains(page)) return;
   const std::span<uint8_t> image = generation->undo.add(page);
-  read(page * kPageBytes, image);
+  const size_t there = read(page * kPageBytes, image);
+  std::ranges::fill(image.subspan(there), uint8_t{0});
   ++generation->pages;
 }
 

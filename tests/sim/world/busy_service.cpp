@@ -77,7 +77,8 @@ class BusyService {
       ++appended_;
     }
     if (appended_ < ledger_.log_synced) {
-      ledger_.violations.push_back(fmt::format("synced {}, found {}", ledger_.log_synced, appended_));
+      ledger_.violations.push_back(
+          fmt::format("synced {}, found {}", ledger_.log_synced, appended_));
     }
     Result<void> done = co_await log_->truncate(appended_ * kRecordBytes);
     VECTRON_CO_CHECK_OK(done);
@@ -94,11 +95,11 @@ class BusyService {
         if (!written.has_value()) co_return;
         ++appended_;
       }
+      co_await env_.clock().sleep_for(Duration(random.below(3'000'000)));
       const uint64_t promised = appended_;
       const auto synced = co_await log_->sync();
       if (!synced.has_value()) co_return;
       ledger_.log_synced = promised;
-      co_await env_.clock().sleep_for(Duration(random.below(3'000'000)));
     }
   }
 
@@ -166,8 +167,8 @@ class BusyService {
       const Instant deadline = env_.scheduler().now() + 500ms;
       if (connection == nullptr) {
         const Address address{peer + ":7"};
-        auto made = co_await with_deadline(&env_.scheduler(), deadline,
-                                           env_.network().connect(address));
+        auto made =
+            co_await with_deadline(&env_.scheduler(), deadline, env_.network().connect(address));
         if (made.has_value() && made->has_value()) connection = **std::move(made);
         continue;
       }

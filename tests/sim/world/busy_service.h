@@ -1,4 +1,5 @@
-// A small service that uses every part of its Env all the time: what crashes and determinism are tested on.
+// A small service that uses every part of its Env all the time: what crashes and determinism are
+// tested on.
 #pragma once
 
 #include <memory>
@@ -16,8 +17,8 @@ struct BusyConfig {
 
 /// What survives the processes of a node: what they know to be durable.
 struct BusyLedger {
-  uint64_t log_synced = 0;      ///< Records of the file `log`.
-  uint64_t kv_committed = 0;    ///< The counter in the store.
+  uint64_t log_synced = 0;    ///< Records of the file `log`.
+  uint64_t kv_committed = 0;  ///< The counter in the store.
   uint64_t answers = 0;
   bool opened = false;  ///< File and store exist durably.
   std::vector<std::string> violations;

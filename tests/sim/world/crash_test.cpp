@@ -1,4 +1,5 @@
-// Crashes at any moment: nothing leaks, nothing synced is lost, and what was not synced is lost in some seeds.
+// Crashes at any moment: nothing leaks, nothing synced is lost, and what was not synced is lost in
+// some seeds.
 #include <gmock/gmock.h>
 
 #include "tests/sim/world/busy_service.h"

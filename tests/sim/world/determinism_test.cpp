@@ -1,4 +1,5 @@
-// The same seed gives the same trace hash: twice in a process, and in another process with other addresses.
+// The same seed gives the same trace hash: twice in a process, and in another process with other
+// addresses.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>

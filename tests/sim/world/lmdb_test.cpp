@@ -1,4 +1,5 @@
-// Real LMDB under the interposed calls: what a power loss inside a commit may leave, and that nothing passes unseen.
+// Real LMDB under the interposed calls: what a power loss inside a commit may leave, and that
+// nothing passes unseen.
 #include <dlfcn.h>
 #include <elf.h>
 #include <fmt/format.h>
@@ -144,7 +145,8 @@ struct StoreNode {
   StoreRun seen;
 };
 
-// The store of a run is destroyed by its process' end: its environment must be closed before the disk loses power.
+// The store of a run is destroyed by its process' end: its environment must be closed before the
+// disk loses power.
 Task<void> own_store_until_death(StoreNode* test, int version, int keys) {
   struct Owner {
     StoreNode* test;
@@ -292,19 +294,42 @@ TEST(Lmdb, ImportsNoFileSystemCallThatWeDoNotKnow) {
   const std::set<std::string> imported = imported_symbols(info.dli_fname);
   ASSERT_GT(imported.size(), 20u) << info.dli_fname;
   const std::set<std::string> interposed{
-      "close", "fdatasync", "fsync",    "ftruncate", "ftruncate64", "lseek",  "lseek64",
-      "msync", "open",      "open64",   "pwrite",    "pwrite64",    "pwritev", "write", "writev"};
-  // They change nothing, or memory only. fcntl: record locks on the lock file, which end with its descriptor.
-  const std::set<std::string> harmless{"__fxstat", "fstat", "fcntl", "fcntl64", "fstatfs",
-                                       "fstatfs64", "madvise", "mmap", "mmap64", "munmap",
-                                       "pread", "pread64", "sysconf", "uname", "getpid"};
+      "close", "fdatasync", "fsync",  "ftruncate", "ftruncate64", "lseek", "lseek64", "msync",
+      "open",  "open64",    "pwrite", "pwrite64",  "pwritev",     "write", "writev"};
+  // They change nothing, or memory only. fcntl: record locks on the lock file, which end with its
+  // descriptor.
+  const std::set<std::string> harmless{"__fxstat",  "fstat",   "fcntl",   "fcntl64", "fstatfs",
+                                       "fstatfs64", "madvise", "mmap",    "mmap64",  "munmap",
+                                       "pread",     "pread64", "sysconf", "uname",   "getpid"};
   // Not about files at all.
-  const std::set<std::string> other{
-      "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__gmon_start__",
-      "__cxa_finalize", "__errno_location", "__fprintf_chk", "__sprintf_chk", "__stack_chk_fail",
-      "abort", "calloc", "free", "malloc", "memcmp", "memcpy", "memmove", "memset",
-      "posix_memalign", "realloc", "sigaddset", "sigemptyset", "sigwait", "stderr", "strcpy",
-      "strdup", "strerror", "strlen", "strncmp", "strtol"};
+  const std::set<std::string> other{"_ITM_deregisterTMCloneTable",
+                                    "_ITM_registerTMCloneTable",
+                                    "__gmon_start__",
+                                    "__cxa_finalize",
+                                    "__errno_location",
+                                    "__fprintf_chk",
+                                    "__sprintf_chk",
+                                    "__stack_chk_fail",
+                                    "abort",
+                                    "calloc",
+                                    "free",
+                                    "malloc",
+                                    "memcmp",
+                                    "memcpy",
+                                    "memmove",
+                                    "memset",
+                                    "posix_memalign",
+                                    "realloc",
+                                    "sigaddset",
+                                    "sigemptyset",
+                                    "sigwait",
+                                    "stderr",
+                                    "strcpy",
+                                    "strdup",
+                                    "strerror",
+                                    "strlen",
+                                    "strncmp",
+                                    "strtol"};
   for (const std::string& name : imported) {
     if (name.starts_with("pthread_")) continue;
     EXPECT_TRUE(interposed.contains(name) || harmless.contains(name) || other.contains(name))

@@ -1,4 +1,5 @@
-// Each class of network faults changes what a client sees; switched off, the client sees a calm network.
+// Each class of network faults changes what a client sees; switched off, the client sees a calm
+// network.
 #include <gmock/gmock.h>
 
 #include "core/async/combine.h"
@@ -174,7 +175,8 @@ TEST(NetworkFaults, ShortIo) {
 TEST(NetworkFaults, HalfOpen) {
   Session on(1, {});
   Session off(1, without(FaultClass::half_open));
-  // The server forgets the connection; the client believes in it until its next call gets a reset for an answer.
+  // The server forgets the connection; the client believes in it until its next call gets a reset
+  // for an answer.
   EXPECT_EQ(on.network().half_open(on.client, on.server), 1u);
   EXPECT_EQ(off.network().half_open(off.client, off.server), 0u);
   on.world.run_for(1s);

@@ -19,6 +19,9 @@ function(vectron_schema folder name has_service messages stubs)
   set(flat ${VECTRON_GENERATED}/flat)
   set(written ${out}/${name}_messages.h ${out}/${name}_messages.cpp
       ${out}/${name}_fields.h ${out}/${name}_pack.h)
+  if(name STREQUAL "vectron")  # The contract with `http` attributes.
+    list(APPEND written ${out}/${name}_openapi.h ${out}/${name}_openapi.cpp)
+  endif()
   set(rpc_written)
   if(has_service)
     set(rpc_written ${out}/${name}_rpc.h ${out}/${name}_rpc.cpp)

@@ -55,8 +55,8 @@ class StreamReader {
 
 template <typename Item, typename Request>
 Result<StreamReader<Item>> open_stream(std::shared_ptr<Channel> channel, const MethodInfo& method,
-                                       RequestContext context, const Request& request) {
-  VECTRON_TRY(auto stream, channel->open_stream(std::move(context), method, encode(request)));
+                                       const RequestContext& context, const Request& request) {
+  VECTRON_TRY(auto stream, channel->open_stream(context, method, encode(request)));
   return StreamReader<Item>(std::move(channel), std::move(stream));
 }
 

@@ -39,7 +39,7 @@ Result<void> ClientConfig::validate() const {
 Channel::Channel(Env& env, Address address, ClientConfig config)
     : env_(env),
       address_(std::move(address)),
-      config_(std::move(config)),
+      config_(config),
       random_(env.random("rpc[" + address_.text + "]")),
       writer_(env.clock(), this),
       buffer_(config_.frame_bytes_max),
@@ -64,7 +64,7 @@ Task<Result<Bytes>> Channel::call(RequestContext context, const MethodInfo* meth
   co_return answer;
 }
 
-Result<std::unique_ptr<ClientStream>> Channel::open_stream(RequestContext context,
+Result<std::unique_ptr<ClientStream>> Channel::open_stream(const RequestContext& context,
                                                            const MethodInfo& method, Bytes body) {
   VECTRON_ASSERT(method.kind == MethodKind::server_stream);
   VECTRON_CHECK_OK(check_room(context, body.size()));
@@ -217,12 +217,13 @@ Task<Result<void>> Channel::shake_hands() {
 
 Task<Result<Hello>> Channel::receive_hello() {
   for (;;) {
-    const Result<std::optional<Frame>> frame = buffer_.next();
-    VECTRON_CO_CHECK_OK(frame);
-    if (frame->has_value()) {
-      const FrameHeader& header = (*frame)->header;
-      if (header.kind == FrameKind::error) co_return fail(decode_error((*frame)->body));
-      if (header.kind == FrameKind::hello) co_return decode_hello((*frame)->body);
+    const Result<std::optional<Frame>> next = buffer_.next();
+    VECTRON_CO_CHECK_OK(next);
+    const std::optional<Frame>& frame = *next;
+    if (frame.has_value()) {
+      const FrameKind kind = frame->header.kind;
+      if (kind == FrameKind::error) co_return fail(decode_error(frame->body));
+      if (kind == FrameKind::hello) co_return decode_hello(frame->body);
       co_return fail(Code::invalid_argument, "the server did not begin with a Hello");
     }
     const Result<size_t> count = co_await connection_->read_some(buffer_.writable());
@@ -255,13 +256,14 @@ Task<void> Channel::keep_alive() {
 
 Task<Status> Channel::read_until_lost() {
   for (;;) {
-    const Result<std::optional<Frame>> frame = buffer_.next();
-    if (!frame.has_value()) {
+    const Result<std::optional<Frame>> next = buffer_.next();
+    if (!next.has_value()) {
       env_.metrics().add(Metric::rpc_bad_frames);
-      co_return frame.error();
+      co_return next.error();
     }
-    if (frame->has_value()) {
-      const Result<void> taken = on_frame(**frame);
+    const std::optional<Frame>& frame = *next;
+    if (frame.has_value()) {
+      const Result<void> taken = on_frame(*frame);
       if (!taken.has_value()) co_return taken.error();
       continue;
     }

@@ -61,7 +61,7 @@ class Channel final : private Admission {
 
   /// Sends the request of a server stream. Never waits. Requires: the channel outlives the stream.
   /// Errors: as of call(); later ones come from the stream.
-  Result<std::unique_ptr<ClientStream>> open_stream(RequestContext context,
+  Result<std::unique_ptr<ClientStream>> open_stream(const RequestContext& context,
                                                     const MethodInfo& method, Bytes body);
 
   /// Queues a message. Never waits; false when it was dropped: the queue is full, or the address

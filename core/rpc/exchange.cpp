@@ -47,7 +47,7 @@ void PendingCall::await_suspend(std::coroutine_handle<> handle) {
 void PendingCall::end(Result<Bytes> result) {
   if (ended_) return;
   ended_ = true;
-  result_.emplace(std::move(result));
+  result_ = std::move(result);
   if (!handle_) return;
   cancel();
   channel_.env_.scheduler().post(*this);
@@ -57,7 +57,7 @@ void PendingCall::fire() {
   if (!ended_) {
     channel_.abandon(*this);
     ended_ = true;
-    result_.emplace(fail(late()));
+    result_ = fail(late());
   }
   handle_.resume();
 }
@@ -85,15 +85,15 @@ ClientStream::ClientStream(Channel& channel, const MethodInfo& method, Instant d
       changed_(channel.env_.scheduler()) {}
 
 Task<Result<std::optional<Bytes>>> ClientStream::next() {
-  while (items_.empty() && !end_.has_value()) {
+  while (items_.empty() && !ended_) {
     const bool in_time = co_await wait_for_change();
-    if (in_time || end_.has_value()) continue;
+    if (in_time || ended_) continue;
     channel_.abandon(*this);
     on_error(late());
   }
   if (!items_.empty()) co_return std::optional<Bytes>(take());
-  if (end_->ok()) co_return std::optional<Bytes>();
-  co_return fail(*end_);
+  if (end_.ok()) co_return std::optional<Bytes>();
+  co_return fail(end_);
 }
 
 Task<bool> ClientStream::wait_for_change() {

@@ -58,7 +58,7 @@ class PendingCall final : public Exchange, private QueuedEvent {
 
   bool await_ready() const noexcept { return ended_; }
   void await_suspend(std::coroutine_handle<> handle);
-  Result<Bytes> await_resume() { return *std::move(result_); }
+  Result<Bytes> await_resume() { return std::move(result_); }
 
  private:
   void on_response(ByteView body) override;
@@ -68,7 +68,7 @@ class PendingCall final : public Exchange, private QueuedEvent {
   void fire() override;
   void end(Result<Bytes> result);
 
-  std::optional<Result<Bytes>> result_;
+  Result<Bytes> result_;  // Once ended().
   std::coroutine_handle<> handle_;
 };
 
@@ -96,7 +96,7 @@ class ClientStream final : public Exchange {
   uint64_t taken_bytes_ = 0;     // Not yet given back to the server as credit.
   uint64_t received_bytes_ = 0;  // Waiting in items_.
   std::deque<Bytes> items_;
-  std::optional<Status> end_;
+  Status end_;  // Once ended(): why, or ok.
   Condition changed_;
 };
 

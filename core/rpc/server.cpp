@@ -30,7 +30,7 @@ Result<void> ServerConfig::validate() const {
 }
 
 Server::Server(Env& env, ServerConfig config)
-    : env_(env), config_(std::move(config)), tasks_(env.scheduler()) {
+    : env_(env), config_(config), tasks_(env.scheduler()) {
   VECTRON_ASSERT(config_.validate().has_value());
 }
 

@@ -72,11 +72,12 @@ Task<Result<void>> ServerConnection::welcome() {
 
 Task<Result<Hello>> ServerConnection::receive_hello() {
   for (;;) {
-    const Result<std::optional<Frame>> frame = buffer_.next();
-    if (!frame.has_value()) server_.env_.metrics().add(Metric::rpc_bad_frames);
-    VECTRON_CO_CHECK_OK(frame);
-    if (frame->has_value()) {
-      if ((*frame)->header.kind == FrameKind::hello) co_return decode_hello((*frame)->body);
+    const Result<std::optional<Frame>> next = buffer_.next();
+    if (!next.has_value()) server_.env_.metrics().add(Metric::rpc_bad_frames);
+    VECTRON_CO_CHECK_OK(next);
+    const std::optional<Frame>& frame = *next;
+    if (frame.has_value()) {
+      if (frame->header.kind == FrameKind::hello) co_return decode_hello(frame->body);
       co_return fail(Code::invalid_argument, "the first frame must be a Hello");
     }
     const Result<void> more = co_await read_more();
@@ -95,13 +96,14 @@ Task<Result<void>> ServerConnection::read_more() {
 
 Task<Status> ServerConnection::read_until_lost() {
   for (;;) {
-    const Result<std::optional<Frame>> frame = buffer_.next();
-    if (!frame.has_value()) {
+    const Result<std::optional<Frame>> next = buffer_.next();
+    if (!next.has_value()) {
       server_.env_.metrics().add(Metric::rpc_bad_frames);
-      co_return frame.error();
+      co_return next.error();
     }
-    if (frame->has_value()) {
-      const Result<void> taken = on_frame(**frame);
+    const std::optional<Frame>& frame = *next;
+    if (frame.has_value()) {
+      const Result<void> taken = on_frame(*frame);
       if (!taken.has_value()) co_return taken.error();
       continue;
     }

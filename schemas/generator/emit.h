@@ -24,6 +24,13 @@ std::string emit_codec(const Contract& contract);
 std::string emit_rpc_header(const Contract& contract);
 std::string emit_rpc_source(const Contract& contract);
 
+/// Whether any method has an `http` attribute.
+bool has_http(const Contract& contract);
+/// `<file>_openapi.h` and its source: the methods with an `http` attribute as an OpenAPI document.
+/// Requires: has_http(contract).
+std::string emit_openapi_header(const Contract& contract);
+std::string emit_openapi_source(const Contract& contract);
+
 /// The comment and #pragma at the top of a generated file.
 std::string file_head(const Contract& contract, const std::string& what, bool header);
 /// `docs` as /// lines under `indent`, wrapped at 100 columns.

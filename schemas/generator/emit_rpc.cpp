@@ -58,12 +58,12 @@ std::string client_method(const Service& service, const Method& method) {
                      method.cpp_name, method.request, constant);
   }
   if (method.kind == "server_stream") {
-    return out + fmt::format(
-                     "  Result<rpc::StreamReader<{0}>> {1}(RequestContext context, const {2}& "
-                     "request) {{\n"
-                     "    return rpc::open_stream<{0}, {2}>(channel_, {3}, std::move(context), "
-                     "request);\n  }}\n",
-                     method.reply, method.cpp_name, method.request, constant);
+    return out +
+           fmt::format(
+               "  Result<rpc::StreamReader<{0}>> {1}(const RequestContext& context, const {2}& "
+               "request) {{\n"
+               "    return rpc::open_stream<{0}, {2}>(channel_, {3}, context, request);\n  }}\n",
+               method.reply, method.cpp_name, method.request, constant);
   }
   return out + fmt::format(
                    "  Task<Result<{0}>> {1}(RequestContext context, {2} request) {{\n"

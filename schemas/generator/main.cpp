@@ -1,5 +1,6 @@
 // schema_generator BFBS NAME OUTPUT_FOLDER: writes NAME_messages.h, NAME_messages.cpp, NAME_pack.h
-// and, when the schema has a service, NAME_rpc.h and NAME_rpc.cpp. Files whose content would not
+// and, when the schema has a service, NAME_rpc.h and NAME_rpc.cpp, and when that is offered over
+// HTTP, NAME_openapi.h and NAME_openapi.cpp. Files whose content would not
 // change are left alone.
 #include <fmt/core.h>
 
@@ -35,6 +36,9 @@ int run(const std::string& bfbs, const std::string& name, const std::string& fol
   if (contract.services.empty()) return 0;
   write_file(stem + "_rpc.h", emit_rpc_header(contract));
   write_file(stem + "_rpc.cpp", emit_rpc_source(contract));
+  if (!has_http(contract)) return 0;
+  write_file(stem + "_openapi.h", emit_openapi_header(contract));
+  write_file(stem + "_openapi.cpp", emit_openapi_source(contract));
   return 0;
 }
 

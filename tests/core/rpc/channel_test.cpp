@@ -428,7 +428,7 @@ TEST_F(ChannelTest, EndsAStreamAtItsDeadlineAndCancelsIt) {
   auto channel = make_channel();
   RequestContext context;
   context.deadline = client_env.in(1s);
-  auto stream = channel->open_stream(std::move(context), kCountMethod, text("1 10 sleep"));
+  auto stream = channel->open_stream(context, kCountMethod, text("1 10 sleep"));
   Item first(world.scheduler, (*stream)->next());
   world.run_for(1ms);
   EXPECT_TRUE(first.get().has_value());

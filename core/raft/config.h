@@ -18,6 +18,9 @@ namespace vectron::raft {
 struct Planted {
   bool commit_old_term_by_count =
       false;  ///< Commits entries of older terms by counting replicas (paper, figure 8).
+  /// A new leader appends no entry of its own, so that commit_old_term_by_count has the time that
+  /// figure 8 needs.
+  bool skip_noop = false;
   bool ack_before_quorum = false;  ///< The leader commits as soon as its own disk has the entry.
   bool read_index_without_quorum =
       false;                ///< Answers a ReadIndex without asking anybody whether it still leads.
@@ -30,9 +33,9 @@ struct Planted {
       false;  ///< Appends whatever comes, whether or not the previous entry matches.
 
   bool any() const {
-    return commit_old_term_by_count || ack_before_quorum || read_index_without_quorum ||
-           vote_twice || vote_without_log_check || ack_before_persist || truncate_on_any_append ||
-           append_without_previous_check;
+    return commit_old_term_by_count || skip_noop || ack_before_quorum ||
+           read_index_without_quorum || vote_twice || vote_without_log_check ||
+           ack_before_persist || truncate_on_any_append || append_without_previous_check;
   }
 };
 

@@ -207,6 +207,7 @@ void Raft::become_leader() {
   own.state = ProgressState::replicate;
   own.match = persistence_.persisted_index();
   own.recent_active = true;
+  if (config_.planted.skip_noop) return;
   append_own(EntryKind::noop, nullptr);
   VECTRON_ASSERT(log_.term_at(term_start_index_) == term_);
 }

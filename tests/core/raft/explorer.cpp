@@ -66,7 +66,7 @@ void Explorer::draw_character() {
   set(Event::repeat, 1, 60, true);
   set(Event::tick, 20, 160, false);
   set(Event::propose, 20, 140, false);
-  set(Event::read, 5, 50, true);
+  set(Event::read, 5, 120, true);
   set(Event::finish_write, 60, 260, false);
   set(Event::apply, 20, 80, false);
   set(Event::compact, 5, 60, true);

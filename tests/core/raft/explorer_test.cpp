@@ -123,6 +123,9 @@ INSTANTIATE_TEST_SUITE_P(
     Bugs, RaftExplorerPlanted,
     testing::Values(
         PlantedCase{"commit_old_term_by_count", {.commit_old_term_by_count = true}, 20000},
+        PlantedCase{"commit_old_term_by_count_and_skip_noop",
+                    {.commit_old_term_by_count = true, .skip_noop = true},
+                    2000},
         PlantedCase{"ack_before_quorum", {.ack_before_quorum = true}, 1000},
         PlantedCase{"read_index_without_quorum", {.read_index_without_quorum = true}, 5000},
         PlantedCase{"vote_twice", {.vote_twice = true}, 5000},

@@ -60,6 +60,7 @@ raft::Config Replica::raft_config() const {
       std::max(config.log_bytes_max, config_.uncommitted_bytes_max + config_.log_bytes_kept_max);
   config.random_seed = env.random(fmt::format("raft-{}", spec_.self)).next();
   config.planted.commit_old_term_by_count = env.planted("commit_old_term_by_count");
+  config.planted.skip_noop = config.planted.commit_old_term_by_count;
   config.planted.ack_before_quorum = env.planted("ack_before_quorum");
   config.planted.read_index_without_quorum = env.planted("read_without_quorum");
   config.planted.vote_twice = env.planted("vote_twice");

@@ -53,6 +53,14 @@ std::string scalar_members(const Type& type) {
       break;
   }
   if (type.cpp == "float") return "\"type\":\"number\",\"format\":\"float\"";
+  if (type.cpp == "double") return "\"type\":\"number\",\"format\":\"double\"";
+  if (type.cpp == "int64_t") return "\"type\":\"integer\",\"format\":\"int64\"";
+  if (type.cpp == "int8_t" || type.cpp == "int16_t" || type.cpp == "int32_t") {
+    return "\"type\":\"integer\",\"format\":\"int32\"";
+  }
+  if (type.cpp == "uint16_t") {
+    return "\"type\":\"integer\",\"format\":\"int32\",\"minimum\":0,\"maximum\":65535";
+  }
   if (type.cpp == "uint32_t") {
     return "\"type\":\"integer\",\"format\":\"int64\",\"minimum\":0,\"maximum\":4294967295";
   }

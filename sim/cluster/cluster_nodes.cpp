@@ -70,7 +70,8 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   env->log().error("cluster", "the node ended by itself: {}", status.to_string());
   // A power cut inside a commit shows as failing calls until the node is gone.
   const bool dying = !node->machine->running();
-  if (dying || status.code() == Code::unavailable) co_return;
+  if (dying || node->reported || status.code() == Code::unavailable) co_return;
+  node->reported = true;
   record_.violations.add(
       oracle::kDurability, record_.world.now(),
       fmt::format("{} ended by itself: {}", node->machine->name(), status.to_string()));

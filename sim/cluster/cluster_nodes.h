@@ -26,6 +26,7 @@ class ClusterNodes {
     Instant down_until{};  ///< Not started again before.
     bool seen_running = false;
     bool ended_by_itself = false;
+    bool reported = false;  ///< As one that ended by itself; once is enough.
     uint64_t starts = 0;
   };
 

@@ -1,7 +1,11 @@
 #include "services/gateway/gateway_service.h"
 
+#include <algorithm>
+
+#include "core/http/server.h"
 #include "core/rpc/channel_pool.h"
 #include "core/rpc/server.h"
+#include "services/gateway/http_api.h"
 #include "services/gateway/placement_link.h"
 #include "services/gateway/public_handler.h"
 #include "services/gateway/route_cache.h"
@@ -29,6 +33,21 @@ rpc::ServerConfig server_config(const GatewayConfig& config) {
   out.requests_in_flight_max = config.requests_in_flight_max;
   out.connection_requests_in_flight_max = config.requests_in_flight_per_connection_max;
   out.frame_bytes_max = config.frame_bytes_max;
+  return out;
+}
+
+http::ServerConfig http_config(const GatewayConfig& config) {
+  http::ServerConfig out;
+  out.connections_max = config.connections_max;
+  out.requests_in_flight_max = config.requests_in_flight_max;
+  out.limits.body_bytes_max = config.frame_bytes_max;
+  out.body_bytes_in_flight_max = std::max(out.body_bytes_in_flight_max, config.frame_bytes_max);
+  return out;
+}
+
+HttpApiConfig http_api_config(const GatewayConfig& config) {
+  HttpApiConfig out;
+  out.reply_bytes_max = config.frame_bytes_max;
   return out;
 }
 
@@ -62,7 +81,9 @@ class Gateway {
         shards_(env, channels_, routes_, config_),
         handler_({&env, &placement_, &routes_, &shards_, &config_}),
         door_(env.metrics()),
-        server_(env, server_config(config_)) {
+        server_(env, server_config(config_)),
+        http_api_(env, handler_, door_, http_api_config(config_)),
+        http_server_(env, http_api_.router(), http_config(config_)) {
     api::serve(server_, handler_);
     server_.set_interceptor(&door_);
   }
@@ -71,6 +92,8 @@ class Gateway {
     const Result<void> started = server_.start(config_.listen);
     VECTRON_CO_CHECK_OK(started);
     env_.log().info("gateway", "listens on {}", server_.address().text);
+    const Result<void> http_started = start_http();
+    VECTRON_CO_CHECK_OK(http_started);
     if (config_.on_listening) config_.on_listening(server_.address());
     Event never(env_.scheduler());
     Event& stop = config_.stop != nullptr ? *config_.stop : never;
@@ -80,22 +103,35 @@ class Gateway {
   }
 
  private:
+  Result<void> start_http() {
+    if (!config_.http_listen.has_value()) return {};
+    VECTRON_CHECK_OK(http_server_.start(*config_.http_listen));
+    env_.log().info("gateway", "listens for HTTP on {}", http_server_.address().text);
+    if (config_.on_http_listening) config_.on_http_listening(http_server_.address());
+    return {};
+  }
+
+  size_t requests_in_flight() const {
+    return server_.requests_in_flight() + http_server_.requests_in_flight();
+  }
+
   // New requests are refused from now on; those under way get their time, and their answers the
   // time to be written.
   Task<void> drain() {
     constexpr Duration kLook = 5ms;
     constexpr Duration kLinger = 20ms;
     door_.shut();
+    http_server_.drain();
     const Instant end = env_.clock().monotonic() + config_.drain_timeout;
-    while (server_.requests_in_flight() > 0 && env_.clock().monotonic() < end) {
+    while (requests_in_flight() > 0 && env_.clock().monotonic() < end) {
       co_await env_.clock().sleep_for(kLook);
     }
-    if (server_.requests_in_flight() > 0) {
-      env_.log().warning("gateway", "stops with {} requests unanswered",
-                         server_.requests_in_flight());
+    if (requests_in_flight() > 0) {
+      env_.log().warning("gateway", "stops with {} requests unanswered", requests_in_flight());
     }
     co_await env_.clock().sleep_for(kLinger);
     server_.stop();
+    http_server_.stop();
   }
 
   Env& env_;
@@ -107,6 +143,8 @@ class Gateway {
   PublicHandler handler_;
   Door door_;
   rpc::Server server_;
+  HttpApi http_api_;
+  http::Server http_server_;
 };
 
 Result<void> need(bool holds, const char* field, const char* message) {
@@ -136,6 +174,7 @@ Result<void> GatewayConfig::validate() const {
   VECTRON_CHECK_OK(need(write_bytes_max > 0 && write_bytes_max <= frame_bytes_max,
                         "write_bytes_max", "must be above zero and fit into frame_bytes_max"));
   VECTRON_CHECK_OK(gateway::channel_config(*this).validate());
+  VECTRON_CHECK_OK(gateway::http_config(*this).validate());
   return gateway::server_config(*this).validate();
 }
 

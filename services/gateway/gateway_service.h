@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "core/async/sync.h"
@@ -23,8 +24,9 @@ struct GatewayConfig {
   NodeId node;               ///< This process; required.
   uint64_t incarnation = 1;  ///< Counts the starts of this process; at least 1.
 
-  Address listen;                  ///< Where clients connect. Port 0 takes a free one.
-  std::vector<Address> placement;  ///< The placement driver's nodes, at least one.
+  Address listen;                      ///< Where clients connect. Port 0 takes a free one.
+  std::optional<Address> http_listen;  ///< Where HTTP clients connect; absent for no HTTP.
+  std::vector<Address> placement;      ///< The placement driver's nodes, at least one.
 
   /// The deadline of a request that names none.
   Duration request_timeout = 10s;
@@ -61,6 +63,8 @@ struct GatewayConfig {
   Event* stop = nullptr;
   /// Told once where the gateway listens, with the real port. May be empty.
   std::function<void(const Address&)> on_listening;
+  /// The same for HTTP, before on_listening.
+  std::function<void(const Address&)> on_http_listening;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;

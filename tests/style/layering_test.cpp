@@ -77,6 +77,7 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
       {"core/kv/", {"core/base/", "core/async/", "core/env/", "core/kv/"}},
       {"core/wal/", {"core/base/", "core/async/", "core/env/", "core/raft/", "core/wal/"}},
       {"core/rpc/", {"core/base/", "core/async/", "core/env/", "core/model/", "core/rpc/"}},
+      {"core/http/", {"core/base/", "core/async/", "core/env/", "core/http/"}},
       {"core/replica/",
        {"core/base/", "core/async/", "core/env/", "core/raft/", "core/wal/", "core/kv/",
         "core/rpc/", "core/model/", "core/replica/", "schemas/"}},
@@ -135,7 +136,7 @@ const std::vector<Ban>& bans() {
        kPure,
        {"services/daemon/", "sim/explore/"},
        "use core/base/random.h; globals are not allowed"},
-      {R"(#\s*include\s*[<"]boost/asio)",
+      {R"(#\s*include\s*[<"]boost/(asio|beast))",
        {"core", "services", "sim", "schemas"},
        {"core/http/", "services/daemon/"},
        "Asio belongs to net/"},
@@ -147,9 +148,13 @@ const std::vector<Ban>& bans() {
        {"core", "net", "services", "sim", "schemas"},
        {"core/index/"},
        "hnswlib and Highway belong to core/index"},
+      {R"(#\s*include\s*[<"]simdjson)",
+       {"core", "net", "services", "sim", "schemas"},
+       {"services/gateway/http_json_"},
+       "read JSON through services/gateway/http_json.h"},
       {R"(#\s*include\s*[<"]flatbuffers/)",
        {"core", "net", "services", "sim"},
-       {"services/daemon/demo_payload.cpp"},
+       {"services/daemon/demo_payload.cpp", "services/gateway/http_json_"},
        "include the generated messages of schemas/"},
       {R"([(,&|?!]\s*co_await\b)",
        {"core", "net", "services", "sim"},
@@ -180,7 +185,7 @@ TEST(Layering, BannedThingsStayInTheirPlaces) {
 
 TEST(Layering, HeadersStayFreeOfHeavyThirdParties) {
   const std::regex heavy(
-      R"(#\s*include\s*[<"](boost/|hnswlib/|hwy/|lmdb|rapidcheck|flatbuffers/|.*_generated\.h|spdlog/))");
+      R"(#\s*include\s*[<"](boost/|hnswlib/|hwy/|lmdb|simdjson|rapidcheck|flatbuffers/|.*_generated\.h|spdlog/))");
   // Templates that the generated codec sources alone include.
   const std::set<std::string> codec_only = {"schemas/message_reader.h", "schemas/message_writer.h"};
   std::string findings;

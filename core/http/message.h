@@ -1,0 +1,67 @@
+// What an HTTP request and its answer are to a handler: plain values.
+//
+// The server (server.h) makes requests out of bytes and bytes out of responses; handlers are
+// tasks that see neither connections nor framing.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/async/cancellation.h"
+#include "core/async/task.h"
+#include "core/base/status.h"
+
+namespace vectron::http {
+
+enum class Method : uint8_t { get, head, post, put, patch, delete_, options, other };
+
+/// As it stands in a request line; "OTHER" for `other`.
+std::string_view method_name(Method method);
+
+/// A name with its value: a header field, a query parameter or a path parameter.
+struct Field {
+  std::string name;
+  std::string value;
+  bool operator==(const Field&) const = default;
+};
+
+/// The value of the first field called `name`; null where there is none. Lives as long as `fields`.
+const std::string* find_field(const std::vector<Field>& fields, std::string_view name);
+
+struct Request {
+  Method method = Method::get;
+  std::vector<std::string> segments;  ///< Of the path, percent-decoded: "/a/b%2Fc" is a, b/c.
+  std::vector<Field> query;           ///< In their order, decoded.
+  std::vector<Field> headers;         ///< In their order; names in lower case.
+  std::vector<Field> parameters;      ///< What the route's pattern named; filled by the router.
+  std::string body;                   ///< Without its chunks.
+  /// Set when nobody waits for the answer any more.
+  CancellationToken cancellation;
+
+  /// The value of a header field, by its name in lower case; null where there is none.
+  const std::string* header(std::string_view name) const { return find_field(headers, name); }
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";  ///< Empty for none.
+  std::vector<Field> headers;  ///< Besides those of the framing. Without CR, LF or NUL.
+  std::string body;
+};
+
+/// Answers a request. The task owns all that it touches, or its objects outlive the server; it is
+/// destroyed where it stands when the connection is lost.
+using Handler = std::function<Task<Response>(Request)>;
+
+/// {"error": {"code": ..., "message": ..., "field": ...}} under `http_status`; the field only where
+/// there is one.
+Response error_response(int http_status, const Status& status);
+/// The same under the status that says what status.code() says.
+Response error_response(const Status& status);
+
+/// "Not Found" for 404.
+std::string_view reason_phrase(int http_status);
+
+}  // namespace vectron::http

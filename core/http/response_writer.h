@@ -1,0 +1,28 @@
+// A Response as bytes.
+#pragma once
+
+#include <string>
+
+#include "core/base/time.h"
+#include "core/http/message.h"
+
+namespace vectron::http {
+
+/// What a response's bytes depend on besides the response.
+struct Framing {
+  WallTime now;               ///< For the Date field.
+  bool closes = false;        ///< Say that the connection ends after it.
+  bool http_1_0 = false;      ///< Say that it stays open, where it does.
+  bool without_body = false;  ///< An answer to HEAD: the length is told, the body not sent.
+};
+
+/// The whole response, framed by Content-Length.
+std::string write_response(const Response& response, const Framing& framing);
+
+/// The interim answer to "Expect: 100-continue".
+inline constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, section 5.6.7).
+std::string http_date(WallTime time);
+
+}  // namespace vectron::http

@@ -1,0 +1,48 @@
+// Router: which handler answers which method and path.
+#pragma once
+
+#include <expected>
+#include <string_view>
+#include <vector>
+
+#include "core/http/message.h"
+
+namespace vectron::http {
+
+/// Filled once, then only asked.
+class Router {
+ public:
+  /// `pattern` is like "/v1/collections/{name}/points": a segment in braces takes any one that is
+  /// not empty and becomes a parameter of the request. Requires: the method has no such pattern yet
+  /// (whatever its parameters are called).
+  void add(Method method, std::string_view pattern, Handler handler);
+
+  /// The handler for `request`, whose parameters it fills in. A path that fits several patterns
+  /// goes to the one that says more of it literally, from the left. HEAD goes where GET goes. Or
+  /// the answer: 404 when no pattern fits the path, 405 with Allow when none of those has the
+  /// method. Lives as long as the router. O(patterns).
+  std::expected<const Handler*, Response> match(Request* request) const;
+
+  /// "POST /v1/collections", for each route in the order of add().
+  std::vector<std::string> routes() const;
+
+ private:
+  struct Segment {
+    std::string text;  ///< Literal, or the parameter's name.
+    bool parameter = false;
+  };
+  struct Route {
+    Method method = Method::get;
+    std::string pattern;
+    std::vector<Segment> segments;
+    Handler handler;
+  };
+
+  static bool fits(const Route& route, const std::vector<std::string>& path);
+  static bool more_literal(const Route& route, const Route& than);
+  Response method_not_allowed(const std::vector<std::string>& path) const;
+
+  std::vector<Route> routes_;
+};
+
+}  // namespace vectron::http

@@ -1,0 +1,88 @@
+#include "core/http/server.h"
+
+#include <fmt/format.h>
+
+#include "core/http/server_connection.h"
+
+namespace vectron::http {
+namespace {
+
+constexpr Duration kAcceptPause = 10ms;  // After a failed accept: descriptors may be used up.
+
+Result<void> check_positive(uint64_t value, const char* field) {
+  if (value > 0) return {};
+  return fail(Code::invalid_argument, fmt::format("{} must be greater than 0", field), field);
+}
+
+}  // namespace
+
+Result<void> ServerConfig::validate() const {
+  VECTRON_CHECK_OK(check_positive(limits.head_bytes_max / 256, "limits.head_bytes_max"));
+  VECTRON_CHECK_OK(check_positive(limits.headers_max, "limits.headers_max"));
+  VECTRON_CHECK_OK(check_positive(limits.body_bytes_max, "limits.body_bytes_max"));
+  VECTRON_CHECK_OK(check_positive(connections_max, "connections_max"));
+  VECTRON_CHECK_OK(check_positive(requests_in_flight_max, "requests_in_flight_max"));
+  VECTRON_CHECK_OK(check_positive(pipelined_requests_max, "pipelined_requests_max"));
+  VECTRON_CHECK_OK(
+      check_positive(body_bytes_in_flight_max / limits.body_bytes_max, "body_bytes_in_flight_max"));
+  VECTRON_CHECK_OK(check_positive(idle_timeout.count(), "idle_timeout"));
+  VECTRON_CHECK_OK(check_positive(head_timeout.count(), "head_timeout"));
+  VECTRON_CHECK_OK(check_positive(body_timeout.count(), "body_timeout"));
+  VECTRON_CHECK_OK(check_positive(write_timeout.count(), "write_timeout"));
+  return {};
+}
+
+Server::Server(Env& env, const Router& router, ServerConfig config)
+    : env_(env), router_(router), config_(config), tasks_(env.scheduler()) {
+  VECTRON_ASSERT(config_.validate().has_value());
+}
+
+Server::~Server() {
+  stop();
+}
+
+Result<void> Server::start(const Address& address) {
+  VECTRON_ASSERT(listener_ == nullptr, "a server starts once");
+  VECTRON_TRY(listener_, env_.network().listen(address));
+  tasks_.spawn(accept_connections());
+  return {};
+}
+
+const Address& Server::address() const {
+  VECTRON_ASSERT(listener_ != nullptr);
+  return listener_->address();
+}
+
+void Server::drain() {
+  draining_ = true;
+  for (ServerConnection* connection : connections_) connection->drain();
+}
+
+void Server::stop() {
+  tasks_.cancel_all();
+  listener_.reset();
+  VECTRON_ASSERT(connections_.empty() && requests_in_flight_ == 0 && body_bytes_in_flight_ == 0);
+}
+
+Task<void> Server::accept_connections() {
+  for (;;) {
+    Result<std::unique_ptr<Connection>> accepted = co_await listener_->accept();
+    if (!accepted.has_value()) {
+      env_.log().warning("http", "accept failed: {}", accepted.error().to_string());
+      co_await env_.clock().sleep_for(kAcceptPause);
+      continue;
+    }
+    if (draining_ || connections_.size() >= config_.connections_max) {
+      (*accepted)->close();
+      continue;
+    }
+    auto connection = std::make_unique<ServerConnection>(*this, *std::move(accepted));
+    tasks_.spawn(run_connection(std::move(connection)));
+  }
+}
+
+Task<void> Server::run_connection(std::unique_ptr<ServerConnection> connection) {
+  co_await connection->run();
+}
+
+}  // namespace vectron::http

@@ -1,0 +1,82 @@
+// Server: HTTP/1.1 on an address of the Env's network, in production and in simulation.
+//
+// Each connection has a task that reads and one that writes. Requests that arrive on a connection
+// before the earlier ones are answered are answered in their order; those that only read (GET,
+// HEAD) run beside one another, any other runs alone. Owned by a service; the router outlives it.
+#pragma once
+
+#include <list>
+#include <memory>
+
+#include "core/async/task_group.h"
+#include "core/env/env.h"
+#include "core/http/request_parser.h"
+#include "core/http/router.h"
+
+namespace vectron::http {
+
+/// Bounds and times of a Server.
+struct ServerConfig {
+  ParserLimits limits;
+  size_t connections_max = 4'096;         ///< More are closed at once.
+  size_t requests_in_flight_max = 4'096;  ///< Over all connections; more get 503.
+  /// Of one connection, read but not answered; further ones wait in the network.
+  size_t pipelined_requests_max = 16;
+  /// Of all connections together: bodies that arrive or are worked on. More get 503.
+  size_t body_bytes_in_flight_max = 256 << 20;
+
+  Duration idle_timeout = 75s;   ///< Between an answer and the first byte of the next request.
+  Duration head_timeout = 10s;   ///< From the first byte to the end of the head; then 408.
+  Duration body_timeout = 60s;   ///< From there to the end of the body; then 408.
+  Duration write_timeout = 30s;  ///< Without any byte of an answer being taken.
+
+  /// Errors: invalid_argument with the field.
+  Result<void> validate() const;
+};
+
+class ServerConnection;
+
+class Server {
+ public:
+  /// Requires: config.validate(); `env` and `router` outlive the server.
+  Server(Env& env, const Router& router, ServerConfig config);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  /// Begins to listen. Errors: of Network::listen.
+  Result<void> start(const Address& address);
+  /// Where it listens, with the real port. Requires: start() succeeded.
+  const Address& address() const;
+
+  /// Every connection ends after the answers it still owes; connections that owe none end now. New
+  /// ones are closed at once.
+  void drain();
+  /// Ends everything at once: requests that run are destroyed, connections closed. Must not be
+  /// called by a handler.
+  void stop();
+
+  size_t connections() const { return connections_.size(); }
+  /// Requests whose answers are not written yet.
+  size_t requests_in_flight() const { return requests_in_flight_; }
+  /// What counts against body_bytes_in_flight_max.
+  size_t body_bytes_in_flight() const { return body_bytes_in_flight_; }
+
+ private:
+  friend class ServerConnection;
+
+  Task<void> accept_connections();
+  Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
+
+  Env& env_;
+  const Router& router_;
+  ServerConfig config_;
+  std::list<ServerConnection*> connections_;
+  size_t requests_in_flight_ = 0;
+  size_t body_bytes_in_flight_ = 0;
+  bool draining_ = false;
+  std::unique_ptr<Listener> listener_;
+  TaskGroup tasks_;  // Last: the connections' tasks use all of the above.
+};
+
+}  // namespace vectron::http

@@ -1,0 +1,286 @@
+#include "core/http/server_connection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/async/combine.h"
+#include "core/http/response_writer.h"
+
+namespace vectron::http {
+namespace {
+
+constexpr size_t kReadBytes = 16 << 10;
+constexpr size_t kBodyReadBytes = 256 << 10;
+constexpr Duration kLingerTime = 1s;
+
+bool only_reads(Method method) {
+  return method == Method::get || method == Method::head;
+}
+
+Refusal too_busy() {
+  return {503, Status(Code::unavailable, "too many requests are running: retry later")};
+}
+
+}  // namespace
+
+ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> connection)
+    : server_(server),
+      clock_(server.env_.clock()),
+      place_(server.connections_.insert(server.connections_.end(), this)),
+      connection_(std::move(connection)),
+      last_activity_(clock_.monotonic()),
+      changed_(clock_.scheduler()),
+      ended_(clock_.scheduler()),
+      handlers_(clock_.scheduler()),
+      tasks_(clock_.scheduler()) {}
+
+ServerConnection::~ServerConnection() {
+  tasks_.cancel_all();
+  handlers_.cancel_all();
+  for (const auto& slot : slots_) {
+    slot->cancellation.cancel();
+    release_body(slot.get());
+    if (slot->counted) --server_.requests_in_flight_;
+  }
+  server_.body_bytes_in_flight_ -= parser_body_bytes_;
+  server_.connections_.erase(place_);
+}
+
+Task<void> ServerConnection::run() {
+  if (server_.draining_) drain();
+  const TaskGroup::TaskNumber reader = tasks_.spawn(read_requests());
+  tasks_.spawn(write_answers());
+  co_await ended_.wait();
+  tasks_.cancel(reader);
+  if (lost_) co_return;
+  co_await linger();
+}
+
+void ServerConnection::drain() {
+  draining_ = true;
+  changed_.notify_all();
+}
+
+// Closing with unread input would be a reset, and could overtake the last answer.
+Task<void> ServerConnection::linger() {
+  connection_->shutdown_write();
+  const Instant deadline = clock_.scheduler_time(clock_.monotonic() + kLingerTime);
+  auto discarding = discard_input();
+  co_await with_deadline(&clock_.scheduler(), deadline, std::move(discarding));
+}
+
+Task<bool> ServerConnection::discard_input() {
+  std::array<uint8_t, 4'096> discarded;
+  for (;;) {
+    const Result<size_t> count = co_await connection_->read_some(discarded);
+    if (!count.has_value() || *count == 0) co_return true;
+  }
+}
+
+Task<void> ServerConnection::read_requests() {
+  for (;;) {
+    const Read read = co_await read_request();
+    if (read == Read::lost) {
+      lost_ = true;
+      ended_.set();
+      co_return;
+    }
+    if (read != Read::request) break;
+    const bool more = parser_->keep_alive();
+    co_await start_request();
+    if (!more) break;
+  }
+  reading_ended_ = true;
+  changed_.notify_all();
+}
+
+Task<ServerConnection::Read> ServerConnection::read_request() {
+  parser_.emplace(server_.config_.limits);
+  phase_deadline_ = kNever;
+  for (;;) {
+    if (input_begin_ < input_end_) {
+      const Read taken = take_input();
+      if (taken != Read::ended) co_return taken;
+    }
+    const Read more = co_await read_more();
+    if (more != Read::request) co_return more;
+  }
+}
+
+// Feeds the parser with what is there. `ended` here means that it wants more.
+ServerConnection::Read ServerConnection::take_input() {
+  const Instant now = clock_.monotonic();
+  if (phase_deadline_ == kNever) phase_deadline_ = now + server_.config_.head_timeout;
+  const RequestParser::Stage before = parser_->stage();
+  const auto taken =
+      parser_->feed(ByteView(input_).subspan(input_begin_, input_end_ - input_begin_));
+  if (!taken.has_value()) return refuse(taken.error());
+  input_begin_ += *taken;
+  const size_t grown = parser_->body_bytes() - parser_body_bytes_;
+  parser_body_bytes_ += grown;
+  server_.body_bytes_in_flight_ += grown;
+  if (server_.body_bytes_in_flight_ > server_.config_.body_bytes_in_flight_max) {
+    return refuse(too_busy());
+  }
+  if (parser_->stage() == RequestParser::Stage::done) return Read::request;
+  if (parser_->stage() == before) return Read::ended;
+  phase_deadline_ = now + server_.config_.body_timeout;
+  if (parser_->expects_continue() && input_begin_ == input_end_) {
+    Slot* slot = add_slot();
+    slot->bytes = kContinue;
+    slot->ready = true;
+    changed_.notify_all();
+  }
+  return Read::ended;
+}
+
+// `request` here means that bytes came.
+Task<ServerConnection::Read> ServerConnection::read_more() {
+  if (input_begin_ == input_end_) {
+    input_begin_ = input_end_ = 0;
+    const bool in_body = parser_->stage() == RequestParser::Stage::body;
+    const size_t wanted = in_body && parser_body_bytes_ > kReadBytes ? kBodyReadBytes : kReadBytes;
+    if (input_.size() != wanted) input_ = Bytes(wanted);
+  } else if (input_end_ == input_.size()) {
+    std::copy(input_.begin() + static_cast<ptrdiff_t>(input_begin_), input_.end(), input_.begin());
+    input_end_ -= input_begin_;
+    input_begin_ = 0;
+    // The parser refuses before what it leaves behind passes its limits, so this ends.
+    if (input_end_ * 2 > input_.size()) input_.resize(input_.size() * 2);
+  }
+  const bool waiting = phase_deadline_ == kNever;
+  const Duration idle_timeout = server_.config_.idle_timeout;
+  const Instant idle_since = slots_.empty() ? last_activity_ : clock_.monotonic();
+  const Instant deadline = waiting ? idle_since + idle_timeout : phase_deadline_;
+  Task<Result<size_t>> reading = connection_->read_some(std::span(input_).subspan(input_end_));
+  const auto count = co_await with_deadline(&clock_.scheduler(), clock_.scheduler_time(deadline),
+                                            std::move(reading));
+  if (!count.has_value()) {
+    if (!waiting) {
+      co_return refuse({408, Status(Code::deadline_exceeded, "the request took too long to come")});
+    }
+    const bool idle = slots_.empty() && clock_.monotonic() - last_activity_ >= idle_timeout;
+    co_return idle ? Read::ended : Read::request;
+  }
+  if (!count->has_value()) co_return Read::lost;
+  if (**count == 0) co_return Read::ended;
+  input_end_ += **count;
+  last_activity_ = clock_.monotonic();
+  co_return Read::request;
+}
+
+bool ServerConnection::may_start(bool reads) const {
+  const size_t owed = static_cast<size_t>(
+      std::count_if(slots_.begin(), slots_.end(), [](const auto& slot) { return slot->counted; }));
+  if (owed >= server_.config_.pipelined_requests_max) return false;
+  return std::all_of(slots_.begin(), slots_.end(),
+                     [&](const auto& slot) { return slot->ready || (reads && slot->only_reads); });
+}
+
+Task<void> ServerConnection::start_request() {
+  const bool last = !parser_->keep_alive();
+  const bool http_1_0 = parser_->is_http_1_0();
+  Request request = parser_->take();
+  const bool reads = only_reads(request.method);
+  while (!may_start(reads)) co_await changed_.wait();
+
+  Slot* slot = add_slot();
+  slot->last = last;
+  slot->http_1_0 = http_1_0;
+  slot->only_reads = reads;
+  slot->without_body = request.method == Method::head;
+  slot->body_bytes = std::exchange(parser_body_bytes_, 0);
+  slot->cancellation = request.cancellation;
+  slot->counted = true;
+  ++server_.requests_in_flight_;
+  if (server_.requests_in_flight_ > server_.config_.requests_in_flight_max) {
+    finish(slot, error_response(503, too_busy().reason));
+    co_return;
+  }
+  const auto handler = server_.router_.match(&request);
+  if (handler.has_value()) {
+    handlers_.spawn(run_handler(slot, (**handler)(std::move(request))));
+  } else {
+    finish(slot, handler.error());
+  }
+}
+
+Task<void> ServerConnection::run_handler(Slot* slot, Task<Response> handler) {
+  const Response response = co_await handler;
+  finish(slot, response);
+}
+
+ServerConnection::Slot* ServerConnection::add_slot() {
+  slots_.push_back(std::make_unique<Slot>());
+  return slots_.back().get();
+}
+
+void ServerConnection::finish(Slot* slot, const Response& response) {
+  release_body(slot);
+  slot->last = slot->last || draining_;
+  Framing framing;
+  framing.now = clock_.wall();
+  framing.closes = slot->last;
+  framing.http_1_0 = slot->http_1_0;
+  framing.without_body = slot->without_body;
+  slot->bytes = write_response(response, framing);
+  slot->ready = true;
+  changed_.notify_all();
+}
+
+void ServerConnection::release_body(Slot* slot) {
+  server_.body_bytes_in_flight_ -= std::exchange(slot->body_bytes, 0);
+}
+
+ServerConnection::Read ServerConnection::refuse(Refusal refusal) {
+  Slot* slot = add_slot();
+  slot->last = true;
+  finish(slot, error_response(refusal.http_status, refusal.reason));
+  return Read::refused;
+}
+
+Task<void> ServerConnection::write_answers() {
+  for (;;) {
+    while (slots_.empty() || !slots_.front()->ready) {
+      const bool between_requests = phase_deadline_ == kNever;
+      if (slots_.empty() && (reading_ended_ || (draining_ && between_requests))) {
+        ended_.set();
+        co_return;
+      }
+      co_await changed_.wait();
+    }
+    const bool written = co_await write_slot(slots_.front().get());
+    if (!written) {
+      lost_ = true;
+      connection_->close();
+      ended_.set();
+      co_return;
+    }
+    const std::unique_ptr<Slot> done = std::move(slots_.front());
+    slots_.pop_front();
+    if (done->counted) --server_.requests_in_flight_;
+    last_activity_ = clock_.monotonic();
+    changed_.notify_all();
+    if (done->last) {
+      ended_.set();
+      co_return;
+    }
+  }
+}
+
+Task<bool> ServerConnection::write_slot(const Slot* slot) {
+  ByteView rest = as_bytes(slot->bytes);
+  while (!rest.empty()) {
+    const Instant deadline =
+        clock_.scheduler_time(clock_.monotonic() + server_.config_.write_timeout);
+    Task<Result<size_t>> writing = connection_->write_some(rest);
+    const auto count = co_await with_deadline(&clock_.scheduler(), deadline, std::move(writing));
+    if (!count.has_value() || !count->has_value()) co_return false;
+    rest = rest.subspan(**count);
+  }
+  co_return true;
+}
+
+}  // namespace vectron::http

@@ -1,0 +1,85 @@
+// One connection of an HTTP Server: its reader, its writer, and the requests that run for it.
+//
+// Owned by the task of Server::run_connection. Destroying it destroys the requests where they
+// stand.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "core/async/sync.h"
+#include "core/async/task_group.h"
+#include "core/http/server.h"
+
+namespace vectron::http {
+
+class ServerConnection {
+ public:
+  /// Registers itself with `server`.
+  ServerConnection(Server& server, std::unique_ptr<Connection> connection);
+  ServerConnection(const ServerConnection&) = delete;
+  ServerConnection& operator=(const ServerConnection&) = delete;
+  ~ServerConnection();
+
+  /// Serves until the connection is lost or ended.
+  Task<void> run();
+  /// Ends after the answers that are owed.
+  void drain();
+
+ private:
+  /// An answer's place in the order of the connection.
+  struct Slot {
+    std::string bytes;   ///< The answer, once `ready`.
+    bool ready = false;  ///< Whether the handler is through.
+    bool last = false;   ///< The connection ends after this answer.
+    bool only_reads = false;
+    bool counted = false;  ///< In Server::requests_in_flight_.
+    bool without_body = false;
+    bool http_1_0 = false;
+    size_t body_bytes = 0;  ///< Of the request, in Server::body_bytes_in_flight_.
+    CancellationToken cancellation;
+  };
+  enum class Read : uint8_t { request, refused, ended, lost };
+
+  Task<void> read_requests();
+  Task<Read> read_request();
+  Task<Read> read_more();
+  Read take_input();
+  Task<void> start_request();
+  bool may_start(bool only_reads) const;
+  Task<void> run_handler(Slot* slot, Task<Response> handler);
+  Slot* add_slot();
+  void finish(Slot* slot, const Response& response);
+  Read refuse(Refusal refusal);
+  void release_body(Slot* slot);
+
+  Task<void> write_answers();
+  Task<bool> write_slot(const Slot* slot);
+  Task<void> linger();
+  Task<bool> discard_input();
+
+  Server& server_;
+  Clock& clock_;
+  std::list<ServerConnection*>::iterator place_;
+  std::unique_ptr<Connection> connection_;
+
+  std::optional<RequestParser> parser_;  // Of the request that is being read.
+  size_t parser_body_bytes_ = 0;         // Of it, in Server::body_bytes_in_flight_.
+  Instant phase_deadline_ = kNever;      // Of its head, then of its body.
+  Instant last_activity_;
+  Bytes input_;
+  size_t input_begin_ = 0;  // Bytes [begin, end) of input_ were read and not taken yet.
+  size_t input_end_ = 0;
+
+  std::deque<std::unique_ptr<Slot>> slots_;
+  Condition changed_;  // A slot was added, became ready or went; or a flag below was set.
+  bool reading_ended_ = false;
+  bool draining_ = false;
+  bool lost_ = false;
+  Event ended_;
+  TaskGroup handlers_;
+  TaskGroup tasks_;
+};
+
+}  // namespace vectron::http

@@ -1,0 +1,184 @@
+#include "services/gateway/http_api.h"
+
+#include <fmt/format.h>
+
+#include "core/async/combine.h"
+#include "schemas/vectron_openapi.h"
+#include "services/gateway/http_binding.h"
+
+namespace vectron::gateway {
+namespace {
+
+http::Method method_from(std::string_view name) {
+  for (const http::Method method : {http::Method::get, http::Method::post, http::Method::put,
+                                    http::Method::patch, http::Method::delete_}) {
+    if (http::method_name(method) == name) return method;
+  }
+  VECTRON_ASSERT(false, "\"{}\" is no method of HTTP", name);
+  return http::Method::other;
+}
+
+bool has_body(http::Method method) {
+  return method != http::Method::get && method != http::Method::head &&
+         method != http::Method::delete_;
+}
+
+http::Response text_response(int status, std::string text) {
+  http::Response response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
+http::Response failure(const Status& status) {
+  http::Response response = http::error_response(status);
+  // These will pass by themselves.
+  const bool passes =
+      status.code() == Code::unavailable || status.code() == Code::resource_exhausted;
+  if (passes) response.headers.push_back({"Retry-After", "1"});
+  return response;
+}
+
+}  // namespace
+
+HttpApi::HttpApi(Env& env, api::VectronHandler& handler, rpc::Interceptor& door,
+                 HttpApiConfig config)
+    : env_(env), handler_(handler), door_(door), config_(config) {
+  using Handler = api::VectronHandler;
+  add(api::kVectronCreateCollectionMethod, &Handler::create_collection);
+  add(api::kVectronListCollectionsMethod, &Handler::list_collections);
+  add(api::kVectronGetCollectionStatusMethod, &Handler::get_collection_status);
+  add(api::kVectronUpsertMethod, &Handler::upsert);
+  add(api::kVectronGetMethod, &Handler::get);
+  add(api::kVectronDeleteMethod, &Handler::delete_);
+  add(api::kVectronSearchMethod, &Handler::search);
+  add_probes();
+}
+
+template <typename Request, typename Reply>
+void HttpApi::add(const rpc::MethodInfo& method, Operation<Request, Reply> operation) {
+  const size_t space = method.http.find(' ');
+  VECTRON_ASSERT(space != std::string_view::npos, "{} has no route", method.name);
+  const auto start = [this, &method, operation](http::Request request) {
+    return serve<Request, Reply>(&method, operation, std::move(request));
+  };
+  router_.add(method_from(method.http.substr(0, space)), method.http.substr(space + 1), start);
+}
+
+void HttpApi::add_probes() {
+  const auto alive_start = [this](const http::Request&) { return alive(); };
+  router_.add(http::Method::get, "/healthz", alive_start);
+  router_.add(http::Method::get, "/livez", alive_start);
+  router_.add(http::Method::get, "/readyz", [this](const http::Request&) { return ready(); });
+  router_.add(http::Method::get, "/metrics", [this](const http::Request&) { return metrics(); });
+  router_.add(http::Method::get, "/openapi.json",
+              [this](const http::Request&) { return openapi(); });
+}
+
+template <typename Request>
+Result<void> HttpApi::read_body(http::Request* from, Request* to) {
+  if (!has_body(from->method)) {
+    if (from->body.empty()) return {};
+    return fail(Code::invalid_argument, "this request has no body");
+  }
+  std::vector<std::string_view> bound;
+  for (const http::Field& parameter : from->parameters) bound.emplace_back(parameter.name);
+  return reader_.read(&from->body, to, bound);
+}
+
+template <typename Request>
+Result<HttpApi::Call<Request>> HttpApi::read_call(const rpc::MethodInfo& method,
+                                                  http::Request* request) {
+  Call<Request> call;
+  VECTRON_TRY(const RequestOptions options, request_options(*request));
+  if (options.timeout.has_value()) {
+    call.context.deadline = env_.clock().monotonic() + *options.timeout;
+  }
+  call.context.cancellation = request->cancellation;
+  VECTRON_CHECK_OK(door_.admit(method, 0, call.context));
+  VECTRON_CHECK_OK(bind_fields(*request, options, !has_body(request->method), &call.request));
+  VECTRON_CHECK_OK(read_body(request, &call.request));
+  return call;
+}
+
+template <typename Request, typename Reply>
+Task<http::Response> HttpApi::serve(const rpc::MethodInfo* method,
+                                    Operation<Request, Reply> operation, http::Request request) {
+  Result<Call<Request>> call = read_call<Request>(*method, &request);
+  if (!call.has_value()) co_return failure(call.error());
+  RequestContext context = call->context;
+  Task<Result<Reply>> task =
+      (handler_.*operation)(std::move(call->context), std::move(call->request));
+  const Result<Reply> reply = co_await in_time(method, std::move(context), std::move(task));
+  if (!reply.has_value()) co_return failure(reply.error());
+  Result<std::string> body = to_json(*reply, config_.reply_bytes_max);
+  if (!body.has_value()) co_return failure(body.error());
+  http::Response response;
+  response.body = *std::move(body);
+  co_return response;
+}
+
+// As rpc::ServerConnection does it: what a write did is not known when its time runs out.
+template <typename Reply>
+Task<Result<Reply>> HttpApi::in_time(const rpc::MethodInfo* method, RequestContext context,
+                                     Task<Result<Reply>> task) {
+  if (context.deadline == kNever) {
+    Result<Reply> reply = co_await task;
+    co_return reply;
+  }
+  Clock& clock = env_.clock();
+  auto reply = co_await with_deadline(&clock.scheduler(), clock.scheduler_time(context.deadline),
+                                      std::move(task));
+  if (reply.has_value()) co_return *std::move(reply);
+  context.cancellation.cancel();
+  co_return fail(method->read_only ? Code::deadline_exceeded : Code::unknown_outcome,
+                 "the deadline passed while the request ran");
+}
+
+Task<http::Response> HttpApi::alive() {
+  co_return text_response(200, "ok\n");
+}
+
+// Ready: not stopping, and the placement driver answers.
+Task<http::Response> HttpApi::ready() {
+  const rpc::MethodInfo& method = api::kVectronListCollectionsMethod;
+  RequestContext context;
+  context.deadline = env_.clock().monotonic() + config_.ready_timeout;
+  const Result<void> admitted = door_.admit(method, 0, context);
+  if (!admitted.has_value()) co_return text_response(503, admitted.error().message() + "\n");
+  auto task = handler_.list_collections(context, {});
+  const auto reply = co_await in_time(&method, std::move(context), std::move(task));
+  if (reply.has_value()) co_return text_response(200, "ok\n");
+  co_return text_response(503, reply.error().message() + "\n");
+}
+
+Task<http::Response> HttpApi::metrics() {
+  http::Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = metrics_text(env_.metrics());
+  co_return response;
+}
+
+Task<http::Response> HttpApi::openapi() {
+  http::Response response;
+  response.body = api::openapi_json();
+  co_return response;
+}
+
+std::string metrics_text(const Metrics& metrics) {
+  std::string out;
+  for (uint16_t i = 0; i < static_cast<uint16_t>(Metric::count); ++i) {
+    const auto metric = static_cast<Metric>(i);
+    const MetricRow& row = metric_row(metric);
+    const std::string unit = row.unit == "count" || row.name.ends_with(row.unit)
+                                 ? std::string()
+                                 : fmt::format("_{}", row.unit);
+    const std::string name = fmt::format("vectron_{}{}_total", row.name, unit);
+    fmt::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}\n", name,
+                   row.meaning, metrics.value(metric));
+  }
+  return out;
+}
+
+}  // namespace vectron::gateway

@@ -1,0 +1,72 @@
+// HttpApi: the public operations over HTTP with JSON, and the probes.
+//
+// A second front of the same handler that answers RPC: it turns a request into the message that the
+// schema declares, and the reply (or the error) into JSON. The routes are those of the `http`
+// attributes in schemas/vectron.fbs. docs/api.md describes it from outside.
+#pragma once
+
+#include <string>
+
+#include "core/env/env.h"
+#include "core/http/router.h"
+#include "core/rpc/server.h"
+#include "schemas/vectron_rpc.h"
+#include "services/gateway/http_json.h"
+
+namespace vectron::gateway {
+
+struct HttpApiConfig {
+  size_t reply_bytes_max = 64 << 20;  ///< Of an answer's JSON.
+  Duration ready_timeout = 1s;        ///< For /readyz to find the placement driver.
+};
+
+class HttpApi {
+ public:
+  /// Every request is shown to `door` first, as requests over RPC are. All outlive the API, and it
+  /// outlives the requests that it serves.
+  HttpApi(Env& env, api::VectronHandler& handler, rpc::Interceptor& door, HttpApiConfig config);
+
+  const http::Router& router() const { return router_; }
+
+ private:
+  template <typename Request, typename Reply>
+  using Operation = Task<Result<Reply>> (api::VectronHandler::*)(RequestContext, Request);
+
+  /// Routes a method where its `http` attribute says.
+  template <typename Request, typename Reply>
+  void add(const rpc::MethodInfo& method, Operation<Request, Reply> operation);
+  void add_probes();
+
+  template <typename Request>
+  struct Call {
+    RequestContext context;
+    Request request;
+  };
+  template <typename Request>
+  Result<Call<Request>> read_call(const rpc::MethodInfo& method, http::Request* request);
+  template <typename Request>
+  Result<void> read_body(http::Request* from, Request* to);
+  template <typename Request, typename Reply>
+  Task<http::Response> serve(const rpc::MethodInfo* method, Operation<Request, Reply> operation,
+                             http::Request request);
+  template <typename Reply>
+  Task<Result<Reply>> in_time(const rpc::MethodInfo* method, RequestContext context,
+                              Task<Result<Reply>> task);
+
+  Task<http::Response> alive();
+  Task<http::Response> ready();
+  Task<http::Response> metrics();
+  Task<http::Response> openapi();
+
+  Env& env_;
+  api::VectronHandler& handler_;
+  rpc::Interceptor& door_;
+  HttpApiConfig config_;
+  JsonReader reader_;
+  http::Router router_;
+};
+
+/// All counters of a node in Prometheus' text format (version 0.0.4).
+std::string metrics_text(const Metrics& metrics);
+
+}  // namespace vectron::gateway

@@ -1,0 +1,54 @@
+// The public messages as JSON, by the names of their fields.
+//
+// One reader and one writer serve every message of schemas/vectron.fbs: they follow the generated
+// field tables, so a field that is added to the schema is readable and writable at once. Where JSON
+// says a thing in another way than the schema:
+//   PointId               7 or "seven"
+//   enumerations          their name: "cosine"
+//   status codes (ubyte)  their name: "not_found"
+//   payloads              any JSON; integers, doubles, booleans, null and text keep their types
+//   absent payloads and optional tables, and empty vectors of floats, are left out
+// simdjson reads straight into the structs; this file's .cpp files own it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+#include "schemas/vectron_messages.h"
+
+namespace vectron::gateway {
+
+/// Objects and lists inside one another in a payload.
+inline constexpr size_t kJsonDepthMax = 32;
+/// Entries of a list of objects.
+inline constexpr size_t kJsonObjectsMax = 100'000;
+
+/// Reads bodies, one at a time. Keeps its buffers between them, unless they grew very large.
+class JsonReader {
+ public:
+  JsonReader();
+  ~JsonReader();
+
+  /// Reads `body`, which must be one JSON object, into `message`. `bound` are fields that were
+  /// given elsewhere (in the path): they count as present and may not stand in the body. `body` may
+  /// be given more capacity, its text stays. Errors: invalid_argument, with the place
+  /// ("points[3].vector[7]"): not JSON, unknown or repeated fields, wrong types, values that do not
+  /// fit, missing fields. `message` is in an unspecified state then.
+  template <typename Message>
+  Result<void> read(std::string* body, Message* message,
+                    std::span<const std::string_view> bound = {});
+
+ private:
+  class Scratch;
+  std::unique_ptr<Scratch> scratch_;
+};
+
+/// `message` as JSON. Errors: out_of_range (more than `bytes_max` bytes), data_loss (a payload that
+/// is not a FlexBuffer).
+template <typename Message>
+Result<std::string> to_json(const Message& message, size_t bytes_max);
+
+}  // namespace vectron::gateway

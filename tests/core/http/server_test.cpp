@@ -1,0 +1,431 @@
+#include "core/http/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/core/http/http_world.h"
+
+namespace vectron::http {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string get(const std::string& path, const std::string& more = "") {
+  return "GET " + path + " HTTP/1.1\r\nHost: h\r\n" + more + "\r\n";
+}
+std::string post(const std::string& path, const std::string& body, const std::string& more = "") {
+  return "POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n" + more + "\r\n" + body;
+}
+
+TEST(HttpServer, AnswersARequestAndKeepsTheConnection) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(get("/echo/one"));
+  world.run_for(1ms);
+  EXPECT_EQ(client->received(), plain_response("one"));
+  client->send(post("/echo", "two"));
+  world.run_for(1ms);
+  EXPECT_EQ(client->received(), plain_response("one") + plain_response("two"));
+  EXPECT_FALSE(client->ended());
+  EXPECT_EQ(world.server().body_bytes_in_flight(), 0U);
+}
+
+TEST(HttpServer, AnswersTheSameWhereverTheBytesAreCut) {
+  const std::string script = get("/echo/a%2Fb") + post("/echo", "body") +
+                             "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                             "3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: t\r\n\r\n" +
+                             get("/echo/last", "Connection: close\r\n");
+  const std::string expected = plain_response("a/b") + plain_response("body") +
+                               plain_response("abcde") +
+                               plain_response("last", "Connection: close\r\n");
+  for (size_t cut = 0; cut <= script.size(); ++cut) {
+    HttpWorld world;
+    auto client = world.client();
+    client->send(script.substr(0, cut));
+    world.run_for(1ms);
+    client->send(script.substr(cut));
+    world.run_for(1ms);
+    ASSERT_EQ(client->received(), expected) << "cut at " << cut;
+    ASSERT_TRUE(client->ended());
+  }
+}
+
+TEST(HttpServer, AnswersRequestsThatComeByteByByte) {
+  HttpWorld world;
+  auto client = world.client();
+  for (const char letter : post("/echo", "slow but steady")) {
+    client->send(std::string(1, letter));
+    world.run_for(1us);
+  }
+  EXPECT_EQ(client->received(), plain_response("slow but steady"));
+}
+
+TEST(HttpServer, AnswersPipelinedRequestsInTheirOrder) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(get("/slow") + get("/echo/after") + get("/slow"));
+  world.run_for(1ms);
+  EXPECT_EQ(client->received(), "");  // The second is answered, but the first comes first.
+  EXPECT_EQ(world.started(), 2U);     // What only reads runs side by side.
+  world.open();
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(200, 200, 200));
+  EXPECT_LT(client->received().find("application/json"), client->received().find("after"));
+}
+
+TEST(HttpServer, RunsAWriteAloneOnItsConnection) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(post("/slow", "") + post("/slow", "") + get("/slow"));
+  world.run_for(1ms);
+  EXPECT_EQ(world.started(), 1U);
+  world.open();
+  world.run_for(1ms);
+  EXPECT_EQ(world.started(), 3U);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(200, 200, 200));
+}
+
+TEST(HttpServer, HoldsABoundedNumberOfRequestsOfOneConnection) {
+  ServerConfig config;
+  config.pipelined_requests_max = 4;
+  HttpWorld world(config);
+  auto client = world.client();
+  std::string many;
+  for (int i = 0; i < 20; ++i) many += get("/slow");
+  client->send(many);
+  world.run_for(1ms);
+  EXPECT_EQ(world.started(), 4U);
+  EXPECT_EQ(world.server().requests_in_flight(), 4U);
+  world.open();
+  world.run_for(1ms);
+  EXPECT_EQ(statuses(client->received()).size(), 20U);
+}
+
+TEST(HttpServer, RefusesRequestsBeyondThoseOfTheWholeServer) {
+  ServerConfig config;
+  config.requests_in_flight_max = 2;
+  HttpWorld world(config);
+  auto first = world.client();
+  auto second = world.client();
+  first->send(get("/slow") + get("/slow"));
+  world.run_for(1ms);
+  second->send(get("/slow"));
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(second->received()), ElementsAre(503));
+  EXPECT_THAT(second->received(), HasSubstr(R"("code":"unavailable")"));
+  EXPECT_EQ(world.server().requests_in_flight(), 2U);
+}
+
+TEST(HttpServer, ClosesConnectionsBeyondTheBound) {
+  ServerConfig config;
+  config.connections_max = 1;
+  HttpWorld world(config);
+  auto first = world.client();
+  world.run_for(1ms);
+  auto second = world.client();
+  world.run_for(1ms);
+  EXPECT_TRUE(second->ended());
+  EXPECT_FALSE(first->ended());
+}
+
+TEST(HttpServer, AnswersHeadWithoutABody) {
+  HttpWorld world;
+  const std::string answer = world.exchange("HEAD /echo/four HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 4\r\n"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
+}
+
+TEST(HttpServer, ClosesWhenAskedAndTellsOldClientsThatItDoesNot) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(get("/echo/a", "Connection: close\r\n") + get("/echo/never"));
+  world.run_for(1ms);
+  EXPECT_EQ(client->received(), plain_response("a", "Connection: close\r\n"));
+  EXPECT_TRUE(client->ended());
+  auto old = world.client();
+  old->send("GET /echo/a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  world.run_for(1ms);
+  EXPECT_THAT(old->received(), HasSubstr("Connection: keep-alive"));
+  EXPECT_FALSE(old->ended());
+  old->send("GET /echo/b HTTP/1.0\r\n\r\n");
+  world.run_for(1ms);
+  EXPECT_TRUE(old->ended());
+}
+
+TEST(HttpServer, SaysContinueBeforeABodyThatWaitsForIt) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(
+      "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  world.run_for(1ms);
+  EXPECT_EQ(client->received(), "HTTP/1.1 100 Continue\r\n\r\n");
+  client->send("ok");
+  world.run_for(1ms);
+  EXPECT_EQ(client->received(), "HTTP/1.1 100 Continue\r\n\r\n" + plain_response("ok"));
+}
+
+TEST(HttpServer, RefusesABodyThatIsTooLargeBeforeItComes) {
+  ServerConfig config;
+  config.limits.body_bytes_max = 1'000;
+  HttpWorld world(config);
+  auto client = world.client();
+  client->send(
+      "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n");
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(413));
+  EXPECT_TRUE(client->ended());
+}
+
+TEST(HttpServer, RefusesBodiesBeyondThoseOfTheWholeServer) {
+  ServerConfig config;
+  config.limits.body_bytes_max = 1'000;
+  config.body_bytes_in_flight_max = 1'500;
+  HttpWorld world(config);
+  auto first = world.client();
+  auto second = world.client();
+  first->send(post("/slow", std::string(900, 'x')));
+  world.run_for(1ms);
+  second->send(post("/slow", std::string(900, 'x')));
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(second->received()), ElementsAre(503));
+  world.open();
+  world.run_for(2s);
+  EXPECT_EQ(world.server().body_bytes_in_flight(), 0U);
+}
+
+TEST(HttpServer, GivesUpAHeadThatComesTooSlowly) {
+  HttpWorld world;
+  auto client = world.client();
+  const std::string request = get("/echo/x");
+  for (int second = 0; second < 9; ++second) {
+    client->send(request.substr(static_cast<size_t>(second), 1));
+    world.run_for(1s);
+  }
+  EXPECT_EQ(client->received(), "");
+  world.run_for(2s);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(408));
+  EXPECT_TRUE(client->ended());
+}
+
+TEST(HttpServer, GivesUpABodyThatComesTooSlowly) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+  for (int second = 0; second < 59; ++second) {
+    world.run_for(1s);
+    client->send("x");
+  }
+  EXPECT_EQ(client->received(), "");
+  world.run_for(2s);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(408));
+}
+
+TEST(HttpServer, ClosesIdleConnectionsButNotThoseThatWaitForAnAnswer) {
+  ServerConfig config;
+  config.idle_timeout = 5s;
+  HttpWorld world(config);
+  auto idle = world.client();
+  auto waiting = world.client();
+  waiting->send(get("/slow"));
+  world.run_for(4s);
+  EXPECT_FALSE(idle->ended());
+  world.run_for(2s);
+  EXPECT_TRUE(idle->ended());
+  EXPECT_EQ(idle->received(), "");
+  world.run_for(20s);
+  EXPECT_FALSE(waiting->ended());
+  world.open();
+  world.run_for(1s);
+  EXPECT_THAT(statuses(waiting->received()), ElementsAre(200));
+  world.run_for(10s);
+  EXPECT_TRUE(waiting->ended());
+}
+
+TEST(HttpServer, GivesUpAClientThatDoesNotTakeItsAnswer) {
+  ServerConfig config;
+  config.write_timeout = 5s;
+  HttpWorld world(config);
+  MemoryEnv& env = world.env();
+  auto connected = env.run(env.network().connect(kHttpAddress));
+  ASSERT_TRUE(connected.has_value());
+  const std::string request = post("/echo", std::string(1 << 20, 'x'));
+  TaskGroup tasks(env.scheduler());
+  const auto write = [](Connection* connection, std::string text) -> Task<void> {
+    const auto written = co_await write_all(connection, as_bytes(text));
+    (void)written;
+  };
+  tasks.spawn(write(connected->get(), request));
+  world.run_for(4s);
+  EXPECT_EQ(world.server().connections(), 1U);
+  world.run_for(10s);
+  EXPECT_EQ(world.server().connections(), 0U);
+}
+
+TEST(HttpServer, DestroysRequestsWhoseConnectionIsLost) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(get("/slow"));
+  world.run_for(1ms);
+  EXPECT_EQ(world.server().requests_in_flight(), 1U);
+  client->reset();
+  world.run_for(1ms);
+  EXPECT_EQ(world.server().requests_in_flight(), 0U);
+  EXPECT_EQ(world.server().connections(), 0U);
+  EXPECT_EQ(world.cancelled(), 1U);
+}
+
+TEST(HttpServer, AnswersAClientThatOnlyEndedItsOwnSide) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(get("/slow"));
+  world.run_for(1ms);
+  client->end();
+  world.run_for(1ms);
+  world.open();
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(200));
+  EXPECT_TRUE(client->ended());
+}
+
+TEST(HttpServer, DrainingAnswersWhatRunsAndEndsTheRest) {
+  HttpWorld world;
+  auto idle = world.client();
+  auto busy = world.client();
+  busy->send(get("/slow"));
+  world.run_for(1ms);
+  world.server().drain();
+  world.run_for(1ms);
+  EXPECT_TRUE(idle->ended());
+  EXPECT_FALSE(busy->ended());
+  auto late = world.client();
+  world.run_for(1ms);
+  EXPECT_TRUE(late->ended());
+  world.open();
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(busy->received()), ElementsAre(200));
+  EXPECT_THAT(busy->received(), HasSubstr("Connection: close"));
+  EXPECT_TRUE(busy->ended());
+}
+
+TEST(HttpServer, StopsWithRequestsInFlight) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(get("/slow") + "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc");
+  world.run_for(1ms);
+  world.server().stop();
+  EXPECT_EQ(world.server().connections(), 0U);
+}
+
+struct BadRequest {
+  const char* what;
+  std::string bytes;
+  int http_status;
+};
+
+class HttpServerRefuses : public testing::TestWithParam<BadRequest> {};
+
+TEST_P(HttpServerRefuses, AndClosesTheConnection) {
+  ServerConfig config;
+  config.limits = {.head_bytes_max = 1'024, .headers_max = 10, .body_bytes_max = 100};
+  config.body_bytes_in_flight_max = 1'000;
+  // Cut at every place: the answer is the same.
+  for (size_t cut = 0; cut < GetParam().bytes.size(); cut += 1 + GetParam().bytes.size() / 100) {
+    HttpWorld world(config);
+    auto client = world.client();
+    client->send(GetParam().bytes.substr(0, cut));
+    world.run_for(1ms);
+    client->send(GetParam().bytes.substr(cut));
+    world.run_for(1ms);
+    ASSERT_THAT(statuses(client->received()), ElementsAre(GetParam().http_status))
+        << GetParam().what << " cut at " << cut << ": " << client->received();
+    EXPECT_THAT(client->received(), HasSubstr("Connection: close"));
+    EXPECT_THAT(client->received(), HasSubstr(R"({"error":{"code":")"));
+    EXPECT_TRUE(client->ended());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , HttpServerRefuses,
+    testing::Values(
+        BadRequest{"NoHttp", "hello there\r\n\r\n", 400},
+        BadRequest{"NewerVersion", "GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505},
+        BadRequest{"Http2Preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+        BadRequest{"NoHost", "GET / HTTP/1.1\r\n\r\n", 400},
+        BadRequest{"TwoHosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
+        BadRequest{"SpaceBeforeColon", "GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400},
+        BadRequest{"BadEscape", "GET /%g0 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        BadRequest{"NoPath", "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        BadRequest{"Fragment", "GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        BadRequest{"HeadTooLong", get("/" + std::string(2'000, 'x')), 431},
+        BadRequest{"HeadersTooLong", get("/", "X: " + std::string(1'000, 'x') + "\r\n"), 431},
+        BadRequest{"EndlessHeader", "GET / HTTP/1.1\r\nX: " + std::string(2'000, 'x'), 431},
+        BadRequest{
+            "TooManyHeaders",
+            get("/", "A:1\r\nA:1\r\nA:1\r\nA:1\r\nA:1\r\nA:1\r\nA:1\r\nA:1\r\nA:1\r\nA:1\r\n"),
+            431},
+        BadRequest{"BodyTooLong", post("/echo", std::string(101, 'x')), 413},
+        BadRequest{"NegativeLength", "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+                   400},
+        BadRequest{
+            "TwoLengths",
+            "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            400},
+        BadRequest{"LengthAndChunks",
+                   "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n"
+                   "Transfer-Encoding: chunked\r\n\r\n",
+                   400},
+        BadRequest{"ChunksAndLength",
+                   "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                   "Content-Length: 1\r\n\r\n",
+                   400},
+        BadRequest{"ForeignCoding",
+                   "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        BadRequest{"ChunkedNotLast",
+                   "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
+                   501},
+        BadRequest{"CodingInOldHttp", "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+                   400},
+        BadRequest{"BadChunkSize",
+                   "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+                   400},
+        BadRequest{"HugeChunk",
+                   "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "ffffffffffffffff\r\n",
+                   413},
+        BadRequest{"ChunksTooLong",
+                   "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "40\r\n" +
+                       std::string(64, 'x') + "\r\n40\r\n" + std::string(64, 'x') + "\r\n",
+                   413},
+        BadRequest{"EndlessChunkLine",
+                   "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
+                       std::string(2'000, 'x'),
+                   431},
+        BadRequest{"OtherExpectation",
+                   "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nExpect: tea\r\n\r\n",
+                   417}),
+    [](const auto& info) { return info.param.what; });
+
+TEST(HttpServer, NamesWhatAPathTakes) {
+  HttpWorld world;
+  const std::string wrong_method = world.exchange(get("/echo"));
+  EXPECT_THAT(statuses(wrong_method), ElementsAre(405));
+  EXPECT_THAT(wrong_method, HasSubstr("Allow: POST\r\n"));
+  EXPECT_THAT(world.exchange("BREW /slow HTTP/1.1\r\nHost: h\r\n\r\n"),
+              HasSubstr("Allow: GET, HEAD, POST\r\n"));
+  const std::string nothing = world.exchange(get("/nothing"));
+  EXPECT_THAT(statuses(nothing), ElementsAre(404));
+  EXPECT_THAT(nothing, Not(HasSubstr("Connection: close")));
+}
+
+TEST(HttpServer, SaysWhichOptionIsWrong) {
+  ServerConfig config;
+  config.body_bytes_in_flight_max = 1;
+  EXPECT_EQ(config.validate().error().field(), "body_bytes_in_flight_max");
+}
+
+}  // namespace
+}  // namespace vectron::http

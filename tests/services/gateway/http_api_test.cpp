@@ -1,0 +1,252 @@
+// The public operations by the bytes of HTTP, through a whole gateway.
+#include "services/gateway/http_api.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include "schemas/vectron_openapi.h"
+#include "tests/services/gateway/fake_cluster.h"
+
+namespace vectron::gateway {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const Address kHttpAddress{"@gateway:80"};
+
+Task<std::string> exchange_bytes(Env* env, std::string bytes) {
+  auto connected = co_await env->network().connect(kHttpAddress);
+  if (!connected.has_value()) co_return connected.error().to_string();
+  const auto written = co_await write_all(connected->get(), as_bytes(bytes));
+  if (!written.has_value()) co_return written.error().to_string();
+  (*connected)->shutdown_write();
+  std::string received;
+  std::array<uint8_t, 4'096> piece;
+  for (;;) {
+    const auto count = co_await (*connected)->read_some(piece);
+    if (!count.has_value() || *count == 0) co_return received;
+    received += as_text(ByteView(piece).first(*count));
+  }
+}
+
+struct Answer {
+  int status = 0;
+  std::string head;
+  std::string body;
+};
+
+/// A FakeCluster whose gateway speaks HTTP.
+class HttpGateway {
+ public:
+  HttpGateway() : cluster(1, 2) {
+    cluster.config.http_listen = kHttpAddress;
+    cluster.add_collection(FakeCluster::route("c", 4, {{0}, {1}}));
+    cluster.client();
+  }
+
+  std::string raw(std::string bytes) {
+    return cluster.run(exchange_bytes(&cluster.env(), std::move(bytes)));
+  }
+  Answer ask(const std::string& method, const std::string& target, const std::string& body = "",
+             const std::string& headers = "") {
+    const std::string received =
+        raw(method + " " + target + " HTTP/1.1\r\nHost: h\r\n" + headers +
+            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    Answer answer;
+    if (!received.starts_with("HTTP/1.1 ")) {
+      ADD_FAILURE() << received;
+      return answer;
+    }
+    answer.status = std::stoi(received.substr(9, 3));
+    const size_t end = received.find("\r\n\r\n");
+    answer.head = received.substr(0, end);
+    answer.body = received.substr(end + 4);
+    return answer;
+  }
+
+  FakeCluster cluster;
+};
+
+TEST(HttpApi, StoresReturnsFindsAndRemovesPoints) {
+  HttpGateway gateway;
+  const Answer created = gateway.ask("POST", "/v1/collections",
+                                     R"({"name":"d","dimension":2,"distance":"euclidean"})");
+  EXPECT_EQ(created.status, 200) << created.body;
+  EXPECT_THAT(created.body, HasSubstr(R"("name":"d")"));
+  EXPECT_EQ(gateway.cluster.placement[0]->created.distance, wire::Distance::euclidean);
+
+  const Answer stored = gateway.ask(
+      "POST", "/v1/collections/c/points",
+      R"({"points":[{"id":1,"vector":[0.1,0]},{"id":18446744073709551615,"vector":[5,1e-7],)"
+      R"("payload":{"name":"far","n":2,"x":2.0}}]})");
+  EXPECT_EQ(stored.status, 200) << stored.body;
+  EXPECT_THAT(stored.body, HasSubstr(R"({"results":[{"code":"ok","message":"","field":"")"));
+
+  const Answer read = gateway.ask("GET", "/v1/collections/c/points/18446744073709551615");
+  EXPECT_EQ(read.status, 200) << read.body;
+  EXPECT_THAT(read.body, HasSubstr(R"({"point":{"id":18446744073709551615,"vector":[5,1e-07],)"
+                                   R"("payload":{"n":2,"name":"far","x":2.0}},"version":)"));
+
+  const Answer found =
+      gateway.ask("POST", "/v1/collections/c/points/search", R"({"vector":[0,0],"top_k":1})");
+  EXPECT_EQ(found.status, 200) << found.body;
+  EXPECT_THAT(found.body, HasSubstr(R"({"hits":[{"id":1,"score":0.1,)"));
+  EXPECT_THAT(found.body, HasSubstr(R"("missing_shards":[])"));
+
+  const Answer removed = gateway.ask("DELETE", "/v1/collections/c/points/1");
+  EXPECT_EQ(removed.status, 200);
+  EXPECT_THAT(removed.body, HasSubstr(R"({"existed":true)"));
+  const Answer gone = gateway.ask("GET", "/v1/collections/c/points/1");
+  EXPECT_EQ(gone.status, 404);
+  EXPECT_THAT(gone.body, HasSubstr(R"({"error":{"code":"not_found","message":)"));
+  EXPECT_THAT(gone.body, HasSubstr(R"("field":"id")"));
+
+  const Answer listed = gateway.ask("GET", "/v1/collections");
+  EXPECT_EQ(listed.status, 200);
+  EXPECT_THAT(listed.body, HasSubstr(R"({"collections":[{"name":"c",)"));
+}
+
+TEST(HttpApi, NamesPointsWhoseIdsAreTexts) {
+  HttpGateway gateway;
+  const Answer read = gateway.ask("GET", "/v1/collections/c/points/a%2Fb");
+  EXPECT_THAT(read.body, HasSubstr(R"(no point \"a/b\")"));
+  EXPECT_THAT(gateway.ask("GET", "/v1/collections/c/points/7?id_type=text").body,
+              HasSubstr(R"(no point \"7\")"));
+  EXPECT_THAT(gateway.ask("GET", "/v1/collections/c/points/7").body, HasSubstr("no point 7\""));
+  EXPECT_EQ(gateway.ask("GET", "/v1/collections/c/points/007").status, 400);
+}
+
+TEST(HttpApi, SaysWhatIsWrongWithARequest) {
+  HttpGateway gateway;
+  const Answer wrong =
+      gateway.ask("POST", "/v1/collections/c/points", R"({"points":[{"id":1,"vector":[1,"2"]}]})");
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_EQ(wrong.body,
+            R"({"error":{"code":"invalid_argument",)"
+            R"("message":"must be a number, not a text","field":"points[0].vector[1]"}})");
+  const Answer short_vector =
+      gateway.ask("POST", "/v1/collections/c/points", R"({"points":[{"id":1,"vector":[1]}]})");
+  EXPECT_EQ(short_vector.status, 400);
+  EXPECT_THAT(short_vector.body, HasSubstr(R"("field":"points[0].vector")"));
+  EXPECT_EQ(gateway.ask("POST", "/v1/collections/none/points/search", R"({"vector":[1,2]})").status,
+            404);
+  EXPECT_EQ(gateway.ask("GET", "/v1/collections", "{}").status, 400);
+  EXPECT_THAT(gateway.ask("POST", "/v1/collections/c/points/search?top_k=1", "{}").body,
+              HasSubstr(R"("field":"top_k")"));
+  EXPECT_EQ(gateway.ask("PUT", "/v1/collections").status, 405);
+  EXPECT_EQ(gateway.ask("GET", "/v2").status, 404);
+}
+
+TEST(HttpApi, EndsRequestsAtTheirDeadline) {
+  HttpGateway gateway;
+  gateway.ask("GET", "/v1/collections/c/points/1");
+  for (auto& worker : gateway.cluster.workers) worker->script.silent = true;
+  const Instant begin = gateway.cluster.env().clock().monotonic();
+  const Answer read = gateway.ask("GET", "/v1/collections/c/points/1?timeout_ms=300");
+  EXPECT_GE(read.status, 500) << read.body;
+  EXPECT_LE(gateway.cluster.env().clock().monotonic() - begin, 300ms);
+  const Answer written =
+      gateway.ask("DELETE", "/v1/collections/c/points/1", "", "X-Request-Timeout-Ms: 200\r\n");
+  EXPECT_EQ(written.status, 504);
+  EXPECT_THAT(written.body, HasSubstr(R"("code":"unknown_outcome")"));
+}
+
+TEST(HttpApi, RoutesEveryMethodOfTheSchema) {
+  HttpGateway gateway;
+  simdjson::dom::parser parser;
+  const simdjson::dom::element document = parser.parse(api::openapi_json());
+  size_t operations = 0;
+  for (const rpc::MethodInfo* method : api::vectron_service_methods()) {
+    if (method->http.empty()) continue;
+    ++operations;
+    const size_t space = method->http.find(' ');
+    std::string verb(method->http.substr(0, space));
+    std::string path(method->http.substr(space + 1));
+    std::string concrete = path;
+    for (size_t at = concrete.find('{'); at != std::string::npos; at = concrete.find('{')) {
+      concrete.replace(at, concrete.find('}') - at + 1, "1");
+    }
+    const Answer answer = gateway.ask(verb, concrete, verb == "POST" ? "[]" : "");
+    EXPECT_NE(answer.status, 405) << method->http;
+    EXPECT_THAT(answer.body, Not(HasSubstr("nothing at this path"))) << method->http;
+    std::ranges::transform(verb, verb.begin(), [](char c) { return std::tolower(c); });
+    const std::string_view id = document["paths"][path][verb]["operationId"];
+    EXPECT_EQ(id, method->name);
+  }
+  size_t described = 0;
+  for (const auto& [path, verbs] : simdjson::dom::object(document["paths"])) {
+    described += simdjson::dom::object(verbs).size();
+  }
+  EXPECT_EQ(described, operations);
+}
+
+// Every $ref of the OpenAPI document leads to a schema that is there.
+void check_references(const simdjson::dom::element& root, const simdjson::dom::element& at) {
+  if (at.is_array()) {
+    for (const auto& item : simdjson::dom::array(at)) check_references(root, item);
+  } else if (at.is_object()) {
+    for (const auto& [key, value] : simdjson::dom::object(at)) {
+      if (key == "$ref") {
+        const std::string_view target = value;
+        EXPECT_EQ(root.at_pointer(target.substr(1)).error(), simdjson::SUCCESS) << target;
+      } else {
+        check_references(root, value);
+      }
+    }
+  }
+}
+
+TEST(HttpApi, DescribesItself) {
+  HttpGateway gateway;
+  const Answer answer = gateway.ask("GET", "/openapi.json");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, api::openapi_json());
+  simdjson::dom::parser parser;
+  const simdjson::dom::element document = parser.parse(answer.body);
+  EXPECT_EQ(std::string_view(document["openapi"]), "3.1.0");
+  check_references(document, document);
+  const auto body = document["paths"]["/v1/collections/{collection}/points"]["post"]["requestBody"]
+                            ["content"]["application/json"]["schema"]["properties"];
+  EXPECT_EQ(body["points"].error(), simdjson::SUCCESS);
+  EXPECT_EQ(body["collection"].error(), simdjson::NO_SUCH_FIELD);  // It is in the path.
+}
+
+TEST(HttpApi, AnswersProbes) {
+  HttpGateway gateway;
+  EXPECT_EQ(gateway.ask("GET", "/healthz").status, 200);
+  EXPECT_EQ(gateway.ask("GET", "/livez").status, 200);
+  EXPECT_EQ(gateway.ask("GET", "/readyz").status, 200);
+  const Answer metrics = gateway.ask("GET", "/metrics");
+  EXPECT_THAT(metrics.head, HasSubstr("Content-Type: text/plain; version=0.0.4"));
+  EXPECT_THAT(metrics.body, HasSubstr("# TYPE vectron_gateway_requests_total counter\n"
+                                      "vectron_gateway_requests_total "));
+  EXPECT_THAT(metrics.body, HasSubstr("\nvectron_wal_bytes_total 0\n"));
+  for (auto& node : gateway.cluster.placement) node->script.silent = true;
+  EXPECT_EQ(gateway.ask("GET", "/readyz").status, 503);
+  EXPECT_EQ(gateway.ask("GET", "/livez").status, 200);
+}
+
+TEST(HttpApi, StopsWithTheGateway) {
+  HttpGateway gateway;
+  gateway.ask("GET", "/livez");
+  for (auto& worker : gateway.cluster.workers) worker->script.silent = true;
+  TaskGroup tasks(gateway.cluster.env().scheduler());
+  std::string received;
+  const auto ask = [](Env* env, std::string* out) -> Task<void> {
+    *out = co_await exchange_bytes(
+        env, "GET /v1/collections/c/points/1?timeout_ms=500 HTTP/1.1\r\nHost: h\r\n\r\n");
+  };
+  tasks.spawn(ask(&gateway.cluster.env(), &received));
+  gateway.cluster.env().run_for(100ms);
+  gateway.cluster.stop();
+  gateway.cluster.env().run_for(100ms);
+  EXPECT_FALSE(gateway.cluster.outcome().has_value());  // It waits for the request.
+  gateway.cluster.env().run_for(2s);
+  EXPECT_TRUE(gateway.cluster.outcome().has_value());
+  EXPECT_THAT(received, HasSubstr("Connection: close"));
+}
+
+}  // namespace
+}  // namespace vectron::gateway

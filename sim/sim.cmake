@@ -7,7 +7,7 @@ target_precompile_headers(sim_interpose REUSE_FROM vectron_pch)
 target_compile_options(sim_interpose PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
 target_link_libraries(sim_interpose PUBLIC core_base)
 
-vectron_library(sim_world sim/world core_env core_kv)
+vectron_library(sim_world sim/world core_env core_kv sim_plan)
 
 # vectron_sim_executable(TARGET): makes an existing program (or test) one that can simulate.
 function(vectron_sim_executable name)
@@ -16,7 +16,7 @@ endfunction()
 
 vectron_test(test_sim_world tests/sim/world lmdb)
 vectron_sim_executable(test_sim_world)
-target_link_libraries(test_sim_world PRIVATE conformance sim_plan)
+target_link_libraries(test_sim_world PRIVATE conformance)
 
 add_executable(bench_sim_world EXCLUDE_FROM_ALL tests/bench/sim_world_bench.cpp)
 target_link_libraries(bench_sim_world PRIVATE lmdb)

@@ -71,8 +71,13 @@ class SimConnection final : public Connection {
   Task<Result<size_t>> write_some(ByteView bytes) override {
     return write_stream(stream_, side_, bytes);
   }
-  void shutdown_write() override { stream_->shutdown_write(side_); }
-  void close() override { stream_->close(side_); }
+  // Destructors may call these while the node dies; a machine without power sends nothing.
+  void shutdown_write() override {
+    if (network_.powered()) stream_->shutdown_write(side_);
+  }
+  void close() override {
+    if (network_.powered()) stream_->close(side_);
+  }
   const Address& peer() const override { return stream_->address(1 - side_); }
 
  private:

@@ -28,9 +28,9 @@ Task<void> commit_once(Env* env, bool* committed) {
 void require_interposers() {
   static bool checked = false;
   if (std::exchange(checked, true)) return;
+  bool committed = false;
   SimWorld world(0, {});
   SimNode& node = world.add_node("probe");
-  bool committed = false;
   node.start([&committed](Env& env) { return commit_once(&env, &committed); });
   world.run_for(10s);
   VECTRON_ASSERT(committed, "the probe commit of the key-value store failed");

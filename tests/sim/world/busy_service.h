@@ -31,8 +31,8 @@ Task<void> run_busy(Env* env, BusyConfig config, BusyLedger* ledger);
 struct BusyCluster {
   BusyCluster(uint64_t seed, WorldConfig config, size_t count);
   void start(SimNode* node);
+  std::vector<std::unique_ptr<BusyLedger>> ledgers;  // Before the world, whose nodes use them.
   SimWorld world;
-  std::vector<std::unique_ptr<BusyLedger>> ledgers;
 };
 
 /// The faults of a rough day.

@@ -140,9 +140,9 @@ struct StoreNode {
   }
   ~StoreNode() { close(); }
 
+  StoreRun seen;  // Before the world: tasks that live to its end use it.
   SimWorld world;
   SimNode& node;
-  StoreRun seen;
 };
 
 // The store of a run is destroyed by its process' end: its environment must be closed before the
@@ -207,9 +207,9 @@ TEST(Lmdb, AnAcknowledgedCommitSurvivesEveryCrash) {
 TEST(Lmdb, UnsyncedNamesOfItsFilesMayBeLost) {
   int lost = 0;
   for (uint64_t seed = 0; seed < 60; ++seed) {
+    StoreRun seen;
     SimWorld world(seed, {});
     SimNode& node = world.add_node("a");
-    StoreRun seen;
     node.start();
     ASSERT_TRUE(run(node, open_store(&node.env(), &seen, true)));
     ASSERT_TRUE(run(node, commit_version(&seen, 1, 1)));

@@ -102,10 +102,10 @@ struct Session {
   }
   SimNetwork& network() { return world.network(); }
   uint64_t fired(FaultClass c) const { return world.faults().count(c); }
+  Seen seen;  // Before the world, whose client uses it.
   SimWorld world;
   SimNode& client;
   SimNode& server;
-  Seen seen;
 };
 
 WorldConfig without(FaultClass fault_class, WorldConfig config = {}) {
@@ -344,6 +344,32 @@ TEST(NetworkFaults, AKilledProcessResetsOrEndsItsConnectionsAndAPowerLossSaysNot
   }
 }
 
+struct ClosesWhenItDies {
+  std::unique_ptr<Connection> connection;
+  ~ClosesWhenItDies() { connection->close(); }
+};
+
+Task<void> hold_for_ever(Env* env, std::unique_ptr<Connection> connection) {
+  ClosesWhenItDies holder{std::move(connection)};
+  Event never(env->scheduler());
+  co_await never.wait();
+}
+
+TEST(NetworkFaults, APowerLossSaysNothingEvenThroughDestructors) {
+  SimWorld world(1, {});
+  SimNode& a = world.add_node("a");
+  SimNode& server = world.add_node("server");
+  server.start([](Env& env) { return serve(&env); });
+  a.start();
+  world.run_for(1s);
+  auto connection = value(run(a, a.env().network().connect(Address{"server:7"})));
+  a.tasks().spawn(hold_for_ever(&a.env(), std::move(connection)));
+  world.run_for(1s);
+  a.crash(CrashKind::power_loss);
+  world.run_for(100s);
+  EXPECT_EQ(world.network().connections(), 1u) << "the server still believes in it";
+}
+
 TEST(NetworkFaults, LinksDrawFromStreamsOfTheirOwn) {
   // A third node's faults do not move the draws of the first two.
   const auto delays = [](bool noise) {
@@ -351,11 +377,11 @@ TEST(NetworkFaults, LinksDrawFromStreamsOfTheirOwn) {
     config.network.latency_max = 20ms;
     config.network.delay_tail_ppm = 50'000;
     config.network.delay_tail_max = 900ms;
+    Seen ignored;
     Session session(7, config);
     if (noise) {
       SimNode& other = session.world.add_node("other");
-      static Seen ignored;
-      other.start([](Env& env) { return talk(&env, &ignored, 1ms); });
+      other.start([&ignored](Env& env) { return talk(&env, &ignored, 1ms); });
     }
     session.world.run_for(20s);
     return std::pair(session.seen.slowest_answer, session.seen.answers);

@@ -29,9 +29,9 @@ Task<void> die_by_own_hand(SimNode* node, int* steps) {
 }
 
 TEST(SimNode, EndsWhenItsMainReturns) {
+  int alive = 0;
   SimWorld world(1, {});
   SimNode& node = world.add_node("a");
-  int alive = 0;
   node.start([&alive](Env& env) { return live_for(&env, 5s, &alive); });
   world.run_for(4s);
   EXPECT_TRUE(node.running());
@@ -43,9 +43,9 @@ TEST(SimNode, EndsWhenItsMainReturns) {
 }
 
 TEST(SimNode, ACrashDestroysItsTasksAndAStartGivesAFreshIncarnation) {
+  int alive = 0;
   SimWorld world(1, {});
   SimNode& node = world.add_node("a");
-  int alive = 0;
   node.start([&alive](Env& env) { return live_for(&env, 500s, &alive); });
   world.run_for(1s);
   const uint64_t first = node.env().random("x").next();
@@ -61,9 +61,9 @@ TEST(SimNode, ACrashDestroysItsTasksAndAStartGivesAFreshIncarnation) {
 }
 
 TEST(SimNode, ACrashFromWithinItsOwnTaskWaitsUntilNoFrameIsOnTheStack) {
+  int steps = 0;
   SimWorld world(1, {});
   SimNode& node = world.add_node("a");
-  int steps = 0;
   node.start([&](Env&) { return die_by_own_hand(&node, &steps); });
   world.run_for(1s);
   EXPECT_EQ(steps, 2);

@@ -22,6 +22,8 @@ void ExplorerProbes::add(const ExplorerProbes& other) {
   steps += other.steps;
   elections += other.elections;
   commits += other.commits;
+  proposals += other.proposals;
+  transfers += other.transfers;
   applied += other.applied;
   reads_answered += other.reads_answered;
   reads_dropped += other.reads_dropped;
@@ -183,7 +185,7 @@ void Explorer::execute(Event event) {
     case Event::crash:
       return crash(node);
     case Event::transfer:
-      (void)node.raft->transfer_leadership(any_node().id);
+      report_.probes.transfers += node.raft->transfer_leadership(any_node().id).has_value() ? 1 : 0;
       break;
     case Event::campaign:
       node.raft->campaign();
@@ -283,7 +285,7 @@ void Explorer::report_snapshot(const Packet& packet, bool ok) {
 void Explorer::propose(Node& node) {
   Bytes value;
   ByteWriter(value).put(++values_);
-  (void)node.raft->propose(std::move(value));
+  if (node.raft->propose(std::move(value)).has_value()) ++report_.probes.proposals;
 }
 
 void Explorer::read(Node& node) {
@@ -399,7 +401,8 @@ void Explorer::take(Node& node, Ready ready) {
                     .from = node.id,
                     .to = request.to,
                     .term = request.term};
-    message.snapshot = {applied, *node.raft->log().term_at(applied), node.raft->membership()};
+    message.snapshot = {applied, node.raft->log().term_at(applied).value_or(Term()),
+                        node.raft->membership()};
     post(node, std::move(message));
   }
   if (!ready.persist.empty()) node.writing.push_back(std::move(ready.persist));
@@ -573,7 +576,7 @@ void Explorer::note_state(const Node& node) {
                   status.applied_index, status.persisted_index);
   const Log& log = node.raft->log();
   for (LogIndex index = log.snapshot().index; index <= log.last_index(); ++index)
-    line += fmt::format(" {}@{}", index, *log.term_at(index));
+    line += fmt::format(" {}@{}", index, log.term_at(index).value_or(Term()));
   report_.trace.push_back(std::move(line));
 }
 

@@ -37,6 +37,8 @@ struct ExplorerProbes {
   uint64_t steps = 0;
   uint64_t elections = 0;
   uint64_t commits = 0;
+  uint64_t proposals = 0;
+  uint64_t transfers = 0;
   uint64_t applied = 0;
   uint64_t reads_answered = 0;
   uint64_t reads_dropped = 0;

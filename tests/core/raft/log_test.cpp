@@ -14,6 +14,7 @@ Entry entry(uint64_t index, uint64_t term, size_t size = 0) {
 
 std::vector<Entry> entries(uint64_t first, const std::vector<uint64_t>& terms) {
   std::vector<Entry> made;
+  made.reserve(terms.size());
   for (uint64_t term : terms) made.push_back(entry(first + made.size(), term));
   return made;
 }

@@ -150,6 +150,7 @@ RC_GTEST_PROP(RaftPersistence, ClaimsOnlyWhatSurvivesEveryCrash, ()) {
         const auto count = *rc::gen::inRange<size_t>(1, 4);
         const bool same = *rc::gen::arbitrary<bool>();
         std::vector<uint64_t> tail;
+        tail.reserve(count);
         for (size_t k = 0; k < count; ++k) tail.push_back(same ? 7 : ++value + 7);
         naive.log.resize(first);
         naive.log.insert(naive.log.end(), tail.begin(), tail.end());

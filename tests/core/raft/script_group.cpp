@@ -485,7 +485,7 @@ void ScriptGroup::snapshot(const Command& command) {
                   .to = ReplicaId(command.option("to", 0))};
   message.term = Term(command.option("term", from.term().value()));
   const LogIndex index(command.option("index", from.applied_index().value()));
-  message.snapshot = {index, *from.log().term_at(index), from.membership()};
+  message.snapshot = {index, from.log().term_at(index).value_or(Term()), from.membership()};
   deliver_one(std::move(message));
 }
 
@@ -499,7 +499,7 @@ void ScriptGroup::report(const Command& command) {
 // message made by hand.
 void ScriptGroup::step(const Command& command) {
   Message message;
-  message.kind = *kind_named(command.text("kind"));
+  message.kind = kind_named(command.text("kind")).value_or(MessageKind::heartbeat);
   message.from = ReplicaId(command.option("from", 0));
   message.to = ReplicaId(command.option("to", 0));
   message.term = Term(command.option("term", 0));

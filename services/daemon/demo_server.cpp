@@ -16,6 +16,7 @@ namespace vectron::demo {
 namespace {
 
 constexpr std::string_view kReady = "vectron is ready: rpc ";
+constexpr std::string_view kHttp = " http ";
 constexpr size_t kOutputBytesMax = 64 << 10;
 constexpr size_t kLogTailBytesMax = 2'000;
 constexpr int kCommandPatienceMs = 60'000;
@@ -94,6 +95,7 @@ Server& Server::operator=(Server&& other) noexcept {
   std::swap(pid_, other.pid_);
   std::swap(output_, other.output_);
   std::swap(rpc_, other.rpc_);
+  std::swap(http_, other.http_);
   std::swap(start_time_, other.start_time_);
   return *this;
 }
@@ -127,6 +129,11 @@ Result<void> Server::wait_until_ready(const ServerOptions& options) {
     const size_t end = line == std::string::npos ? line : text.find('\n', line);
     if (end != std::string::npos) {
       rpc_.text = text.substr(line + kReady.size(), end - line - kReady.size());
+      const size_t http = rpc_.text.find(kHttp);
+      if (http != std::string::npos) {
+        http_.text = rpc_.text.substr(http + kHttp.size());
+        rpc_.text.resize(http);
+      }
       start_time_ = std::chrono::steady_clock::now() - started;
       return {};
     }

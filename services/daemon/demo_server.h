@@ -35,6 +35,8 @@ class Server {
 
   /// Where it answers.
   const Address& rpc() const { return rpc_; }
+  /// The same for HTTP; empty where the program was not told to serve it.
+  const Address& http() const { return http_; }
   /// From the start of the process until it was ready.
   std::chrono::duration<double> start_time() const { return start_time_; }
 
@@ -52,6 +54,7 @@ class Server {
   pid_t pid_ = -1;
   int output_ = -1;  // The reading end of its standard output.
   Address rpc_;
+  Address http_;
   std::chrono::duration<double> start_time_{};
 };
 

@@ -51,7 +51,8 @@ Task<Result<void>> LocalCluster::run(Event* stop) {
   const ClusterId fresh(std::max<uint64_t>(entropy.next(), 1));
   Result<void> outcome = co_await start(fresh);
   if (outcome.has_value()) {
-    fmt::print("vectron is ready: rpc {}\n", nodes_.back()->listening.get().text);
+    const std::string http = config_.http.has_value() ? " http " + http_address_.text : "";
+    fmt::print("vectron is ready: rpc {}{}\n", nodes_.back()->listening.get().text, http);
     std::fflush(stdout);
     const auto any_failed = [this] {
       return std::any_of(nodes_.begin(), nodes_.end(),
@@ -130,6 +131,8 @@ Task<Result<void>> LocalCluster::start_gateway() {
   config.node = kGatewayNode;
   config.incarnation = folder_.starts;
   config.listen = config_.rpc;
+  config.http_listen = config_.http;
+  config.on_http_listening = [this](const Address& address) { http_address_ = address; };
   config.placement = {kPlacementAddress};
   config.stop = &node->stop;
   config.on_listening = [node](const Address& address) { node->listening.set(address); };

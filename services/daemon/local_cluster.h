@@ -64,7 +64,8 @@ class LocalCluster {
   LocalGround ground_;
   UpConfig config_;
   DataFolder folder_;
-  Condition changed_;  // A node listens, or ended.
+  Address http_address_;  // Where the gateway listens for HTTP, with the real port.
+  Condition changed_;     // A node listens, or ended.
   std::vector<std::unique_ptr<Node>> nodes_;
   TaskGroup tasks_;  // Last: the services use the nodes above.
 };

@@ -37,6 +37,9 @@ int main(int argc, char** argv) {
                    "Where clients connect, HOST:PORT; port 0 takes a free one")
       ->envname("VECTRON_RPC")
       ->capture_default_str();
+  std::string http;
+  command->add_option("--http", http, "Where HTTP clients connect, HOST:PORT; no HTTP when absent")
+      ->envname("VECTRON_HTTP");
   command->add_option("--workers", config.workers, "Workers; never fewer than the data folder had")
       ->envname("VECTRON_WORKERS")
       ->check(CLI::Range(1U, vectron::UpConfig::kWorkersMax))
@@ -51,5 +54,6 @@ int main(int argc, char** argv) {
       ->envname("VECTRON_LOG_LEVEL")
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
+  if (!http.empty()) config.http = vectron::Address{http};
   return up(config, log_level);
 }

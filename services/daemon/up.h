@@ -5,6 +5,7 @@
 // another, over connections inside the process (net/in_process_network.h); clients come over TCP.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/base/result.h"
@@ -18,6 +19,7 @@ struct UpConfig {
 
   std::string data = "./vectron-data";  ///< Everything that must not be lost; made when absent.
   Address rpc{"127.0.0.1:7700"};        ///< Where clients connect. Port 0 takes a free one.
+  std::optional<Address> http;          ///< Where HTTP clients connect; absent for no HTTP.
   uint32_t workers = 1;                 ///< 1 to kWorkersMax; never fewer than before.
   size_t cpu_threads = 0;               ///< For searches and indexing; 0: one for each core.
   LogLevel log_level = LogLevel::warning;
@@ -26,7 +28,8 @@ struct UpConfig {
   Result<void> validate() const;
 };
 
-/// Runs until SIGTERM or SIGINT. Prints "vectron is ready: rpc ADDRESS" on standard output when
+/// Runs until SIGTERM or SIGINT. Prints "vectron is ready: rpc ADDRESS" (and " http ADDRESS" where
+/// there is HTTP) on standard output when
 /// every collection that was there has leaders and the gateway answers. Errors: failed_precondition
 /// (another process uses the data folder, or it needs more workers), invalid_argument, data_loss,
 /// unavailable (cannot listen).

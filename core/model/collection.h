@@ -19,7 +19,7 @@ inline constexpr uint32_t kDimensionMax = 65'535;
 inline constexpr uint32_t kShardsMax = 1'024;
 inline constexpr uint32_t kReplicationMax = 7;
 inline constexpr uint32_t kTopKMax = 10'000;
-inline constexpr uint32_t kEfMax = 100'000;
+inline constexpr uint32_t kEfMax = 65'536;
 inline constexpr size_t kPayloadBytesMax = 1 << 20;
 inline constexpr size_t kBatchPointsMax = 10'000;
 

@@ -63,6 +63,8 @@ raft::Config Replica::raft_config() const {
   config.planted.skip_noop = config.planted.commit_old_term_by_count;
   config.planted.ack_before_quorum = env.planted("ack_before_quorum");
   config.planted.read_index_without_quorum = env.planted("read_without_quorum");
+  // A leader that never asks whether it still leads does not step down either.
+  config.check_quorum = !config.planted.read_index_without_quorum;
   config.planted.vote_twice = env.planted("vote_twice");
   config.planted.vote_without_log_check = env.planted("vote_without_log_check");
   config.planted.ack_before_persist = env.planted("ack_before_persist");
@@ -268,7 +270,7 @@ void Replica::apply_some() {
   }
   if (!apply_queue_.empty() && !switching_ && failure_.ok() && !waiting_for_room_) {
     waiting_for_room_ = true;
-    tasks_.spawn(resume_apply());
+    resume_task_ = tasks_.spawn(resume_apply());
   }
   if (!applied_any) return;
   overlay_->set_durable_index(overlay_->applied_index());
@@ -415,8 +417,9 @@ void Replica::compact(bool everything) {
   const LogIndex flushed = overlay_->flushed_index();
   LogIndex until = flushed;
   if (!everything) {
-    if (!sending_.empty())
-      return;  // A follower that gets a snapshot will need what comes after it.
+    // A follower that gets a snapshot will need what comes after it; but a slow one must not fill
+    // the log for all.
+    if (!sending_.empty() && raft_->log().bytes() < config_.log_bytes_kept_max) return;
     until = compaction_index(config_, raft_->first_index(), flushed, raft_->log().bytes());
   }
   if (until < raft_->first_index()) return;

@@ -225,6 +225,7 @@ class Replica {
   Semaphore incoming_turn_;
   std::map<ReplicaId, TaskGroup::TaskNumber> sending_;  // Snapshots on the way, by receiver.
   TaskGroup::TaskNumber flush_task_ = 0;
+  TaskGroup::TaskNumber resume_task_ = 0;
 
   PumpEvent pump_event_;
   TaskGroup tasks_;  // Last: its tasks use everything above.

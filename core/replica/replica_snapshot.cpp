@@ -100,6 +100,9 @@ Task<Result<uint64_t>> Replica::receive_snapshot(SnapshotPiece piece) {
 }
 
 Task<Result<void>> Replica::begin_incoming(SnapshotPiece piece) {
+  if (piece.meta.membership != raft_->membership() || piece.meta.term > piece.term) {
+    co_return fail(Code::invalid_argument, "the snapshot is of another membership or term");
+  }
   if (!raft_->accepts_snapshot(piece.meta)) {
     co_return fail(Code::failed_precondition, "the snapshot is not needed here");
   }
@@ -123,7 +126,12 @@ Task<Result<void>> Replica::add_to_incoming(const SnapshotPiece* piece) {
   const auto page = decode<stored::KeyValuePage>(piece->page);
   if (!page.has_value()) co_return fail(page.error());
   KvBatch batch;
-  for (const stored::KeyValue& pair : page->pairs) batch.put(pair.key, pair.value);
+  for (const stored::KeyValue& pair : page->pairs) {
+    if (pair.key.empty() || pair.key.size() > kKvKeyBytesMax) {
+      co_return fail(Code::invalid_argument, "the snapshot has an impossible key");
+    }
+    batch.put(pair.key, pair.value);
+  }
   if (piece->last) OverlayStore::put_applied_index(&batch, piece->meta.index);
   const auto committed = co_await incoming_->store->commit(std::move(batch));
   VECTRON_CO_CHECK_OK(committed);
@@ -165,6 +173,8 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   for (const auto& [peer, task] : sending_) tasks_.cancel(task);
   sending_.clear();
   tasks_.cancel(flush_task_);
+  tasks_.cancel(resume_task_);
+  waiting_for_room_ = false;
   std::unique_ptr<OverlayStore> old_overlay = std::move(overlay_);
   std::unique_ptr<KvStore> old_store = std::move(kv_);
   const std::string old_folder = generation_folder(generation_);

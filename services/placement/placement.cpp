@@ -285,7 +285,7 @@ Task<void> Placement::lead() {
       const auto reached = co_await reach(deadline);
       if (reached.has_value()) {
         co_await record_births();
-        push_changes();
+        if (replica_->is_leader() && led_term_ == replica_->status().term) push_changes();
       }
     }
   }

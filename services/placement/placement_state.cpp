@@ -144,6 +144,13 @@ Result<PlacementAnswer> PlacementState::create_collection(
     return refused(Code::already_exists, fmt::format("collection '{}' exists", command.name),
                    "name");
   }
+  for (const stored::PlannedShard& planned : command.shards) {
+    for (const uint64_t node : planned.node_ids) {
+      if (workers_.contains(NodeId(node))) continue;
+      return refused(Code::aborted,
+                     fmt::format("worker {} is not known any more; try again", node));
+    }
+  }
   stored::CollectionRecord record;
   record.id = ++counters_.collection_id;
   record.name = command.name;
@@ -159,10 +166,6 @@ Result<PlacementAnswer> PlacementState::create_collection(
     shard.hash_low = planned.hash_low;
     shard.hash_high = planned.hash_high;
     for (const uint64_t node : planned.node_ids) {
-      if (!workers_.contains(NodeId(node))) {
-        return refused(Code::aborted,
-                       fmt::format("worker {} is not known any more; try again", node));
-      }
       shard.replicas.push_back({++counters_.replica_id, node, false});
     }
     record.shards.push_back(std::move(shard));

@@ -7,6 +7,9 @@ namespace {
 
 constexpr int kDetailAttempts = 3;
 
+// What a checked request may ask is what the index takes.
+static_assert(kEfMax <= index::kEfMax && kTopKMax <= index::kHitsMax);
+
 // Counts a search as in flight for as long as it lives.
 class InFlight {
  public:
@@ -21,6 +24,11 @@ class InFlight {
 
 CpuCost cpu_cost(uint64_t distances_times_dimension) {
   return {1000 + distances_times_dimension / 12};
+}
+
+Status too_large_answer() {
+  return Status(Code::out_of_range,
+                "the answer is too large: ask for fewer points, or for less of them");
 }
 
 std::string operation_field(size_t index, std::string_view field) {
@@ -123,7 +131,14 @@ Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteR
   }
   const auto command = command_of(std::move(request));
   VECTRON_CO_CHECK_OK(command);
-  auto applied = co_await replica_->propose(encode(*command), context.deadline);
+  Bytes encoded = encode(*command);
+  if (encoded.size() > config_->write_bytes_max) {
+    co_return fail(Code::invalid_argument,
+                   fmt::format("a write has at most {} bytes, this one has {}: split it",
+                               config_->write_bytes_max, encoded.size()),
+                   "operations");
+  }
+  auto applied = co_await replica_->propose(std::move(encoded), context.deadline);
   if (!applied.has_value()) co_return fail(with_leader(applied.error()));
   wire::WriteReply reply;
   reply.shard_id = state_->options().shard.value();
@@ -149,6 +164,10 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
   VECTRON_CO_CHECK_OK(routed);
   const auto reached = co_await reach(request.read_level, context.deadline);
   VECTRON_CO_CHECK_OK(reached);
+  if (request.ids.size() > config_->write_operations_max) {
+    co_return fail(Code::invalid_argument, "too many ids in one read: ask for fewer", "ids");
+  }
+  size_t reply_bytes = 0;
   wire::ReadReply reply;
   reply.shard_id = state_->options().shard.value();
   reply.applied_index = replica_->applied_index().value();
@@ -165,6 +184,8 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
       if (request.include_vector) found.vector = std::move((*point)->vectors.front().values);
       if (request.include_payload) found.payload = std::move((*point)->payload);
     }
+    reply_bytes += found.vector.size() * sizeof(float) + found.payload.size();
+    if (reply_bytes > config_->reply_bytes_max) co_return fail(too_large_answer());
     reply.points.push_back(std::move(found));
   }
   co_return reply;
@@ -211,12 +232,15 @@ std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hi
 Result<bool> Shard::add_details(const wire::ShardSearchRequest& request,
                                 std::vector<wire::ShardHit>* hits) const {
   if (!request.include_payload && !request.include_vector) return true;
+  size_t reply_bytes = 0;
   for (wire::ShardHit& hit : *hits) {
     VECTRON_TRY(const PointId id, point_id_of(hit.id));
     VECTRON_TRY(auto point, state_->read(id));
     if (!point || point->version != hit.version) return false;
     if (request.include_payload) hit.payload = std::move(point->payload);
     if (request.include_vector) hit.vector = std::move(point->vectors.front().values);
+    reply_bytes += hit.vector.size() * sizeof(float) + hit.payload.size();
+    if (reply_bytes > config_->reply_bytes_max) return fail(too_large_answer());
   }
   return true;
 }
@@ -228,10 +252,9 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
   const ShardOptions& options = state_->options();
   const auto valid = check_vector(request.vector, options.dimension, options.distance, "vector");
   VECTRON_CO_CHECK_OK(valid);
-  if (request.k == 0 || request.k > kTopKMax || request.ef > index::kEfMax) {
-    co_return fail(
-        Code::invalid_argument,
-        fmt::format("k must be between 1 and {}, ef at most {}", kTopKMax, index::kEfMax), "k");
+  if (request.k == 0 || request.k > kTopKMax || request.ef > kEfMax) {
+    co_return fail(Code::invalid_argument,
+                   fmt::format("k must be between 1 and {}, ef at most {}", kTopKMax, kEfMax), "k");
   }
   if (searches_in_flight_ >= config_->searches_in_flight_max) {
     co_return fail(Code::resource_exhausted, "too many searches are in flight; try again later");
@@ -244,7 +267,7 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
   const auto query = std::make_shared<const std::vector<float>>(std::move(request.vector));
   index::SearchOptions search_options;
   search_options.k = request.k;
-  search_options.ef = request.ef == 0 ? options.index.ef_search : request.ef;
+  search_options.ef = std::min(request.ef == 0 ? options.index.ef_search : request.ef, kEfMax);
   search_options.exact = request.exact;
   for (int attempt = 0;; ++attempt) {
     const bool last = attempt == kDetailAttempts;

@@ -17,10 +17,26 @@ stored::ReplicaManifest manifest_of(const wire::Assignment& assignment) {
   return manifest;
 }
 
+// What a replica that is born of it could not run with.
+Result<void> check_assignment(const wire::Assignment& assignment) {
+  std::set<uint64_t> members;
+  for (const wire::Member& member : assignment.members) members.insert(member.replica_id);
+  const bool good = members.size() == assignment.members.size() &&
+                    members.size() <= raft::kVotersMax && members.contains(assignment.replica_id) &&
+                    assignment.shard.dimension >= 1 && assignment.shard.dimension <= kDimensionMax;
+  if (good) return {};
+  return fail(Code::invalid_argument, "the assignment's members or dimension make no sense",
+              "assignments");
+}
+
 }  // namespace
 
 Worker::Worker(Env* env, const WorkerConfig* config, ReplicaHost* host)
-    : env_(env), config_(config), host_(host), assign_turn_(env->scheduler(), 1) {}
+    : env_(env),
+      config_(config),
+      host_(host),
+      assign_turn_(env->scheduler(), 1),
+      tasks_(env->scheduler()) {}
 
 Task<void> Worker::start_known_replicas() {
   for (const auto& [replica, manifest] : host_->manifests()) {
@@ -86,17 +102,35 @@ Task<Result<wire::AssignReply>> Worker::assign(RequestContext, wire::AssignReque
 
 Task<Result<void>> Worker::carry_out(uint64_t placement_term,
                                      std::vector<wire::Assignment> assignments) {
+  // A replica that is half started or half born when a deadline destroys the asking handler would
+  // stay so.
+  const Done done = std::make_shared<Completion<Result<void>>>(env_->scheduler());
+  tasks_.spawn(carry_out_for(placement_term, std::move(assignments), done));
+  co_await done->wait();
+  co_return done->get();
+}
+
+Task<void> Worker::carry_out_for(uint64_t placement_term, std::vector<wire::Assignment> assignments,
+                                 Done done) {
+  auto held = co_await hold_all(placement_term, std::move(assignments));
+  done->set(std::move(held));
+}
+
+Task<Result<void>> Worker::hold_all(uint64_t placement_term,
+                                    std::vector<wire::Assignment> assignments) {
   const auto turn = co_await assign_turn_.acquire();
   if (placement_term < placement_term_) {
     co_return fail(Code::failed_precondition, "a newer placement leader has spoken",
                    "placement_term");
   }
   placement_term_ = placement_term;
+  Result<void> result;
   for (wire::Assignment& assignment : assignments) {
-    const auto held = co_await hold(std::move(assignment));
-    VECTRON_CO_CHECK_OK(held);
+    // One that fails does not keep the others from being held.
+    auto held = co_await hold(std::move(assignment));
+    if (!held.has_value()) result = std::move(held);
   }
-  co_return Result<void>();
+  co_return result;
 }
 
 Task<Result<void>> Worker::hold(wire::Assignment assignment) {
@@ -122,6 +156,8 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
         }
         break;
       }
+      const auto valid = check_assignment(assignment);
+      VECTRON_CO_CHECK_OK(valid);
       const auto born = co_await host_->bear(manifest_of(assignment));
       VECTRON_CO_CHECK_OK(born);
       break;

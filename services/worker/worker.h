@@ -5,8 +5,10 @@
 
 #include <map>
 #include <memory>
+#include <set>
 
 #include "core/async/sync.h"
+#include "core/async/task_group.h"
 #include "core/replica/replica_host.h"
 #include "schemas/worker_rpc.h"
 #include "services/worker/shard.h"
@@ -30,7 +32,8 @@ class Worker final : public wire::WorkerHandler {
   Task<Result<wire::AssignReply>> assign(RequestContext context,
                                          wire::AssignRequest request) override;
 
-  /// Carries out what the placement driver wants; one call at a time, later ones wait. Errors:
+  /// Carries out what the placement driver wants, in a task of its own that goes on when the caller
+  /// is destroyed; one at a time, later ones wait. Errors:
   /// failed_precondition (an older term), data_loss (a birth failed).
   Task<Result<void>> carry_out(uint64_t placement_term, std::vector<wire::Assignment> assignments);
 
@@ -40,6 +43,10 @@ class Worker final : public wire::WorkerHandler {
   uint64_t reports_signature() const;
 
  private:
+  using Done = std::shared_ptr<Completion<Result<void>>>;
+  Task<void> carry_out_for(uint64_t placement_term, std::vector<wire::Assignment> assignments,
+                           Done done);
+  Task<Result<void>> hold_all(uint64_t placement_term, std::vector<wire::Assignment> assignments);
   Task<Result<void>> hold(wire::Assignment assignment);
   Task<void> start_replica(const stored::ReplicaManifest* manifest);
   Result<Shard*> shard_of(uint64_t shard_id);
@@ -52,6 +59,7 @@ class Worker final : public wire::WorkerHandler {
   std::map<ReplicaId, ShardId> missing_;  // Assigned without bootstrap, and not there.
   uint64_t placement_term_ = 0;
   Semaphore assign_turn_;
+  TaskGroup tasks_;
 };
 
 }  // namespace vectron

@@ -20,6 +20,17 @@ Result<void> WorkerConfig::validate() const {
   if (searches_in_flight_max == 0) return wrong("searches_in_flight_max", "must be at least 1");
   if (index_batch_points_max == 0) return wrong("index_batch_points_max", "must be at least 1");
   if (write_operations_max == 0) return wrong("write_operations_max", "must be at least 1");
+  // An entry travels in one frame and is stored by one commit, each with something added for every
+  // operation.
+  constexpr size_t kStoredOverheadBytesMax = 1024;
+  if (write_bytes_max == 0 || write_bytes_max > RaftTransport::kBatchBytesMax ||
+      write_bytes_max * 2 + write_operations_max * kStoredOverheadBytesMax >
+          replica.kv.batch_bytes_max) {
+    return wrong(
+        "write_bytes_max",
+        "must be above zero, at most 8 MiB, and with the operations fit into kv.batch_bytes_max");
+  }
+  if (reply_bytes_max == 0) return wrong("reply_bytes_max", "must be above zero");
   return replica.validate();
 }
 

@@ -26,8 +26,8 @@ class FileMap {
   void release(const std::string& path, uint64_t bytes);
 
  private:
-  static constexpr uint64_t kGrowBytes = 64 * 1024;
-  static constexpr uint64_t kMapBytesMin = 1024 * 1024;
+  static constexpr uint64_t kGrowBytes = 65'536;
+  static constexpr uint64_t kMapBytesMin = 1'048'576;
 
   int map(const std::string& path, uint64_t bytes);
   void unmap();

@@ -127,6 +127,7 @@ TrackedFolder::~TrackedFolder() {
 
 std::vector<std::string> TrackedFolder::names() const {
   std::vector<std::string> names;
+  names.reserve(files_.size());
   for (const auto& [name, file] : files_) names.push_back(name);
   return names;
 }

@@ -56,7 +56,8 @@ class PowerSwitch {
   /// Counts a call. True when power goes off within it.
   bool count_call() {
     ++calls_;
-    if (calls_left_ == 0 || --calls_left_ > 0) return false;
+    if (calls_left_ == 0) return false;
+    if (--calls_left_ > 0) return false;
     off_ = true;
     return true;
   }

@@ -45,7 +45,7 @@ struct NetworkFaults {
   /// Latency of a node to itself.
   Duration loopback_latency = 10us;
   /// Bytes in flight and unread in one direction of a connection before its writer must wait.
-  size_t window_bytes_max = 256 * 1024;
+  size_t window_bytes_max = 262'144;
   /// Connections that a listener has not accepted yet; further ones wait as if their packets were
   /// lost.
   size_t backlog_connections_max = 128;
@@ -115,6 +115,6 @@ struct NodeOptions {
   int64_t drift_ppb = 0;
 };
 
-inline constexpr uint64_t kResetBlockBytes = 16 * 1024;
+inline constexpr uint64_t kResetBlockBytes = 16'384;
 
 }  // namespace vectron::sim

@@ -245,7 +245,7 @@ Result<bool> SimDisk::exists(const std::string& path) {
 }
 
 Result<std::shared_ptr<DiskNode>> SimDisk::open_real_folder(const std::string& path) {
-  VECTRON_TRY(const NodePointer folder, find_folder(path));
+  VECTRON_TRY(NodePointer folder, find_folder(path));
   if (folder->real_folder_open) {
     return fail(Code::failed_precondition, fmt::format("'{}' is open already", path));
   }

@@ -158,6 +158,7 @@ size_t SimNetwork::half_open(const SimNode& survivor, const SimNode& dead) {
 
 void SimNetwork::power_restored(size_t node) {
   std::vector<std::shared_ptr<Stream>> streams;
+  streams.reserve(streams_.size());
   for (const auto& [id, stream] : streams_) streams.push_back(stream);
   for (const std::shared_ptr<Stream>& stream : streams) {
     for (int side = 0; side < 2; ++side) {

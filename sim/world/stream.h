@@ -71,7 +71,7 @@ class ByteQueue {
   }
 
  private:
-  static constexpr size_t kCompactBytes = 64 * 1024;
+  static constexpr size_t kCompactBytes = 65'536;
   Bytes bytes_;
   size_t head_ = 0;
 };

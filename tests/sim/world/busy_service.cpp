@@ -56,7 +56,7 @@ class BusyService {
     VECTRON_CO_TRY(store_, store);
     const auto counter = store_->get(as_bytes("counter"));
     VECTRON_CO_CHECK_OK(counter);
-    if (counter->has_value()) std::memcpy(&committed_, (*counter)->data(), 8);
+    if (*counter) std::memcpy(&committed_, counter->value().data(), 8);
     if (committed_ < ledger_.kv_committed) {
       ledger_.violations.push_back(
           fmt::format("committed {}, found {}", ledger_.kv_committed, committed_));

@@ -133,6 +133,9 @@ Task<void> ClientWorkload::search() {
   question.query = vector_of_value(value, workload.collections[collection].dimension);
   question.k = static_cast<uint32_t>(random_.between(1, kTopKMax));
   question.exact = random_.chance_ppm(workload.exact_search_ppm);
+  // A worker that adds payloads compares what it found with what is stored; without them the index
+  // speaks alone.
+  question.with_payload = random_.chance_ppm(500'000);
   Operation operation = new_operation(OperationKind::search, collection);
   operation.request = ++record.last_request;
   operation.linearizable = !random_.chance_ppm(workload.eventual_read_ppm);

@@ -145,7 +145,7 @@ Task<SearchAnswer> ClusterClient::search(uint32_t collection, SearchRecord quest
   request.top_k = question.k;
   request.exact = question.exact;
   request.read_level = level_of(linearizable);
-  request.include_payload = true;
+  request.include_payload = question.with_payload;
   const auto reply = co_await client_.search(std::move(request));
   SearchAnswer answer;
   answer.status = status_of(reply);
@@ -157,7 +157,9 @@ Task<SearchAnswer> ClusterClient::search(uint32_t collection, SearchRecord quest
     answer.hits.push_back({.id = from_api(hit.id),
                            .score = hit.score,
                            .version = hit.version,
-                           .value = value_of_payload(hit.payload).value_or(kDamagedValue)});
+                           .value = question.with_payload
+                                        ? value_of_payload(hit.payload).value_or(kDamagedValue)
+                                        : kAbsent});
   }
   co_return answer;
 }

@@ -82,13 +82,16 @@ std::vector<SimNode*> FaultPlayer::machines_of(const std::string& target) {
 
 std::vector<SimNode*> FaultPlayer::peers_of(const PlannedFault& fault, const SimNode& target) {
   std::vector<SimNode*> out;
-  if (fault.peer != "others") {
+  const bool durable = fault.peer == "durable";
+  if (!durable && fault.peer != "others") {
     for (SimNode* peer : machines_of(fault.peer)) {
       if (peer != &target) out.push_back(peer);
     }
     return out;
   }
-  for (const std::string& name : node_names(plan_.shape)) {
+  const std::vector<std::string> names =
+      durable ? durable_node_names(plan_.shape) : node_names(plan_.shape);
+  for (const std::string& name : names) {
     SimNode* peer = record_.world.find_node(name);
     if (peer != nullptr && peer != &target) out.push_back(peer);
   }

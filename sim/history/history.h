@@ -54,6 +54,7 @@ struct SearchRecord {
   std::vector<float> query;
   uint32_t k = 0;
   bool exact = false;
+  bool with_payload = true;  ///< Whether hits were to carry payloads, and so their values.
   std::vector<SearchHit> hits;
   std::vector<uint64_t> missing_shards;
 };

@@ -85,7 +85,7 @@ class Generator {
     RandomStream random = stream("workload");
     PlanWorkload& workload = plan_.workload;
     workload.duration_ms = static_cast<uint32_t>(random.between(18'000, 26'000));
-    workload.operations_per_second = static_cast<uint32_t>(random.between(90, 150));
+    workload.operations_per_second = static_cast<uint32_t>(random.between(75, 120));
     workload.batch_points_max = static_cast<uint32_t>(random.between(1, 8));
     workload.exact_search_ppm = static_cast<uint32_t>(random.between(300'000, 800'000));
     workload.eventual_read_ppm = static_cast<uint32_t>(random.below(400'000));
@@ -130,8 +130,8 @@ class Generator {
     out.ids =
         raft() ? PlanIds::number : pick(random, {PlanIds::number, PlanIds::text, PlanIds::both});
     out.keys = static_cast<uint32_t>(random.between(40, 400));
-    out.m = static_cast<uint32_t>(random.between(4, 16));
-    out.ef_construction = static_cast<uint32_t>(random.between(32, 128));
+    out.m = static_cast<uint32_t>(random.between(4, 12));
+    out.ef_construction = static_cast<uint32_t>(random.between(16, 64));
     return out;
   }
 
@@ -272,12 +272,12 @@ class Generator {
   void fill_network(RandomStream& random, PlannedFault& out) const {
     std::vector<std::string> nodes = node_names(plan_.shape);
     const bool leader = random.chance_ppm(300'000);
-    const bool others = random.chance_ppm(500'000);
+    const uint64_t whom = random.below(10);
     const uint64_t target = random.below(durable_node_names(plan_.shape).size());
     const uint64_t peer = random.below(nodes.size() - 1);
     out.target = leader ? "leader" : nodes[target];
     nodes.erase(nodes.begin() + static_cast<ptrdiff_t>(target));
-    out.peer = others || leader ? "others" : nodes[peer];
+    out.peer = whom < 4 ? "others" : whom < 8 || leader ? "durable" : nodes[peer];
     out.duration_ms = static_cast<uint32_t>(random.heavy_tail(100, 7'000));
     const auto direction = pick(random, {FaultDirection::both, FaultDirection::both,
                                          FaultDirection::outgoing, FaultDirection::incoming});

@@ -135,7 +135,8 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
                 fmt::format("plan: fault '{}': there is no target '{}'", fault.id, fault.target),
                 "faults.target");
   }
-  if (!fault.peer.empty() && fault.peer != "others" && !targets.contains(fault.peer)) {
+  if (!fault.peer.empty() && fault.peer != "others" && fault.peer != "durable" &&
+      !targets.contains(fault.peer)) {
     return fail(Code::invalid_argument,
                 fmt::format("plan: fault '{}': there is no peer '{}'", fault.id, fault.peer),
                 "faults.peer");

@@ -131,7 +131,9 @@ struct PlannedFault {
   /// A node's name, a zone ("zone-1"), "all", or "leader" (who leads the most groups at that
   /// moment).
   std::string target;
-  std::string peer;  ///< A node's name, or "others": every node but the target.
+  /// A node's name; "others": every node but the target; "durable": every other node with a disk,
+  /// so that gateways and clients still reach the target.
+  std::string peer;
   FaultDirection direction =
       FaultDirection::both;                  ///< partition: what of the target's traffic stops.
   CrashMode mode = CrashMode::process_kill;  ///< crash, kill_all.

@@ -175,6 +175,7 @@ Task<Result<api::CreateCollectionReply>> ClusterClient::create(uint32_t collecti
   request.index.emplace();
   request.index->m = plan.m;
   request.index->ef_construction = plan.ef_construction;
+  request.index->ef_search_default = plan.ef_search;
   auto reply = co_await client_.create_collection(std::move(request));
   co_return reply;
 }

@@ -96,6 +96,7 @@ Result<void> check_collection(const PlanCollection& collection, uint32_t workers
   VECTRON_CHECK_OK(check_range("collections.m", collection.m, 2, 256));
   VECTRON_CHECK_OK(
       check_range("collections.ef_construction", collection.ef_construction, 1, 4'096));
+  VECTRON_CHECK_OK(check_range("collections.ef_search", collection.ef_search, 1, 4'096));
   return check_range("collections.keys", collection.keys, 1, 100'000);
 }
 

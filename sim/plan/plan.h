@@ -69,6 +69,7 @@ struct PlanCollection {
   uint32_t keys = 200;  ///< Size of the key space.
   uint32_t m = 8;
   uint32_t ef_construction = 64;
+  uint32_t ef_search = 64;  ///< Candidates of a search.
   bool operator==(const PlanCollection&) const = default;
 };
 

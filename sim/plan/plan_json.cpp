@@ -78,6 +78,7 @@ void walk(Fields& fields, PlanCollection& collection) {
   fields.field("keys", collection.keys);
   fields.field("m", collection.m);
   fields.field("ef_construction", collection.ef_construction);
+  fields.field("ef_search", collection.ef_search);
 }
 
 template <typename Fields>

@@ -1,5 +1,7 @@
 #include "core/kv/kv_store.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/base/assert.h"
@@ -71,6 +73,9 @@ Task<Result<bool>> has_marker(Disk* disk, std::string path) {
   // A marker that is cut short was never synced, so nothing was acknowledged: the creation starts
   // again. (A store with content is not overwritten all the same, see open_environment.)
   if (content.size() < kv_format::encode_marker().size()) co_return false;
+  // So was one of the right length without content: its size reached the disk and its page did not.
+  const bool blank = std::ranges::all_of(content, [](uint8_t byte) { return byte == 0; });
+  if (blank) co_return false;
   const Result<void> checked = kv_format::check_marker(content);
   VECTRON_CO_CHECK_OK(checked);
   co_return true;
@@ -83,11 +88,8 @@ Task<Result<void>> write_marker(Disk* disk, std::string path) {
   // LMDB's own files and the folder first: the marker says that they are durable.
   auto synced = co_await disk->sync_directory(path);
   VECTRON_CO_CHECK_OK(synced);
-  const std::string parent = parent_of(path);
-  if (!parent.empty()) {
-    synced = co_await disk->sync_directory(parent);
-    VECTRON_CO_CHECK_OK(synced);
-  }
+  synced = co_await disk->sync_directory(parent_of(path));
+  VECTRON_CO_CHECK_OK(synced);
   const Bytes content = kv_format::encode_marker();
   auto written = co_await marker->write_at(0, content);
   VECTRON_CO_CHECK_OK(written);

@@ -310,6 +310,19 @@ TEST_F(KvStoreTest, StartsAgainAfterACreationThatWasCutShort) {
   EXPECT_EQ(get("a"), "1");
 }
 
+TEST_F(KvStoreTest, StartsAgainAfterACreationWhoseMarkerIsBlank) {
+  open();
+  const size_t size = env_.disk().content("shard/kv/FORMAT").size();
+  store_.reset();
+  std::filesystem::remove(data_file());
+  // The marker's size reached the disk, its page did not.
+  env_.disk().put("shard/kv/FORMAT", Bytes(size, 0));
+  open();
+  ASSERT_TRUE(put("a", "1").has_value());
+  open();
+  EXPECT_EQ(get("a"), "1");
+}
+
 TEST_F(KvStoreTest, DoesNotTakeAStoreWithContentForAnUnfinishedCreation) {
   open();
   ASSERT_TRUE(put("a", "1").has_value());

@@ -1,0 +1,146 @@
+#include "sim/cluster/run.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "sim/oracle/planted_bugs.h"
+#include "sim/plan/generate.h"
+
+namespace vectron::sim {
+namespace {
+
+Plan plan_of(uint64_t seed, const std::string& profile, std::vector<std::string> planted = {}) {
+  GenerateOptions options;
+  options.profile = profile;
+  options.planted = std::move(planted);
+  auto plan = generate_plan(seed, options);
+  EXPECT_TRUE(plan.has_value());
+  return *std::move(plan);
+}
+
+std::string told(const RunReport& report) {
+  std::string out;
+  for (const Violation& violation : report.violations) {
+    out += fmt::format("[{}] {}\n", violation.oracle, violation.text);
+  }
+  return out;
+}
+
+class RunPlan : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(RunPlan, KeepsEveryPromiseUnderFaults) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const RunReport report = run_plan(plan_of(seed, GetParam()), {});
+    EXPECT_TRUE(report.passed()) << "seed " << seed << "\n" << told(report);
+    EXPECT_GE(report.operations.total(), 1'000u);
+    EXPECT_GE(report.operations.definite() * 2, report.operations.total());
+    EXPECT_GE(report.faults.classes_fired(), 3u);
+    EXPECT_GT(report.upserts_ok, 100u);
+    EXPECT_GT(report.gets_ok, 100u);
+  }
+}
+
+TEST_P(RunPlan, HappensTheSameWayTwice) {
+  const Plan plan = plan_of(7, GetParam());
+  std::vector<TraceRecord> first;
+  RunOptions recording;
+  recording.trace_sink = [&](const TraceRecord& record) { first.push_back(record); };
+  recording.keep_history = true;
+  const RunReport one = run_plan(plan, recording);
+  size_t position = 0;
+  size_t different = 0;
+  RunOptions comparing;
+  comparing.trace_sink = [&](const TraceRecord& record) {
+    const bool same = position < first.size() && first[position] == record;
+    different += same ? 0 : 1;
+    ++position;
+  };
+  comparing.keep_history = true;
+  const RunReport two = run_plan(plan, comparing);
+  EXPECT_EQ(one.trace, two.trace);
+  EXPECT_EQ(different, 0u);
+  EXPECT_EQ(position, first.size());
+  EXPECT_EQ(one.history, two.history);
+}
+
+TEST_P(RunPlan, HappensAnotherWayForAnotherSeed) {
+  const RunReport one = run_plan(plan_of(1, GetParam()), {});
+  const RunReport two = run_plan(plan_of(2, GetParam()), {});
+  EXPECT_NE(one.trace, two.trace);
+}
+
+TEST_P(RunPlan, IsQuietWithoutFaults) {
+  GenerateOptions options;
+  options.profile = GetParam();
+  options.allowed = FaultClassSet::none();
+  Plan plan = *generate_plan(5, options);
+  plan.intensities = {};
+  const RunReport report = run_plan(plan, {});
+  EXPECT_TRUE(report.passed()) << told(report);
+  EXPECT_EQ(report.faults.classes_fired(), 0u);
+  EXPECT_EQ(report.operations.unknown, 0u);
+  EXPECT_EQ(report.operations.failed, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Profiles, RunPlan, ::testing::Values("raft", "cluster"),
+                         [](const auto& info) { return info.param; });
+
+TEST(RunPlanOnce, GivesAHistoryWhoseOperationsAllEnded) {
+  RunOptions options;
+  options.keep_history = true;
+  const RunReport report = run_plan(plan_of(4, "raft"), options);
+  const auto lines = static_cast<uint64_t>(std::ranges::count(report.history, '\n'));
+  EXPECT_EQ(lines, report.operations.total());
+  EXPECT_EQ(report.history.find("pending"), std::string::npos);
+}
+
+/// A plan of one fault, written by hand as a person would.
+Plan experiment(PlannedFault fault) {
+  GenerateOptions options;
+  options.profile = "raft";
+  options.allowed = FaultClassSet::none();
+  Plan plan = *generate_plan(11, options);
+  plan.intensities = {};
+  plan.workload.duration_ms = 6'000;
+  plan.loaded.to_ms = 6'000;
+  fault.id = "experiment";
+  plan.faults = {std::move(fault)};
+  return plan;
+}
+
+TEST(RunPlanOnce, ElectsAnotherLeaderWhenTheLeaderIsCutOff) {
+  const RunReport report = run_plan(experiment({.fault_class = FaultClass::partition,
+                                                .at_ms = 1'000,
+                                                .duration_ms = 4'000,
+                                                .target = "leader",
+                                                .peer = "durable"}),
+                                    {});
+  EXPECT_TRUE(report.passed()) << told(report);
+  EXPECT_GE(report.leader_changes, 2u);
+  EXPECT_GT(report.faults.count(FaultClass::partition), 0u);
+}
+
+TEST(RunPlanOnce, ComesBackAfterAllPowerIsLost) {
+  Plan plan = experiment({.fault_class = FaultClass::kill_all,
+                          .at_ms = 3'000,
+                          .duration_ms = 500,
+                          .target = "all",
+                          .mode = CrashMode::power_loss});
+  plan.lost_unsynced = true;
+  plan.torn_writes = true;
+  plan.faults.push_back({.id = "crash-0",
+                         .fault_class = FaultClass::crash,
+                         .at_ms = 5'000,
+                         .duration_ms = 100,
+                         .target = "leader",
+                         .mode = CrashMode::power_loss_in_commit,
+                         .commit_call = 2});
+  const RunReport report = run_plan(plan, {});
+  EXPECT_TRUE(report.passed()) << told(report);
+  EXPECT_EQ(report.faults.count(FaultClass::kill_all), 1u);
+  EXPECT_GT(report.faults.count(FaultClass::crash), 0u);
+}
+
+}  // namespace
+}  // namespace vectron::sim

@@ -46,8 +46,9 @@ float neighbour(float from, bool outwards) {
   return std::bit_cast<float>(outwards ? bits + 1 : bits - 1);
 }
 
-// `token` as the nearest float. It was rounded to `wide` first; rounding twice goes wrong only
-// where `wide` lies exactly between two floats, and there the digits decide.
+// `token` (what follows the number is let be) as the nearest float. It was rounded to `wide` first;
+// rounding twice goes wrong only where `wide` lies exactly between two floats, and there the digits
+// decide.
 float narrow(double wide, std::string_view token) {
   const auto near = static_cast<float>(wide);
   const double error = wide - static_cast<double>(near);
@@ -58,6 +59,7 @@ float narrow(double wide, std::string_view token) {
     if (static_cast<double>(other) - wide != error) return near;
   }
   float exact = near;
+  token = trimmed(token);
   const auto read = std::from_chars(token.data(), token.data() + token.size(), exact);
   return read.ec == std::errc() ? exact : near;
 }
@@ -215,7 +217,7 @@ class Reading {
     if (const auto error = from.get_double().get(wide)) {
       return error == simdjson::NUMBER_ERROR ? bad_number(trimmed(token)) : syntax(error);
     }
-    *to = narrow(wide, trimmed(token));
+    *to = narrow(wide, token);
     constexpr float kMax = std::numeric_limits<float>::max();
     return (*to <= kMax && *to >= -kMax) || wrong("does not fit a 32-bit float");
   }

@@ -80,6 +80,7 @@ Response Router::method_not_allowed(const std::vector<std::string>& path) const 
 
 std::vector<std::string> Router::routes() const {
   std::vector<std::string> out;
+  out.reserve(routes_.size());
   for (const Route& route : routes_) {
     out.push_back(fmt::format("{} {}", method_name(route.method), route.pattern));
   }

@@ -30,6 +30,7 @@ ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> c
       clock_(server.env_.clock()),
       place_(server.connections_.insert(server.connections_.end(), this)),
       connection_(std::move(connection)),
+      parser_(server.config_.limits),
       last_activity_(clock_.monotonic()),
       changed_(clock_.scheduler()),
       ended_(clock_.scheduler()),
@@ -88,7 +89,7 @@ Task<void> ServerConnection::read_requests() {
       co_return;
     }
     if (read != Read::request) break;
-    const bool more = parser_->keep_alive();
+    const bool more = parser_.keep_alive();
     co_await start_request();
     if (!more) break;
   }
@@ -97,7 +98,7 @@ Task<void> ServerConnection::read_requests() {
 }
 
 Task<ServerConnection::Read> ServerConnection::read_request() {
-  parser_.emplace(server_.config_.limits);
+  parser_ = RequestParser(server_.config_.limits);
   phase_deadline_ = kNever;
   for (;;) {
     if (input_begin_ < input_end_) {
@@ -113,21 +114,21 @@ Task<ServerConnection::Read> ServerConnection::read_request() {
 ServerConnection::Read ServerConnection::take_input() {
   const Instant now = clock_.monotonic();
   if (phase_deadline_ == kNever) phase_deadline_ = now + server_.config_.head_timeout;
-  const RequestParser::Stage before = parser_->stage();
+  const RequestParser::Stage before = parser_.stage();
   const auto taken =
-      parser_->feed(ByteView(input_).subspan(input_begin_, input_end_ - input_begin_));
+      parser_.feed(ByteView(input_).subspan(input_begin_, input_end_ - input_begin_));
   if (!taken.has_value()) return refuse(taken.error());
   input_begin_ += *taken;
-  const size_t grown = parser_->body_bytes() - parser_body_bytes_;
+  const size_t grown = parser_.body_bytes() - parser_body_bytes_;
   parser_body_bytes_ += grown;
   server_.body_bytes_in_flight_ += grown;
   if (server_.body_bytes_in_flight_ > server_.config_.body_bytes_in_flight_max) {
     return refuse(too_busy());
   }
-  if (parser_->stage() == RequestParser::Stage::done) return Read::request;
-  if (parser_->stage() == before) return Read::ended;
+  if (parser_.stage() == RequestParser::Stage::done) return Read::request;
+  if (parser_.stage() == before) return Read::ended;
   phase_deadline_ = now + server_.config_.body_timeout;
-  if (parser_->expects_continue() && input_begin_ == input_end_) {
+  if (parser_.expects_continue() && input_begin_ == input_end_) {
     Slot* slot = add_slot();
     slot->bytes = kContinue;
     slot->ready = true;
@@ -140,7 +141,7 @@ ServerConnection::Read ServerConnection::take_input() {
 Task<ServerConnection::Read> ServerConnection::read_more() {
   if (input_begin_ == input_end_) {
     input_begin_ = input_end_ = 0;
-    const bool in_body = parser_->stage() == RequestParser::Stage::body;
+    const bool in_body = parser_.stage() == RequestParser::Stage::body;
     const size_t wanted = in_body && parser_body_bytes_ > kReadBytes ? kBodyReadBytes : kReadBytes;
     if (input_.size() != wanted) input_ = Bytes(wanted);
   } else if (input_end_ == input_.size()) {
@@ -180,9 +181,9 @@ bool ServerConnection::may_start(bool reads) const {
 }
 
 Task<void> ServerConnection::start_request() {
-  const bool last = !parser_->keep_alive();
-  const bool http_1_0 = parser_->is_http_1_0();
-  Request request = parser_->take();
+  const bool last = !parser_.keep_alive();
+  const bool http_1_0 = parser_.is_http_1_0();
+  Request request = parser_.take();
   const bool reads = only_reads(request.method);
   while (!may_start(reads)) co_await changed_.wait();
 
@@ -234,7 +235,7 @@ void ServerConnection::release_body(Slot* slot) {
   server_.body_bytes_in_flight_ -= std::exchange(slot->body_bytes, 0);
 }
 
-ServerConnection::Read ServerConnection::refuse(Refusal refusal) {
+ServerConnection::Read ServerConnection::refuse(const Refusal& refusal) {
   Slot* slot = add_slot();
   slot->last = true;
   finish(slot, error_response(refusal.http_status, refusal.reason));

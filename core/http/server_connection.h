@@ -6,7 +6,6 @@
 
 #include <deque>
 #include <memory>
-#include <optional>
 
 #include "core/async/sync.h"
 #include "core/async/task_group.h"
@@ -51,7 +50,7 @@ class ServerConnection {
   Task<void> run_handler(Slot* slot, Task<Response> handler);
   Slot* add_slot();
   void finish(Slot* slot, const Response& response);
-  Read refuse(Refusal refusal);
+  Read refuse(const Refusal& refusal);
   void release_body(Slot* slot);
 
   Task<void> write_answers();
@@ -64,9 +63,9 @@ class ServerConnection {
   std::list<ServerConnection*>::iterator place_;
   std::unique_ptr<Connection> connection_;
 
-  std::optional<RequestParser> parser_;  // Of the request that is being read.
-  size_t parser_body_bytes_ = 0;         // Of it, in Server::body_bytes_in_flight_.
-  Instant phase_deadline_ = kNever;      // Of its head, then of its body.
+  RequestParser parser_;             // Of the request that is being read.
+  size_t parser_body_bytes_ = 0;     // Of it, in Server::body_bytes_in_flight_.
+  Instant phase_deadline_ = kNever;  // Of its head, then of its body.
   Instant last_activity_;
   Bytes input_;
   size_t input_begin_ = 0;  // Bytes [begin, end) of input_ were read and not taken yet.

@@ -124,6 +124,7 @@ std::string point_id_schema(const Table& table) {
 
 std::string enumeration_schema(const Enumeration& declaration) {
   std::vector<std::string> names;
+  names.reserve(declaration.values.size());
   for (const EnumValue& value : declaration.values) names.push_back(quoted(value.name));
   return fmt::format("{{\"type\":\"string\",\"description\":{},\"enum\":[{}]}}",
                      quoted(prose(declaration.docs)), join(names));
@@ -240,6 +241,7 @@ std::string paths(const Contract& contract) {
     }
   }
   std::vector<std::string> out;
+  out.reserve(by_path.size());
   for (const auto& [path, operations] : by_path) {
     out.push_back(quoted(path) + ":{" + join(operations) + "}");
   }

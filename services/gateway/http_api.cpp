@@ -83,6 +83,7 @@ Result<void> HttpApi::read_body(http::Request* from, Request* to) {
     return fail(Code::invalid_argument, "this request has no body");
   }
   std::vector<std::string_view> bound;
+  bound.reserve(from->parameters.size());
   for (const http::Field& parameter : from->parameters) bound.emplace_back(parameter.name);
   return reader_.read(&from->body, to, bound);
 }

@@ -263,6 +263,7 @@ class Reading {
   }
   bool value(const FieldRow&, json::value& from, uint8_t* code) {
     std::vector<std::string_view> names;
+    names.reserve(kCodeCount);
     for (uint8_t i = 0; i < kCodeCount; ++i) names.push_back(code_name(static_cast<Code>(i)));
     size_t position = 0;
     if (!name(from, names, &position)) return false;

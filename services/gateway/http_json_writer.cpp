@@ -82,7 +82,7 @@ class Writer {
   }
   template <typename Field>
   void value(const FieldRow& row, const std::optional<Field>& from) {
-    value(row, *from);
+    if (from.has_value()) value(row, *from);
   }
   template <typename Field>
   void value(const FieldRow& row, const std::vector<Field>& from) {

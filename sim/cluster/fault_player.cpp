@@ -2,6 +2,12 @@
 
 namespace vectron::sim {
 
+namespace {
+constexpr Duration kHuntInterval = 5ms;          ///< How often a hunt looks for a new leader.
+constexpr Duration kHuntPatience = 5s;           ///< Without a new leader, the hunt ends.
+constexpr uint64_t kMercyMillisecondsMax = 500;  ///< How long a new leader may lead at most.
+}  // namespace
+
 void FaultPlayer::start() {
   const Instant begin = record_.world.now();
   for (const PlannedFault& fault : plan_.faults) {
@@ -12,7 +18,47 @@ void FaultPlayer::start() {
 
 Task<void> FaultPlayer::play(const PlannedFault* fault, Instant when) {
   co_await SleepAwaiter(record_.world.scheduler(), when);
-  if (!stopped_) strike(*fault);
+  if (stopped_) co_return;
+  if (fault->rounds == 0) {
+    strike(*fault);
+  } else {
+    co_await hunt_leaders(fault);
+  }
+}
+
+Task<void> FaultPlayer::hunt_leaders(const PlannedFault* fault) {
+  RandomStream random = record_.world.random(fmt::format("fault[{}]", fault->id));
+  const std::vector<GroupId> groups = watch_.groups();
+  if (groups.empty()) co_return;
+  const GroupId group = groups[random.below(groups.size())];
+  SimNode* isolated = nullptr;
+  for (uint32_t round = 0; round < fault->rounds; ++round) {
+    const Instant patience = record_.world.now() + kHuntPatience;
+    SimNode* leader = isolated;
+    while (leader == isolated && !stopped_ && record_.world.now() < patience) {
+      co_await SleepAwaiter(record_.world.scheduler(), record_.world.now() + kHuntInterval);
+      const auto id = watch_.leader_of(group);
+      ClusterNodes::Node* node = id.has_value() ? nodes_.find(*id) : nullptr;
+      if (node != nullptr) leader = node->machine;
+    }
+    if (leader == isolated) co_return;
+    const auto mercy = std::chrono::milliseconds(random.heavy_tail(0, kMercyMillisecondsMax));
+    co_await SleepAwaiter(record_.world.scheduler(), record_.world.now() + mercy);
+    if (stopped_) co_return;
+    if (isolated != nullptr) cut_off(*fault, isolated, true);
+    cut_off(*fault, leader, false);
+    isolated = leader;
+  }
+}
+
+void FaultPlayer::cut_off(const PlannedFault& fault, SimNode* node, bool healed) {
+  for (SimNode* peer : peers_of(fault, *node)) {
+    if (healed) {
+      record_.world.network().heal(*node, *peer);
+    } else {
+      strike_network(fault, *node, *peer);
+    }
+  }
 }
 
 void FaultPlayer::strike(const PlannedFault& fault) {

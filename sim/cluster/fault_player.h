@@ -8,8 +8,8 @@ namespace vectron::sim {
 class FaultPlayer {
  public:
   /// All outlive the player.
-  FaultPlayer(const Plan* plan, RunRecord* record, ClusterNodes* nodes)
-      : plan_(*plan), record_(*record), nodes_(*nodes) {}
+  FaultPlayer(const Plan* plan, RunRecord* record, ClusterNodes* nodes, const ReplicaWatch* watch)
+      : plan_(*plan), record_(*record), nodes_(*nodes), watch_(*watch) {}
 
   /// Schedules all faults; their times count from now. Lives as long as the world's driver.
   void start();
@@ -19,6 +19,9 @@ class FaultPlayer {
  private:
   Task<void> play(const PlannedFault* fault, Instant when);
   void strike(const PlannedFault& fault);
+  /// Cuts off one leader of a group after another.
+  Task<void> hunt_leaders(const PlannedFault* fault);
+  void cut_off(const PlannedFault& fault, SimNode* node, bool healed);
   void strike_network(const PlannedFault& fault, const SimNode& target, const SimNode& peer);
   std::vector<SimNode*> peers_of(const PlannedFault& fault, const SimNode& target);
   std::vector<SimNode*> machines_of(const std::string& target);
@@ -26,6 +29,7 @@ class FaultPlayer {
   const Plan& plan_;
   RunRecord& record_;
   ClusterNodes& nodes_;
+  const ReplicaWatch& watch_;
   bool stopped_ = false;
 };
 

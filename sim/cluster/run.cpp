@@ -34,7 +34,7 @@ class Run {
         record_(&world_),
         watch_([this] { return world_.now(); }, &record_.violations),
         nodes_(&plan_, &record_, &watch_),
-        faults_(&plan_, &record_, &nodes_),
+        faults_(&plan_, &record_, &nodes_, &watch_),
         placement_(std::min(plan.shape.zones, plan.shape.workers), &record_.violations) {}
 
   RunReport execute() {

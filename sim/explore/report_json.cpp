@@ -4,6 +4,8 @@ namespace vectron::sim {
 
 namespace {
 
+constexpr size_t kViolationsPrinted = 8;  ///< The JSON report has more of them.
+
 /// One list of the report's numbers, walked by the writer and the reader.
 template <typename Visit>
 void for_each_number(RunReport& report, Visit visit) {
@@ -128,7 +130,8 @@ std::string report_to_text(const RunReport& report) {
   out += fmt::format(
       "\n  {}\n",
       report.passed() ? "passed" : fmt::format("FAILED: {} violations", report.violation_count));
-  for (const Violation& violation : report.violations) {
+  for (size_t i = 0; i < report.violations.size() && i < kViolationsPrinted; ++i) {
+    const Violation& violation = report.violations[i];
     out += fmt::format("  [{}] at {:.3f} s: {}\n", violation.oracle,
                        to_seconds(violation.at.time_since_epoch()), violation.text);
   }

@@ -130,6 +130,12 @@ std::optional<NodeId> ReplicaWatch::leader_of(GroupId group) const {
   return leader;
 }
 
+std::vector<GroupId> ReplicaWatch::groups() const {
+  std::vector<GroupId> out;
+  for (const auto& [id, group] : groups_) out.push_back(id);
+  return out;
+}
+
 bool ReplicaWatch::ever_started(GroupId group, NodeId node) const {
   const auto found = groups_.find(group);
   if (found == groups_.end()) return false;

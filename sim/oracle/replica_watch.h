@@ -42,6 +42,8 @@ class ReplicaWatch final : public ReplicaObserver {
   /// The node whose running replica leads `group` in the newest term, or none.
   std::optional<NodeId> leader_of(GroupId group) const;
 
+  /// All groups that ever had a replica, by id.
+  std::vector<GroupId> groups() const;
   /// Whether a replica of `group` ever started on `node`.
   bool ever_started(GroupId group, NodeId node) const;
   /// Why the group is not all well: a replica that does not run, or has not applied all that

@@ -287,9 +287,20 @@ class Generator {
     const auto direction = pick(random, {FaultDirection::both, FaultDirection::both,
                                          FaultDirection::outgoing, FaultDirection::incoming});
     const auto connect = pick(random, {ConnectMode::refuse, ConnectMode::hang});
-    if (out.fault_class == FaultClass::partition) out.direction = direction;
+    if (out.fault_class == FaultClass::partition) {
+      out.direction = direction;
+      if (random.chance_ppm(300'000)) fill_leader_rounds(random, out);
+    }
     if (out.fault_class == FaultClass::connect) out.connect = connect;
     if (out.fault_class == FaultClass::reset) out.duration_ms = 0;
+  }
+
+  static void fill_leader_rounds(RandomStream& random, PlannedFault& out) {
+    out.target = "leader";
+    out.peer = "durable";
+    out.direction = FaultDirection::both;
+    out.rounds = static_cast<uint32_t>(random.between(3, 9));
+    out.duration_ms = static_cast<uint32_t>(random.between(1'000, 4'000));
   }
 
   const GenerateOptions& options_;

@@ -131,6 +131,7 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
                          const std::set<std::string>& targets) {
   VECTRON_CHECK_OK(check_range("faults.at_ms", fault.at_ms, 0, plan.workload.duration_ms));
   VECTRON_CHECK_OK(check_range("faults.duration_ms", fault.duration_ms, 0, kPlanDurationMsMax));
+  VECTRON_CHECK_OK(check_range("faults.rounds", fault.rounds, 0, 100));
   if (!targets.contains(fault.target)) {
     return fail(Code::invalid_argument,
                 fmt::format("plan: fault '{}': there is no target '{}'", fault.id, fault.target),

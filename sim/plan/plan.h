@@ -138,6 +138,10 @@ struct PlannedFault {
   FaultDirection direction =
       FaultDirection::both;                  ///< partition: what of the target's traffic stops.
   CrashMode mode = CrashMode::process_kill;  ///< crash, kill_all.
+  /// partition of "leader": not one leader but so many of one group, one after another: each is cut
+  /// off from its peers as soon as it leads, for up to duration_ms, and comes back when the next
+  /// one is cut off (the Raft paper's figure 8).
+  uint32_t rounds = 0;
   uint32_t commit_call =
       0;  ///< power_loss_in_commit: it strikes at this interposed call from then on.
   ConnectMode connect = ConnectMode::refuse;  ///< connect.

@@ -134,6 +134,7 @@ void walk(Fields& fields, PlannedFault& fault) {
   fields.optional("peer", fault.peer, defaults.peer);
   fields.optional("direction", fault.direction, defaults.direction);
   fields.optional("mode", fault.mode, defaults.mode);
+  fields.optional("rounds", fault.rounds, defaults.rounds);
   fields.optional("commit_call", fault.commit_call, defaults.commit_call);
   fields.optional("connect", fault.connect, defaults.connect);
 }

@@ -91,9 +91,9 @@ TEST(TaskGroup, CancelsOneTaskAndLeavesTheOthers) {
 
 Task<void> deadline_into(Scheduler* scheduler, Duration limit, int* alive, std::optional<int>* out,
                          bool* done) {
-  *out = co_await with_deadline(scheduler, scheduler->now() + limit,
-                                alive != nullptr ? int_for_ever(scheduler, alive)
-                                                 : value_after(scheduler, 10ms, 7));
+  *out = co_await with_deadline(
+      scheduler, scheduler->now() + limit,
+      alive != nullptr ? int_for_ever(scheduler, alive) : value_after(scheduler, 10ms, 7));
   *done = true;
 }
 

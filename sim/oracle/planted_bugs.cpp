@@ -23,6 +23,16 @@ const std::vector<PlantedBug>& planted_bugs() {
       {"applied_index_apart",
        "the applied index is committed apart from its entries",
        {kReplicaDigest, kSearch, kAcknowledgedWrites, kLinearizability}},
+      {"vote_twice", "a replica forgets that it has voted in this term", {kRaftSafety, kCrash}},
+      {"vote_without_log_check",
+       "a replica votes for a candidate whose log is behind its own",
+       {kRaftSafety, kCrash}},
+      {"append_without_previous_check",
+       "a follower appends whatever comes, whether or not the entry before it matches",
+       {kRaftSafety, kReplicaDigest, kCrash}},
+      {"wal_lose_tail",
+       "recovery of the log drops its last record without a word",
+       {kDurability, kConvergence, kRaftSafety, kAcknowledgedWrites, kLinearizability}},
   };
   return kBugs;
 }

@@ -10,7 +10,8 @@ void ReplicaWatch::node_stopped(NodeId node) {
       if (member.node != node || !member.running) continue;
       member.running = false;
       member.role = raft::Role::follower;
-      safety_.stopped(group_id, replica);
+      // Once it has objected, the checker is told nothing more.
+      if (!safety_reported_) safety_.stopped(group_id, replica);
     }
   }
 }

@@ -85,7 +85,7 @@ class Generator {
     RandomStream random = stream("workload");
     PlanWorkload& workload = plan_.workload;
     workload.duration_ms = static_cast<uint32_t>(random.between(18'000, 26'000));
-    workload.operations_per_second = static_cast<uint32_t>(random.between(75, 120));
+    workload.operations_per_second = static_cast<uint32_t>(random.between(88, 125));
     workload.batch_points_max = static_cast<uint32_t>(random.between(1, 8));
     workload.exact_search_ppm = static_cast<uint32_t>(random.between(300'000, 800'000));
     workload.eventual_read_ppm = static_cast<uint32_t>(random.below(400'000));

@@ -33,6 +33,7 @@ Task<bool> finished(Task<void> task) {
 
 Task<void> Aftermath::await_availability(std::vector<ProbedShard> shards, Instant since) {
   std::vector<Task<bool>> probes;
+  probes.reserve(shards.size());
   for (size_t i = 0; i < shards.size(); ++i) {
     probes.push_back(finished(probe(shards[i], i, since + kAvailableWithin)));
   }
@@ -126,6 +127,7 @@ Task<void> Aftermath::read_everything() {
   }
   for (const auto& [collection, ids] : points) {
     std::vector<Task<bool>> readers;
+    readers.reserve(kReadersAtOnce);
     for (size_t i = 0; i < kReadersAtOnce; ++i) {
       readers.push_back(finished(read_share(&ids, collection, i, kReadersAtOnce)));
     }

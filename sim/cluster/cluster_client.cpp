@@ -26,6 +26,7 @@ PointId from_api(const api::PointId& id) {
 
 std::vector<ShardAt> tokens_of(const std::vector<api::ShardToken>& tokens) {
   std::vector<ShardAt> out;
+  out.reserve(tokens.size());
   for (const api::ShardToken& token : tokens) out.push_back({token.shard_id, token.applied_index});
   return out;
 }

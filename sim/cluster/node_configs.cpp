@@ -43,6 +43,7 @@ WalConfig wal_config(const PlanKnobs& knobs) {
 
 std::vector<Address> placement_addresses(const Plan& plan) {
   std::vector<Address> out;
+  out.reserve(plan.shape.placement_nodes);
   for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
     out.push_back(node_address(NodeKind::placement, i));
   }

@@ -43,7 +43,7 @@ SeedFailure failure_of(const ExploreOptions& options, const ChildResult& result,
   return failure;
 }
 
-void judge(const ExploreOptions& options, ChildResult result, ExploreSummary* summary) {
+void judge(const ExploreOptions& options, const ChildResult& result, ExploreSummary* summary) {
   summary->cpu_nanoseconds += result.cpu_nanoseconds;
   if (result.kind == ChildResult::Kind::answered) {
     const auto json = parse_json(result.answer);
@@ -131,8 +131,8 @@ ExploreSummary explore(const ExploreOptions& options, const RunSeed& run_seed,
   run_in_children(
       options.first_seed, options.seeds, pool,
       [&](uint64_t seed) { return report_to_json(run_seed(seed)).compact(); },
-      [&](ChildResult result) {
-        judge(options, std::move(result), &summary);
+      [&](const ChildResult& result) {
+        judge(options, result, &summary);
         summary.wall_nanoseconds = wall_nanoseconds() - begin;
         if (progress) progress(summary);
       });

@@ -132,7 +132,7 @@ void check_linearizability(const History& history, const OperationsByPoint& poin
       const auto operation = register_operation(history.operations()[position], position);
       if (operation.has_value()) operations.push_back(*operation);
     }
-    const RegisterVerdict verdict = check_register(std::move(operations));
+    const RegisterVerdict verdict = check_register(operations);
     if (verdict.kind == RegisterVerdict::Kind::linearizable) continue;
     if (verdict.kind == RegisterVerdict::Kind::inconclusive) {
       log->add(

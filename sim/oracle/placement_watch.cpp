@@ -14,6 +14,7 @@ void PlacementWatch::see(const CollectionView& view, Instant now) {
 
 void PlacementWatch::check_ranges(const CollectionView& view, Instant now) {
   std::vector<HashRange> ranges;
+  ranges.reserve(view.shards.size());
   for (const CollectionView::Shard& shard : view.shards) {
     ranges.push_back({.low = shard.hash_low, .high = shard.hash_high});
   }

@@ -198,7 +198,7 @@ class Checker {
       const bool interchangeable = !read_[slots_[helper]];
       if (interchangeable && interchangeable_tried) continue;
       const auto before = effect(operations_[slots_[helper]], state.value);
-      const auto after = effect(operations_[slots_[slot]], *before);
+      const auto after = before.has_value() ? effect(operations_[slots_[slot]], *before) : before;
       if (!after.has_value()) continue;
       interchangeable_tried |= interchangeable;
       reach(state, *after, slot, helper);
@@ -282,7 +282,7 @@ bool may_be_needed(const RegisterOperation& operation, const std::vector<Registe
 
 }  // namespace
 
-RegisterVerdict check_register(std::vector<RegisterOperation> operations) {
+RegisterVerdict check_register(const std::vector<RegisterOperation>& operations) {
   std::vector<RegisterOperation> needed;
   needed.reserve(operations.size());
   for (const RegisterOperation& operation : operations) {

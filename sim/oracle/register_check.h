@@ -48,6 +48,6 @@ inline constexpr size_t kRegisterStatesMax = 200'000;  ///< States kept at one r
 
 /// Checks the operations of one register that starts absent. Requires: reads are certain; certain
 /// operations have returned; invocations and returns are all different.
-RegisterVerdict check_register(std::vector<RegisterOperation> operations);
+RegisterVerdict check_register(const std::vector<RegisterOperation>& operations);
 
 }  // namespace vectron::sim

@@ -133,6 +133,7 @@ std::optional<NodeId> ReplicaWatch::leader_of(GroupId group) const {
 
 std::vector<GroupId> ReplicaWatch::groups() const {
   std::vector<GroupId> out;
+  out.reserve(groups_.size());
   for (const auto& [id, group] : groups_) out.push_back(id);
   return out;
 }

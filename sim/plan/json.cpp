@@ -162,14 +162,15 @@ class Parser {
     while (at_ < text_.size() && std::string_view("+-.eE0123456789").contains(text_[at_])) ++at_;
     const std::string_view digits = text_.substr(begin, at_ - begin);
     if (digits.empty()) return error("a value is expected");
-    const char* end = digits.data() + digits.size();
+    const char* from = text_.data() + begin;
+    const char* end = text_.data() + at_;
     if (digits.front() == '-') {
       int64_t negative = 0;
-      const auto [stop, code] = std::from_chars(digits.data(), end, negative);
+      const auto [stop, code] = std::from_chars(from, end, negative);
       if (code == std::errc() && stop == end) return Json(negative);
     } else {
       uint64_t positive = 0;
-      const auto [stop, code] = std::from_chars(digits.data(), end, positive);
+      const auto [stop, code] = std::from_chars(from, end, positive);
       if (code == std::errc() && stop == end) return Json(positive);
     }
     return error(fmt::format("'{}' is not an integer of 64 bits", digits));

@@ -50,7 +50,7 @@ Result<void> check_knobs(const PlanKnobs& knobs) {
   return check_bounds({
       {"knobs.tick_ms", knobs.tick_ms, 1, 1'000},
       {"knobs.heartbeat_ticks", knobs.heartbeat_ticks, 1, 100},
-      {"knobs.election_ticks", knobs.election_ticks, 2 * knobs.heartbeat_ticks, 1'000},
+      {"knobs.election_ticks", knobs.election_ticks, uint64_t{2} * knobs.heartbeat_ticks, 1'000},
       {"knobs.append_bytes_max", knobs.append_bytes_max, 256, 1u << 24},
       {"knobs.proposals_max", knobs.proposals_max, 1, 65'536},
       {"knobs.log_entries_kept_max", knobs.log_entries_kept_max, 1, 1u << 24},

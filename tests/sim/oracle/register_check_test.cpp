@@ -27,8 +27,8 @@ RegisterOperation remove(bool existed, uint64_t from, uint64_t to) {
   return {.kind = Kind::remove, .existed = existed, .invoked = from, .returned = to};
 }
 
-Verdict check(std::vector<RegisterOperation> operations) {
-  return check_register(std::move(operations)).kind;
+Verdict check(const std::vector<RegisterOperation>& operations) {
+  return check_register(operations).kind;
 }
 
 TEST(RegisterCheck, AcceptsASequentialHistory) {
@@ -217,7 +217,7 @@ TEST(RegisterCheck, ChecksAHundredThousandOperationsQuickly) {
   for (uint64_t seed = 1; seed <= 100; ++seed) histories.push_back(honest_history(seed, 1'000, 8));
   uint64_t states = 0;
   for (auto& history : histories) {
-    const RegisterVerdict verdict = check_register(std::move(history));
+    const RegisterVerdict verdict = check_register(history);
     EXPECT_EQ(verdict.kind, Verdict::linearizable);
     states += verdict.states_visited;
   }

@@ -19,6 +19,7 @@ add_executable(vectron-sim sim/explore/main.cpp)
 target_precompile_headers(vectron-sim REUSE_FROM vectron_pch)
 target_compile_options(vectron-sim PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
 target_link_libraries(vectron-sim PRIVATE sim_explore)
+vectron_program_allocator(vectron-sim)
 vectron_sim_executable(vectron-sim)
 
 foreach(test test_sim_cluster test_sim_explore)

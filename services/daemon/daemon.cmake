@@ -20,6 +20,7 @@ target_sources(services_daemon PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_
 add_executable(vectron services/daemon/main.cpp)
 target_compile_definitions(vectron PRIVATE VECTRON_VERSION="${PROJECT_VERSION}")
 target_link_libraries(vectron PRIVATE services_daemon)
+vectron_program_allocator(vectron)
 add_executable(vectron-demo services/daemon/demo_main.cpp)
 target_link_libraries(vectron-demo PRIVATE services_demo)
 foreach(name vectron vectron-demo)

@@ -289,13 +289,26 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
 }
 
 Task<void> Shard::index_loop() {
+  bool lingered = false;
   while (true) {
     const std::shared_ptr<ShardContent> content = state_->content();
     const uint32_t points_max = config_->index_batch_points_max;
-    if (!content || content->index.unclaimed_slots() == 0) {
+    const uint64_t waiting = content ? content->index.unclaimed_slots() : 0;
+    const bool batch_is_full = waiting >= points_max;
+    const bool due = batch_is_full || std::exchange(lingered, false);
+    if (waiting == 0 || (!due && index_lingers_)) {
       co_await state_->index_work().wait();
       continue;
     }
+    if (!due) {
+      // A few points cost searches next to nothing where they are: let more of them come.
+      index_lingers_ = true;
+      co_await env_->clock().sleep_for(config_->index_linger);
+      index_lingers_ = false;
+      lingered = true;
+      continue;
+    }
+    if (waiting > points_max) state_->index_work().notify_one();
     const CpuCost cost = cpu_cost(content->index.index_cost(points_max));
     std::function<uint32_t()> work = [content, points_max] {
       return content->index.index_some(points_max);

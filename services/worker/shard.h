@@ -58,6 +58,7 @@ class Shard {
   ShardState* state_;
   Epoch epoch_;
   size_t searches_in_flight_ = 0;
+  bool index_lingers_ = false;  ///< One index loop waits for a fuller batch on behalf of all.
   TaskGroup tasks_;
 };
 

@@ -108,7 +108,7 @@ Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
     existed.push_back(before ? 1 : 0);
   }
   env_->metrics().add(Metric::worker_points_written, existed.size());
-  index_work_.notify_all();
+  index_work_.notify_one();
   return existed;
 }
 

@@ -59,7 +59,7 @@ class ShardState final : public StateMachine {
   /// The point as it is stored; none when there is none. Errors: data_loss.
   Result<std::optional<stored::StoredPoint>> read(const PointId& id) const;
   uint64_t points() const { return slots_.size(); }
-  /// Notified whenever there may be slots to link into the graph.
+  /// Whoever links slots into the graph waits here; one of them is woken by each write.
   Condition& index_work() { return index_work_; }
 
  private:

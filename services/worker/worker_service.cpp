@@ -19,6 +19,7 @@ Result<void> WorkerConfig::validate() const {
   if (request_timeout <= Duration::zero()) return wrong("request_timeout", "must be above zero");
   if (searches_in_flight_max == 0) return wrong("searches_in_flight_max", "must be at least 1");
   if (index_batch_points_max == 0) return wrong("index_batch_points_max", "must be at least 1");
+  if (index_linger < Duration::zero()) return wrong("index_linger", "must not be negative");
   if (write_operations_max == 0) return wrong("write_operations_max", "must be at least 1");
   // An entry travels in one frame and is stored by one commit, each with something added for every
   // operation.

@@ -42,6 +42,8 @@ struct WorkerConfig {
   size_t tail_bytes_max =
       size_t{1} << 30;  ///< Vectors of one shard that wait for the graph; more writes are refused.
   uint32_t index_batch_points_max = 8;   ///< Points linked by one piece of work on the Cpu pool.
+  /// How long fewer points than that wait in the flat tail for others to be linked with.
+  Duration index_linger = 200ms;
   size_t write_bytes_max = 8 << 20;      ///< Of one write, which is one log entry.
   size_t reply_bytes_max = 32 << 20;     ///< Vectors and payloads of one answer.
   size_t write_operations_max = 10'000;  ///< Of one write.

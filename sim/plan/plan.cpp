@@ -62,6 +62,7 @@ Result<void> check_knobs(const PlanKnobs& knobs) {
       {"knobs.flush_interval_ms", knobs.flush_interval_ms, 1, 10'000},
       {"knobs.wal_segment_bytes", knobs.wal_segment_bytes, 4'096, 1u << 30},
       {"knobs.index_batch_points", knobs.index_batch_points, 1, 65'536},
+      {"knobs.index_linger_ms", knobs.index_linger_ms, 0, 60'000},
       {"knobs.heartbeat_ms", knobs.heartbeat_ms, 10, 60'000},
       {"knobs.client_deadline_ms", knobs.client_deadline_ms, 10, 60'000},
   });

@@ -50,6 +50,7 @@ struct PlanKnobs {
   uint32_t flush_bytes_min = 32'768;           ///< A commit begins when this much waits,
   uint32_t flush_interval_ms = 50;             ///< or when something has waited this long.
   uint32_t wal_segment_bytes = 262'144;        ///< A WAL file before the next one begins.
+  uint32_t index_linger_ms = 200;              ///< How long fewer vectors wait to be linked.
   uint32_t index_batch_points = 8;             ///< Vectors linked by one piece of background work.
   uint32_t heartbeat_ms = 1'000;               ///< Worker to placement driver.
   uint32_t client_deadline_ms = 4'000;         ///< Deadline of each client operation.

@@ -63,6 +63,7 @@ void walk(Fields& fields, PlanKnobs& knobs) {
   fields.field("flush_interval_ms", knobs.flush_interval_ms);
   fields.field("wal_segment_bytes", knobs.wal_segment_bytes);
   fields.field("index_batch_points", knobs.index_batch_points);
+  fields.field("index_linger_ms", knobs.index_linger_ms);
   fields.field("heartbeat_ms", knobs.heartbeat_ms);
   fields.field("client_deadline_ms", knobs.client_deadline_ms);
 }

@@ -6,6 +6,8 @@ namespace vectron {
 namespace {
 
 constexpr int kDetailAttempts = 3;
+// A shorter flat tail comes and goes with every batch of writes.
+constexpr uint64_t kCatchingUpSlotsMin = 1'024;
 
 // What a checked request may ask is what the index takes.
 static_assert(kEfMax <= index::kEfMax && kTopKMax <= index::kHitsMax);
@@ -315,6 +317,9 @@ Task<void> Shard::index_loop() {
     };
     const uint32_t indexed = co_await run_on<uint32_t>(&env_->cpu(), cost, std::move(work));
     env_->metrics().add(Metric::worker_points_indexed, indexed);
+    const uint64_t tail_slots = content->index.tail_slots();
+    if (tail_slots >= kCatchingUpSlotsMin) catching_up_ = true;
+    if (tail_slots == 0) catching_up_ = false;
   }
 }
 

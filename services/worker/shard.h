@@ -35,6 +35,8 @@ class Shard {
   Replica& replica() { return *replica_; }
   const ShardState& state() const { return *state_; }
   size_t searches_in_flight() const { return searches_in_flight_; }
+  /// Whether linking fell far behind the writes and has not caught up since.
+  bool catching_up() const { return catching_up_; }
 
  private:
   using Hits = std::vector<index::Hit>;
@@ -59,6 +61,7 @@ class Shard {
   Epoch epoch_;
   size_t searches_in_flight_ = 0;
   bool index_lingers_ = false;  ///< One index loop waits for a fuller batch on behalf of all.
+  bool catching_up_ = false;
   TaskGroup tasks_;
 };
 

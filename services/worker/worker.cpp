@@ -207,6 +207,10 @@ uint64_t Worker::reports_signature() const {
     signature = mix64(signature ^ (report.term << 3 | report.is_leader << 2 | report.created << 1 |
                                    (report.lost ? 1U : 0U)));
   }
+  // Who waits for the graph hears soon that it is finished.
+  for (const auto& [id, shard] : shards_) {
+    if (shard->catching_up()) signature = mix64(signature ^ id.value());
+  }
   return signature;
 }
 

@@ -25,3 +25,15 @@ target_link_libraries(bench_gateway PRIVATE services_gateway test_support net be
 
 add_executable(bench_storage EXCLUDE_FROM_ALL tests/bench/storage_bench.cpp)
 target_link_libraries(bench_storage PRIVATE net core_wal core_kv)
+
+# The suite behind `./dev bench`: it starts vectron, vectron-sim and bench_hnswlib, which lie beside it.
+file(GLOB bench_suite_sources CONFIGURE_DEPENDS tests/bench/suite/*.cpp)
+add_executable(vectron-bench EXCLUDE_FROM_ALL ${bench_suite_sources})
+target_precompile_headers(vectron-bench REUSE_FROM vectron_pch)
+target_compile_options(vectron-bench PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+target_link_libraries(vectron-bench PRIVATE services_demo)
+add_custom_target(bench)
+add_dependencies(bench vectron-bench vectron vectron-sim)
+if(TARGET bench_hnswlib)
+  add_dependencies(bench bench_hnswlib)
+endif()

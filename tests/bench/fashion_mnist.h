@@ -85,6 +85,18 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// The share of right answers: indexes of points for each query.
+inline double recall(const std::vector<std::vector<uint32_t>>& found, const Images& points,
+                     const Images& queries, const std::vector<int32_t>& radii) {
+  size_t right = 0;
+  for (size_t q = 0; q < queries.count; ++q) {
+    for (const uint32_t index : found[q]) {
+      right += exact_distance(queries.row(q), points.row(index)) <= radii[q] ? 1 : 0;
+    }
+  }
+  return static_cast<double>(right) / static_cast<double>(queries.count * kRecallAt);
+}
+
 /// Prints recall@10 and queries per second for one ef. search(query index) returns indexes of
 /// points.
 template <typename Search>
@@ -94,15 +106,8 @@ void report(const char* name, size_t ef, const Images& points, const Images& que
   const Stopwatch watch;
   for (size_t q = 0; q < queries.count; ++q) found[q] = search(q);
   const double seconds = watch.seconds();
-  size_t right = 0;
-  for (size_t q = 0; q < queries.count; ++q) {
-    for (const uint32_t index : found[q]) {
-      right += exact_distance(queries.row(q), points.row(index)) <= radii[q] ? 1 : 0;
-    }
-  }
   std::printf("%s ef %4zu  recall@10 %.4f  %8.0f queries/s  %7.1f us\n", name, ef,
-              static_cast<double>(right) / static_cast<double>(queries.count * kRecallAt),
-              static_cast<double>(queries.count) / seconds,
+              recall(found, points, queries, radii), static_cast<double>(queries.count) / seconds,
               seconds * 1e6 / static_cast<double>(queries.count));
   std::fflush(stdout);
 }

@@ -1,5 +1,6 @@
 #include "sim/cluster/client_workload.h"
 
+#include <algorithm>
 #include <set>
 
 #include "sim/history/value.h"
@@ -14,6 +15,17 @@ constexpr uint64_t kTopKMax = 12;
 /// have.
 constexpr ValueNumber kQueryValues = ValueNumber{1} << 48;
 
+/// The stream of a client's times of arrival.
+RandomStream times_of(const Plan& plan, uint32_t client) {
+  return RandomStream(plan.seed, fmt::format("client[{}]", client));
+}
+
+Duration draw_pause(const Plan& plan, RandomStream& times) {
+  const uint64_t mean_ns =
+      uint64_t{1'000'000'000} * plan.shape.clients / plan.workload.operations_per_second;
+  return Duration(static_cast<int64_t>(times.between(mean_ns / 10, mean_ns * 19 / 10)));
+}
+
 }  // namespace
 
 PointId point_id_of_key(const PlanCollection& collection, uint32_t key) {
@@ -25,9 +37,17 @@ PointId point_id_of_key(const PlanCollection& collection, uint32_t key) {
   return *std::move(id);
 }
 
+uint32_t arrivals_of(const Plan& plan, uint32_t client) {
+  RandomStream times = times_of(plan, client);
+  const Duration end = std::chrono::milliseconds(plan.workload.duration_ms);
+  uint32_t count = 0;
+  for (Duration at = draw_pause(plan, times); at < end; at += draw_pause(plan, times)) ++count;
+  return count;
+}
+
 ClientWorkload::ClientWorkload(Parts parts)
     : parts_(parts),
-      random_(parts.plan->seed, fmt::format("client[{}]", parts.number)),
+      times_(times_of(*parts.plan, parts.number)),
       ended_(parts.env->scheduler()),
       tasks_(parts.env->scheduler()) {}
 
@@ -35,38 +55,42 @@ Task<void> ClientWorkload::run() {
   Clock& clock = parts_.env->clock();
   const Instant end =
       clock.monotonic() + std::chrono::milliseconds(parts_.plan->workload.duration_ms);
-  while (true) {
-    const Instant next = clock.monotonic() + draw_pause();
+  const std::string stream = fmt::format("client[{}].arrival", parts_.number);
+  for (uint32_t number = 0;; ++number) {
+    const Instant next = clock.monotonic() + draw_pause(*parts_.plan, times_);
     if (next >= end) break;
     co_await clock.sleep_until(next);
-    const OperationKind kind = draw_kind();
-    if (in_flight_ >= kInFlightMax) continue;
+    if (in_flight_ >= kInFlightMax || is_skipped(number)) continue;
     ++in_flight_;
-    tasks_.spawn(operate(kind));
+    Arrival arrival{.number = number, .random = RandomStream(parts_.plan->seed, stream, number)};
+    tasks_.spawn(operate(std::move(arrival)));
   }
   while (in_flight_ > 0) {
     co_await ended_.wait();
   }
 }
 
-Task<void> ClientWorkload::operate(OperationKind kind) {
-  if (kind == OperationKind::upsert) co_await upsert();
-  if (kind == OperationKind::get) co_await get();
-  if (kind == OperationKind::remove) co_await remove();
-  if (kind == OperationKind::search) co_await search();
+Task<void> ClientWorkload::operate(Arrival arrival) {
+  const OperationKind kind = draw_kind(arrival.random);
+  if (kind == OperationKind::upsert) co_await upsert(&arrival);
+  if (kind == OperationKind::get) co_await get(&arrival);
+  if (kind == OperationKind::remove) co_await remove(&arrival);
+  if (kind == OperationKind::search) co_await search(&arrival);
   --in_flight_;
   ended_.notify_all();
 }
 
-Task<void> ClientWorkload::upsert() {
+Task<void> ClientWorkload::upsert(Arrival* arrival) {
   RunRecord& record = *parts_.record;
-  const uint32_t collection = draw_collection();
-  const uint64_t count = random_.between(1, parts_.plan->workload.batch_points_max);
+  RandomStream& random = arrival->random;
+  const uint32_t collection = draw_collection(random);
+  const uint64_t count = random.between(1, parts_.plan->workload.batch_points_max);
   std::vector<UpsertItem> items;
   std::set<PointId> chosen;
   for (uint64_t i = 0; i < count; ++i) {
-    const PointId id = draw_point(collection);
-    if (chosen.insert(id).second) items.push_back({id, ++record.last_value});
+    const PointId id = draw_point(random, collection);
+    if (!chosen.insert(id).second) continue;
+    items.push_back({id, value_of_arrival(parts_.number, arrival->number, i)});
   }
   const uint64_t request = ++record.last_request;
   std::vector<size_t> positions;
@@ -87,13 +111,14 @@ Task<void> ClientWorkload::upsert() {
   }
 }
 
-Task<void> ClientWorkload::get() {
+Task<void> ClientWorkload::get(Arrival* arrival) {
   RunRecord& record = *parts_.record;
-  const uint32_t collection = draw_collection();
+  RandomStream& random = arrival->random;
+  const uint32_t collection = draw_collection(random);
   Operation question = new_operation(OperationKind::get, collection);
   question.request = ++record.last_request;
-  question.point = draw_point(collection);
-  question.linearizable = !random_.chance_ppm(parts_.plan->workload.eventual_read_ppm);
+  question.point = draw_point(random, collection);
+  question.linearizable = !random.chance_ppm(parts_.plan->workload.eventual_read_ppm);
   const PointId id = question.point;
   const bool linearizable = question.linearizable;
   const size_t position = record.begin(std::move(question));
@@ -106,12 +131,13 @@ Task<void> ClientWorkload::get() {
   record.end(position, answer.outcome);
 }
 
-Task<void> ClientWorkload::remove() {
+Task<void> ClientWorkload::remove(Arrival* arrival) {
   RunRecord& record = *parts_.record;
-  const uint32_t collection = draw_collection();
+  RandomStream& random = arrival->random;
+  const uint32_t collection = draw_collection(random);
   Operation question = new_operation(OperationKind::remove, collection);
   question.request = ++record.last_request;
-  question.point = draw_point(collection);
+  question.point = draw_point(random, collection);
   const PointId id = question.point;
   const size_t position = record.begin(std::move(question));
   const RemoveAnswer answer = co_await parts_.client->remove(collection, id);
@@ -123,22 +149,26 @@ Task<void> ClientWorkload::remove() {
   record.end(position, answer.outcome);
 }
 
-Task<void> ClientWorkload::search() {
+Task<void> ClientWorkload::search(Arrival* arrival) {
   RunRecord& record = *parts_.record;
+  RandomStream& random = arrival->random;
   const PlanWorkload& workload = parts_.plan->workload;
-  const uint32_t collection = draw_collection();
+  const uint32_t collection = draw_collection(random);
   SearchRecord question;
-  const ValueNumber value = random_.chance_ppm(300'000) ? random_.below(record.last_value + 1)
-                                                        : kQueryValues + random_.below(1'000'000);
+  const bool known = random.chance_ppm(300'000);
+  const auto writer = static_cast<uint32_t>(random.below(parts_.plan->shape.clients));
+  const uint64_t of_writer = random.below(arrival->number + uint64_t{1});
+  const ValueNumber value =
+      known ? value_of_arrival(writer, of_writer, 0) : kQueryValues + random.below(1'000'000);
   question.query = vector_of_value(value, workload.collections[collection].dimension);
-  question.k = static_cast<uint32_t>(random_.between(1, kTopKMax));
-  question.exact = random_.chance_ppm(workload.exact_search_ppm);
+  question.k = static_cast<uint32_t>(random.between(1, kTopKMax));
+  question.exact = random.chance_ppm(workload.exact_search_ppm);
   // A worker that adds payloads compares what it found with what is stored; without them the index
   // speaks alone.
-  question.with_payload = random_.chance_ppm(500'000);
+  question.with_payload = random.chance_ppm(500'000);
   Operation operation = new_operation(OperationKind::search, collection);
   operation.request = ++record.last_request;
-  operation.linearizable = !random_.chance_ppm(workload.eventual_read_ppm);
+  operation.linearizable = !random.chance_ppm(workload.eventual_read_ppm);
   operation.search = std::make_shared<SearchRecord>(question);
   const bool linearizable = operation.linearizable;
   const size_t position = record.begin(std::move(operation));
@@ -152,9 +182,9 @@ Task<void> ClientWorkload::search() {
   record.end(position, answer.outcome);
 }
 
-OperationKind ClientWorkload::draw_kind() {
+OperationKind ClientWorkload::draw_kind(RandomStream& random) const {
   const PlanMix& mix = parts_.plan->workload.mix;
-  uint64_t draw = random_.below(uint64_t{mix.upsert} + mix.get + mix.remove + mix.search);
+  uint64_t draw = random.below(uint64_t{mix.upsert} + mix.get + mix.remove + mix.search);
   if (draw < mix.upsert) return OperationKind::upsert;
   draw -= mix.upsert;
   if (draw < mix.get) return OperationKind::get;
@@ -162,19 +192,19 @@ OperationKind ClientWorkload::draw_kind() {
   return draw < mix.remove ? OperationKind::remove : OperationKind::search;
 }
 
-uint32_t ClientWorkload::draw_collection() {
-  return static_cast<uint32_t>(random_.below(parts_.plan->workload.collections.size()));
+uint32_t ClientWorkload::draw_collection(RandomStream& random) const {
+  return static_cast<uint32_t>(random.below(parts_.plan->workload.collections.size()));
 }
 
-PointId ClientWorkload::draw_point(uint32_t collection) {
+PointId ClientWorkload::draw_point(RandomStream& random, uint32_t collection) const {
   const PlanWorkload& workload = parts_.plan->workload;
   const PlanCollection& plan = workload.collections[collection];
-  const bool hot = random_.chance_ppm(workload.hot_key_ppm);
-  const uint64_t key = random_.below(hot ? std::min(kHotKeys, plan.keys) : plan.keys);
+  const bool hot = random.chance_ppm(workload.hot_key_ppm);
+  const uint64_t key = random.below(hot ? std::min(kHotKeys, plan.keys) : plan.keys);
   return point_id_of_key(plan, static_cast<uint32_t>(key));
 }
 
-Operation ClientWorkload::new_operation(OperationKind kind, uint32_t collection) {
+Operation ClientWorkload::new_operation(OperationKind kind, uint32_t collection) const {
   Operation operation;
   operation.client = parts_.number;
   operation.kind = kind;
@@ -182,11 +212,11 @@ Operation ClientWorkload::new_operation(OperationKind kind, uint32_t collection)
   return operation;
 }
 
-Duration ClientWorkload::draw_pause() {
-  const Plan& plan = *parts_.plan;
-  const uint64_t mean_ns =
-      uint64_t{1'000'000'000} * plan.shape.clients / plan.workload.operations_per_second;
-  return Duration(static_cast<int64_t>(random_.between(mean_ns / 10, mean_ns * 19 / 10)));
+bool ClientWorkload::is_skipped(uint32_t arrival) const {
+  return std::ranges::any_of(parts_.plan->workload.skipped, [&](const PlanSkip& skip) {
+    return skip.client == parts_.number && arrival >= skip.first &&
+           arrival - skip.first < skip.count;
+  });
 }
 
 }  // namespace vectron::sim

@@ -1,8 +1,9 @@
 // ClientWorkload: what one simulated client does all day, recorded as it happens.
 //
 // Operations arrive at random times, whatever became of earlier ones, and run beside one another up
-// to a bound. Runs on the client's node; shapes come from the plan, choices from the stream
-// `client[n]`.
+// to a bound. Runs on the client's node; shapes come from the plan. The times of arrival come from
+// the stream `client[n]`, all choices of an arrival from `client[n].arrival` at its number: leaving
+// one out (PlanWorkload::skipped) changes no other.
 #pragma once
 
 #include "core/async/sync.h"
@@ -16,6 +17,9 @@ namespace vectron::sim {
 
 /// The id of key `key` of a collection.
 PointId point_id_of_key(const PlanCollection& collection, uint32_t key);
+
+/// How many operations a client of `plan` begins at most, skipped ones included.
+uint32_t arrivals_of(const Plan& plan, uint32_t client);
 
 class ClientWorkload {
  public:
@@ -36,20 +40,26 @@ class ClientWorkload {
   Task<void> run();
 
  private:
-  Task<void> operate(OperationKind kind);
-  Task<void> upsert();
-  Task<void> get();
-  Task<void> remove();
-  Task<void> search();
+  /// One operation, from its arrival to its answer.
+  struct Arrival {
+    uint32_t number = 0;  ///< Of this client's, from 0.
+    RandomStream random;
+  };
 
-  OperationKind draw_kind();
-  uint32_t draw_collection();
-  PointId draw_point(uint32_t collection);
-  Operation new_operation(OperationKind kind, uint32_t collection);
-  Duration draw_pause();
+  Task<void> operate(Arrival arrival);
+  Task<void> upsert(Arrival* arrival);
+  Task<void> get(Arrival* arrival);
+  Task<void> remove(Arrival* arrival);
+  Task<void> search(Arrival* arrival);
+
+  OperationKind draw_kind(RandomStream& random) const;
+  uint32_t draw_collection(RandomStream& random) const;
+  PointId draw_point(RandomStream& random, uint32_t collection) const;
+  Operation new_operation(OperationKind kind, uint32_t collection) const;
+  bool is_skipped(uint32_t arrival) const;
 
   Parts parts_;
-  RandomStream random_;
+  RandomStream times_;
   uint32_t in_flight_ = 0;
   Condition ended_;
   TaskGroup tasks_;

@@ -59,8 +59,10 @@ api::PointId to_api(const PointId& id) {
   return out;
 }
 
-ClusterClient::ClusterClient(Env* env, const Plan* plan)
-    : plan_(plan), client_(*env, client_config(*plan)) {}
+ClusterClient::ClusterClient(Env* env, const Plan* plan, Protocol protocol)
+    : plan_(plan), client_(*env, client_config(*plan)) {
+  if (protocol == Protocol::http) http_ = std::make_unique<HttpCalls>(env, *plan);
+}
 
 const std::string& ClusterClient::name_of(uint32_t collection) const {
   return plan_->workload.collections.at(collection).name;
@@ -80,7 +82,9 @@ Task<UpsertAnswer> ClusterClient::upsert(uint32_t collection, std::vector<Upsert
     point.payload = payload_of_value(item.value);
     request.points.push_back(std::move(point));
   }
-  const auto reply = co_await client_.upsert(std::move(request));
+  auto asked =
+      http_ != nullptr ? http_->upsert(std::move(request)) : client_.upsert(std::move(request));
+  const auto reply = co_await asked;
   UpsertAnswer answer;
   answer.items.resize(items.size());
   if (!reply.has_value()) {
@@ -106,7 +110,8 @@ Task<GetAnswer> ClusterClient::get(uint32_t collection, PointId id, bool lineari
   request.collection = name_of(collection);
   request.id = to_api(id);
   request.read_level = level_of(linearizable);
-  const auto reply = co_await client_.get(std::move(request));
+  auto asked = http_ != nullptr ? http_->get(std::move(request)) : client_.get(std::move(request));
+  const auto reply = co_await asked;
   GetAnswer answer;
   answer.status = status_of(reply);
   if (reply.has_value()) {
@@ -126,7 +131,9 @@ Task<RemoveAnswer> ClusterClient::remove(uint32_t collection, PointId id) {
   api::DeleteRequest request;
   request.collection = name_of(collection);
   request.id = to_api(id);
-  const auto reply = co_await client_.remove(std::move(request));
+  auto asked =
+      http_ != nullptr ? http_->remove(std::move(request)) : client_.remove(std::move(request));
+  const auto reply = co_await asked;
   RemoveAnswer answer;
   answer.status = status_of(reply);
   answer.outcome = write_outcome(answer.status);
@@ -147,7 +154,9 @@ Task<SearchAnswer> ClusterClient::search(uint32_t collection, SearchRecord quest
   request.exact = question.exact;
   request.read_level = level_of(linearizable);
   request.include_payload = question.with_payload;
-  const auto reply = co_await client_.search(std::move(request));
+  auto asked =
+      http_ != nullptr ? http_->search(std::move(request)) : client_.search(std::move(request));
+  const auto reply = co_await asked;
   SearchAnswer answer;
   answer.status = status_of(reply);
   if (!reply.has_value()) co_return answer;

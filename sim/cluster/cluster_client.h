@@ -1,7 +1,9 @@
-// ClusterClient: a PointClient over the public contract, by the C++ client library.
+// ClusterClient: a PointClient over the public contract, by the C++ client library or as HTTP
+// bytes.
 #pragma once
 
 #include "services/client/client.h"
+#include "sim/cluster/http_calls.h"
 #include "sim/cluster/point_client.h"
 #include "sim/oracle/placement_watch.h"
 #include "sim/plan/plan.h"
@@ -10,8 +12,10 @@ namespace vectron::sim {
 
 class ClusterClient final : public PointClient {
  public:
-  /// `env` and `plan` outlive the client.
-  ClusterClient(Env* env, const Plan* plan);
+  enum class Protocol : uint8_t { rpc, http };
+
+  /// `env` and `plan` outlive the client. `protocol`: of the operations on points.
+  ClusterClient(Env* env, const Plan* plan, Protocol protocol = Protocol::rpc);
 
   Task<UpsertAnswer> upsert(uint32_t collection, std::vector<UpsertItem> items) override;
   Task<GetAnswer> get(uint32_t collection, PointId id, bool linearizable) override;
@@ -28,6 +32,7 @@ class ClusterClient final : public PointClient {
 
   const Plan* plan_;
   Client client_;
+  std::unique_ptr<HttpCalls> http_;  ///< Null for RPC.
 };
 
 api::PointId to_api(const PointId& id);

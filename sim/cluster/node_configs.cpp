@@ -77,6 +77,10 @@ Address node_address(NodeKind kind, uint32_t number) {
   return Address{node_name(kind, number) + ":7000"};
 }
 
+Address gateway_http_address(uint32_t number) {
+  return Address{node_name(NodeKind::gateway, number) + ":8080"};
+}
+
 NodeId node_id(NodeKind kind, uint32_t number) {
   return NodeId(static_cast<uint64_t>(kind) * 100 + number + 1);
 }
@@ -119,6 +123,7 @@ GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarna
   config.node = node_id(NodeKind::gateway, number);
   config.incarnation = incarnation;
   config.listen = node_address(NodeKind::gateway, number);
+  config.http_listen = gateway_http_address(number);
   config.placement = placement_addresses(plan);
   config.read_attempt_timeout = Milliseconds(plan.knobs.client_deadline_ms / 4 + 50);
   return config;

@@ -18,6 +18,8 @@ inline constexpr ClusterId kSimulatedCluster{0x51};
 std::string node_name(NodeKind kind, uint32_t number);
 /// Where a node listens.
 Address node_address(NodeKind kind, uint32_t number);
+/// Where a gateway listens for HTTP.
+Address gateway_http_address(uint32_t number);
 /// 1, 2, ... for placement nodes, 101, ... for workers, 201, ... for gateways.
 NodeId node_id(NodeKind kind, uint32_t number);
 

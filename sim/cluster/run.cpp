@@ -64,9 +64,10 @@ class Run {
 
   bool raft() const { return plan_.profile == "raft"; }
   uint64_t wall() const { return options_.wall_nanoseconds ? options_.wall_nanoseconds() : 0; }
-  std::unique_ptr<PointClient> make_client(Env* env) const {
+  std::unique_ptr<PointClient> make_client(Env* env, bool http) const {
     if (raft()) return std::make_unique<RegisterClient>(env, plan_);
-    return std::make_unique<ClusterClient>(env, &plan_);
+    using Protocol = ClusterClient::Protocol;
+    return std::make_unique<ClusterClient>(env, &plan_, http ? Protocol::http : Protocol::rpc);
   }
 
   /// The whole story, told on the operator's node.
@@ -166,7 +167,8 @@ class Run {
   }
 
   Task<void> run_client(Env* env, uint32_t number) {
-    const std::unique_ptr<PointClient> client = make_client(env);
+    const bool http = std::ranges::count(plan_.shape.http_clients, number) > 0;
+    const std::unique_ptr<PointClient> client = make_client(env, http);
     ClientWorkload workload(
         {.env = env, .plan = &plan_, .record = &record_, .client = client.get(), .number = number});
     co_await workload.run();
@@ -178,7 +180,7 @@ class Run {
     world_.network().heal_all();
     nodes_.revive_all();
     const Instant last_fault = world_.now();
-    const std::unique_ptr<PointClient> client = make_client(env);
+    const std::unique_ptr<PointClient> client = make_client(env, false);
     Aftermath aftermath({.env = env,
                          .plan = &plan_,
                          .record = &record_,

@@ -18,7 +18,8 @@ struct RunRecord {
   SimWorld& world;
   History history;
   ViolationLog violations;
-  ValueNumber last_value = 0;  ///< Value numbers are given out from 1 on.
+  /// Of the probes after the workload, given out from 1 on; arrivals have value_of_arrival().
+  ValueNumber last_value = 0;
   uint64_t last_request = 0;
 
   size_t begin(Operation operation) { return history.begin(std::move(operation), world.now()); }

@@ -8,9 +8,10 @@ namespace {
 
 // A FlexBuffer whose root is one 64-bit unsigned number: the number, its packed type (uint, 8 bytes
 // wide), its width.
-constexpr uint8_t kFlexUint64 = 2 << 2 | 3;
+constexpr uint8_t kFlexInt = 1;
+constexpr uint8_t kFlexUint = 2;
+constexpr uint8_t kFlexUint64 = kFlexUint << 2 | 3;
 constexpr uint8_t kFlexWidth = 8;
-constexpr size_t kPayloadBytes = 10;
 
 constexpr uint64_t kSharedOneIn = 16;
 constexpr uint64_t kSharedVectors = 4;
@@ -36,12 +37,16 @@ Bytes payload_of_value(ValueNumber value) {
 }
 
 std::optional<ValueNumber> value_of_payload(ByteView payload) {
-  ByteReader reader(payload);
-  const auto value = reader.get<uint64_t>();
-  const auto type = reader.get<uint8_t>();
-  const auto width = reader.get<uint8_t>();
-  if (payload.size() != kPayloadBytes || !reader.done()) return std::nullopt;
-  if (type != kFlexUint64 || width != kFlexWidth) return std::nullopt;
+  if (payload.size() < 3) return std::nullopt;
+  const size_t width = payload.back();
+  const uint8_t type = payload[payload.size() - 2] >> 2;
+  const bool integer = type == kFlexInt || type == kFlexUint;
+  const bool known = width == 1 || width == 2 || width == 4 || width == 8;
+  if (!integer || !known || payload.size() != width + 2) return std::nullopt;
+  const uint8_t highest = payload[width - 1];
+  if (type == kFlexInt && highest >= 0x80) return std::nullopt;  // Nobody writes negative ones.
+  uint64_t value = 0;
+  for (size_t i = 0; i < width; ++i) value |= uint64_t{payload[i]} << (8 * i);
   return value;
 }
 

@@ -75,6 +75,10 @@ class Generator {
                .zones = 1};
       return;
     }
+    // About a third of the clients.
+    for (uint32_t client = 1; client < shape.clients; client += 3) {
+      shape.http_clients.push_back(client);
+    }
     shape.placement_nodes = single_placement && !loaded() ? 1 : 3;
     shape.workers = 5;
     shape.gateways = 2;

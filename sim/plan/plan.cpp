@@ -18,10 +18,20 @@ Result<void> check_range(std::string_view field, uint64_t value, uint64_t low, u
               std::string(field));
 }
 
+Result<void> check_http_clients(const PlanShape& shape, bool raft) {
+  VECTRON_CHECK_OK(check_range("shape.http_clients", shape.http_clients.size(), 0,
+                               raft ? 0 : uint64_t{shape.clients}));
+  for (const uint32_t client : shape.http_clients) {
+    VECTRON_CHECK_OK(check_range("shape.http_clients", client, 0, shape.clients - 1));
+  }
+  return {};
+}
+
 Result<void> check_shape(const PlanShape& shape, bool raft) {
   VECTRON_CHECK_OK(check_range("shape.workers", shape.workers, 1, kPlanNodesMax));
   VECTRON_CHECK_OK(check_range("shape.clients", shape.clients, 1, kPlanNodesMax));
   VECTRON_CHECK_OK(check_range("shape.zones", shape.zones, 1, kPlanNodesMax));
+  VECTRON_CHECK_OK(check_http_clients(shape, raft));
   if (raft) {
     VECTRON_CHECK_OK(check_range("shape.placement_nodes", shape.placement_nodes, 0, 0));
     return check_range("shape.gateways", shape.gateways, 0, 0);
@@ -125,6 +135,7 @@ Result<void> check_workload(const PlanWorkload& workload, uint32_t workers) {
       check_range("workload.exact_search_ppm", workload.exact_search_ppm, 0, 1'000'000));
   VECTRON_CHECK_OK(
       check_range("workload.eventual_read_ppm", workload.eventual_read_ppm, 0, 1'000'000));
+  VECTRON_CHECK_OK(check_range("workload.skipped", workload.skipped.size(), 0, kPlanSkipsMax));
   return check_range("workload.hot_key_ppm", workload.hot_key_ppm, 0, 1'000'000);
 }
 

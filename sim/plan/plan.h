@@ -24,6 +24,7 @@ inline constexpr uint32_t kPlanDimensionMax = 64;        ///< Dimension of a col
 inline constexpr uint32_t kPlanCollectionsMax = 4;       ///< Collections of a plan.
 inline constexpr uint32_t kPlanFaultsMax = 256;          ///< Scheduled faults of a plan.
 inline constexpr uint32_t kPlanDurationMsMax = 600'000;  ///< Length of a workload.
+inline constexpr uint32_t kPlanSkipsMax = 4'096;         ///< Ranges of operations left out.
 
 /// What the nodes are. Workers and placement nodes lie in zones round robin.
 struct PlanShape {
@@ -32,6 +33,8 @@ struct PlanShape {
   uint32_t gateways = 2;         ///< Profile raft: 0.
   uint32_t clients = 6;
   uint32_t zones = 3;
+  /// Which clients speak HTTP to the gateways, by number; the others speak RPC.
+  std::vector<uint32_t> http_clients;
   bool operator==(const PlanShape&) const = default;
 };
 
@@ -83,6 +86,15 @@ struct PlanMix {
   bool operator==(const PlanMix&) const = default;
 };
 
+/// Operations that a client does not do: `count` of its arrivals, from number `first` on. All
+/// others stay what they were, because each arrival draws from a stream of its own.
+struct PlanSkip {
+  uint32_t client = 0;
+  uint32_t first = 0;
+  uint32_t count = 0;
+  bool operator==(const PlanSkip&) const = default;
+};
+
 struct PlanWorkload {
   std::vector<PlanCollection> collections;
   PlanMix mix;
@@ -92,6 +104,7 @@ struct PlanWorkload {
   uint32_t exact_search_ppm = 500'000;   ///< Of the searches.
   uint32_t eventual_read_ppm = 200'000;  ///< Of gets and searches.
   uint32_t hot_key_ppm = 200'000;  ///< Of key choices: one of 8 hot keys, where clients collide.
+  std::vector<PlanSkip> skipped;   ///< What a shrunk plan leaves out.
   bool operator==(const PlanWorkload&) const = default;
 };
 

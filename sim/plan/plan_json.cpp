@@ -45,6 +45,7 @@ void walk(Fields& fields, PlanShape& shape) {
   fields.field("gateways", shape.gateways);
   fields.field("clients", shape.clients);
   fields.field("zones", shape.zones);
+  fields.field("http_clients", shape.http_clients);
 }
 
 template <typename Fields>
@@ -91,6 +92,13 @@ void walk(Fields& fields, PlanMix& mix) {
 }
 
 template <typename Fields>
+void walk(Fields& fields, PlanSkip& skip) {
+  fields.field("client", skip.client);
+  fields.field("first", skip.first);
+  fields.field("count", skip.count);
+}
+
+template <typename Fields>
 void walk(Fields& fields, PlanWorkload& workload) {
   fields.field("collections", workload.collections);
   fields.field("mix", workload.mix);
@@ -100,6 +108,7 @@ void walk(Fields& fields, PlanWorkload& workload) {
   fields.field("exact_search_ppm", workload.exact_search_ppm);
   fields.field("eventual_read_ppm", workload.eventual_read_ppm);
   fields.field("hot_key_ppm", workload.hot_key_ppm);
+  fields.optional("skipped", workload.skipped, {});
 }
 
 template <typename Fields>

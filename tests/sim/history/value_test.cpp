@@ -14,6 +14,21 @@ TEST(Value, GoesThroughItsPayload) {
   }
 }
 
+TEST(Value, GoesThroughAPayloadOfAnyIntegerType) {
+  EXPECT_EQ(value_of_payload(Bytes{7, 1 << 2, 1}), 7u);
+  EXPECT_EQ(value_of_payload(Bytes{7, 1, 2 << 2 | 1, 2}), 263u);
+  EXPECT_EQ(value_of_payload(Bytes{1, 2, 3, 4, 1 << 2 | 2, 4}), 0x04030201u);
+  EXPECT_FALSE(value_of_payload(Bytes{0x80, 1 << 2, 1}).has_value());  // Negative.
+  EXPECT_FALSE(value_of_payload(Bytes{1, 2, 3, 1 << 2, 3}).has_value());
+  EXPECT_FALSE(value_of_payload(Bytes{7, 3 << 2, 1}).has_value());  // Not an integer.
+}
+
+TEST(Value, OfAnArrivalIsItsOwn) {
+  EXPECT_LT(ValueNumber{1'000'000'000}, value_of_arrival(0, 0, 0));
+  EXPECT_LT(value_of_arrival(0, 0, 255), value_of_arrival(0, 1, 0));
+  EXPECT_LT(value_of_arrival(0, UINT32_MAX, 255), value_of_arrival(1, 0, 0));
+}
+
 TEST(Value, IsNotSeenInOtherBytes) {
   Bytes payload = payload_of_value(7);
   payload.push_back(0);

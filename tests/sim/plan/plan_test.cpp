@@ -61,6 +61,29 @@ TEST(Plan, RefusesTargetsAndShapesThatDoNotExist) {
   EXPECT_EQ(plan.validate().error().field(), "collections.replication");
 }
 
+TEST(Plan, RefusesHttpClientsThatDoNotExist) {
+  Plan plan = plan_of(1);
+  plan.shape.http_clients = {plan.shape.clients};
+  ASSERT_FALSE(plan.validate().has_value());
+  EXPECT_EQ(plan.validate().error().field(), "shape.http_clients");
+}
+
+TEST(Plan, KeepsWhatItSkips) {
+  Plan plan = plan_of(1);
+  plan.workload.skipped = {{.client = 1, .first = 2, .count = 3}, {.client = 0, .count = 7}};
+  const auto again = parse_plan(plan_to_json(plan));
+  ASSERT_TRUE(again.has_value()) << again.error().to_string();
+  EXPECT_EQ(*again, plan);
+}
+
+TEST(GeneratePlan, LetsAboutAThirdOfTheClientsSpeakHttp) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    const PlanShape shape = plan_of(seed).shape;
+    EXPECT_GE(shape.http_clients.size() * 4, shape.clients);
+    EXPECT_LE(shape.http_clients.size() * 2, shape.clients);
+  }
+}
+
 TEST(GeneratePlan, GivesTheSamePlanForTheSameSeedAndOthersForOthers) {
   EXPECT_EQ(plan_of(7), plan_of(7));
   EXPECT_NE(plan_to_json(plan_of(7)), plan_to_json(plan_of(8)));

@@ -1,0 +1,51 @@
+// HttpCalls: the public operations as HTTP bytes with JSON bodies, for the simulated clients that
+// speak HTTP.
+//
+// Requests are written by hand, the way a program in another language would do it, and not by the
+// gateway's own writer: a field that both ends misname must show. As services/client does for RPC,
+// it goes to another gateway when a call certainly was not done, and never sends a write again
+// whose outcome is unknown.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/http/client.h"
+#include "schemas/vectron_messages.h"
+#include "services/gateway/http_json.h"
+#include "sim/plan/plan.h"
+
+namespace vectron::sim {
+
+class HttpCalls {
+ public:
+  /// `env` outlives it.
+  HttpCalls(Env* env, const Plan& plan);
+
+  /// Errors of all: those of services/client.
+  Task<Result<api::UpsertReply>> upsert(api::UpsertRequest request);
+  Task<Result<api::GetReply>> get(api::GetRequest request);
+  Task<Result<api::DeleteReply>> remove(api::DeleteRequest request);
+  Task<Result<api::SearchReply>> search(api::SearchRequest request);
+
+ private:
+  enum class Access : uint8_t { read, write };
+
+  template <typename Reply>
+  Task<Result<Reply>> call(http::ClientRequest request, Access access);
+  template <typename Reply>
+  Result<Reply> read_reply(http::Response response, Access access);
+
+  Env& env_;
+  Duration request_timeout_;
+  std::vector<std::unique_ptr<http::Client>> gateways_;
+  gateway::JsonReader reader_;
+  size_t next_gateway_ = 0;  ///< Calls take turns.
+};
+
+/// What an HTTP error says, as the status that the gateway meant. A body that is not one of its
+/// error objects says nothing about the effect: unknown_outcome.
+Status status_of_error(const http::Response& response);
+
+}  // namespace vectron::sim

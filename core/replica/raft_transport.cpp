@@ -81,8 +81,9 @@ RaftTransport::RaftTransport(Env* env, rpc::ClientConfig config)
     : env_(env), messages_(*env, config), bulk_(*env, config) {}
 
 bool RaftTransport::send(GroupId group, const ReplicaMember& to, raft::Message message) {
-  auto& outbox = outboxes_[to.address];
+  auto& outbox = outboxes_[to.node];
   if (!outbox) outbox = std::make_unique<Outbox>(this, to.address);
+  outbox->move_to(to.address);
   env_->metrics().add(Metric::raft_messages_sent);
   return outbox->add(group, message);
 }

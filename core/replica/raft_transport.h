@@ -44,6 +44,11 @@ class RaftTransport final : public RaftLinks {
         : owner_(owner), address_(std::move(address)) {}
     bool add(GroupId group, const raft::Message& message);
 
+    /// The node is elsewhere now; what waits goes there.
+    void move_to(const Address& address) {
+      if (address_ != address) address_ = address;
+    }
+
    protected:
     void fire() override { flush(); }
 
@@ -60,7 +65,7 @@ class RaftTransport final : public RaftLinks {
   Env* env_;
   rpc::ChannelPool messages_;
   rpc::ChannelPool bulk_;
-  std::map<Address, std::unique_ptr<Outbox>> outboxes_;
+  std::map<NodeId, std::unique_ptr<Outbox>> outboxes_;
 };
 
 /// The receiving side: gives what arrives to the replicas of a host.

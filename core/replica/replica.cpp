@@ -412,6 +412,14 @@ Task<Result<LogIndex>> Replica::read_barrier(Instant deadline) {
   co_return *std::move(waited);
 }
 
+void Replica::learn_addresses(const std::vector<ReplicaMember>& members) {
+  for (const ReplicaMember& told : members) {
+    for (ReplicaMember& member : spec_.members) {
+      if (member.replica == told.replica && member.node == told.node) member.address = told.address;
+    }
+  }
+}
+
 void Replica::compact(bool everything) {
   if (raft_ == nullptr || switching_ || !failure_.ok()) return;
   const LogIndex flushed = overlay_->flushed_index();

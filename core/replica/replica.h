@@ -100,6 +100,10 @@ class Replica {
   /// wanted: begin anew), failed_precondition (not needed), data_loss (wrong checksum).
   Task<Result<uint64_t>> receive_snapshot(SnapshotPiece piece);
 
+  /// Where the members are now: they may have moved since the replica was made. Replicas that are
+  /// no members are ignored, and members that are not named stay where they were.
+  void learn_addresses(const std::vector<ReplicaMember>& members);
+
   /// Forgets log entries that the store holds, keeping the tail for lagging followers, or nothing
   /// when `everything`.
   void compact(bool everything);

@@ -46,6 +46,8 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
     }
   } else if (bytes.error().code() != Code::not_found) {
     co_return fail(bytes.error());
+  } else {
+    manifest.folder_id = std::max<uint64_t>(env->random("folder id").next(), 1);
   }
   ++manifest.incarnation;
   const auto written =
@@ -54,18 +56,24 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
   co_return manifest;
 }
 
+std::vector<ReplicaMember> members_of(const std::vector<wire::Member>& members) {
+  std::vector<ReplicaMember> out;
+  out.reserve(members.size());
+  for (const wire::Member& member : members) {
+    out.push_back({ReplicaId(member.replica_id), NodeId(member.node_id), Address{member.address}});
+  }
+  std::sort(out.begin(), out.end(),
+            [](const ReplicaMember& a, const ReplicaMember& b) { return a.replica < b.replica; });
+  return out;
+}
+
 ReplicaSpec spec_of(const stored::ReplicaManifest& manifest) {
   ReplicaSpec spec;
   spec.group = GroupId(manifest.group_id);
   spec.self = ReplicaId(manifest.replica_id);
   spec.node = NodeId(manifest.node_id);
   spec.folder = folder_of(spec.self);
-  for (const wire::Member& member : manifest.members) {
-    spec.members.push_back(
-        {ReplicaId(member.replica_id), NodeId(member.node_id), Address{member.address}});
-  }
-  std::sort(spec.members.begin(), spec.members.end(),
-            [](const ReplicaMember& a, const ReplicaMember& b) { return a.replica < b.replica; });
+  spec.members = members_of(manifest.members);
   return spec;
 }
 

@@ -16,6 +16,7 @@
 namespace vectron {
 
 /// Opens the node's folder: checks that it is this cluster's and this node's, and counts the start.
+/// A new one gets a folder id of its own.
 /// Errors: failed_precondition (another cluster's or node's folder, or a newer format, by name),
 /// data_loss.
 Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster, NodeId node);
@@ -92,6 +93,8 @@ class ReplicaHost {
   TaskGroup tasks_;
 };
 
+/// Members as the wire names them, by replica id.
+std::vector<ReplicaMember> members_of(const std::vector<wire::Member>& members);
 /// The spec that a manifest describes.
 ReplicaSpec spec_of(const stored::ReplicaManifest& manifest);
 

@@ -29,6 +29,8 @@ class ReplicaNode {
 
   ReplicaHost& host() { return *host_; }
   const rpc::Identity& identity() const { return identity_; }
+  /// Drawn when the node's folder was made: a lost disk shows by another one.
+  uint64_t folder_id() const { return folder_id_; }
   /// Channels to other nodes, under this node's identity.
   rpc::ChannelPool& channels() { return channels_; }
   /// The settings of the service's server.
@@ -37,9 +39,10 @@ class ReplicaNode {
   void serve_raft(rpc::Server* server);
 
  private:
-  ReplicaNode(Env* env, rpc::Identity identity);
+  ReplicaNode(Env* env, rpc::Identity identity, uint64_t folder_id);
 
   rpc::Identity identity_;
+  uint64_t folder_id_;
   rpc::ChannelPool channels_;
   RaftTransport transport_;
   std::unique_ptr<ReplicaHost> host_;

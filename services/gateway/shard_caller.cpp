@@ -21,10 +21,14 @@ Status nobody_could(const Status& last, ShardId shard) {
                 fmt::format("shard {} could not do it in time: {}", shard, last.message()));
 }
 
-// A refusal that names a leader which the route does not know shows that the route is stale.
+// A refusal that names a leader which the route does not know, or not there, shows that the route
+// is stale.
 bool names_a_stranger(const Status& failure, const std::vector<Route::Member>& members) {
-  const NodeId leader(detail_of(failure).leader_node);
-  return leader && !find_member(members, leader);
+  const wire::ErrorDetail detail = detail_of(failure);
+  if (detail.leader_node == 0) return false;
+  const auto member = find_member(members, NodeId(detail.leader_node));
+  if (!member) return true;
+  return !detail.leader_address.empty() && members[*member].address.text != detail.leader_address;
 }
 
 }  // namespace
@@ -84,15 +88,25 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
     if (verdict == Verdict::give_up) co_return fail(told_to_client(failure, operation, id));
 
     const std::vector<Route::Member>& members = route->shards[shard].members;
-    const bool stale = verdict == Verdict::refresh || names_a_stranger(failure, members);
     const NodeId hint(detail_of(failure).leader_node);
+    const bool known_stale = verdict == Verdict::refresh || names_a_stranger(failure, members);
     const bool again =
         attempts.advance(operation.any_replica ? std::nullopt : find_member(members, hint));
     if (!again) co_return fail(nobody_could(failure, id));
-    if (stale && !refreshed) {
+    // A whole round in vain: perhaps the workers are elsewhere by now. That is a guess, so an
+    // answer to it is not waited for as long, and not needed.
+    const bool guessed_stale = !known_stale && attempts.pause() > Duration(0);
+    if ((known_stale || guessed_stale) && !refreshed) {
       refreshed = true;
-      Result<RouteHandle> fresh = co_await routes_.refresh(context, route);
-      if (!fresh.has_value()) co_return fail(std::move(fresh).error());
+      RequestContext asking = guessed_stale ? attempt_context(context, Access::read, env_.clock(),
+                                                              config_.read_attempt_timeout)
+                                            : context;
+      Result<RouteHandle> fresh = co_await routes_.refresh(std::move(asking), route);
+      if (!fresh.has_value()) {
+        const bool gone = fresh.error().code() == Code::not_found;
+        if (known_stale || gone) co_return fail(std::move(fresh).error());
+        continue;
+      }
       const std::optional<size_t> moved = (*fresh)->find_shard(id);
       if (!moved) {
         co_return fail(Code::unavailable, fmt::format("shard {} was replaced: ask again", id));

@@ -116,6 +116,7 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   command.register_worker->host = std::move(request.host);
   command.register_worker->capacity_bytes = request.capacity_bytes;
   command.register_worker->incarnation = request.incarnation;
+  command.register_worker->folder_id = request.folder_id;
   const auto registered = co_await propose(std::move(command), deadline_of(context));
   VECTRON_CO_CHECK_OK(registered);
   wire::RegisterWorkerReply reply;
@@ -141,7 +142,8 @@ Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
   VECTRON_CO_CHECK_OK(reached);
   const NodeId node(request.node_id);
   const auto worker = state_->workers().find(node);
-  if (worker == state_->workers().end() || worker->second.incarnation > request.incarnation) {
+  if (worker == state_->workers().end() || worker->second.incarnation > request.incarnation ||
+      worker->second.folder_id != request.folder_id) {
     co_return fail(Code::not_found, fmt::format("worker {} is not registered", node), "node_id");
   }
   hear(node, request.replicas);
@@ -323,6 +325,7 @@ Task<void> Placement::push(NodeId node, std::vector<wire::Assignment> assignment
   request.placement_term = term.value();
   request.revision = state_->counters().revision;
   request.assignments = std::move(assignments);
+  request.folder_id = state_->workers().at(node).folder_id;
   RequestContext context;
   context.deadline = env_->clock().monotonic() + config_->push_timeout;
   const Address address{state_->workers().at(node).address};

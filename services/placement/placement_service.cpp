@@ -3,34 +3,28 @@
 #include <algorithm>
 
 #include "core/replica/replica_node.h"
+#include "services/placement/group_birth.h"
 #include "services/placement/placement.h"
 
 namespace vectron {
 namespace {
 
-stored::ReplicaManifest manifest_of(const PlacementConfig& config) {
-  stored::ReplicaManifest manifest;
-  manifest.group_id = kPlacementGroup.value();
-  manifest.replica_id = config.node.value();
+// The members as configured now. Their addresses may change from start to start, they may not.
+Result<std::vector<ReplicaMember>> check_members(const PlacementConfig& config,
+                                                 const Replica& replica) {
+  std::vector<wire::Member> members;
   for (const PlacementConfig::Member& member : config.members) {
-    manifest.members.push_back({member.node.value(), member.node.value(), member.address.text});
+    members.push_back({member.node.value(), member.node.value(), member.address.text});
   }
-  return manifest;
-}
-
-// Makes this node's replica at the first start; refuses to make it again.
-Task<Result<void>> ensure_replica(ReplicaHost* host, const PlacementConfig* config) {
-  // A member's Raft id is its node id: the group's members are configured, not given out.
-  const auto presence = host->presence(kPlacementGroup, ReplicaId(config->node.value()));
-  if (presence == ReplicaHost::Presence::born) co_return Result<void>();
-  if (presence == ReplicaHost::Presence::absent && config->bootstrap) {
-    const auto born = co_await host->bear(manifest_of(*config));
-    co_return born;
-  }
-  co_return fail(
-      Code::data_loss,
-      "the placement driver's data is missing here: set bootstrap for the first start of a "
-      "cluster; after a lost disk, put a new node in this one's place");
+  std::vector<ReplicaMember> configured = members_of(members);
+  const bool same = std::ranges::equal(
+      configured, replica.spec().members,
+      [](const ReplicaMember& a, const ReplicaMember& b) { return a.replica == b.replica; });
+  if (same) return configured;
+  return fail(Code::failed_precondition,
+              "the placement driver's group was made of other node ids: name the same ones, their "
+              "addresses may differ",
+              "members");
 }
 
 }  // namespace
@@ -61,16 +55,22 @@ Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
                                 config.observer};
   auto opened = co_await ReplicaNode::open(env, std::move(node_config));
   VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, opened);
-  const auto ensured = co_await ensure_replica(&node->host(), &config);
-  VECTRON_CO_CHECK_OK(ensured);
+  GroupBirth birth(env, &config, node.get());
+  const auto born = co_await birth.run();
+  VECTRON_CO_CHECK_OK(born);
+  if (!*born) co_return Result<void>();
   auto state = std::make_unique<PlacementState>();
   PlacementState* state_pointer = state.get();
   const auto replica = co_await node->host().start(kPlacementGroup, std::move(state));
   VECTRON_CO_CHECK_OK(replica);
+  const auto members = check_members(config, **replica);
+  VECTRON_CO_CHECK_OK(members);
+  (*replica)->learn_addresses(*members);
 
   Placement placement(env, &config, *replica, state_pointer, &node->channels());
   rpc::Server server(*env, node->server_config());
   wire::serve(server, static_cast<wire::PlacementHandler&>(placement));
+  wire::serve(server, static_cast<wire::PlacementPeerHandler&>(birth));
   node->serve_raft(&server);
   const auto listening = server.start(config.listen);
   VECTRON_CO_CHECK_OK(listening);

@@ -24,13 +24,16 @@ struct PlacementConfig {
     Address address;
   };
 
-  ClusterId cluster;            ///< The deployment; required.
-  NodeId node;                  ///< This node; among the members.
-  Address listen;               ///< Where workers, gateways and other members connect.
-  std::vector<Member> members;  ///< All nodes of the group, 1 to 7, the same on each of them.
+  ClusterId cluster;  ///< The deployment; required.
+  NodeId node;        ///< This node; among the members.
+  Address listen;     ///< Where workers, gateways and other members connect.
+  /// All nodes of the group, 1 to 7, the same on each of them. Their ids are those of the group's
+  /// first start for ever; their addresses may change from start to start.
+  std::vector<Member> members;
   /// Makes the group where this node's folder has nothing of it. Set at a cluster's first start,
-  /// and never after a disk was lost: a member that lost its disk must not come back with an empty
-  /// log.
+  /// for which all members must be up. Where it stays set, a member whose disk was lost finds out
+  /// from the others and does not come back with an empty log; the only member of a group of one
+  /// has nobody to ask.
   bool bootstrap = false;
 
   Duration worker_silence_max =

@@ -131,6 +131,15 @@ Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerReco
         "incarnation");
   }
   if (known != workers_.end() && known->second == record) return PlacementAnswer();
+  if (known != workers_.end() && record.folder_id != known->second.folder_id &&
+      replicas_by_worker().contains(node)) {
+    return refused(
+        Code::failed_precondition,
+        fmt::format("worker {} comes with another folder than the one that holds its copies: start "
+                    "it on the old folder, or, if that is lost, give it a new node id",
+                    node),
+        "folder_id");
+  }
   workers_[node] = record;
   ++counters_.revision;
   VECTRON_CHECK_OK(store_->put(record_key(kWorkerPrefix, node.value()), encode(record)));

@@ -11,13 +11,8 @@ constexpr Duration kAttemptTimeout = 2s;
 }  // namespace
 
 Heartbeat::Heartbeat(Env* env, const WorkerConfig* config, Worker* worker,
-                     rpc::ChannelPool* channels, Address address, uint64_t incarnation)
-    : env_(env),
-      config_(config),
-      worker_(worker),
-      channels_(channels),
-      address_(std::move(address)),
-      incarnation_(incarnation) {}
+                     rpc::ChannelPool* channels, Registration self)
+    : env_(env), config_(config), worker_(worker), channels_(channels), self_(std::move(self)) {}
 
 RequestContext Heartbeat::context() const {
   RequestContext context;
@@ -65,12 +60,13 @@ Task<void> Heartbeat::run() {
 Task<Result<void>> Heartbeat::register_worker() {
   wire::RegisterWorkerRequest request;
   request.node_id = config_->node.value();
-  request.address = address_.text;
+  request.address = self_.address.text;
   request.zone = config_->zone;
   request.rack = config_->rack;
   request.host = config_->host;
   request.capacity_bytes = config_->capacity_bytes;
-  request.incarnation = incarnation_;
+  request.incarnation = self_.incarnation;
+  request.folder_id = self_.folder_id;
   auto client = leader();
   const auto reply = co_await client.register_worker(context(), std::move(request));
   VECTRON_CO_CHECK_OK(reply);
@@ -85,7 +81,8 @@ Task<Result<void>> Heartbeat::beat() {
   }
   wire::HeartbeatRequest request;
   request.node_id = config_->node.value();
-  request.incarnation = incarnation_;
+  request.incarnation = self_.incarnation;
+  request.folder_id = self_.folder_id;
   request.replicas = worker_->reports();
   const uint64_t signature = worker_->reports_signature();
   auto client = leader();

@@ -7,11 +7,18 @@
 
 namespace vectron {
 
+/// What the placement driver is told of this start of the worker.
+struct Registration {
+  Address address;  ///< Where the worker listens.
+  uint64_t incarnation = 0;
+  uint64_t folder_id = 0;
+};
+
 class Heartbeat {
  public:
-  /// All outlive it. `address` is where the worker listens.
+  /// All outlive it.
   Heartbeat(Env* env, const WorkerConfig* config, Worker* worker, rpc::ChannelPool* channels,
-            Address address, uint64_t incarnation);
+            Registration self);
 
   /// Registers and reports, for ever: every heartbeat_interval, and within change_interval after
   /// something changed.
@@ -28,8 +35,7 @@ class Heartbeat {
   const WorkerConfig* config_;
   Worker* worker_;
   rpc::ChannelPool* channels_;
-  Address address_;
-  uint64_t incarnation_;
+  Registration self_;
   size_t target_ = 0;  // Which placement node is asked.
   bool registered_ = false;
   uint64_t reported_signature_ = 0;

@@ -31,10 +31,11 @@ Result<void> check_assignment(const wire::Assignment& assignment) {
 
 }  // namespace
 
-Worker::Worker(Env* env, const WorkerConfig* config, ReplicaHost* host)
+Worker::Worker(Env* env, const WorkerConfig* config, ReplicaHost* host, uint64_t folder_id)
     : env_(env),
       config_(config),
       host_(host),
+      folder_id_(folder_id),
       assign_turn_(env->scheduler(), 1),
       tasks_(env->scheduler()) {}
 
@@ -93,6 +94,12 @@ Task<Result<wire::ShardSearchReply>> Worker::search(RequestContext context,
 }
 
 Task<Result<wire::AssignReply>> Worker::assign(RequestContext, wire::AssignRequest request) {
+  // A birth that was meant for a folder which is lost by now would make a replica that forgot what
+  // it voted for.
+  if (request.folder_id != folder_id_) {
+    co_return fail(Code::failed_precondition, "these assignments are meant for another folder",
+                   "folder_id");
+  }
   const auto done = co_await carry_out(request.placement_term, std::move(request.assignments));
   VECTRON_CO_CHECK_OK(done);
   wire::AssignReply reply;
@@ -139,7 +146,10 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
   switch (host_->presence(group, replica)) {
     case ReplicaHost::Presence::running: {
       const auto shard = shards_.find(ShardId(group.value()));
-      if (shard != shards_.end()) shard->second->set_epoch(Epoch(assignment.epoch));
+      if (shard != shards_.end()) {
+        shard->second->set_epoch(Epoch(assignment.epoch));
+        shard->second->replica().learn_addresses(members_of(assignment.members));
+      }
       break;
     }
     case ReplicaHost::Presence::lost:

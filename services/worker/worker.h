@@ -18,8 +18,8 @@ namespace vectron {
 
 class Worker final : public wire::WorkerHandler {
  public:
-  /// All outlive the worker.
-  Worker(Env* env, const WorkerConfig* config, ReplicaHost* host);
+  /// All outlive the worker. `folder_id`: of the node's folder.
+  Worker(Env* env, const WorkerConfig* config, ReplicaHost* host, uint64_t folder_id);
 
   /// Starts the replicas that took part before this start of the process. Errors: those of a
   /// damaged disk never end it: such a replica is reported as lost.
@@ -55,6 +55,7 @@ class Worker final : public wire::WorkerHandler {
   Env* env_;
   const WorkerConfig* config_;
   ReplicaHost* host_;
+  uint64_t folder_id_;
   std::map<ShardId, std::unique_ptr<Shard>> shards_;
   std::map<ReplicaId, ShardId> missing_;  // Assigned without bootstrap, and not there.
   uint64_t placement_term_ = 0;

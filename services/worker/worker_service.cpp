@@ -42,7 +42,7 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
                                 config.observer};
   auto opened = co_await ReplicaNode::open(env, std::move(node_config));
   VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, opened);
-  Worker worker(env, &config, &node->host());
+  Worker worker(env, &config, &node->host(), node->folder_id());
   co_await worker.start_known_replicas();
 
   rpc::Server server(*env, node->server_config());
@@ -52,8 +52,8 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   VECTRON_CO_CHECK_OK(listening);
   if (config.on_listening) config.on_listening(server.address());
 
-  Heartbeat heartbeat(env, &config, &worker, &node->channels(), server.address(),
-                      node->identity().incarnation);
+  const Registration self{server.address(), node->identity().incarnation, node->folder_id()};
+  Heartbeat heartbeat(env, &config, &worker, &node->channels(), self);
   TaskGroup tasks(env->scheduler());
   tasks.spawn(heartbeat.run());
   const auto ended = co_await node->host().run_until(config.stop);

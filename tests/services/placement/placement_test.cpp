@@ -97,12 +97,13 @@ class PlacementStateTest : public testing::Test {
     VECTRON_ASSERT(answer.has_value());
     return *decode_answer(*answer);
   }
-  PlacementAnswer register_worker(uint64_t node, uint64_t incarnation) {
+  PlacementAnswer register_worker(uint64_t node, uint64_t incarnation, uint64_t folder_id = 1) {
     stored::PlacementCommand command;
     command.register_worker = stored::WorkerRecord{};
     command.register_worker->node_id = node;
     command.register_worker->address = fmt::format("w{}:1", node);
     command.register_worker->incarnation = incarnation;
+    command.register_worker->folder_id = folder_id;
     return apply(command);
   }
   PlacementAnswer create(std::string name, std::vector<uint64_t> nodes) {
@@ -128,6 +129,16 @@ class PlacementStateTest : public testing::Test {
   std::unique_ptr<OverlayStore> overlay_;
   PlacementState state_;
 };
+
+TEST_F(PlacementStateTest, RefusesAWorkerWhoseFolderWithCopiesWasReplaced) {
+  register_worker(7, 1, 100);
+  EXPECT_TRUE(register_worker(7, 2, 200).status.ok());  // It held nothing yet.
+  create("a", {7});
+  const Status refused = register_worker(7, 3, 300).status;
+  EXPECT_EQ(refused.code(), Code::failed_precondition);
+  EXPECT_EQ(refused.field(), "folder_id");
+  EXPECT_TRUE(register_worker(7, 3, 200).status.ok());
+}
 
 TEST_F(PlacementStateTest, GivesOutIdsOnceAndSurvivesAReload) {
   register_worker(7, 1);

@@ -55,11 +55,11 @@ class WorkerCluster : public testing::Test {
       return run<PlacementConfig>(&run_placement, &env, config, &failures_);
     });
   }
-  void start_worker(SimNode& node, size_t i) {
+  void start_worker(SimNode& node, size_t i, int port = 1) {
     WorkerConfig config;
     config.cluster = kCluster;
     config.node = NodeId(100 + i);
-    config.listen = Address{fmt::format("worker-{}:1", i)};
+    config.listen = Address{fmt::format("worker-{}:{}", i, port)};
     for (const auto& member : members_) config.placement.push_back(member.address);
     config.replica.kv.map_bytes_max = 16 << 20;
     config.replica = replica_config_ ? *replica_config_ : config.replica;
@@ -276,6 +276,117 @@ TEST_F(WorkerCluster, RefusesWhatItCannotStoreAndNamesTheField) {
   const auto again = create(1, 1);
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(again.error().code(), Code::already_exists);
+}
+
+TEST_F(WorkerCluster, AWorkerThatComesBackElsewhereTakesPartAgain) {
+  boot(3, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  // One after the other they move, so that in the end nobody is where the manifests say.
+  for (size_t i = 0; i < 3; ++i) {
+    SimNode& node = *world_->find_node(fmt::format("worker-{}", i));
+    node.crash(CrashKind::process_kill);
+    world_->run_for(1s);
+    start_worker(node, i, 2);
+    world_->run_for(5s);
+  }
+  const auto written = write(2, {2, 1, 1, 1});
+  ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  EXPECT_TRUE(leader().text.ends_with(":2"));
+  EXPECT_TRUE(read(1)->points[0].found);
+}
+
+TEST_F(WorkerCluster, PlacementNodesThatMoveAreFoundWhereTheConfigurationSays) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (size_t i = 0; i < 3; ++i) members_[i].address.text = fmt::format("placement-{}:2", i);
+  for (size_t i = 0; i < 3; ++i) {
+    world_->find_node(fmt::format("placement-{}", i))->crash(CrashKind::process_kill);
+  }
+  world_->find_node("worker-0")->crash(CrashKind::process_kill);
+  world_->run_for(1s);
+  for (size_t i = 0; i < 3; ++i) {
+    start_placement(*world_->find_node(fmt::format("placement-{}", i)), i);
+  }
+  start_worker(*world_->find_node("worker-0"), 0);
+  const auto written = write(1, {1, 1, 1, 1});
+  EXPECT_TRUE(written.has_value()) << written.error().to_string();
+}
+
+TEST_F(WorkerCluster, APlacementNodeThatLostItsDiskIsNotMadeAgainWhateverBootstrapSays) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  SimNode& node = *world_->find_node("placement-0");
+  node.crash(CrashKind::power_loss);
+  world_->run_for(1s);
+  node.lose_disk();
+  start_placement(node, 0);
+  world_->run_for(10s);
+  ASSERT_EQ(failures_.size(), 1U);
+  EXPECT_EQ(failures_[0].code(), Code::data_loss);
+  EXPECT_TRUE(write(1, {1, 1, 1, 1}).has_value());  // The other two go on.
+}
+
+TEST_F(WorkerCluster, AMemberThatCannotAskEverybodyWaitsInsteadOfBeingBorn) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (size_t i = 0; i < 3; ++i) {
+    world_->find_node(fmt::format("placement-{}", i))->crash(CrashKind::power_loss);
+  }
+  world_->run_for(1s);
+  // Two of three lost their disks: together they would be a quorum that knows nothing.
+  for (size_t i = 0; i < 2; ++i) {
+    world_->find_node(fmt::format("placement-{}", i))->lose_disk();
+    start_placement(*world_->find_node(fmt::format("placement-{}", i)), i);
+  }
+  world_->run_for(20s);
+  auto client = placement(0);
+  const auto listed = await(client.list_collections(context(2s), {}));
+  EXPECT_FALSE(listed.has_value());
+  EXPECT_TRUE(failures_.empty());
+  start_placement(*world_->find_node("placement-2"), 2);
+  world_->run_for(10s);
+  EXPECT_EQ(failures_.size(), 2U);
+}
+
+TEST_F(WorkerCluster, PlacementNodesHaveTheSameIdsForEver) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  SimNode& node = *world_->find_node("placement-0");
+  node.crash(CrashKind::process_kill);
+  world_->run_for(1s);
+  members_[2].node = NodeId(9);
+  start_placement(node, 0);
+  world_->run_for(5s);
+  ASSERT_EQ(failures_.size(), 1U);
+  EXPECT_EQ(failures_[0].field(), "members");
+}
+
+TEST_F(WorkerCluster, ALateBirthForALostFolderIsRefused) {
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  SimNode& node = *world_->find_node("worker-1");
+  node.crash(CrashKind::power_loss);
+  world_->run_for(1s);
+  node.lose_disk();
+  start_worker(node, 1);
+  world_->run_for(5s);
+  // What a placement leader sent when the collection was new, and the network kept until now.
+  wire::AssignRequest late;
+  late.placement_term = 1'000;
+  late.folder_id = 12'345;
+  late.assignments.resize(1);
+  late.assignments[0].replica_id = 2;
+  late.assignments[0].shard.shard_id = 1;
+  late.assignments[0].shard.dimension = 4;
+  late.assignments[0].bootstrap = true;
+  late.assignments[0].members = {{2, 101, "worker-1:1"}};
+  auto client = worker(Address{"worker-1:1"});
+  const auto reply = await(client.assign(context(), late));
+  ASSERT_FALSE(reply.has_value());
+  EXPECT_EQ(reply.error().field(), "folder_id");
+  EXPECT_TRUE(write(2, {1, 1, 1, 1}).has_value());
 }
 
 }  // namespace

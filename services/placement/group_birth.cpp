@@ -1,0 +1,117 @@
+#include "services/placement/group_birth.h"
+
+#include "core/async/combine.h"
+
+namespace vectron {
+namespace {
+
+constexpr std::string_view kComponent = "placement";
+constexpr Duration kAskTimeout = 1s;
+constexpr Duration kAskInterval = 100ms;
+constexpr Duration kComplainInterval = 10s;  // Between two lines that say who is missing.
+
+stored::ReplicaManifest manifest_of(const PlacementConfig& config) {
+  stored::ReplicaManifest manifest;
+  manifest.group_id = kPlacementGroup.value();
+  manifest.replica_id = config.node.value();
+  for (const PlacementConfig::Member& member : config.members) {
+    manifest.members.push_back({member.node.value(), member.node.value(), member.address.text});
+  }
+  return manifest;
+}
+
+std::unexpected<Status> lost() {
+  return fail(Code::data_loss,
+              "the placement driver's data is missing here, and other members have it: a member "
+              "that forgot its votes must not come back; put a new node in this one's place");
+}
+
+}  // namespace
+
+// A member's Raft id is its node id: the group's members are configured, not given out.
+wire::GroupPresence GroupBirth::own_presence() const {
+  ReplicaHost& host = node_->host();
+  if (host.took_part(kPlacementGroup)) return wire::GroupPresence::took_part;
+  const auto presence = host.presence(kPlacementGroup, ReplicaId(config_->node.value()));
+  return presence == ReplicaHost::Presence::absent ? wire::GroupPresence::absent
+                                                   : wire::GroupPresence::born;
+}
+
+Task<Result<wire::GroupPresenceReply>> GroupBirth::group_presence(RequestContext,
+                                                                  wire::GroupPresenceRequest) {
+  wire::GroupPresenceReply reply;
+  reply.presence = own_presence();
+  co_return reply;
+}
+
+Task<Result<bool>> GroupBirth::run() {
+  using Presence = ReplicaHost::Presence;
+  const auto presence = node_->host().presence(kPlacementGroup, ReplicaId(config_->node.value()));
+  if (presence == Presence::lost) co_return lost();
+  if (presence == Presence::absent && !config_->bootstrap) {
+    co_return fail(
+        Code::data_loss,
+        "the placement driver's data is missing here: set bootstrap for the first start of a "
+        "cluster; after a lost disk, put a new node in this one's place");
+  }
+  if (own_presence() == wire::GroupPresence::took_part) co_return true;
+
+  rpc::Server server(*env_, node_->server_config());
+  wire::serve(server, static_cast<wire::PlacementPeerHandler&>(*this));
+  if (config_->members.size() > 1) {
+    const auto listening = server.start(config_->listen);
+    VECTRON_CO_CHECK_OK(listening);
+  }
+  auto agreed = co_await agree();
+  server.stop();
+  co_return agreed;
+}
+
+Task<Result<bool>> GroupBirth::agree() {
+  Instant complain = env_->clock().monotonic() + kComplainInterval;
+  while (config_->stop == nullptr || !config_->stop->is_set()) {
+    const auto others = co_await ask_others();
+    switch (next_birth_step(own_presence(), others)) {
+      case BirthStep::start:
+        co_return true;
+      case BirthStep::refuse:
+        co_return lost();
+      case BirthStep::bear: {
+        auto born = co_await node_->host().bear(manifest_of(*config_));
+        VECTRON_CO_CHECK_OK(born);
+        continue;
+      }
+      case BirthStep::wait:
+        break;
+    }
+    if (env_->clock().monotonic() >= complain) {
+      env_->log().warning(kComponent,
+                          "the first start of a cluster needs all {} placement nodes: not all of "
+                          "them answer or are made yet",
+                          config_->members.size());
+      complain = env_->clock().monotonic() + kComplainInterval;
+    }
+    co_await env_->clock().sleep_for(kAskInterval);
+  }
+  co_return false;
+}
+
+Task<std::vector<std::optional<wire::GroupPresence>>> GroupBirth::ask_others() {
+  std::vector<Task<std::optional<wire::GroupPresence>>> asks;
+  for (const PlacementConfig::Member& member : config_->members) {
+    if (member.node != config_->node) asks.push_back(ask(member.address));
+  }
+  auto answers = co_await when_all(std::move(asks));
+  co_return answers;
+}
+
+Task<std::optional<wire::GroupPresence>> GroupBirth::ask(Address address) {
+  RequestContext context;
+  context.deadline = env_->clock().monotonic() + kAskTimeout;
+  wire::PlacementPeerClient client(node_->channels().channel(address));
+  const auto reply = co_await client.group_presence(std::move(context), {});
+  if (!reply.has_value()) co_return std::nullopt;
+  co_return reply->presence;
+}
+
+}  // namespace vectron

@@ -115,7 +115,10 @@ void Channel::push_control(FrameKind kind, uint64_t call_id, uint32_t credit_byt
 bool Channel::send_one_way(const MethodInfo& method, Bytes body) {
   VECTRON_ASSERT(method.kind == MethodKind::one_way);
   const size_t bytes = frame_bytes(body.size());
-  const bool full = writer_.queued_one_way_bytes() + bytes > config_.one_way_queued_bytes_max;
+  // One frame always has room, however large: a message above the bound must not be dropped for
+  // ever.
+  const size_t queued = writer_.queued_one_way_bytes();
+  const bool full = queued > 0 && queued + bytes > config_.one_way_queued_bytes_max;
   if (backing_off_ || full || bytes > config_.frame_bytes_max) {
     ++one_way_dropped_;
     return false;

@@ -31,13 +31,14 @@ namespace vectron::rpc {
 struct ClientConfig {
   Identity identity;
   NodeId expected_node;  ///< Refuse to talk to another node at the address; zero for any.
-  size_t frame_bytes_max = 64 << 20;           ///< Of one frame, both ways.
-  size_t calls_max = 10'000;                   ///< Waiting for an answer; more are refused.
-  size_t queued_bytes_max = 128 << 20;         ///< Waiting to be written; more calls are refused.
-  size_t one_way_queued_bytes_max = 16 << 20;  ///< One-way frames above it are dropped.
-  uint32_t stream_window_bytes = 256 << 10;    ///< Credit of a server stream.
-  Duration connect_timeout = 3s;               ///< Of connect and Hello together.
-  Duration backoff_min = 10ms;                 ///< Before the second attempt; doubled from then on.
+  size_t frame_bytes_max = 64 << 20;    ///< Of one frame, both ways.
+  size_t calls_max = 10'000;            ///< Waiting for an answer; more are refused.
+  size_t queued_bytes_max = 128 << 20;  ///< Waiting to be written; more calls are refused.
+  size_t one_way_queued_bytes_max =
+      16 << 20;  ///< One-way frames above it are dropped, unless one is alone.
+  uint32_t stream_window_bytes = 256 << 10;  ///< Credit of a server stream.
+  Duration connect_timeout = 3s;             ///< Of connect and Hello together.
+  Duration backoff_min = 10ms;               ///< Before the second attempt; doubled from then on.
   Duration backoff_max = 1s;
   Duration ping_interval = 1s;  ///< A ping goes out when nothing came in for so long.
   Duration silence_max = 5s;    ///< The connection is given up when nothing came in for so long.

@@ -315,6 +315,15 @@ TEST_F(ChannelTest, LeavesNothingBehindWhereverANodeCrashes) {
   }
 }
 
+TEST_F(ChannelTest, TakesOneWayMessagesAboveTheBoundOfTheQueueOneAtATime) {
+  WordServer words(server_env);
+  auto channel = make_channel({.one_way_queued_bytes_max = frame_bytes(2)});
+  EXPECT_TRUE(channel->send_one_way(kTellMethod, text("longer than the bound")));
+  EXPECT_FALSE(channel->send_one_way(kTellMethod, text("ab"))) << "now the queue is full";
+  world.run_for(100ms);
+  EXPECT_EQ(words.told, std::vector<std::string>{"longer than the bound"});
+}
+
 TEST_F(ChannelTest, DeliversOneWayMessagesInOrderAndDropsThemWhenTheQueueIsFull) {
   WordServer words(server_env);
   auto channel = make_channel({.one_way_queued_bytes_max = 5 * frame_bytes(2)});

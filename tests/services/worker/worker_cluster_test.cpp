@@ -63,6 +63,8 @@ class WorkerCluster : public testing::Test {
     for (const auto& member : members_) config.placement.push_back(member.address);
     config.replica.kv.map_bytes_max = 16 << 20;
     config.replica = replica_config_ ? *replica_config_ : config.replica;
+    config.index_batch_points_max = index_batch_points_max_;
+    config.index_linger = index_linger_;
     node.start([this, config](Env& env) {
       return run<WorkerConfig>(&run_worker, &env, config, &failures_);
     });
@@ -175,6 +177,8 @@ class WorkerCluster : public testing::Test {
   std::unique_ptr<rpc::ChannelPool> pool_;
   std::vector<Status> failures_;
   std::optional<ReplicaConfig> replica_config_;
+  uint32_t index_batch_points_max_ = 8;
+  Duration index_linger_ = 200ms;
 };
 
 TEST_F(WorkerCluster, WritesAreReadAndFoundOnOneWorker) {
@@ -195,6 +199,28 @@ TEST_F(WorkerCluster, WritesAreReadAndFoundOnOneWorker) {
   ASSERT_EQ(hits->hits.size(), 1u);
   EXPECT_EQ(hits->hits[0].distance, 1.0F);
   EXPECT_EQ(hits->hits[0].payload, (Bytes{1, 2, 3}));
+}
+
+TEST_F(WorkerCluster, LinksPointsWhenABatchIsFullOrHasWaitedLongEnough) {
+  index_batch_points_max_ = 3;
+  index_linger_ = 60s;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  const auto in_tail = [this] {
+    world_->run_for(1s);
+    const auto found = search({1, 2, 3, 4}, 10);
+    VECTRON_ASSERT(found.has_value());
+    return std::ranges::count(found->hits, true, &wire::ShardHit::from_tail);
+  };
+  ASSERT_TRUE(write(1, {1, 2, 3, 4}).has_value());
+  ASSERT_TRUE(write(2, {2, 2, 3, 4}).has_value());
+  EXPECT_EQ(in_tail(), 2) << "two points are not worth a piece of work";
+  ASSERT_TRUE(write(3, {3, 2, 3, 4}).has_value());
+  EXPECT_EQ(in_tail(), 0) << "a full batch is linked at once";
+  ASSERT_TRUE(write(4, {4, 2, 3, 4}).has_value());
+  EXPECT_EQ(in_tail(), 1);
+  world_->run_for(60s);
+  EXPECT_EQ(in_tail(), 0) << "nothing waits longer than index_linger";
 }
 
 TEST_F(WorkerCluster, NothingIsLostWhenEveryNodeLosesPower) {

@@ -105,6 +105,8 @@ class Raft {
   /// Proposals are refused meanwhile. Errors: unavailable (not the leader), invalid_argument (not
   /// another voter).
   Result<void> transfer_leadership(ReplicaId to);
+  /// A transfer is under way.
+  bool transferring() const { return bool(transfer_target_); }
 
   /// The transport could not deliver to `peer`: stop sending optimistically.
   void report_unreachable(ReplicaId peer);

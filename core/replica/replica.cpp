@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/async/combine.h"
+#include "core/replica/hand_over.h"
 
 namespace vectron {
 namespace {
@@ -410,6 +411,16 @@ Task<Result<LogIndex>> Replica::read_barrier(Instant deadline) {
   auto waited = co_await with_deadline(&parts_.env->scheduler(), until, wait_for_read(round));
   if (!waited) co_return fail(Code::deadline_exceeded, "no quorum confirmed the read in time");
   co_return *std::move(waited);
+}
+
+Result<void> Replica::hand_over() {
+  if (!serving() || !raft_->is_leader()) return fail(not_leader());
+  if (raft_->transferring()) return {};
+  const auto target = hand_over_target(raft_->status());
+  if (!target) return fail(Code::unavailable, "no other member can take over");
+  VECTRON_CHECK_OK(raft_->transfer_leadership(*target));
+  wake();
+  return {};
 }
 
 void Replica::learn_addresses(const std::vector<ReplicaMember>& members) {

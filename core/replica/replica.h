@@ -100,6 +100,12 @@ class Replica {
   /// wanted: begin anew), failed_precondition (not needed), data_loss (wrong checksum).
   Task<Result<uint64_t>> receive_snapshot(SnapshotPiece piece);
 
+  /// Hands leadership to the member that is furthest (hand_over_target); writes are refused until
+  /// that one leads, or until an election timeout has passed. Does nothing while that is under way.
+  /// Errors: unavailable (not the leader,
+  /// or nobody can take over).
+  Result<void> hand_over();
+
   /// Where the members are now: they may have moved since the replica was made. Replicas that are
   /// no members are ignored, and members that are not named stay where they were.
   void learn_addresses(const std::vector<ReplicaMember>& members);

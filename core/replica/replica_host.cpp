@@ -12,6 +12,7 @@ constexpr std::string_view kNodeManifest = "node.manifest";
 constexpr std::string_view kReplicaManifest = "replica.manifest";
 constexpr std::string_view kReplicasFolder = "replicas";
 constexpr uint32_t kFormatVersion = 1;
+constexpr Duration kHandOverLook = 5ms;
 
 std::string folder_of(ReplicaId replica) {
   return fmt::format("{}/{}", kReplicasFolder, replica);
@@ -245,6 +246,22 @@ Task<Result<Replica*>> ReplicaHost::start(GroupId group,
 Replica* ReplicaHost::find(GroupId group) {
   const auto found = replicas_.find(group);
   return found == replicas_.end() ? nullptr : found->second.get();
+}
+
+Task<void> ReplicaHost::hand_over_all(Instant deadline) {
+  Clock& clock = env_->clock();
+  while (clock.monotonic() < deadline) {
+    size_t leading = 0;
+    for (const auto& [group, replica] : replicas_) {
+      if (!replica->is_leader() || replica->spec().members.size() == 1) continue;
+      ++leading;
+      // Nobody may be able to take over at this moment; it is asked for again until somebody is.
+      const auto asked = replica->hand_over();
+      if (!asked.has_value()) env_->log().debug(kComponent, "{}", asked.error().to_string());
+    }
+    if (leading == 0) co_return;
+    co_await clock.sleep_for(kHandOverLook);
+  }
 }
 
 Task<void> ReplicaHost::tick_loop() {

@@ -65,6 +65,10 @@ class ReplicaHost {
   Replica* find(GroupId group);
   const std::map<GroupId, std::unique_ptr<Replica>>& replicas() const { return replicas_; }
 
+  /// Hands the leadership of every group to another member, as far as that is possible before
+  /// `deadline` (this node's monotonic time). Groups go on meanwhile.
+  Task<void> hand_over_all(Instant deadline);
+
   /// Runs until `stop` (which may be null) is set, or until the node must stop: then its error is
   /// that of the write-ahead log, or of a replica that stopped for good.
   Task<Result<void>> run_until(Event* stop);

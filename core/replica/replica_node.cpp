@@ -12,7 +12,8 @@ rpc::ClientConfig client_config(const rpc::Identity& identity) {
 }  // namespace
 
 ReplicaNode::ReplicaNode(Env* env, rpc::Identity identity, uint64_t folder_id)
-    : identity_(identity),
+    : env_(env),
+      identity_(identity),
       folder_id_(folder_id),
       channels_(*env, client_config(identity)),
       transport_(env, client_config(identity)) {}
@@ -38,6 +39,24 @@ rpc::ServerConfig ReplicaNode::server_config() const {
 
 void ReplicaNode::serve_raft(rpc::Server* server) {
   wire::serve(*server, static_cast<wire::RaftHandler&>(*receiver_));
+  server->set_interceptor(&door_);
+}
+
+Task<void> ReplicaNode::drain(rpc::Server* server, Duration drain_max) {
+  constexpr Duration kLook = 5ms;
+  constexpr Duration kLinger = 20ms;  // For answers that are on their way out.
+  Clock& clock = env_->clock();
+  const Instant end = clock.monotonic() + drain_max;
+  door_.shut();
+  co_await host_->hand_over_all(end);
+  while (server->requests_in_flight() > 0 && clock.monotonic() < end) {
+    co_await clock.sleep_for(kLook);
+  }
+  if (server->requests_in_flight() > 0) {
+    env_->log().warning("drain", "stops with {} requests unanswered", server->requests_in_flight());
+  }
+  if (drain_max > kLinger) co_await clock.sleep_for(kLinger);
+  server->stop();
 }
 
 }  // namespace vectron

@@ -9,6 +9,7 @@
 
 #include "core/replica/raft_transport.h"
 #include "core/replica/replica_host.h"
+#include "core/rpc/door.h"
 #include "core/rpc/server.h"
 
 namespace vectron {
@@ -35,18 +36,24 @@ class ReplicaNode {
   rpc::ChannelPool& channels() { return channels_; }
   /// The settings of the service's server.
   rpc::ServerConfig server_config() const;
-  /// Makes `server` take Raft's messages for the host. The node outlives the server.
+  /// Makes `server` take Raft's messages for the host, and ask this node's door. The node outlives
+  /// the server.
   void serve_raft(rpc::Server* server);
+  /// Ends in order: new requests are refused, leadership is handed over, and what is under way gets
+  /// until `drain_max` to end. Then the server is stopped.
+  Task<void> drain(rpc::Server* server, Duration drain_max);
 
  private:
   ReplicaNode(Env* env, rpc::Identity identity, uint64_t folder_id);
 
+  Env* env_;
   rpc::Identity identity_;
   uint64_t folder_id_;
   rpc::ChannelPool channels_;
   RaftTransport transport_;
   std::unique_ptr<ReplicaHost> host_;
   std::unique_ptr<RaftReceiver> receiver_;
+  rpc::Door door_;
 };
 
 }  // namespace vectron

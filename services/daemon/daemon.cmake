@@ -8,7 +8,7 @@ list(FILTER demo_sources INCLUDE REGEX "/demo_[a-z]+\\.cpp$")
 list(FILTER demo_sources EXCLUDE REGEX "/demo_main\\.cpp$")
 
 add_library(services_daemon STATIC ${daemon_sources})
-target_link_libraries(services_daemon PUBLIC net services_placement services_worker services_gateway services_client)
+target_link_libraries(services_daemon PUBLIC net services_placement services_worker services_gateway services_client core_http)
 add_library(services_demo STATIC ${demo_sources})
 target_link_libraries(services_demo PUBLIC net services_client z)
 foreach(name services_daemon services_demo)

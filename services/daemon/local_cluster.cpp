@@ -3,13 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
-#include "core/async/combine.h"
 #include "services/client/client.h"
-#include "services/gateway/gateway_service.h"
-#include "services/placement/placement_service.h"
-#include "services/worker/worker_service.h"
 
 namespace vectron {
 namespace {
@@ -25,62 +20,59 @@ std::string worker_name(uint32_t number) {
   return fmt::format("worker-{}", number + 1);
 }
 
-bool failed(const Completion<Result<void>>& ended) {
-  return ended.is_set() && !ended.get().has_value();
+Task<void> wake_when(Event* event, Condition* condition) {
+  co_await event->wait();
+  condition->notify_all();
 }
 
 }  // namespace
 
-LocalCluster::LocalCluster(LocalGround ground, UpConfig config)
+LocalCluster::LocalCluster(Ground ground, Disk* disk, Settings settings)
     : ground_(ground),
-      config_(std::move(config)),
-      changed_(ground.loop->scheduler()),
-      tasks_(ground.loop->scheduler()) {}
+      disk_(disk),
+      settings_(std::move(settings)),
+      changed_(ground.loop->scheduler()) {}
 
 LocalCluster::~LocalCluster() {
-  tasks_.cancel_all();
   // A node's Env goes before those that were started earlier, as its links did.
   while (!nodes_.empty()) nodes_.pop_back();
 }
 
-Task<Result<void>> LocalCluster::run(Event* stop) {
+Task<Result<void>> LocalCluster::run(Event* stop, std::function<void(ReadyAddresses)> ready) {
   // The first identity of a new folder comes from the system's entropy, by way of an Env's streams.
-  Result<Node*> placement = add_node("placement-1");
+  Result<RoleNode*> placement = add_node("placement-1");
   VECTRON_CO_CHECK_OK(placement);
-  RandomStream entropy = (*placement)->env->random("cluster id");
+  RandomStream entropy = (*placement)->env().random("cluster id");
   const ClusterId fresh(std::max<uint64_t>(entropy.next(), 1));
   Result<void> outcome = co_await start(fresh);
   if (outcome.has_value()) {
-    const std::string http = config_.http.has_value() ? " http " + http_address_.text : "";
-    fmt::print("vectron is ready: rpc {}{}\n", nodes_.back()->listening.get().text, http);
-    std::fflush(stdout);
-    const auto any_failed = [this] {
-      return std::any_of(nodes_.begin(), nodes_.end(),
-                         [](const auto& node) { return failed(node->ended); });
-    };
+    ready({nodes_.back()->rpc(), nodes_.back()->http()});
     TaskGroup forward(ground_.loop->scheduler());
-    const auto wake = [](Event* event, Condition* condition) -> Task<void> {
-      co_await event->wait();
-      condition->notify_all();
-    };
-    forward.spawn(wake(stop, &changed_));
-    while (!stop->is_set() && !any_failed()) co_await changed_.wait();
-  }
-  for (const auto& node : nodes_) {
-    if (outcome.has_value() && failed(node->ended)) {
-      outcome = fail(node->ended.get().error().with_context(node->name));
+    forward.spawn(wake_when(stop, &changed_));
+    while (!stop->is_set() && failure().ok()) {
+      co_await changed_.wait();
     }
+    const Status failed = failure();
+    if (!failed.ok()) outcome = fail(failed);
   }
   co_await stop_all();
   co_return outcome;
 }
 
+Status LocalCluster::failure() const {
+  for (const auto& node : nodes_) {
+    const Status status = node->failure();
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
 Task<Result<void>> LocalCluster::start(ClusterId fresh) {
-  auto folder = co_await open_data_folder(ground_.disk, config_.workers, fresh);
+  auto folder = co_await open_data_folder(disk_, settings_.workers, fresh);
   VECTRON_CO_TRY(folder_, folder);
   auto placement = co_await start_placement();
   VECTRON_CO_CHECK_OK(placement);
-  for (uint32_t number = 0; number < config_.workers; ++number) {
+  for (uint32_t number = 0; number < settings_.workers; ++number) {
     auto worker = co_await start_worker(number);
     VECTRON_CO_CHECK_OK(worker);
   }
@@ -92,118 +84,85 @@ Task<Result<void>> LocalCluster::start(ClusterId fresh) {
   co_return marked;
 }
 
+Settings LocalCluster::node_settings(NodeId node, Address listen) const {
+  Settings settings = settings_;
+  settings.cluster = folder_.cluster;
+  settings.node = node;
+  settings.rpc = std::move(listen);
+  settings.http.reset();
+  settings.members = {{kPlacementNode, kPlacementAddress}};
+  settings.bootstrap = !folder_.bootstrapped;
+  return settings;
+}
+
 Task<Result<void>> LocalCluster::start_placement() {
-  Node* node = nodes_.front().get();
-  PlacementConfig config;
-  config.cluster = folder_.cluster;
-  config.node = kPlacementNode;
-  config.listen = kPlacementAddress;
-  config.members = {{kPlacementNode, kPlacementAddress}};
-  config.bootstrap = !folder_.bootstrapped;
-  config.stop = &node->stop;
-  config.on_listening = [node](const Address& address) { node->listening.set(address); };
-  Result<void> launched = co_await launch(node, run_placement(node->env.get(), std::move(config)));
-  co_return launched;
+  PlacementConfig config = placement_config(node_settings(kPlacementNode, kPlacementAddress));
+  Result<void> started = co_await nodes_.front()->start(std::move(config), std::nullopt);
+  co_return started;
 }
 
 Task<Result<void>> LocalCluster::start_worker(uint32_t number) {
-  Result<Node*> added = add_node(worker_name(number));
-  VECTRON_CO_TRY(Node * node, added);
-  WorkerConfig config;
-  config.cluster = folder_.cluster;
-  config.node = NodeId(kFirstWorkerNode + number);
-  config.listen = Address{"@" + node->name + ":1"};
-  config.placement = {kPlacementAddress};
+  Result<RoleNode*> added = add_node(worker_name(number));
+  VECTRON_CO_TRY(RoleNode * node, added);
+  Address listen{"@" + node->name() + ":1"};
+  WorkerConfig config =
+      worker_config(node_settings(NodeId(kFirstWorkerNode + number), std::move(listen)));
   // One process is one failure domain in truth; calling each worker a host of its own lets copies
   // be tried out here.
-  config.host = node->name;
-  config.stop = &node->stop;
-  config.on_listening = [node](const Address& address) { node->listening.set(address); };
-  Result<void> launched = co_await launch(node, run_worker(node->env.get(), std::move(config)));
-  co_return launched;
+  config.host = node->name();
+  Result<void> started = co_await node->start(std::move(config), std::nullopt);
+  co_return started;
 }
 
 Task<Result<void>> LocalCluster::start_gateway() {
-  Result<Node*> added = add_node("gateway-1");
-  VECTRON_CO_TRY(Node * node, added);
-  GatewayConfig config;
-  config.cluster = folder_.cluster;
-  config.node = kGatewayNode;
+  Result<RoleNode*> added = add_node("gateway-1");
+  VECTRON_CO_TRY(RoleNode * node, added);
+  GatewayConfig config = gateway_config(node_settings(kGatewayNode, settings_.rpc));
   config.incarnation = folder_.starts;
-  config.listen = config_.rpc;
-  config.http_listen = config_.http;
-  config.on_http_listening = [this](const Address& address) { http_address_ = address; };
-  config.placement = {kPlacementAddress};
-  config.stop = &node->stop;
-  config.on_listening = [node](const Address& address) { node->listening.set(address); };
-  Result<void> launched = co_await launch(node, run_gateway(node->env.get(), std::move(config)));
-  co_return launched;
+  config.http_listen = settings_.http;
+  Result<void> started = co_await node->start(std::move(config));
+  co_return started;
 }
 
 // Usable: the placement driver has a leader, and so has every shard of every collection.
 Task<Result<void>> LocalCluster::wait_until_usable() {
-  Node* gateway = nodes_.back().get();
+  RoleNode* gateway = nodes_.back().get();
   ClientConfig config;
-  config.gateways = {gateway->listening.get()};
-  Client client(*gateway->env, config);
+  config.gateways = {gateway->rpc()};
+  Client client(gateway->env(), config);
   while (true) {
-    for (const auto& node : nodes_) {
-      if (failed(node->ended)) co_return fail(node->ended.get().error().with_context(node->name));
-    }
+    const Status failed = failure();
+    if (!failed.ok()) co_return fail(failed);
     auto listed = co_await client.list_collections();
     const bool usable =
         listed.has_value() &&
         std::all_of(listed->collections.begin(), listed->collections.end(),
                     [](const api::CollectionStatus& collection) { return collection.ready; });
     if (usable) co_return Result<void>();
-    co_await gateway->env->clock().sleep_for(kUsablePollInterval);
+    co_await gateway->env().clock().sleep_for(kUsablePollInterval);
   }
 }
 
 Task<Result<void>> LocalCluster::mark_bootstrapped() {
   if (folder_.bootstrapped) co_return Result<void>();
   folder_.bootstrapped = true;
-  Result<void> stored = co_await store_data_folder(ground_.disk, folder_);
+  Result<void> stored = co_await store_data_folder(disk_, folder_);
   co_return stored;
 }
 
 Task<void> LocalCluster::stop_all() {
   for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
-    if (!(*node)->launched) continue;
-    (*node)->stop.set();
-    co_await (*node)->ended.wait();
+    const Result<void> ended = co_await (*node)->stop();
+    if (!ended.has_value()) {
+      (*node)->env().log().error("up", "{}", ended.error().to_string());
+    }
   }
 }
 
-Result<LocalCluster::Node*> LocalCluster::add_node(const std::string& name) {
-  auto node = std::make_unique<Node>(name, ground_.loop->scheduler());
-  ProductionEnvConfig config;
-  config.node_name = name;
-  config.root = config_.data + "/" + name;
-  VECTRON_TRY(node->env, ProductionEnv::open(*ground_.loop, *ground_.pools, *ground_.network,
-                                             *ground_.sink, config));
+Result<RoleNode*> LocalCluster::add_node(const std::string& name) {
+  VECTRON_TRY(auto node, RoleNode::open(ground_, name, settings_.data + "/" + name, &changed_));
   nodes_.push_back(std::move(node));
   return nodes_.back().get();
-}
-
-Task<Result<void>> LocalCluster::launch(Node* node, Task<Result<void>> service) {
-  node->launched = true;
-  tasks_.spawn(watch(node, std::move(service)));
-  const auto listens = [](Node* the_node, Condition* changed) -> Task<void> {
-    co_await the_node->listening.wait();
-    changed->notify_all();
-  };
-  TaskGroup forward(ground_.loop->scheduler());
-  forward.spawn(listens(node, &changed_));
-  while (!node->listening.is_set() && !node->ended.is_set()) co_await changed_.wait();
-  if (failed(node->ended)) co_return fail(node->ended.get().error().with_context(node->name));
-  co_return Result<void>();
-}
-
-Task<void> LocalCluster::watch(Node* node, Task<Result<void>> service) {
-  Result<void> outcome = co_await service;
-  node->ended.set(std::move(outcome));
-  changed_.notify_all();
 }
 
 }  // namespace vectron

@@ -1,22 +1,107 @@
 // The `vectron` program.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 
-#include "net/log_sink.h"
+#include <fstream>
+#include <iostream>
+
+#include "services/daemon/configuration.h"
+#include "services/daemon/serve.h"
 #include "services/daemon/up.h"
 
 namespace {
 
-int up(vectron::UpConfig config, const std::string& log_level) {
-  const auto level = vectron::parse_log_level(log_level);
-  if (!level.has_value()) {
-    fmt::print(stderr, "vectron: {}\n", level.error().to_string());
-    return 2;
+using namespace vectron;
+
+constexpr uint64_t kConfigFileBytesMax = 1 << 20;
+
+// A subcommand that takes options, and what it was given.
+struct Command {
+  CLI::App* app = nullptr;
+  std::optional<Role> role;
+  std::string config;
+  std::map<std::string, std::string> given;  // By option; of those that were not, empty.
+  std::map<std::string, CLI::Option*> flags;
+  bool markdown = false;
+};
+
+void add_options(Command* command) {
+  command->app->add_option("--config", command->config, "A configuration file")
+      ->envname("VECTRON_CONFIG")
+      ->type_name("FILE");
+  for (const Option& option : option_table()) {
+    if (command->role && !option.roles.has(*command->role)) continue;
+    std::string& given = command->given[option.name];
+    const std::string usual = option.value.show(Settings());
+    const std::string text =
+        usual.empty() ? option.meaning : fmt::format("{} [{}]", option.meaning, usual);
+    CLI::Option* flag = option.value.is_switch
+                            ? command->app->add_flag(option.flag(), given, text)
+                            : command->app->add_option(option.flag(), given, text);
+    command->flags[option.name] = flag->type_name(option.value.is_switch ? "" : "VALUE");
   }
-  config.log_level = *level;
-  const vectron::Result<void> outcome = vectron::run_up(config);
+}
+
+std::map<std::string, std::string> vectron_environment() {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const size_t equals = text.find('=');
+    if (!text.starts_with("VECTRON_") || equals == text.npos) continue;
+    out.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+Result<ConfigFile> read_config_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(stream)), {});
+  if (stream.bad() || !stream.is_open()) {
+    return fail(Code::not_found, fmt::format("the configuration file {} cannot be read", path));
+  }
+  if (text.size() > kConfigFileBytesMax) {
+    return fail(Code::invalid_argument,
+                fmt::format("the configuration file {} is larger than {} bytes: is it one?", path,
+                            kConfigFileBytesMax));
+  }
+  return parse_config_file(path, text);
+}
+
+Result<Configuration> configuration_of(const Command& command) {
+  ConfigSources sources;
+  for (const auto& [name, flag] : command.flags) {
+    if (flag->count() > 0) sources.flags[name] = command.given.at(name);
+  }
+  sources.environment = vectron_environment();
+  if (!command.config.empty()) {
+    VECTRON_TRY(sources.file, read_config_file(command.config));
+  }
+  return resolve(sources);
+}
+
+Result<void> run(const Command& command, bool only_list) {
+  if (only_list && command.markdown) {
+    fmt::print("{}", options_as_markdown());
+    return {};
+  }
+  VECTRON_TRY(const Configuration configuration, configuration_of(command));
+  for (const std::string& warning : configuration.warnings) {
+    fmt::print(stderr, "vectron: {}\n", warning);
+  }
+  if (only_list) {
+    fmt::print("{}", list_options(configuration, command.role));
+    return {};
+  }
+  if (*command.role == Role::up) return run_up(configuration.settings);
+  return run_serve(*command.role, configuration.settings);
+}
+
+int report(const Result<void>& outcome) {
   if (outcome.has_value()) return 0;
-  fmt::print(stderr, "vectron: {}\n", outcome.error().to_string());
-  return 1;
+  const Status& status = outcome.error();
+  fmt::print(stderr, "vectron: {}\n", status.to_string());
+  return status.code() == Code::invalid_argument ? 2 : 1;
 }
 
 }  // namespace
@@ -25,35 +110,38 @@ int main(int argc, char** argv) {
   CLI::App app{"Vectron, a distributed vector database"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "vectron " VECTRON_VERSION);
-
-  vectron::UpConfig config;
-  std::string log_level = "warning";
-  CLI::App* command = app.add_subcommand("up", "Run a whole durable cluster in this process");
-  command->add_option("--data", config.data, "The data folder; made when absent")
-      ->envname("VECTRON_DATA")
-      ->capture_default_str();
-  command
-      ->add_option("--rpc", config.rpc.text,
-                   "Where clients connect, HOST:PORT; port 0 takes a free one")
-      ->envname("VECTRON_RPC")
-      ->capture_default_str();
-  std::string http;
-  command->add_option("--http", http, "Where HTTP clients connect, HOST:PORT; no HTTP when absent")
-      ->envname("VECTRON_HTTP");
-  command->add_option("--workers", config.workers, "Workers; never fewer than the data folder had")
-      ->envname("VECTRON_WORKERS")
-      ->check(CLI::Range(1U, vectron::UpConfig::kWorkersMax))
-      ->capture_default_str();
-  command
-      ->add_option("--cpu-threads", config.cpu_threads,
-                   "Threads that search and index; 0: one for each core")
-      ->envname("VECTRON_CPU_THREADS")
-      ->check(CLI::Range(0, 1'024))
-      ->capture_default_str();
-  command->add_option("--log-level", log_level, "debug, info, warning or error")
-      ->envname("VECTRON_LOG_LEVEL")
-      ->capture_default_str();
+  std::vector<std::unique_ptr<Command>> commands;
+  const auto add = [&commands](CLI::App* under, std::optional<Role> role) {
+    commands.push_back(std::make_unique<Command>());
+    commands.back()->app = under;
+    commands.back()->role = role;
+    add_options(commands.back().get());
+    return commands.back().get();
+  };
+  add(app.add_subcommand("up", "Run a whole durable cluster in this process"), Role::up);
+  CLI::App* serve = app.add_subcommand("serve", "Run one node of a cluster");
+  serve->require_subcommand(1);
+  CLI::App* config = app.add_subcommand("config", "List all options, and what they are set to");
+  config->require_subcommand(0, 1);
+  const std::map<Role, std::string> meanings = {
+      {Role::placement, "A node of the placement driver, which keeps track of everything"},
+      {Role::worker, "A node that holds shards"},
+      {Role::gateway, "A node that clients connect to"}};
+  for (const auto& [role, meaning] : meanings) {
+    add(serve->add_subcommand(std::string(role_name(role)), meaning), role);
+  }
+  for (const Role role : kRoles) {
+    const std::string name(role_name(role));
+    add(config->add_subcommand(name, fmt::format("The options of `{}`", name)), role);
+  }
+  add(config, std::nullopt)
+      ->app->add_flag("--markdown", commands.back()->markdown, "As docs/configuration.md");
   CLI11_PARSE(app, argc, argv);
-  if (!http.empty()) config.http = vectron::Address{http};
-  return up(config, log_level);
+
+  const bool only_list = config->parsed();
+  // A role's own command comes before `config` itself in the list.
+  for (const auto& command : commands) {
+    if (command->app->parsed()) return report(run(*command, only_list));
+  }
+  return 2;
 }

@@ -77,6 +77,7 @@ Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
   if (config.on_listening) config.on_listening(server.address());
 
   const auto ended = co_await node->host().run_until(config.stop);
+  if (ended.has_value()) co_await node->drain(&server, config.drain_timeout);
   server.stop();
   co_return ended;
 }

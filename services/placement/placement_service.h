@@ -48,7 +48,10 @@ struct PlacementConfig {
   WalConfig wal;
 
   ReplicaObserver* observer = nullptr;  ///< The simulation's watcher; null in production.
-  /// When set, the node stops taking requests and returns. May be null; outlives the node.
+  /// How long handing leadership over and requests in flight may take after `stop` was set.
+  Duration drain_timeout = 5s;
+  /// When set, the node refuses new requests, hands leadership over, ends what is in flight and
+  /// returns. May be null; outlives the node.
   Event* stop = nullptr;
   /// Told once where the node listens. May be empty.
   std::function<void(const Address&)> on_listening;

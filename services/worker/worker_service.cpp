@@ -5,6 +5,21 @@
 #include "services/worker/worker.h"
 
 namespace vectron {
+namespace {
+
+std::string_view port_of(const Address& address) {
+  return std::string_view(address.text).substr(address.text.rfind(':') + 1);
+}
+
+// What the placement driver is told: where others reach this worker.
+Address reached_at(const std::optional<Address>& advertise, const Address& listening) {
+  if (!advertise.has_value()) return listening;
+  if (port_of(*advertise) != "0") return *advertise;
+  const size_t host_bytes = advertise->text.size() - port_of(*advertise).size();
+  return Address{advertise->text.substr(0, host_bytes) + std::string(port_of(listening))};
+}
+
+}  // namespace
 
 Result<void> WorkerConfig::validate() const {
   const auto wrong = [](std::string_view field, std::string_view what) {
@@ -52,11 +67,13 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   VECTRON_CO_CHECK_OK(listening);
   if (config.on_listening) config.on_listening(server.address());
 
-  const Registration self{server.address(), node->identity().incarnation, node->folder_id()};
+  const Registration self{reached_at(config.advertise, server.address()),
+                          node->identity().incarnation, node->folder_id()};
   Heartbeat heartbeat(env, &config, &worker, &node->channels(), self);
   TaskGroup tasks(env->scheduler());
   tasks.spawn(heartbeat.run());
   const auto ended = co_await node->host().run_until(config.stop);
+  if (ended.has_value()) co_await node->drain(&server, config.drain_timeout);
   server.stop();
   co_return ended;
 }

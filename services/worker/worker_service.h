@@ -21,6 +21,8 @@ struct WorkerConfig {
   NodeId node;        ///< This process' identity; its data folder belongs to it. Required.
   Address listen;  ///< Where gateways, the placement driver and other workers connect. Port 0 takes
                    ///< a free one.
+  /// Where they reach it, when that is not where it listens; port 0 stands for the real one.
+  std::optional<Address> advertise;
   std::vector<Address> placement;  ///< The placement driver's nodes, at least one.
 
   /// Failure domains; replicas of a shard are put into different ones.
@@ -41,7 +43,7 @@ struct WorkerConfig {
   size_t searches_in_flight_max = 1'024;  ///< Of all shards; more are refused.
   size_t tail_bytes_max =
       size_t{1} << 30;  ///< Vectors of one shard that wait for the graph; more writes are refused.
-  uint32_t index_batch_points_max = 8;   ///< Points linked by one piece of work on the Cpu pool.
+  uint32_t index_batch_points_max = 8;  ///< Points linked by one piece of work on the Cpu pool.
   /// How long fewer points than that wait in the flat tail for others to be linked with.
   Duration index_linger = 200ms;
   size_t write_bytes_max = 8 << 20;      ///< Of one write, which is one log entry.
@@ -49,7 +51,10 @@ struct WorkerConfig {
   size_t write_operations_max = 10'000;  ///< Of one write.
 
   ReplicaObserver* observer = nullptr;  ///< The simulation's watcher; null in production.
-  /// When set, the worker stops taking requests and returns. May be null; outlives the worker.
+  /// How long handing leadership over and requests in flight may take after `stop` was set.
+  Duration drain_timeout = 5s;
+  /// When set, the worker refuses new requests, hands its shards over, ends what is in flight and
+  /// returns. May be null; outlives the worker.
   Event* stop = nullptr;
   /// Told once where the worker listens, with the real port. May be empty.
   std::function<void(const Address&)> on_listening;

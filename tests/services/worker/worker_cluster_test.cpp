@@ -51,8 +51,9 @@ class WorkerCluster : public testing::Test {
     config.members = members_;
     config.bootstrap = true;
     config.replica.kv.map_bytes_max = 16 << 20;
+    config.stop = &stop_of(fmt::format("placement-{}", i));
     node.start([this, config](Env& env) {
-      return run<PlacementConfig>(&run_placement, &env, config, &failures_);
+      return run<PlacementConfig>(&run_placement, &env, config, &failures_, &ends_);
     });
   }
   void start_worker(SimNode& node, size_t i, int port = 1) {
@@ -65,14 +66,21 @@ class WorkerCluster : public testing::Test {
     config.replica = replica_config_ ? *replica_config_ : config.replica;
     config.index_batch_points_max = index_batch_points_max_;
     config.index_linger = index_linger_;
+    config.stop = &stop_of(fmt::format("worker-{}", i));
     node.start([this, config](Env& env) {
-      return run<WorkerConfig>(&run_worker, &env, config, &failures_);
+      return run<WorkerConfig>(&run_worker, &env, config, &failures_, &ends_);
     });
+  }
+  Event& stop_of(const std::string& node) {
+    auto& stop = stops_[node];
+    if (stop == nullptr) stop = std::make_unique<Event>(world_->scheduler());
+    return *stop;
   }
   template <typename Config>
   static Task<void> run(Task<Result<void>> (*service)(Env*, Config), Env* env, Config config,
-                        std::vector<Status>* failures) {
+                        std::vector<Status>* failures, size_t* ends) {
     const auto ended = co_await service(env, std::move(config));
+    ++*ends;
     if (!ended.has_value()) failures->push_back(ended.error());
   }
 
@@ -176,6 +184,8 @@ class WorkerCluster : public testing::Test {
   SimNode* client_ = nullptr;
   std::unique_ptr<rpc::ChannelPool> pool_;
   std::vector<Status> failures_;
+  size_t ends_ = 0;  ///< Services that returned.
+  std::map<std::string, std::unique_ptr<Event>> stops_;
   std::optional<ReplicaConfig> replica_config_;
   uint32_t index_batch_points_max_ = 8;
   Duration index_linger_ = 200ms;
@@ -386,6 +396,66 @@ TEST_F(WorkerCluster, PlacementNodesHaveTheSameIdsForEver) {
   world_->run_for(5s);
   ASSERT_EQ(failures_.size(), 1U);
   EXPECT_EQ(failures_[0].field(), "members");
+}
+
+TEST_F(WorkerCluster, AWorkerThatIsAskedToStopHandsItsShardOverBeforeItGoes) {
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  const std::string old_leader = leader().text;
+  const Instant asked = world_->now();
+  stop_of(old_leader.substr(0, old_leader.find(':'))).set();
+  ASSERT_TRUE(world_->run_until([this] { return ends_ == 1; }, world_->now() + 20s));
+  EXPECT_TRUE(failures_.empty());
+  // No election timeout (a second at least) had to pass: somebody else leads already.
+  EXPECT_LT(world_->now() - asked, 500ms);
+  wire::WriteRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  request.operations.resize(1);
+  request.operations[0].id.number = 2;
+  request.operations[0].vector = {1, 1, 1, 1};
+  size_t done = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    const std::string address = fmt::format("worker-{}:1", i);
+    if (address == old_leader) continue;
+    auto client = worker(Address{address});
+    const auto written = await(client.write(context(400ms), request));
+    done += written.has_value() ? 1 : 0;
+  }
+  EXPECT_EQ(done, 1U);
+}
+
+TEST_F(WorkerCluster, APlacementLeaderThatIsAskedToStopHandsItsGroupOver) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  const Instant asked = world_->now();
+  for (size_t i = 0; i < 3; ++i) {
+    auto client = placement(i);
+    const auto listed = await(client.list_collections(context(1s), {}));
+    if (!listed.has_value()) continue;
+    stop_of(fmt::format("placement-{}", i)).set();
+    break;
+  }
+  ASSERT_TRUE(world_->run_until([this] { return ends_ == 1; }, world_->now() + 20s));
+  EXPECT_TRUE(failures_.empty());
+  size_t answers = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    auto client = placement(i);
+    const auto listed = await(client.list_collections(context(300ms), {}));
+    answers += listed.has_value() ? 1 : 0;
+  }
+  EXPECT_EQ(answers, 1U);
+  EXPECT_LT(world_->now() - asked, 3s);
+}
+
+TEST_F(WorkerCluster, AWorkerWithoutPeersStopsWhenItsWorkIsDone) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  stop_of("worker-0").set();
+  EXPECT_TRUE(world_->run_until([this] { return ends_ == 1; }, world_->now() + 500ms));
+  EXPECT_TRUE(failures_.empty());
 }
 
 TEST_F(WorkerCluster, ALateBirthForALostFolderIsRefused) {

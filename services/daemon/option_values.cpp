@@ -1,0 +1,101 @@
+#include "services/daemon/option_values.h"
+
+#include <algorithm>
+#include <set>
+
+namespace vectron::options {
+namespace {
+
+struct ByteUnit {
+  std::string_view suffix;
+  uint64_t bytes;
+};
+constexpr std::array<ByteUnit, 4> kByteUnits = {{{"TiB", uint64_t{1} << 40},
+                                                 {"GiB", uint64_t{1} << 30},
+                                                 {"MiB", uint64_t{1} << 20},
+                                                 {"KiB", uint64_t{1} << 10}}};
+
+Result<PlacementConfig::Member> parse_member(std::string_view text) {
+  const size_t equals = text.find('=');
+  const auto node =
+      equals == std::string_view::npos ? std::nullopt : parse_number(text.substr(0, equals));
+  if (!node || *node == 0) return must_be("NODE=HOST:PORT, with commas between several", text);
+  VECTRON_TRY(Address address, parse_address(text.substr(equals + 1)));
+  return PlacementConfig::Member{NodeId(*node), std::move(address)};
+}
+
+}  // namespace
+
+std::unexpected<Status> must_be(std::string_view what, std::string_view text) {
+  return fail(Code::invalid_argument, fmt::format("must be {}, not \"{}\"", what, text));
+}
+
+std::optional<uint64_t> parse_number(std::string_view text) {
+  const bool hexadecimal = text.starts_with("0x");
+  if (hexadecimal) text.remove_prefix(2);
+  uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value, hexadecimal ? 16 : 10);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return value;
+}
+
+std::optional<uint64_t> parse_bytes(std::string_view text) {
+  uint64_t unit = 1;
+  for (const ByteUnit& candidate : kByteUnits) {
+    if (!text.ends_with(candidate.suffix)) continue;
+    unit = candidate.bytes;
+    text.remove_suffix(candidate.suffix.size());
+    while (text.ends_with(' ')) text.remove_suffix(1);
+    break;
+  }
+  const auto number = parse_number(text);
+  if (!number || *number > UINT64_MAX / unit) return std::nullopt;
+  return *number * unit;
+}
+
+std::string show_bytes(uint64_t bytes) {
+  for (const ByteUnit& unit : kByteUnits) {
+    if (bytes >= unit.bytes && bytes % unit.bytes == 0) {
+      return fmt::format("{}{}", bytes / unit.bytes, unit.suffix);
+    }
+  }
+  return fmt::format("{}", bytes);
+}
+
+Result<Address> parse_address(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  const auto port =
+      colon == std::string_view::npos ? std::nullopt : parse_number(text.substr(colon + 1));
+  if (!port || *port > 65'535 || colon == 0) return must_be("HOST:PORT", text);
+  return Address{std::string(text)};
+}
+
+Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text) {
+  std::vector<PlacementConfig::Member> members;
+  std::set<NodeId> nodes;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    std::string_view part = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    VECTRON_TRY(PlacementConfig::Member member, parse_member(part));
+    if (!nodes.insert(member.node).second) {
+      return fail(Code::invalid_argument, fmt::format("names node {} twice", member.node));
+    }
+    members.push_back(std::move(member));
+  }
+  if (members.empty()) return must_be("NODE=HOST:PORT, with commas between several", text);
+  return members;
+}
+
+std::string show_members(const std::vector<PlacementConfig::Member>& members) {
+  std::string out;
+  for (const PlacementConfig::Member& member : members) {
+    out += fmt::format("{}{}={}", out.empty() ? "" : ",", member.node, member.address.text);
+  }
+  return out;
+}
+
+}  // namespace vectron::options

@@ -1,0 +1,51 @@
+#include "services/daemon/probes.h"
+
+#include "services/gateway/http_api.h"
+
+namespace vectron {
+namespace {
+
+http::ServerConfig probe_server_config() {
+  http::ServerConfig config;
+  config.connections_max = 64;
+  config.requests_in_flight_max = 64;
+  return config;
+}
+
+http::Response text_response(int status, std::string text) {
+  http::Response response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
+}  // namespace
+
+Probes::Probes(Env* env, const Event* stopping, const Completion<Result<void>>* ended)
+    : env_(env), stopping_(stopping), ended_(ended), server_(*env, router_, probe_server_config()) {
+  const auto alive_start = [this](const http::Request&) { return alive(); };
+  router_.add(http::Method::get, "/healthz", alive_start);
+  router_.add(http::Method::get, "/livez", alive_start);
+  router_.add(http::Method::get, "/readyz", [this](const http::Request&) { return ready(); });
+  router_.add(http::Method::get, "/metrics", [this](const http::Request&) { return metrics(); });
+}
+
+Task<http::Response> Probes::alive() {
+  co_return text_response(200, "ok\n");
+}
+
+Task<http::Response> Probes::ready() {
+  if (stopping_->is_set()) co_return text_response(503, "stopping\n");
+  if (ended_->is_set()) co_return text_response(503, "ended\n");
+  co_return text_response(200, "ok\n");
+}
+
+Task<http::Response> Probes::metrics() {
+  http::Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = gateway::metrics_text(env_->metrics());
+  co_return response;
+}
+
+}  // namespace vectron

@@ -1,0 +1,35 @@
+// Probes: /healthz, /livez, /readyz and /metrics of a node that has no public API of its own.
+//
+// Owned by a RoleNode, on the node's event loop. A gateway answers them itself.
+#pragma once
+
+#include "core/async/sync.h"
+#include "core/env/env.h"
+#include "core/http/router.h"
+#include "core/http/server.h"
+
+namespace vectron {
+
+class Probes {
+ public:
+  /// /readyz says 503 once `stopping` or `ended` is set. All outlive the probes.
+  Probes(Env* env, const Event* stopping, const Completion<Result<void>>* ended);
+
+  /// Begins to listen. Errors: of Network::listen.
+  Result<void> start(const Address& address) { return server_.start(address); }
+  /// With the real port. Requires: start() succeeded.
+  const Address& address() const { return server_.address(); }
+
+ private:
+  Task<http::Response> alive();
+  Task<http::Response> ready();
+  Task<http::Response> metrics();
+
+  Env* env_;
+  const Event* stopping_;
+  const Completion<Result<void>>* ended_;
+  http::Router router_;
+  http::Server server_;
+};
+
+}  // namespace vectron

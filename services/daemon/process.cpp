@@ -1,0 +1,72 @@
+#include "services/daemon/process.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "core/base/assert.h"
+#include "net/in_process_network.h"
+#include "net/signals.h"
+#include "net/tcp_network.h"
+
+namespace vectron {
+namespace {
+
+Task<void> keep(std::optional<Result<void>>* out, Task<Result<void>> task) {
+  Result<void> outcome = co_await task;
+  out->emplace(std::move(outcome));
+}
+
+// Appears whole or not at all.
+void write_ready_file(const std::string& path, const std::string& line) {
+  const std::string fresh = path + ".new";
+  std::ofstream(fresh) << line;
+  std::error_code failed;
+  std::filesystem::rename(fresh, path, failed);
+  if (failed) fmt::print(stderr, "vectron: cannot write {}: {}\n", path, failed.message());
+}
+
+void announce(const Settings& settings, const ReadyAddresses& addresses) {
+  const std::string line = ready_line(addresses) + "\n";
+  fmt::print("{}", line);
+  std::fflush(stdout);
+  if (!settings.ready_file.empty()) write_ready_file(settings.ready_file, line);
+}
+
+}  // namespace
+
+std::string ready_line(const ReadyAddresses& addresses) {
+  const std::string http = addresses.http.has_value() ? " http " + addresses.http->text : "";
+  return fmt::format("vectron is ready: rpc {}{}", addresses.rpc.text, http);
+}
+
+Result<void> run_process(const Settings& settings, ProcessBody body) {
+  std::error_code ignored;
+  // One that an earlier, killed process left behind would lie.
+  if (!settings.ready_file.empty()) std::filesystem::remove(settings.ready_file, ignored);
+  LogSink sink(settings.log_level);
+  ProductionPools pools(ProductionPools::Config{settings.cpu_threads, settings.file_threads,
+                                                settings.key_value_threads});
+  EventLoop loop;
+  StopSignals signals(loop);
+  TcpNetwork tcp(loop, pools.files);
+  InProcessNetwork network(loop.scheduler(), &tcp);
+  VECTRON_TRY(const auto disk,
+              FileDisk::open(loop, {&pools.files, &pools.key_values}, settings.data));
+
+  const auto ready = [&settings](const ReadyAddresses& addresses) {
+    announce(settings, addresses);
+  };
+  std::optional<Result<void>> outcome;
+  TaskGroup tasks(loop.scheduler());
+  tasks.spawn(keep(
+      &outcome, body({&sink, &pools, &loop, &network}, disk.get(), &signals.requested(), ready)));
+  loop.run_until([&outcome] { return outcome.has_value(); });
+  VECTRON_ASSERT(outcome.has_value());
+  if (!settings.ready_file.empty()) std::filesystem::remove(settings.ready_file, ignored);
+  return *std::move(outcome);
+}
+
+}  // namespace vectron

@@ -1,0 +1,34 @@
+// run_process: a `vectron` process from its start to its end, whatever it runs as.
+//
+// It builds what a process has once (log, threads, event loop, network), says when it is ready, and
+// turns SIGTERM and SIGINT into an orderly end.
+#pragma once
+
+#include <functional>
+
+#include "core/async/sync.h"
+#include "net/file_disk.h"
+#include "services/daemon/role_node.h"
+
+namespace vectron {
+
+/// Where a process answers.
+struct ReadyAddresses {
+  Address rpc;
+  std::optional<Address> http;
+};
+
+/// "vectron is ready: rpc ADDRESS http ADDRESS", without the second part where there is no HTTP.
+std::string ready_line(const ReadyAddresses& addresses);
+
+/// What a process does between its start and its end. Run on the loop until `stop` is set; calls
+/// `ready` once.
+using ProcessBody = std::function<Task<Result<void>>(Ground ground, Disk* disk, Event* stop,
+                                                     std::function<void(ReadyAddresses)> ready)>;
+
+/// Runs `body` on the data folder of `settings` until SIGTERM or SIGINT, or until it fails. When it
+/// is ready, prints the ready line on standard output and writes it to `ready_file`. Errors: of the
+/// body; failed_precondition (another process uses the data folder).
+Result<void> run_process(const Settings& settings, ProcessBody body);
+
+}  // namespace vectron

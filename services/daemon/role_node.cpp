@@ -1,0 +1,103 @@
+#include "services/daemon/role_node.h"
+
+namespace vectron {
+
+RoleNode::RoleNode(const Ground& ground, std::string name, Condition* changed)
+    : name_(std::move(name)),
+      changed_(changed),
+      stop_(ground.loop->scheduler()),
+      listening_(ground.loop->scheduler()),
+      ended_(ground.loop->scheduler()),
+      tasks_(ground.loop->scheduler()) {}
+
+RoleNode::~RoleNode() {
+  tasks_.cancel_all();
+  probes_.reset();
+}
+
+Result<std::unique_ptr<RoleNode>> RoleNode::open(const Ground& ground, std::string name,
+                                                 const std::string& folder, Condition* changed) {
+  std::unique_ptr<RoleNode> node(new RoleNode(ground, name, changed));
+  ProductionEnvConfig config;
+  config.node_name = std::move(name);
+  config.root = folder;
+  VECTRON_TRY(node->env_, ProductionEnv::open(*ground.loop, *ground.pools, *ground.network,
+                                              *ground.sink, config));
+  return node;
+}
+
+Task<Result<void>> RoleNode::start(PlacementConfig config, std::optional<Address> probes) {
+  config.stop = &stop_;
+  config.on_listening = [this](const Address& address) { listens(address); };
+  auto launched = co_await launch(run_placement(env_.get(), std::move(config)));
+  VECTRON_CO_CHECK_OK(launched);
+  auto served = co_await serve_probes(std::move(probes));
+  co_return served;
+}
+
+Task<Result<void>> RoleNode::start(WorkerConfig config, std::optional<Address> probes) {
+  config.stop = &stop_;
+  config.on_listening = [this](const Address& address) { listens(address); };
+  auto launched = co_await launch(run_worker(env_.get(), std::move(config)));
+  VECTRON_CO_CHECK_OK(launched);
+  auto served = co_await serve_probes(std::move(probes));
+  co_return served;
+}
+
+Task<Result<void>> RoleNode::start(GatewayConfig config) {
+  config.stop = &stop_;
+  config.on_listening = [this](const Address& address) { listens(address); };
+  config.on_http_listening = [this](const Address& address) { http_ = address; };
+  auto launched = co_await launch(run_gateway(env_.get(), std::move(config)));
+  co_return launched;
+}
+
+void RoleNode::listens(const Address& address) {
+  listening_.set(address);
+  changed_->notify_all();
+}
+
+Task<Result<void>> RoleNode::launch(Task<Result<void>> service) {
+  launched_ = true;
+  tasks_.spawn(watch(std::move(service)));
+  while (!listening_.is_set() && !ended_.is_set()) {
+    co_await changed_->wait();
+  }
+  if (listening_.is_set()) co_return Result<void>();
+  const Result<void> ended = ended_.get();
+  if (!ended.has_value()) co_return fail(ended.error().with_context(name_));
+  co_return fail(Code::cancelled, name_ + " was asked to stop before it was ready");
+}
+
+Task<Result<void>> RoleNode::serve_probes(std::optional<Address> address) {
+  if (!address.has_value()) co_return Result<void>();
+  probes_ = std::make_unique<Probes>(env_.get(), &stop_, &ended_);
+  const auto started = probes_->start(*address);
+  VECTRON_CO_CHECK_OK(started);
+  http_ = probes_->address();
+  co_return Result<void>();
+}
+
+Task<void> RoleNode::watch(Task<Result<void>> service) {
+  Result<void> outcome = co_await service;
+  ended_.set(std::move(outcome));
+  changed_->notify_all();
+}
+
+void RoleNode::request_stop() {
+  stop_.set();
+}
+
+Task<Result<void>> RoleNode::stop() {
+  if (!launched_) co_return Result<void>();
+  stop_.set();
+  co_await ended_.wait();
+  co_return ended_.get();
+}
+
+Status RoleNode::failure() const {
+  if (!ended_.is_set() || ended_.get().has_value()) return {};
+  return ended_.get().error().with_context(name_);
+}
+
+}  // namespace vectron

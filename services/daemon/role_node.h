@@ -1,0 +1,75 @@
+// RoleNode: a service on an Env of its own, as `vectron up` and `vectron serve` both run it.
+//
+// Belongs to the ground's event loop. Its owner destroys it after the nodes that were started
+// later.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/async/sync.h"
+#include "core/async/task_group.h"
+#include "net/production_env.h"
+#include "services/daemon/probes.h"
+#include "services/daemon/settings.h"
+
+namespace vectron {
+
+/// What nodes stand on; built before them and destroyed after them.
+struct Ground {
+  LogSink* sink = nullptr;
+  ProductionPools* pools = nullptr;
+  EventLoop* loop = nullptr;
+  Network* network = nullptr;
+};
+
+class RoleNode {
+ public:
+  /// Opens and locks the node's folder. `changed` is notified when the node listens and when it
+  /// ends; it and the ground outlive the node. Errors: those of ProductionEnv::open.
+  static Result<std::unique_ptr<RoleNode>> open(const Ground& ground, std::string name,
+                                                const std::string& folder, Condition* changed);
+  ~RoleNode();
+
+  /// Starts the service, and returns when it listens. `probes`: where it answers probes over HTTP
+  /// besides (a gateway does that at its http_listen). Errors: those with which the service ended;
+  /// cancelled when it was asked to stop before it listened.
+  Task<Result<void>> start(PlacementConfig config, std::optional<Address> probes);
+  Task<Result<void>> start(WorkerConfig config, std::optional<Address> probes);
+  Task<Result<void>> start(GatewayConfig config);
+
+  /// Asks the service to drain and end; returns at once.
+  void request_stop();
+  /// Asks likewise, and waits until it has ended. Returns what it ended with.
+  Task<Result<void>> stop();
+
+  const std::string& name() const { return name_; }
+  ProductionEnv& env() { return *env_; }
+  /// Where it listens, with the real ports. Requires: start() succeeded.
+  const Address& rpc() const { return listening_.get(); }
+  const std::optional<Address>& http() const { return http_; }
+  bool ended() const { return ended_.is_set(); }
+  /// Why it ended by itself; ok while it runs.
+  Status failure() const;
+
+ private:
+  RoleNode(const Ground& ground, std::string name, Condition* changed);
+  Task<Result<void>> launch(Task<Result<void>> service);
+  Task<Result<void>> serve_probes(std::optional<Address> address);
+  Task<void> watch(Task<Result<void>> service);
+  void listens(const Address& address);
+
+  std::string name_;
+  Condition* changed_;
+  bool launched_ = false;
+  Event stop_;
+  Completion<Address> listening_;
+  Completion<Result<void>> ended_;
+  std::optional<Address> http_;
+  std::unique_ptr<ProductionEnv> env_;
+  std::unique_ptr<Probes> probes_;
+  TaskGroup tasks_;  // Last: the service uses all of the above.
+};
+
+}  // namespace vectron

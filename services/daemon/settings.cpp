@@ -1,0 +1,106 @@
+#include "services/daemon/settings.h"
+
+#include <fmt/format.h>
+
+#include "core/base/assert.h"
+#include "services/daemon/option.h"
+
+namespace vectron {
+namespace {
+
+std::vector<Address> addresses_of(const std::vector<PlacementConfig::Member>& members) {
+  std::vector<Address> out;
+  out.reserve(members.size());
+  for (const PlacementConfig::Member& member : members) out.push_back(member.address);
+  return out;
+}
+
+// Says how to tell it, too.
+std::unexpected<Status> needed(std::string_view name, std::string_view why) {
+  const Option* option = find_option(name);
+  VECTRON_ASSERT(option != nullptr, "no option {}", name);
+  return fail(Code::invalid_argument,
+              fmt::format("{}; say it with {}, with {} in the environment, or with \"{} = ...\" in "
+                          "the configuration file",
+                          why, option->flag(), option->variable(), name),
+              std::string(name));
+}
+
+// Listening on all addresses of a machine says nothing of where others find it.
+bool is_everywhere(const Address& address) {
+  return address.text.starts_with("0.0.0.0:") || address.text.starts_with("[::]:");
+}
+
+}  // namespace
+
+std::string_view role_name(Role role) {
+  constexpr std::array<std::string_view, 4> kNames = {"up", "placement", "worker", "gateway"};
+  return kNames[static_cast<size_t>(role)];
+}
+
+Result<Role> role_from(std::string_view name) {
+  for (const Role role : kRoles) {
+    if (role_name(role) == name) return role;
+  }
+  return fail(Code::invalid_argument,
+              fmt::format("there is no role \"{}\": placement, worker, gateway and up exist", name),
+              "role");
+}
+
+Result<void> Settings::validate(Role role) const {
+  if (data.empty()) return needed("data", "a data folder is needed");
+  if (role == Role::up) return {};
+  if (!cluster)
+    return needed("cluster", "the number of the cluster is needed, the same everywhere");
+  if (!node) return needed("node", "the number of this node is needed, its own for ever");
+  if (members.empty()) {
+    return needed("placement", "the placement driver's nodes are needed: NODE=HOST:PORT,...");
+  }
+  if (role == Role::worker && is_everywhere(rpc) && !advertise) {
+    return needed("advertise",
+                  "rpc listens on every address of this machine: say at which one others reach it");
+  }
+  return {};
+}
+
+PlacementConfig placement_config(const Settings& settings) {
+  PlacementConfig config = settings.placement;
+  config.cluster = settings.cluster;
+  config.node = settings.node;
+  config.listen = settings.rpc;
+  config.members = settings.members;
+  config.bootstrap = settings.bootstrap;
+  config.request_timeout = settings.request_timeout;
+  config.drain_timeout = settings.drain_max;
+  config.replica = settings.replica;
+  config.wal = settings.wal;
+  return config;
+}
+
+WorkerConfig worker_config(const Settings& settings) {
+  WorkerConfig config = settings.worker;
+  config.cluster = settings.cluster;
+  config.node = settings.node;
+  config.listen = settings.rpc;
+  config.advertise = settings.advertise;
+  config.placement = addresses_of(settings.members);
+  config.request_timeout = settings.request_timeout;
+  config.drain_timeout = settings.drain_max;
+  config.replica = settings.replica;
+  config.wal = settings.wal;
+  return config;
+}
+
+GatewayConfig gateway_config(const Settings& settings) {
+  GatewayConfig config = settings.gateway;
+  config.cluster = settings.cluster;
+  config.node = settings.node;
+  config.listen = settings.rpc;
+  config.http_listen = settings.http;
+  config.placement = addresses_of(settings.members);
+  config.request_timeout = settings.request_timeout;
+  config.drain_timeout = settings.drain_max;
+  return config;
+}
+
+}  // namespace vectron

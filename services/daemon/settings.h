@@ -1,0 +1,68 @@
+// Settings: all that a `vectron` process can be told, and what each role makes of it.
+//
+// Plain data with the defaults of the services' own configurations. The options (options.h) are
+// names for its fields; `vectron up` and `vectron serve` both build their nodes from it, so that a
+// role is configured in one way.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/env/log.h"
+#include "services/gateway/gateway_service.h"
+#include "services/placement/placement_service.h"
+#include "services/worker/worker_service.h"
+
+namespace vectron {
+
+/// What a process runs as. `up` is all of them in one.
+enum class Role : uint8_t { up, placement, worker, gateway };
+inline constexpr std::array<Role, 4> kRoles = {Role::up, Role::placement, Role::worker,
+                                               Role::gateway};
+std::string_view role_name(Role role);
+/// Errors: invalid_argument, naming the roles that exist.
+Result<Role> role_from(std::string_view name);
+
+struct Settings {
+  static constexpr uint32_t kWorkersMax = 64;
+
+  // The process.
+  std::string data = "./vectron-data";  ///< Everything that must not be lost; made when absent.
+  std::string ready_file;               ///< Written when the process is ready; empty for none.
+  LogLevel log_level = LogLevel::warning;
+  size_t cpu_threads = 0;  ///< For searches and indexing; 0: one for each core.
+  size_t file_threads = 4;
+  size_t key_value_threads = 4;
+  Duration drain_max = 5s;  ///< For what is in flight, and for handing leadership over.
+
+  // Who and where it is.
+  ClusterId cluster;
+  NodeId node;
+  Address rpc{"127.0.0.1:7700"};     ///< Port 0 takes a free one.
+  std::optional<Address> http;       ///< Absent for no HTTP.
+  std::optional<Address> advertise;  ///< Where others reach a worker, when not at `rpc`.
+  std::vector<PlacementConfig::Member> members;  ///< The placement driver's nodes.
+  bool bootstrap = false;
+  uint32_t workers = 1;  ///< Of `up`.
+
+  // What the roles share, and what is theirs alone.
+  Duration request_timeout = 10s;
+  ReplicaConfig replica;
+  WalConfig wal;
+  PlacementConfig placement;
+  WorkerConfig worker;
+  GatewayConfig gateway;
+
+  /// What `role` needs and was not told, and what does not fit together. Errors: invalid_argument
+  /// with the option's name as the field.
+  Result<void> validate(Role role) const;
+};
+
+/// The configuration of a node of each role: identity, addresses and bounds from `settings`. The
+/// caller adds what only it knows (a stop event, whom to tell).
+PlacementConfig placement_config(const Settings& settings);
+WorkerConfig worker_config(const Settings& settings);
+GatewayConfig gateway_config(const Settings& settings);
+
+}  // namespace vectron

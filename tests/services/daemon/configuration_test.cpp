@@ -1,0 +1,194 @@
+#include "services/daemon/configuration.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <fstream>
+#include <set>
+
+#include "services/daemon/option_values.h"
+
+namespace vectron {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+ConfigSources sources(std::map<std::string, std::string> flags,
+                      std::map<std::string, std::string> environment = {},
+                      std::string_view file = {}) {
+  ConfigSources out;
+  out.flags = std::move(flags);
+  out.environment = std::move(environment);
+  if (!file.empty()) out.file = *parse_config_file("v.conf", file);
+  return out;
+}
+
+std::string refusal(const ConfigSources& from) {
+  const auto resolved = resolve(from);
+  return resolved.has_value() ? "" : resolved.error().to_string();
+}
+
+TEST(OptionTable, HasEachNameOnceAndSaysWhatEachMeans) {
+  std::set<std::string> names;
+  for (const Option& option : option_table()) {
+    EXPECT_TRUE(names.insert(option.name).second) << option.name;
+    EXPECT_THAT(option.name, testing::MatchesRegex("[a-z]+(_[a-z]+)*"));
+    EXPECT_TRUE(option.meaning.ends_with('.') || option.meaning.ends_with(',')) << option.name;
+    EXPECT_NE(option.roles.bits, 0) << option.name;
+    EXPECT_FALSE(option.kind().empty());
+  }
+}
+
+TEST(OptionTable, NamesCarryTheirUnits) {
+  for (const Option& option : option_table()) {
+    const std::string name = "_" + option.name + "_";
+    EXPECT_EQ(option.value.unit == "ms", name.contains("_ms_")) << option.name;
+    EXPECT_EQ(option.value.unit == "bytes", name.contains("_bytes_")) << option.name;
+  }
+}
+
+// What an option shows, it also reads; and every option has a field of its own.
+TEST(OptionTable, EveryOptionReadsWhatItShowsAndTouchesNothingElse) {
+  const std::map<std::string, std::string> samples = {
+      {"a time in ms", "7"},     {"a size in bytes", "8KiB"},
+      {"a number", "5"},         {"a text", "some text"},
+      {"HOST:PORT", "[::1]:9"},  {"NODE=HOST:PORT,...", "1=a:1,2=b:2"},
+      {"true or false", "true"}, {"debug, info, warning or error", "debug"},
+  };
+  for (const Option& option : option_table()) {
+    std::string kind = option.value.type;
+    if (!option.value.unit.empty()) kind += " in " + option.value.unit;
+    ASSERT_TRUE(samples.contains(kind)) << kind;
+    std::string sample = samples.at(kind);
+    Settings settings;
+    if (!option.value.read(&settings, sample).has_value()) sample = "2MiB";
+    ASSERT_TRUE(option.value.read(&settings, sample).has_value()) << option.name;
+    EXPECT_EQ(option.value.show(settings), sample) << option.name;
+    const std::string usual = option.value.show(Settings());
+    if (!usual.empty()) {
+      EXPECT_TRUE(option.value.read(&settings, usual).has_value()) << option.name;
+    }
+    Settings changed;
+    ASSERT_TRUE(option.value.read(&changed, sample).has_value());
+    for (const Option& other : option_table()) {
+      if (other.name == option.name) continue;
+      EXPECT_EQ(other.value.show(changed), other.value.show(Settings()))
+          << option.name << " changes " << other.name;
+    }
+  }
+}
+
+TEST(Configuration, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
+  const auto resolved =
+      resolve(sources({{"node", "1"}}, {{"VECTRON_NODE", "2"}, {"VECTRON_DATA", "/e"}},
+                      "node = 3\ndata = /f\nzone = \"a # b\" # comment\n"));
+  ASSERT_TRUE(resolved.has_value()) << resolved.error().to_string();
+  EXPECT_EQ(resolved->settings.node, NodeId(1));
+  EXPECT_EQ(resolved->settings.data, "/e");
+  EXPECT_EQ(resolved->settings.worker.zone, "a # b");
+  EXPECT_EQ(resolved->origins.at("node"), "--node");
+  EXPECT_EQ(resolved->origins.at("data"), "VECTRON_DATA");
+  EXPECT_EQ(resolved->origins.at("zone"), "v.conf:3");
+  EXPECT_FALSE(resolved->origins.contains("rpc"));
+}
+
+TEST(Configuration, NamesTheFileTheLineAndWhatToDo) {
+  EXPECT_THAT(refusal(sources({}, {}, "\nheartbeat_intervall_ms = 5\n")),
+              AllOf(HasSubstr("v.conf:2"), HasSubstr("\"heartbeat_intervall_ms\""),
+                    HasSubstr("is \"heartbeat_interval_ms\" meant?")));
+  EXPECT_THAT(refusal(sources({}, {}, "tick_ms = soon")),
+              AllOf(HasSubstr("v.conf:1"), HasSubstr("tick_ms"),
+                    HasSubstr("a number of milliseconds from 1 to 60000"), HasSubstr("\"soon\"")));
+  EXPECT_THAT(refusal(sources({}, {}, "node = 1\n\nnode = 2")),
+              AllOf(HasSubstr("v.conf:3"), HasSubstr("line 1")));
+}
+
+TEST(Configuration, NamesTheFlagOrTheVariable) {
+  EXPECT_THAT(refusal(sources({{"workers", "0"}})),
+              AllOf(HasSubstr("--workers"), HasSubstr("1 to 64"), HasSubstr("\"0\"")));
+  EXPECT_THAT(refusal(sources({}, {{"VECTRON_RPC", "nowhere"}})),
+              AllOf(HasSubstr("VECTRON_RPC"), HasSubstr("HOST:PORT")));
+  EXPECT_THAT(refusal(sources({}, {{"VECTRON_PLACEMENT", "1=a:1,1=b:2"}})),
+              AllOf(HasSubstr("VECTRON_PLACEMENT"), HasSubstr("twice")));
+}
+
+TEST(Configuration, ChecksAlsoWhatSomethingElseOverrides) {
+  EXPECT_THAT(refusal(sources({{"node", "1"}}, {}, "node = none")), HasSubstr("v.conf:1"));
+}
+
+TEST(Configuration, OnlyWarnsOfVariablesThatItDoesNotKnow) {
+  const auto resolved = resolve(sources({}, {{"VECTRON_SERVICE_HOST", "10.0.0.1"}}));
+  ASSERT_TRUE(resolved.has_value());
+  ASSERT_EQ(resolved->warnings.size(), 1U);
+  EXPECT_THAT(resolved->warnings[0], HasSubstr("VECTRON_SERVICE_HOST"));
+}
+
+TEST(Configuration, SaysWhatARoleLacks) {
+  Settings settings;
+  EXPECT_EQ(settings.validate(Role::worker).error().field(), "cluster");
+  settings.cluster = ClusterId(1);
+  EXPECT_EQ(settings.validate(Role::worker).error().field(), "node");
+  settings.node = NodeId(1);
+  EXPECT_EQ(settings.validate(Role::worker).error().field(), "placement");
+  settings.members = {{NodeId(1), Address{"a:1"}}};
+  EXPECT_TRUE(settings.validate(Role::worker).has_value());
+  settings.rpc = Address{"0.0.0.0:7"};
+  EXPECT_EQ(settings.validate(Role::worker).error().field(), "advertise");
+  EXPECT_TRUE(settings.validate(Role::gateway).has_value());
+}
+
+TEST(ConfigFile, RefusesLinesThatSayNothing) {
+  EXPECT_THAT(parse_config_file("f", "a = 1\nnonsense\n").error().message(),
+              AllOf(HasSubstr("f:2"), HasSubstr("nonsense")));
+  EXPECT_FALSE(parse_config_file("f", "= 1").has_value());
+  EXPECT_FALSE(parse_config_file("f", "a = \"1").has_value());
+  EXPECT_FALSE(parse_config_file("f", "a = 1\"2\"").has_value());
+}
+
+RC_GTEST_PROP(ConfigFile, GivesBackEveryKeyAndValue,
+              (std::vector<std::pair<uint8_t, uint16_t>> pairs, bool quoted, bool blank)) {
+  std::string text;
+  for (const auto& [key, value] : pairs) {
+    text += fmt::format("{0}key_{1}{0}={0}{2}{3}{2}{0}{4}\n", blank ? " " : "", key,
+                        quoted ? "\"" : "", value, blank ? "# x\r\n" : "");
+  }
+  const auto file = parse_config_file("f", text);
+  RC_ASSERT(file.has_value());
+  RC_ASSERT(file->lines.size() == pairs.size());
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    RC_ASSERT(file->lines[i].key == fmt::format("key_{}", pairs[i].first));
+    RC_ASSERT(file->lines[i].value == fmt::format("{}", pairs[i].second));
+  }
+}
+
+RC_GTEST_PROP(OptionBytes, ReadsWhatItShows, (uint64_t bytes)) {
+  RC_ASSERT(options::parse_bytes(options::show_bytes(bytes)) == bytes);
+}
+
+TEST(OptionBytes, RefusesWhatDoesNotFit) {
+  EXPECT_EQ(options::parse_bytes("2 MiB"), uint64_t{2} << 20);
+  EXPECT_EQ(options::parse_bytes("99999999TiB"), std::nullopt);
+  EXPECT_EQ(options::parse_bytes("2MB"), std::nullopt);
+  EXPECT_EQ(options::parse_bytes("-1"), std::nullopt);
+  EXPECT_EQ(options::parse_bytes(""), std::nullopt);
+}
+
+TEST(ListOptions, ShowsValueOriginDefaultAndMeaning) {
+  const auto resolved = resolve(sources({}, {}, "tick_ms = 50\n"));
+  const std::string all = list_options(*resolved, std::nullopt);
+  EXPECT_THAT(all, AllOf(HasSubstr("tick_ms = 50\n    from v.conf:1; the default is 100\n"),
+                         HasSubstr("One Raft tick"), HasSubstr("routes_max = 1024")));
+  const std::string worker = list_options(*resolved, Role::worker);
+  EXPECT_THAT(worker, testing::Not(HasSubstr("routes_max")));
+}
+
+TEST(ConfigurationPage, IsMadeFromTheTable) {
+  std::ifstream stream(VECTRON_SOURCE_DIR "/docs/configuration.md");
+  const std::string page((std::istreambuf_iterator<char>(stream)), {});
+  EXPECT_EQ(page, options_as_markdown()) << "write it anew: vectron config --markdown";
+}
+
+}  // namespace
+}  // namespace vectron

@@ -27,8 +27,9 @@ struct OverlayConfig {
   size_t flush_bytes_max = size_t{8} << 20;
   /// flush_loop() flushes once this much is waiting,
   size_t flush_bytes_min = size_t{1} << 20;
-  /// or when something has waited this long.
-  Duration flush_interval = std::chrono::milliseconds(50);
+  /// or when something has waited this long. Each flush is a commit with a sync of its own, for
+  /// every replica of the node; what waits is in the write-ahead log, so waiting risks nothing.
+  Duration flush_interval = std::chrono::seconds(1);
   /// The pause of flush_loop() after the disk was full.
   Duration full_pause = std::chrono::milliseconds(500);
 

@@ -51,7 +51,7 @@ struct PlanKnobs {
   uint32_t overlay_bytes_max = 1'048'576;      ///< Applied writes that LMDB does not have yet.
   uint32_t flush_bytes_max = 262'144;          ///< What one commit to LMDB takes.
   uint32_t flush_bytes_min = 32'768;           ///< A commit begins when this much waits,
-  uint32_t flush_interval_ms = 50;             ///< or when something has waited this long.
+  uint32_t flush_interval_ms = 1'000;          ///< or when something has waited this long.
   uint32_t wal_segment_bytes = 262'144;        ///< A WAL file before the next one begins.
   uint32_t index_linger_ms = 200;              ///< How long fewer vectors wait to be linked.
   uint32_t index_batch_points = 8;             ///< Vectors linked by one piece of background work.

@@ -59,7 +59,8 @@ Task<void> Aftermath::probe(ProbedShard shard, uint64_t number, Instant until) {
       fmt::format("shard {} of collection {} took no {} within {} s of the last fault; the last "
                   "answer was: {}",
                   shard.group, shard.collection, written ? "linearizable read" : "write",
-                  to_seconds(kAvailableWithin), last.status.to_string()));
+                  to_seconds(kAvailableWithin), last.status.to_string()),
+      written ? "read" : "write");
 }
 
 Task<bool> Aftermath::probe_write(uint32_t collection, PointId id) {
@@ -146,7 +147,8 @@ Task<void> Aftermath::read_share(const std::vector<PointId>* points, uint32_t co
     if (done) continue;
     record.violations.add(oracle::kAvailability, record.world.now(),
                           fmt::format("the last read of point {} in collection {} failed {} times",
-                                      (*points)[i].to_string(), collection, kReadAttemptsMax));
+                                      (*points)[i].to_string(), collection, kReadAttemptsMax),
+                          "final_read");
     co_return;  // One is enough: the rest would wait as long.
   }
 }

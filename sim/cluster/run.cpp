@@ -46,7 +46,8 @@ class Run {
     op.start([this](Env& env) { return drive(&env); });
     const bool ended = world_.run_until([this] { return done_; }, Instant(kRunLimit));
     if (!ended) {
-      record_.violations.add(oracle::kAvailability, world_.now(), "the run did not come to an end");
+      record_.violations.add(oracle::kAvailability, world_.now(), "the run did not come to an end",
+                             "endless");
     }
     report_.simulated = world_.now().time_since_epoch();
     judge();
@@ -111,7 +112,8 @@ class Run {
       if (ready) continue;
       record_.violations.add(oracle::kAvailability, world_.now(),
                              fmt::format("collection {} was not ready after {} s: {}", i,
-                                         to_seconds(kBootLimit), last.to_string()));
+                                         to_seconds(kBootLimit), last.to_string()),
+                             "create");
       co_return false;
     }
     co_return true;
@@ -195,7 +197,7 @@ class Run {
     }
     if (clients_running_ > 0) {
       record_.violations.add(oracle::kWorkload, world_.now(),
-                             "an operation outlived its deadline by far");
+                             "an operation outlived its deadline by far", "endless");
     }
     co_await aftermath.await_convergence(shards_, last_fault);
     if (record_.violations.empty()) co_await aftermath.read_everything();
@@ -235,6 +237,12 @@ class Run {
     report_.gets_ok = history.count(OperationKind::get, Outcome::ok);
     report_.removes_ok = history.count(OperationKind::remove, Outcome::ok);
     report_.searches_ok = history.count(OperationKind::search, Outcome::ok);
+    report_.http_ok = static_cast<uint64_t>(
+        std::ranges::count_if(history.operations(), [this](const Operation& operation) {
+          return operation.outcome == Outcome::ok &&
+                 std::ranges::count(plan_.shape.http_clients, operation.client) > 0;
+        }));
+    report_.restarts = nodes_.restarts();
     const uint64_t arrivals =
         uint64_t{plan_.workload.operations_per_second} * plan_.workload.duration_ms / 1'000;
     const OperationCounts& counts = report_.operations;
@@ -242,7 +250,8 @@ class Run {
     if (arrivals < kArrivalsForMin || enough || !record_.violations.empty()) return;
     record_.violations.add(oracle::kWorkload, world_.now(),
                            fmt::format("{} operations, {} of them with a definite outcome",
-                                       counts.total(), counts.definite()));
+                                       counts.total(), counts.definite()),
+                           "operations");
   }
 
   void check_models() {
@@ -253,7 +262,8 @@ class Run {
         auto model = ShardModel::build(watch_.applied_entries(GroupId(shard)), models[i].metric);
         if (!model.has_value()) {
           record_.violations.add(oracle::kSearch, {},
-                                 fmt::format("shard {}: {}", shard, model.error().to_string()));
+                                 fmt::format("shard {}: {}", shard, model.error().to_string()),
+                                 "entry");
           return;
         }
         models[i].shards.emplace(shard, *std::move(model));

@@ -1,9 +1,12 @@
 #include "sim/explore/explore.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "core/base/assert.h"
 #include "sim/explore/child_pool.h"
+#include "sim/explore/probes.h"
 #include "sim/explore/real_time.h"
 #include "sim/explore/report_json.h"
 
@@ -22,43 +25,50 @@ std::string replay_command(const ExploreOptions& options, uint64_t seed) {
                      options.replay_flags);
 }
 
-SeedFailure failure_of(const ExploreOptions& options, const ChildResult& result,
-                       const RunReport* report) {
-  SeedFailure failure;
-  failure.seed = result.job;
-  failure.replay = replay_command(options, result.job);
-  if (report != nullptr) {
-    const Violation& first = report->violations.front();
-    failure.oracle = first.oracle;
-    failure.at = first.at;
-    failure.text = first.text;
-  } else if (result.kind == ChildResult::Kind::hung) {
-    failure.oracle = oracle::kHang;
-    failure.text =
-        fmt::format("ran longer than {} s; {}", options.run_seconds_max, result.error_tail);
-  } else {
-    failure.oracle = oracle::kCrash;
-    failure.text = result.error_tail;
-  }
-  return failure;
+std::string failure_path(const ExploreOptions& options, uint64_t seed) {
+  std::string name = fmt::format("{}-{}", options.generate.profile, seed);
+  for (const std::string& bug : options.generate.planted) name += "-" + bug;
+  return fmt::format("{}/{}.json", options.failures_folder, name);
+}
+
+void write_failure_file(const ExploreOptions& options, SeedFailure* failure) {
+  const auto plan = generate_plan(failure->seed, options.generate);
+  VECTRON_ASSERT(plan.has_value(), "{}", plan.error().to_string());
+  std::error_code error;
+  std::filesystem::create_directories(options.failures_folder, error);
+  const std::string path = failure_path(options, failure->seed);
+  std::ofstream file(path, std::ios::binary);
+  file << failure_file_text(*plan, failure->failure);
+  file.close();
+  if (!file) return;  // The seed still tells it all; the commands for the file are left out.
+  failure->file = path;
+  const std::string stem = path.substr(0, path.size() - std::string_view(".json").size());
+  failure->shrink = fmt::format("./dev sim shrink {} -o {}.min.json", path, stem);
 }
 
 void judge(const ExploreOptions& options, const ChildResult& result, ExploreSummary* summary) {
   summary->cpu_nanoseconds += result.cpu_nanoseconds;
+  std::optional<Failure> failure = sim::failure_of(result);
   if (result.kind == ChildResult::Kind::answered) {
     const auto json = parse_json(result.answer);
-    VECTRON_ASSERT(json.has_value(), "a child's answer: {}", json.error().to_string());
     auto report = report_from_json(*json);
     VECTRON_ASSERT(report.has_value(), "a child's answer: {}", report.error().to_string());
-    if (report->passed()) {
-      ++summary->passed;
-    } else {
-      summary->failures.push_back(failure_of(options, result, &*report));
-    }
     summary->reports.push_back(*std::move(report));
+  }
+  if (!failure.has_value()) {
+    ++summary->passed;
     return;
   }
-  summary->failures.push_back(failure_of(options, result, nullptr));
+  if (result.kind == ChildResult::Kind::hung) {
+    failure->text = fmt::format("ran longer than {} s; {}", options.run_seconds_max, failure->text);
+  }
+  SeedFailure seed{.seed = result.job,
+                   .failure = *std::move(failure),
+                   .replay = replay_command(options, result.job)};
+  const bool wanted =
+      !options.failures_folder.empty() && summary->failures.size() < kFailureFilesMax;
+  if (wanted) write_failure_file(options, &seed);
+  summary->failures.push_back(std::move(seed));
 }
 
 struct Totals {
@@ -68,7 +78,8 @@ struct Totals {
   double definite_share_min = 1;
   uint64_t classes_median = 0;
   FaultCounters faults;
-  double ratio = 0;  ///< All loaded simulated time over all its wall time.
+  std::vector<uint64_t> probe_seeds;  ///< By probe: the seeds that reached it.
+  double ratio = 0;                   ///< All loaded simulated time over all its wall time.
   double ratio_min = 0;
   uint64_t wall_max = 0;
   Recall recall;
@@ -76,6 +87,7 @@ struct Totals {
 
 Totals totals_of(const std::vector<RunReport>& reports) {
   Totals totals;
+  totals.probe_seeds.resize(probes().size());
   std::vector<uint64_t> classes;
   double simulated = 0;
   double wall = 0;
@@ -97,6 +109,9 @@ Totals totals_of(const std::vector<RunReport>& reports) {
     totals.recall.expected += report.recall.expected;
     for (const FaultClassInfo& info : fault_classes()) {
       totals.faults.add(info.fault_class, report.faults.count(info.fault_class));
+    }
+    for (size_t i = 0; i < probes().size(); ++i) {
+      totals.probe_seeds[i] += probes()[i].count(report) > 0 ? 1 : 0;
     }
     classes.push_back(report.faults.classes_fired());
     simulated += static_cast<double>(report.loaded_simulated.count());
@@ -193,13 +208,18 @@ Json summary_to_json(const ExploreOptions& options, const ExploreSummary& summar
     failing.emplace_back(failure.seed);
     failures.emplace_back(
         JsonObject{{"seed", failure.seed},
-                   {"oracle", failure.oracle},
-                   {"at_ms", Json(to_microseconds(failure.at.time_since_epoch()) / 1000)},
-                   {"text", failure.text},
-                   {"replay", failure.replay}});
-    const auto counted = std::ranges::find(by_oracle, failure.oracle, &JsonMember::first);
+                   {"oracle", failure.failure.failure_class.oracle},
+                   {"kind", failure.failure.failure_class.kind},
+                   {"at_ms", Json(to_microseconds(failure.failure.at.time_since_epoch()) / 1000)},
+                   {"text", failure.failure.text},
+                   {"trace", failure.failure.trace},
+                   {"replay", failure.replay},
+                   {"file", failure.file},
+                   {"shrink", failure.shrink}});
+    const std::string& oracle = failure.failure.failure_class.oracle;
+    const auto counted = std::ranges::find(by_oracle, oracle, &JsonMember::first);
     if (counted == by_oracle.end()) {
-      by_oracle.emplace_back(failure.oracle, uint64_t{1});
+      by_oracle.emplace_back(oracle, uint64_t{1});
     } else {
       counted->second = Json(*counted->second.as<uint64_t>() + 1);
     }
@@ -207,6 +227,10 @@ Json summary_to_json(const ExploreOptions& options, const ExploreSummary& summar
   JsonObject faults;
   for (const FaultClassInfo& info : fault_classes()) {
     faults.emplace_back(std::string(info.name), totals.faults.count(info.fault_class));
+  }
+  JsonObject probe_counts;
+  for (size_t i = 0; i < probes().size(); ++i) {
+    probe_counts.emplace_back(std::string(probes()[i].name), totals.probe_seeds[i]);
   }
   return Json(
       JsonObject{{"profile", options.generate.profile},
@@ -232,6 +256,7 @@ Json summary_to_json(const ExploreOptions& options, const ExploreSummary& summar
                  {"recall", decimal(static_cast<double>(totals.recall.found_ppm()) / 1e6)},
                  {"fault_classes_fired_median", totals.classes_median},
                  {"faults", std::move(faults)},
+                 {"probes", std::move(probe_counts)},
                  {"failures_by_oracle", std::move(by_oracle)},
                  {"failures", std::move(failures)}});
 }
@@ -258,12 +283,19 @@ std::string summary_to_text(const ExploreOptions& options, const ExploreSummary&
   for (const FaultClassInfo& info : fault_classes()) {
     out += fmt::format(" {} {}", info.name, totals.faults.count(info.fault_class));
   }
+  out += "\nseeds that reached each probe:";
+  for (size_t i = 0; i < probes().size(); ++i) {
+    out += fmt::format(" {} {}", probes()[i].name, totals.probe_seeds[i]);
+  }
   out += "\n";
-  for (const SeedFailure& failure : summary.failures) {
-    out += fmt::format("seed {} [{}] at {:.3f} s: {}\n  {}\n", failure.seed, failure.oracle,
-                       to_seconds(failure.at.time_since_epoch()),
-                       failure.oracle == oracle::kCrash ? failure.text : first_line(failure.text),
-                       failure.replay);
+  for (const SeedFailure& seed : summary.failures) {
+    const Failure& failure = seed.failure;
+    const bool crash = failure.failure_class.oracle == oracle::kCrash;
+    out += fmt::format("seed {} [{}] at {:.3f} s: {}\n  {}\n", seed.seed,
+                       failure.failure_class.name(), to_seconds(failure.at.time_since_epoch()),
+                       crash ? failure.text : first_line(failure.text), seed.replay);
+    if (!seed.file.empty())
+      out += fmt::format("  ./dev sim replay {}\n  {}\n", seed.file, seed.shrink);
   }
   out += fmt::format("{} passed, {} failed\n", summary.passed, summary.failures.size());
   return out;

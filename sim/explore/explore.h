@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/cluster/run.h"
+#include "sim/explore/failure.h"
 #include "sim/plan/generate.h"
 #include "sim/plan/json.h"
 
@@ -22,15 +23,17 @@ struct ExploreOptions {
   uint32_t run_seconds_max = 120;  ///< Wall clock of one seed; beyond it the run counts as hung.
   GenerateOptions generate;
   std::string replay_flags;  ///< What the command that replays a seed needs besides --seed.
+  /// Where the files of failures are written; empty for none.
+  std::string failures_folder;
 };
 
 /// A seed that failed.
 struct SeedFailure {
   uint64_t seed = 0;
-  std::string oracle;  ///< Of the first violation: the failure's class.
-  Instant at{};
-  std::string text;
-  std::string replay;  ///< The command.
+  Failure failure;
+  std::string replay;  ///< The command that shows it again.
+  std::string file;    ///< Its failure file, which replay and shrink take; empty where none is.
+  std::string shrink;  ///< The command that makes it smaller; empty where there is no file.
 };
 
 struct ExploreSummary {
@@ -41,10 +44,13 @@ struct ExploreSummary {
   uint64_t cpu_nanoseconds = 0;
 };
 
+inline constexpr size_t kFailureFilesMax = 100;  ///< Of one campaign.
+
 /// How a seed becomes a report; tests put another one in.
 using RunSeed = std::function<RunReport(uint64_t seed)>;
 
-/// Runs the seeds in children and judges them. `progress` is told of each result.
+/// Runs the seeds in children and judges them, and writes a file for each failure. `progress` is
+/// told of each result.
 ExploreSummary explore(const ExploreOptions& options, const RunSeed& run_seed,
                        const std::function<void(const ExploreSummary&)>& progress);
 

@@ -1,4 +1,4 @@
-// vectron-sim: run one seed, explore many, replay a plan, list what there is.
+// vectron-sim: run one seed, explore many, replay a plan, shrink a failure, list what there is.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -9,8 +9,10 @@
 #include <sstream>
 
 #include "sim/explore/explore.h"
+#include "sim/explore/probes.h"
 #include "sim/explore/real_time.h"
 #include "sim/explore/report_json.h"
+#include "sim/explore/shrink.h"
 #include "sim/oracle/planted_bugs.h"
 
 namespace vectron::sim {
@@ -110,8 +112,8 @@ void print_log_line(const LogLine& line) {
       stderr);
 }
 
-/// Runs one plan in this process and prints its report.
-int run_one(const Plan& plan, const OutputFlags& flags) {
+/// Runs one plan in this process, prints its report and hands it over (`told` may be null).
+int run_one(const Plan& plan, const OutputFlags& flags, RunReport* told) {
   if (!flags.plan_out.empty() && !write_file(flags.plan_out, plan_to_json(plan))) return kExitUsage;
   RunOptions options;
   options.wall_nanoseconds = wall_nanoseconds;
@@ -139,7 +141,9 @@ int run_one(const Plan& plan, const OutputFlags& flags) {
   } else {
     std::cout << report_to_text(report);
   }
-  return report.passed() ? kExitPassed : kExitFailed;
+  const bool passed = report.passed();
+  if (told != nullptr) *told = std::move(report);
+  return passed ? kExitPassed : kExitFailed;
 }
 
 int command_run(uint64_t seed, const PlanFlags& plan_flags, const OutputFlags& output) {
@@ -147,17 +151,76 @@ int command_run(uint64_t seed, const PlanFlags& plan_flags, const OutputFlags& o
   if (!options.has_value()) return usage_error(options.error().message());
   const auto plan = generate_plan(seed, *options);
   if (!plan.has_value()) return usage_error(plan.error().message());
-  return run_one(*plan, output);
+  return run_one(*plan, output, nullptr);
 }
 
-int command_replay(const std::string& path, const OutputFlags& output) {
+Result<FailureFile> read_plan_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::stringstream text;
   text << file.rdbuf();
-  if (!file) return usage_error("cannot read " + path);
-  const auto plan = parse_plan(text.str());
-  if (!plan.has_value()) return usage_error(path + ": " + plan.error().message());
-  return run_one(*plan, output);
+  if (!file) return fail(Code::not_found, "cannot read " + path);
+  auto parsed = parse_failure_file(text.str());
+  if (!parsed.has_value()) return fail(parsed.error().with_context(path));
+  return parsed;
+}
+
+/// Whether the run did what its failure file says.
+std::string compared_with(const Failure& told, const RunReport& report) {
+  const auto now = failure_of(report);
+  if (!now.has_value()) {
+    return fmt::format("the file says [{}], but this run passed", told.failure_class.name());
+  }
+  const bool same_class = now->failure_class == told.failure_class;
+  const bool same_trace = now->trace == told.trace;
+  return fmt::format("the file says [{}]: {}, {}", told.failure_class.name(),
+                     same_class ? "the same failure" : "another failure",
+                     same_trace ? "the same trace" : "another trace (another version or plan)");
+}
+
+int command_replay(const std::string& path, const OutputFlags& output) {
+  const auto file = read_plan_file(path);
+  if (!file.has_value()) return usage_error(file.error().message());
+  RunReport report;
+  const int status = run_one(file->plan, output, &report);
+  if (status != kExitUsage && file->failure.has_value()) {
+    std::cerr << compared_with(*file->failure, report) << "\n";
+  }
+  return status;
+}
+
+struct ShrinkFlags {
+  std::string out;
+  bool json = false;
+};
+
+int command_shrink(const std::string& path, const ShrinkOptions& options,
+                   const ShrinkFlags& flags) {
+  const auto file = read_plan_file(path);
+  if (!file.has_value()) return usage_error(file.error().message());
+  const bool twice =
+      file->failure.has_value() && file->failure->failure_class.oracle == oracle::kDeterminism;
+  const RunCandidate run = [twice](const Plan& plan) { return run_candidate(plan, twice); };
+  // What the file says may be of another version: what counts is how the plan fails now.
+  const auto failure = judge_plan(file->plan, options.run_seconds_max, run);
+  if (!failure.has_value()) return usage_error(path + ": this plan passes");
+  std::cerr << fmt::format("shrinking [{}]\n", failure->failure_class.name());
+  const auto progress = [](std::string_view stage, const Plan& plan, uint32_t runs) {
+    const PlanSize size = size_of(plan);
+    std::cerr << fmt::format("{:>5} runs: {} faults, {} operations, {} nodes; next {}\n", runs,
+                             size.faults, size.operations, size.nodes, stage);
+  };
+  const auto result = shrink(file->plan, failure->failure_class, options, run, progress);
+  if (!result.has_value()) return usage_error(result.error().message());
+  if (!write_file(flags.out, failure_file_text(result->plan, result->failure))) return kExitUsage;
+  const std::string text =
+      shrink_to_text(file->plan, *result) + fmt::format("./dev sim replay {}\n", flags.out);
+  if (flags.json) {
+    std::cerr << text;
+    std::cout << shrink_to_json(file->plan, *result).pretty() << "\n";
+  } else {
+    std::cout << text;
+  }
+  return kExitPassed;
 }
 
 int command_explore(ExploreOptions options, const PlanFlags& plan_flags, bool json) {
@@ -191,10 +254,12 @@ struct ListFlags {
   bool profiles = false;
   bool faults = false;
   bool oracles = false;
+  bool probes = false;
 };
 
 int command_list(const ListFlags& flags) {
-  const bool all = !flags.planted && !flags.profiles && !flags.faults && !flags.oracles;
+  const bool all =
+      !flags.planted && !flags.profiles && !flags.faults && !flags.oracles && !flags.probes;
   // One list is names alone, for scripts; all lists together say what the names mean.
   const auto print = [&](std::string_view name, std::string_view meaning) {
     std::cout << (all ? fmt::format("  {:<26} {}\n", name, meaning) : fmt::format("{}\n", name));
@@ -210,6 +275,10 @@ int command_list(const ListFlags& flags) {
   if (all) std::cout << "oracles\n";
   if (all || flags.oracles) {
     for (const OracleInfo& info : oracles()) print(info.name, info.meaning);
+  }
+  if (all) std::cout << "probes\n";
+  if (all || flags.probes) {
+    for (const ProbeInfo& info : probes()) print(info.name, info.meaning);
   }
   if (all) std::cout << "planted bugs\n";
   if (all || flags.planted) {
@@ -245,14 +314,19 @@ int main_of(int argc, char** argv) {
   ListFlags list;
   ExploreOptions exploring;
   exploring.jobs = static_cast<uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  exploring.failures_folder = "build/failures";
   bool explore_json = false;
+  ShrinkOptions shrinking;
+  shrinking.jobs = exploring.jobs;
+  ShrinkFlags shrink_flags;
 
   CLI::App* run = app.add_subcommand("run", "one seed; exit status 1 on a violation");
   run->add_option("--seed", seed, "the seed")->required();
   add_plan_flags(run, &plan);
   add_output_flags(run, &output);
   CLI::App* replay = app.add_subcommand("replay", "run a plan from a file");
-  replay->add_option("plan", plan_path, "a file that --plan-out wrote")->required();
+  replay->add_option("plan", plan_path, "a plan, or the failure file of explore or shrink")
+      ->required();
   add_output_flags(replay, &output);
   CLI::App* explore = app.add_subcommand("explore", "many seeds; exit status 1 when any fails");
   explore->add_option("--seeds", exploring.seeds, "how many")
@@ -266,16 +340,34 @@ int main_of(int argc, char** argv) {
   explore->add_flag("--json", explore_json, "print one JSON object, all else to standard error");
   explore->add_flag("--check-determinism", exploring.check_determinism,
                     "run each twice, compare traces");
+  explore
+      ->add_option("--failures", exploring.failures_folder,
+                   "where a file for each failure is written; empty for none")
+      ->capture_default_str();
   add_plan_flags(explore, &plan);
+  CLI::App* smaller = app.add_subcommand("shrink", "the smallest plan with the same failure");
+  smaller->add_option("plan", plan_path, "a plan that fails, or a failure file")->required();
+  smaller->add_option("-o,--out", shrink_flags.out, "where the result is written")->required();
+  smaller->add_option("--jobs", shrinking.jobs, "runs at once; does not change the result")
+      ->check(CLI::Range(1, 1024));
+  smaller->add_option("--runs-max", shrinking.runs_max, "candidates tried at most")
+      ->capture_default_str();
+  smaller
+      ->add_option("--run-seconds-max", shrinking.run_seconds_max, "a run that takes longer hangs")
+      ->check(CLI::PositiveNumber);
+  smaller->add_flag("--json", shrink_flags.json,
+                    "print one JSON object, all else to standard error");
   CLI::App* listing = app.add_subcommand("list", "names, one a line");
   listing->add_flag("--planted", list.planted);
   listing->add_flag("--profiles", list.profiles);
   listing->add_flag("--faults", list.faults);
   listing->add_flag("--oracles", list.oracles);
+  listing->add_flag("--probes", list.probes);
   CLI11_PARSE(app, argc, argv);
 
   if (run->parsed()) return command_run(seed, plan, output);
   if (replay->parsed()) return command_replay(plan_path, output);
+  if (smaller->parsed()) return command_shrink(plan_path, shrinking, shrink_flags);
   if (explore->parsed()) return command_explore(exploring, plan, explore_json);
   return command_list(list);
 }

@@ -22,6 +22,8 @@ void for_each_number(RunReport& report, Visit visit) {
   visit("gets_ok", report.gets_ok);
   visit("removes_ok", report.removes_ok);
   visit("searches_ok", report.searches_ok);
+  visit("http_ok", report.http_ok);
+  visit("restarts", report.restarts);
   visit("recall_searches", report.recall.searches);
   visit("recall_found", report.recall.found);
   visit("recall_expected", report.recall.expected);
@@ -38,7 +40,8 @@ uint64_t count_of(Duration duration) {
 Json violation_json(const Violation& violation) {
   return Json(JsonObject{{"oracle", violation.oracle},
                          {"at_ns", Json(violation.at.time_since_epoch().count())},
-                         {"text", violation.text}});
+                         {"text", violation.text},
+                         {"kind", violation.kind}});
 }
 
 }  // namespace
@@ -93,7 +96,8 @@ Result<RunReport> report_from_json(const Json& json) {
   for (const Json& item : *violations->as<JsonArray>()) {
     report.violations.push_back({.oracle = text(item, "oracle"),
                                  .at = Instant(Duration(number(item, "at_ns"))),
-                                 .text = text(item, "text")});
+                                 .text = text(item, "text"),
+                                 .kind = text(item, "kind")});
   }
   if (!complete) return fail(Code::invalid_argument, "not a whole report of a run");
   return report;
@@ -132,7 +136,8 @@ std::string report_to_text(const RunReport& report) {
       report.passed() ? "passed" : fmt::format("FAILED: {} violations", report.violation_count));
   for (size_t i = 0; i < report.violations.size() && i < kViolationsPrinted; ++i) {
     const Violation& violation = report.violations[i];
-    out += fmt::format("  [{}] at {:.3f} s: {}\n", violation.oracle,
+    out += fmt::format("  [{}{}{}] at {:.3f} s: {}\n", violation.oracle,
+                       violation.kind.empty() ? "" : "/", violation.kind,
                        to_seconds(violation.at.time_since_epoch()), violation.text);
   }
   return out;

@@ -89,9 +89,9 @@ void check_final_value(const History& history, const std::vector<size_t>& positi
                        const Operation& final_read, ViolationLog* log) {
   const auto candidates = possible_last_writes(history, positions, final_read.value);
   if (final_read.value != kAbsent && candidates.empty()) {
-    log->add(
-        oracle::kAcknowledgedWrites, final_read.returned,
-        fmt::format("the final state has a value that nobody wrote: {}", describe(final_read)));
+    log->add(oracle::kAcknowledgedWrites, final_read.returned,
+             fmt::format("the final state has a value that nobody wrote: {}", describe(final_read)),
+             "unwritten");
     return;
   }
   for (const size_t position : positions) {
@@ -107,7 +107,8 @@ void check_final_value(const History& history, const std::vector<size_t>& positi
     if (covered) continue;
     log->add(oracle::kAcknowledgedWrites, final_read.returned,
              fmt::format("an acknowledged write is gone: {}; the final state is {}",
-                         describe(write), describe(final_read)));
+                         describe(write), describe(final_read)),
+             "gone");
     return;
   }
 }
@@ -138,12 +139,14 @@ void check_linearizability(const History& history, const OperationsByPoint& poin
       log->add(
           oracle::kLinearizability, {},
           fmt::format("point {} of collection {}: too many concurrent unknown writes to decide",
-                      key.id.to_string(), key.collection));
+                      key.id.to_string(), key.collection),
+          "undecided");
       continue;
     }
     const Operation& culprit = history.operations()[verdict.culprit];
     log->add(oracle::kLinearizability, culprit.returned,
-             fmt::format("no order of the operations explains {}", describe(culprit)));
+             fmt::format("no order of the operations explains {}", describe(culprit)),
+             operation_kind_name(culprit.kind));
   }
 }
 

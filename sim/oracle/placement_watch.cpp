@@ -21,7 +21,7 @@ void PlacementWatch::check_ranges(const CollectionView& view, Instant now) {
   const Result<void> covers = check_covers_all(ranges);
   if (covers.has_value()) return;
   log_.add(oracle::kPlacement, now,
-           fmt::format("collection '{}': {}", view.name, covers.error().to_string()));
+           fmt::format("collection '{}': {}", view.name, covers.error().to_string()), "ranges");
 }
 
 void PlacementWatch::check_domains(const CollectionView& view, Instant now) {
@@ -42,7 +42,8 @@ void PlacementWatch::check_domains(const CollectionView& view, Instant now) {
              fmt::format("collection '{}' shard {}: {} replicas on {} nodes in {} zones, wanted {} "
                          "with {} zones to choose from",
                          view.name, shard.shard_id, shard.replicas.size(), nodes.size(),
-                         zones.size(), wanted, zones_));
+                         zones.size(), wanted, zones_),
+             "domains");
   }
 }
 
@@ -54,7 +55,8 @@ void PlacementWatch::check_epoch(const CollectionView& view, Instant now) {
     log_.add(
         oracle::kPlacement, now,
         fmt::format("collection '{}' has id {} and epoch {}, after id {} and epoch {} were told",
-                    view.name, view.id, view.epoch, before.id, before.epoch));
+                    view.name, view.id, view.epoch, before.id, before.epoch),
+        "epoch");
     return;
   }
   known.push_back({view.id, view.epoch, view.return_order});

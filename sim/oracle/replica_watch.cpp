@@ -80,7 +80,8 @@ void ReplicaWatch::observe(const ReplicaName& name, raft::SafetyChecker::Observa
   safety_reported_ = true;
   log_.add(oracle::kRaftSafety, now_(),
            fmt::format("{} in group {}: {}", raft::to_string(violation->property), violation->group,
-                       violation->description));
+                       violation->description),
+           raft::to_string(violation->property));
 }
 
 void ReplicaWatch::remember(Group& group, const ReplicaName& name, const raft::Entry& entry,

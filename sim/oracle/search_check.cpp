@@ -61,8 +61,9 @@ class AnswerCheck {
   }
 
  private:
-  void object(std::string text) {
-    log_.add(oracle::kSearch, search_.returned, fmt::format("{}: {}", describe(search_), text));
+  void object(std::string_view kind, std::string text) {
+    log_.add(oracle::kSearch, search_.returned, fmt::format("{}: {}", describe(search_), text),
+             kind);
   }
 
   /// Every shard of the collection has answered or is named as missing; none of them twice.
@@ -73,12 +74,12 @@ class AnswerCheck {
       named.insert(token.shard_id);
       ++count;
       if (!collection_.shards.contains(token.shard_id)) {
-        object(fmt::format("shard {} is not one of the collection's", token.shard_id));
+        object("coverage", fmt::format("shard {} is not one of the collection's", token.shard_id));
         return false;
       }
     }
     if (count == named.size() && named.size() == collection_.shards.size()) return true;
-    object(fmt::format("names {} shards of {}", count, collection_.shards.size()));
+    object("coverage", fmt::format("names {} shards of {}", count, collection_.shards.size()));
     return false;
   }
 
@@ -99,17 +100,17 @@ class AnswerCheck {
 
   void check_exact(const std::vector<Candidate>& expected) {
     if (record_.hits.size() != expected.size()) {
-      return object(
-          fmt::format("{} hits, but the model has {}", record_.hits.size(), expected.size()));
+      return object("count", fmt::format("{} hits, but the model has {}", record_.hits.size(),
+                                         expected.size()));
     }
     for (size_t i = 0; i < expected.size(); ++i) {
       const Candidate& right = expected[i];
       if (matches(record_.hits[i], right)) continue;
       return object(
-          fmt::format("hit {} is {}, but the model has {} (score {}, version {}, value {})", i,
-                      describe(record_.hits[i]), right.id->to_string(),
-                      index::score_of(collection_.metric, right.distance), right.version->index,
-                      right.version->value));
+          "hit", fmt::format("hit {} is {}, but the model has {} (score {}, version {}, value {})",
+                             i, describe(record_.hits[i]), right.id->to_string(),
+                             index::score_of(collection_.metric, right.distance),
+                             right.version->index, right.version->value));
     }
   }
 
@@ -122,22 +123,26 @@ class AnswerCheck {
   void check_approximate() {
     std::set<PointId> seen;
     std::optional<Candidate> before;
-    if (record_.hits.size() > record_.k) object(fmt::format("{} hits", record_.hits.size()));
+    if (record_.hits.size() > record_.k)
+      object("count", fmt::format("{} hits", record_.hits.size()));
     for (const SearchHit& hit : record_.hits) {
-      if (!seen.insert(hit.id).second) return object(fmt::format("{} twice", describe(hit)));
+      if (!seen.insert(hit.id).second)
+        return object("twice", fmt::format("{} twice", describe(hit)));
       const PointVersion* version = find(hit.id);
       if (version == nullptr) {
-        return object(fmt::format("{} is deleted or foreign at the answer's index", describe(hit)));
+        return object("foreign",
+                      fmt::format("{} is deleted or foreign at the answer's index", describe(hit)));
       }
       const Candidate right{index::distance_between(collection_.metric, query_, version->vector),
                             &hit.id, version};
       if (!matches(hit, right)) {
-        return object(fmt::format(
-            "{}, but the model has score {}, version {}, value {}", describe(hit),
-            index::score_of(collection_.metric, right.distance), version->index, version->value));
+        return object(
+            "hit", fmt::format("{}, but the model has score {}, version {}, value {}",
+                               describe(hit), index::score_of(collection_.metric, right.distance),
+                               version->index, version->value));
       }
       if (before.has_value() && right < *before) {
-        return object(fmt::format("{} stands after a worse one", describe(hit)));
+        return object("order", fmt::format("{} stands after a worse one", describe(hit)));
       }
       before = right;
     }
@@ -186,7 +191,8 @@ void check_get(const CollectionModel& collection, const Operation& get, Violatio
         fmt::format("get of {} by client-{} at shard {} index {} found value {} version {}, but "
                     "the model has value {} version {}",
                     get.point.to_string(), get.client, token.shard_id, token.applied_index,
-                    get.value, get.version, value, index));
+                    get.value, get.version, value, index),
+        "get");
   }
 }
 

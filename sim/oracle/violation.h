@@ -9,11 +9,13 @@
 
 namespace vectron::sim {
 
-/// One broken promise. `oracle` is also the failure's class: a shrunk plan must break the same one.
+/// One broken promise. `oracle` and `kind` are the failure's class: a shrunk plan must break the same
+/// promise in the same way.
 struct Violation {
   std::string oracle;
   Instant at{};
   std::string text;
+  std::string kind;  ///< Which of the oracle's objections; empty where it has but one.
 };
 
 /// Collects violations; keeps the first kViolationsMax and counts the rest.
@@ -21,9 +23,10 @@ class ViolationLog {
  public:
   static constexpr size_t kViolationsMax = 50;
 
-  void add(std::string_view oracle, Instant at, std::string text) {
+  void add(std::string_view oracle, Instant at, std::string text, std::string_view kind = {}) {
     ++count_;
-    if (kept_.size() < kViolationsMax) kept_.push_back({std::string(oracle), at, std::move(text)});
+    if (kept_.size() >= kViolationsMax) return;
+    kept_.push_back({std::string(oracle), at, std::move(text), std::string(kind)});
   }
   bool empty() const { return count_ == 0; }
   uint64_t count() const { return count_; }

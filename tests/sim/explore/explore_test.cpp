@@ -102,10 +102,10 @@ TEST_F(Explore, NamesFailingSeedsAndHowToSeeThemAgain) {
   EXPECT_EQ(summary.passed, 4u);
   ASSERT_EQ(summary.failures.size(), 2u);
   EXPECT_EQ(summary.failures[0].seed, 3u);
-  EXPECT_EQ(summary.failures[0].oracle, "search");
+  EXPECT_EQ(summary.failures[0].failure.failure_class.oracle, "search");
   EXPECT_EQ(summary.failures[0].replay, "./dev sim run --profile raft --seed 3 --plant x");
-  EXPECT_EQ(summary.failures[1].oracle, "crash");
-  EXPECT_NE(summary.failures[1].text.find("this seed dies"), std::string::npos);
+  EXPECT_EQ(summary.failures[1].failure.failure_class.oracle, "crash");
+  EXPECT_NE(summary.failures[1].failure.text.find("this seed dies"), std::string::npos);
   EXPECT_TRUE(summary_to_text(options_, summary).ends_with("\n4 passed, 2 failed\n"));
 }
 

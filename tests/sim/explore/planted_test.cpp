@@ -58,7 +58,8 @@ TEST_P(Planted, IsFoundByItsOwnOracleAndIsNotThereWithoutIt) {
     const uint64_t first = (likely_seed(bug.name) - 1 + tried) % kSeedsMax + 1;
     const ExploreSummary summary = run(options_of(first, kSeedsAtOnce, {std::string(bug.name)}));
     for (const SeedFailure& failure : summary.failures) {
-      const bool own = std::ranges::find(bug.found_by, failure.oracle) != bug.found_by.end();
+      const bool own = std::ranges::find(bug.found_by, failure.failure.failure_class.oracle) !=
+                       bug.found_by.end();
       if (own) found = failure.seed;
     }
   }

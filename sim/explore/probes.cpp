@@ -1,0 +1,25 @@
+#include "sim/explore/probes.h"
+
+namespace vectron::sim {
+
+const std::vector<ProbeInfo>& probes() {
+  using R = const RunReport&;
+  static const std::vector<ProbeInfo> kProbes = {
+      {"leader_changes", "a replica became leader", [](R r) { return r.leader_changes; }},
+      {"snapshots_installed", "a replica caught up by a snapshot",
+       [](R r) { return r.snapshots_installed; }},
+      {"restarts", "a process started again", [](R r) { return r.restarts; }},
+      {"unknown_outcomes", "a client was told that a write may have happened",
+       [](R r) { return r.operations.unknown; }},
+      {"refused_operations", "a client was told that nothing happened",
+       [](R r) { return r.operations.failed; }},
+      {"http_operations", "an operation was done over HTTP", [](R r) { return r.http_ok; }},
+      {"exact_searches", "an exact search was compared with the model",
+       [](R r) { return r.recall.exact_searches; }},
+      {"missed_neighbours", "an approximate search missed a neighbour",
+       [](R r) { return r.recall.expected - r.recall.found; }},
+  };
+  return kProbes;
+}
+
+}  // namespace vectron::sim

@@ -75,7 +75,9 @@ Task<Result<Response>> Client::send(ClientRequest request, Instant deadline) {
   const Counted counted(&in_flight_);
   Clock& clock = env_.clock();
   Progress progress;
-  Task<Result<Response>> task = exchange(std::move(request), &progress);
+  Task<Result<Response>> task = env_.planted("http_duplicate_on_retry")
+                                    ? exchange_twice(std::move(request), &progress)
+                                    : exchange(std::move(request), &progress);
   auto answer =
       co_await with_deadline(&clock.scheduler(), clock.scheduler_time(deadline), std::move(task));
   if (!answer.has_value()) {
@@ -104,6 +106,14 @@ Task<Result<Response>> Client::exchange(ClientRequest request, Progress* progres
   Result<Response> response = co_await receive(connection.get(), to_head, &reusable);
   if (response.has_value() && reusable) put_back(connection.keep());
   co_return response;
+}
+
+Task<Result<Response>> Client::exchange_twice(ClientRequest request, Progress* progress) {
+  ClientRequest again = request;
+  Result<Response> first = co_await exchange(std::move(request), progress);
+  if (first.has_value() || !progress->sent) co_return first;
+  Result<Response> second = co_await exchange(std::move(again), progress);
+  co_return second;
 }
 
 Task<Result<std::unique_ptr<Connection>>> Client::connection() {

@@ -55,6 +55,8 @@ class Client {
   };
 
   Task<Result<Response>> exchange(ClientRequest request, Progress* progress);
+  /// The planted bug http_duplicate_on_retry: what had no answer is sent again.
+  Task<Result<Response>> exchange_twice(ClientRequest request, Progress* progress);
   Task<Result<std::unique_ptr<Connection>>> connection();
   Task<Result<Response>> receive(Connection* from, bool to_head, bool* reusable) const;
   std::unique_ptr<Connection> take_idle();

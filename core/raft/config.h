@@ -32,8 +32,13 @@ struct Planted {
   bool append_without_previous_check =
       false;  ///< Appends whatever comes, whether or not the previous entry matches.
 
+  bool campaign_before_persist =
+      false;  ///< Asks for votes before its term and its own vote are durable.
+  bool read_joins_older_round =
+      false;  ///< A ReadIndex joins the round that was sent before it came.
+
   bool any() const {
-    return commit_old_term_by_count || skip_noop || ack_before_quorum ||
+    return campaign_before_persist || read_joins_older_round || commit_old_term_by_count || skip_noop || ack_before_quorum ||
            read_index_without_quorum || vote_twice || vote_without_log_check ||
            ack_before_persist || truncate_on_any_append || append_without_previous_check;
   }

@@ -58,7 +58,7 @@ void Raft::request_votes(MessageKind kind, bool transfer) {
     // A vote request speaks for the log that it describes. Were it sent before that log is durable,
     // this member could crash, come back with a shorter log in the same term, and be elected by the
     // old request's votes.
-    if (kind == MessageKind::vote) {
+    if (kind == MessageKind::vote && !config_.planted.campaign_before_persist) {
       send_after_persist(request);
     } else {
       send(request);

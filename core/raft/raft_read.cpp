@@ -41,7 +41,8 @@ void Raft::add_read(uint64_t request_id, ReplicaId from) {
   const LogIndex index = has_committed_in_term() ? commit_index_ : LogIndex();
   const ReadOnly::Request request{.request_id = request_id, .from = from, .index = index};
   if (config_.planted.read_index_without_quorum && index) return answer_read(request);
-  read_only_.add(request);
+  const bool joins_older_round = config_.planted.read_joins_older_round && index;
+  joins_older_round ? read_only_.add_to_last_round(request) : read_only_.add(request);
   confirm_reads();
 }
 

@@ -16,6 +16,14 @@ void ReadOnly::add(Request request) {
   requests_.push_back(request);
 }
 
+void ReadOnly::add_to_last_round(Request request) {
+  VECTRON_ASSERT(!full() && request.index);
+  if (round_ == confirmed_) return add(request);
+  request.round = round_;
+  const size_t behind = waiting_ + postponed_;
+  requests_.insert(requests_.end() - static_cast<ptrdiff_t>(behind), request);
+}
+
 void ReadOnly::commit_known(LogIndex commit_index) {
   VECTRON_ASSERT(commit_index > LogIndex(0) && postponed_ <= count());
   for (size_t i = count() - postponed_; i < count(); ++i) requests_[i].index = commit_index;

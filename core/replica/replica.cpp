@@ -68,6 +68,7 @@ raft::Config Replica::raft_config() const {
   config.check_quorum = !config.planted.read_index_without_quorum;
   config.planted.vote_twice = env.planted("vote_twice");
   config.planted.vote_without_log_check = env.planted("vote_without_log_check");
+  config.planted.campaign_before_persist = env.planted("campaign_before_persist");
   config.planted.ack_before_persist = env.planted("ack_before_persist");
   config.planted.truncate_on_any_append = env.planted("truncate_on_any_append");
   config.planted.append_without_previous_check = env.planted("append_without_previous_check");

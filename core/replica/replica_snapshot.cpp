@@ -53,6 +53,10 @@ Task<Result<void>> Replica::stream_snapshot(raft::SnapshotRequest request) {
   piece.to = request.to;
   piece.term = request.term;
   piece.meta = {pinned->index, pinned->term, raft_->membership()};
+  if (parts_.env->planted("snapshot_misses_overlay")) {
+    piece.meta.index = applied_index();
+    piece.meta.term = raft_->log().term_at(piece.meta.index).value_or(pinned->term);
+  }
   ReplicaMember to;
   for (const ReplicaMember& member : spec_.members) {
     if (member.replica == request.to) to = member;

@@ -92,7 +92,14 @@ Result<std::vector<wire::ShardSearchReply>> all_or_failure(
   return fail(code, std::move(missing));
 }
 
-api::SearchReply make_search_reply(const Route& route, size_t k,
+// The planted bug merge_keeps_worst.
+std::vector<wire::ShardHit> keep_worst(std::vector<std::vector<wire::ShardHit>> lists, size_t k) {
+  std::vector<wire::ShardHit> all = merge_hits(std::move(lists), SIZE_MAX);
+  if (all.size() > k) all.erase(all.begin(), all.end() - static_cast<ptrdiff_t>(k));
+  return all;
+}
+
+api::SearchReply make_search_reply(Env& env, const Route& route, size_t k,
                                    std::vector<wire::ShardSearchReply> replies) {
   api::SearchReply reply;
   std::vector<std::vector<wire::ShardHit>> lists;
@@ -101,7 +108,10 @@ api::SearchReply make_search_reply(const Route& route, size_t k,
     reply.shards.push_back({answer.shard_id, answer.applied_index});
     lists.push_back(std::move(answer.hits));
   }
-  std::vector<wire::ShardHit> merged = merge_hits(std::move(lists), k);
+  if (lists.size() > 1 && env.planted("merge_drops_one_shard")) lists.pop_back();
+  std::vector<wire::ShardHit> merged = env.planted("merge_keeps_worst")
+                                           ? keep_worst(std::move(lists), k)
+                                           : merge_hits(std::move(lists), k);
   reply.hits.reserve(merged.size());
   for (wire::ShardHit& hit : merged) reply.hits.push_back(to_api(std::move(hit), route.distance));
   return reply;
@@ -289,7 +299,7 @@ Task<Result<api::SearchReply>> PublicHandler::search(RequestContext context,
   const size_t k = request.top_k;
   auto answers = co_await search_shards(std::move(context), route, std::move(request));
   VECTRON_CO_TRY(std::vector<wire::ShardSearchReply> replies, answers);
-  co_return make_search_reply(*route, k, std::move(replies));
+  co_return make_search_reply(*parts_.env, *route, k, std::move(replies));
 }
 
 Task<Result<std::vector<wire::ShardSearchReply>>> PublicHandler::search_shards(

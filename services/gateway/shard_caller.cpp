@@ -84,7 +84,10 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
       co_return reply;
     }
     const Status failure = std::move(reply).error();
-    const Verdict verdict = judge_shard_failure(failure.code(), operation.access);
+    Verdict verdict = judge_shard_failure(failure.code(), operation.access);
+    if (failure.code() == Code::unknown_outcome && env_.planted("resend_unknown_write")) {
+      verdict = Verdict::ask_on;
+    }
     if (verdict == Verdict::give_up) co_return fail(told_to_client(failure, operation, id));
 
     const std::vector<Route::Member>& members = route->shards[shard].members;

@@ -130,6 +130,10 @@ Result<bool> ShardState::upsert(LogIndex index, const PointId& id,
   point.expires_at = operation.expires_at;
   point.vectors = std::move(operation.vectors);
   point.payload = std::move(operation.payload);
+  if (existed && env_->planted("upsert_keeps_old_payload")) {
+    VECTRON_TRY(std::optional<stored::StoredPoint> replaced, read(id));
+    if (replaced.has_value()) point.payload = std::move(replaced->payload);
+  }
   VECTRON_CHECK_OK(store_->put(point_key(id), encode(point)));
   return existed;
 }
@@ -139,6 +143,7 @@ Result<bool> ShardState::remove(const PointId& id) {
   if (old == slots_.end()) return false;
   if (!forget_tombstones_) content_->index.remove(old->second);
   slots_.erase(old);
+  if (env_->planted("remove_leaves_stored")) return true;
   VECTRON_CHECK_OK(store_->erase(point_key(id)));
   return true;
 }

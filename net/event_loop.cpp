@@ -10,10 +10,12 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "core/base/assert.h"
+#include "net/spin_budget.h"
 #include "net/watched_descriptor.h"
 
 namespace vectron {
@@ -44,6 +46,10 @@ struct EventLoop::Impl final : public Scheduler {
   bool asleep = false;  // Guarded by posted_mutex: a poster must wake the loop.
   std::vector<std::function<void()>> taken;
 
+  std::unique_ptr<IdleWork> idle_work;
+  int idle_work_turns = 0;
+  SpinBudget spin_budget{std::thread::hardware_concurrency()};
+
   Impl() { events.advance_to(machine_monotonic()); }
 
   EventQueue& queue() override { return events; }
@@ -54,9 +60,16 @@ struct EventLoop::Impl final : public Scheduler {
   /// threads posted, then what is due.
   void turn() {
     const Instant next = events.next_time();
-    if (next <= machine_monotonic() || !may_sleep()) {
-      io.poll_one();
-    } else {
+    const Instant now = machine_monotonic();
+    const bool is_busy = next <= now || has_posted();
+    if (is_busy || idle_work != nullptr) {
+      const bool io_is_ready = io.poll_one() > 0;
+      if (is_busy || io_is_ready) {
+        give_idle_work_away();
+      } else {
+        std::exchange(idle_work, nullptr)->run_here();
+      }
+    } else if (!spin(now, next) && fall_asleep()) {
       set_timer(next);
       io.run_one();
     }
@@ -64,10 +77,31 @@ struct EventLoop::Impl final : public Scheduler {
     run_due();
   }
 
-  bool may_sleep() {
+  bool has_posted() {
+    const std::lock_guard lock(posted_mutex);
+    return !posted.empty() || stop_requested.load();
+  }
+
+  /// From here on a poster must wake the loop. False when there is something to run.
+  bool fall_asleep() {
     const std::lock_guard lock(posted_mutex);
     asleep = posted.empty() && !stop_requested.load();
     return asleep;
+  }
+
+  /// Looks for sockets and posters for a while. True when there was something.
+  bool spin(Instant begin, Instant next) {
+    if (!spin_budget.should_spin()) return false;
+    const Instant end = std::min(next, begin + kSpinTimeMax);
+    bool found = false;
+    while (!found && machine_monotonic() < end) found = io.poll_one() > 0 || has_posted();
+    spin_budget.spun(found);
+    return found || end == next;
+  }
+
+  void give_idle_work_away() {
+    if (idle_work == nullptr || ++idle_work_turns < kIdleWorkTurnsMax) return;
+    std::exchange(idle_work, nullptr)->run_elsewhere();
   }
 
   void set_timer(Instant when) {
@@ -113,6 +147,7 @@ EventLoop::~EventLoop() {
     const std::lock_guard lock(impl_->posted_mutex);
     std::swap(posted, impl_->posted);
   }
+  impl_->idle_work.reset();
 }
 
 Scheduler& EventLoop::scheduler() {
@@ -148,6 +183,13 @@ void EventLoop::post_from_thread(std::function<void()> function) {
     wake = std::exchange(impl_->asleep, false);
   }
   if (wake) impl_->wake();
+}
+
+std::unique_ptr<IdleWork> EventLoop::offer_idle(std::unique_ptr<IdleWork> work) {
+  if (impl_->idle_work != nullptr) return work;
+  impl_->idle_work = std::move(work);
+  impl_->idle_work_turns = 0;
+  return nullptr;
 }
 
 /// Outlives the WatchedDescriptor while Asio still holds a wait of it.

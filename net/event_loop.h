@@ -15,8 +15,24 @@
 
 namespace vectron {
 
+/// Work that either the loop does itself or another thread, whichever comes to it first.
+class IdleWork {
+ public:
+  virtual ~IdleWork() = default;
+  /// On the loop's thread, which has nothing else to do.
+  virtual void run_here() = 0;
+  /// The loop has too much to do: gives the work to somebody else.
+  virtual void run_elsewhere() = 0;
+};
+
 class EventLoop {
  public:
+  /// A loop that stays busy for so many turns gives idle work away.
+  static constexpr int kIdleWorkTurnsMax = 4;
+  /// How long a loop looks for more before it lets its thread sleep, at most, and only while that
+  /// pays: waking a thread takes a processor that sleeps longer than a request takes.
+  static constexpr Duration kSpinTimeMax = std::chrono::microseconds(50);
+
   EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -38,6 +54,11 @@ class EventLoop {
   /// posted. Thread-safe. The queue has no bound of its own: each producer has one
   /// (Offload::jobs_in_flight_max).
   void post_from_thread(std::function<void()> function);
+
+  /// Keeps `work` and calls one of its functions, once: run_here() as soon as nothing is due and no
+  /// socket is ready, or run_elsewhere() after kIdleWorkTurnsMax turns. Returns it when there is
+  /// other idle work already. Belongs to the loop's thread.
+  std::unique_ptr<IdleWork> offer_idle(std::unique_ptr<IdleWork> work);
 
  private:
   friend class WatchedDescriptor;

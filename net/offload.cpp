@@ -15,6 +15,7 @@ struct Offload::Job {
   enum Phase : uint8_t { queued, begun, taken_back };
 
   std::function<void()> work;
+  Weight weight = Weight::heavy;
   std::atomic<Phase> phase = queued;
   // The rest belongs to the loop's thread.
   Awaiter* awaiter = nullptr;
@@ -54,14 +55,24 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
       waiting.pop_front();
       job->position = in_pool.size();
       in_pool.push_back(job);
-      {
-        const std::lock_guard lock(mutex);
-        ++not_done;
+      if (job->weight == Weight::light) {
+        offer_to_loop(std::move(job));
+      } else {
+        submit(std::move(job), ThreadPool::Turn::in_line);
       }
-      pool.submit([state = shared_from_this(), job = std::move(job)]() mutable {
-        on_pool_thread(*state, std::move(job));
-      });
     }
+  }
+
+  void offer_to_loop(std::shared_ptr<Job> job);
+
+  void submit(std::shared_ptr<Job> job, ThreadPool::Turn turn) {
+    {
+      const std::lock_guard lock(mutex);
+      ++not_done;
+    }
+    pool.submit([state = shared_from_this(),
+                 job = std::move(job)]() mutable { on_pool_thread(*state, std::move(job)); },
+                turn);
   }
 
   static void on_pool_thread(State& state, std::shared_ptr<Job> job) {
@@ -98,10 +109,38 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
   }
 };
 
+/// A light job that the loop may do itself. Everything here is on the loop's thread.
+class Offload::LoopWork final : public IdleWork {
+ public:
+  LoopWork(std::shared_ptr<State> state, std::shared_ptr<Job> job)
+      : state_(std::move(state)), job_(std::move(job)) {}
+
+  void run_here() override {
+    if (job_->leave_queue(Job::begun)) job_->work();
+    state_->finish(*job_);
+  }
+  void run_elsewhere() override {
+    if (state_->joining) return;  // Its owner is gone, and has forgotten the job.
+    state_->submit(job_, ThreadPool::Turn::ahead);
+  }
+
+ private:
+  std::shared_ptr<State> state_;
+  std::shared_ptr<Job> job_;
+};
+
+void Offload::State::offer_to_loop(std::shared_ptr<Job> job) {
+  auto work = std::make_unique<LoopWork>(shared_from_this(), std::move(job));
+  const auto refused = loop.offer_idle(std::move(work));
+  if (refused != nullptr) refused->run_elsewhere();
+}
+
 class Offload::Awaiter final : public QueuedEvent {
  public:
-  Awaiter(State& state, std::function<void()> work) : state_(state), job_(std::make_shared<Job>()) {
+  Awaiter(State& state, std::function<void()> work, Weight weight)
+      : state_(state), job_(std::make_shared<Job>()) {
     job_->work = std::move(work);
+    job_->weight = weight;
   }
   ~Awaiter() override {
     if (job_->awaiter == this) state_.take_back(job_);
@@ -142,13 +181,14 @@ Offload::~Offload() {
   state_->join();
 }
 
-Task<void> Offload::run(std::function<void()> work) {
-  Awaiter done(*state_, std::move(work));
+Task<void> Offload::run(std::function<void()> work, Weight weight) {
+  Awaiter done(*state_, std::move(work), weight);
   co_await done;
 }
 
-Task<void> PoolCpu::run(CpuCost, std::function<void()> work) {
-  return offload_.run(std::move(work));
+Task<void> PoolCpu::run(CpuCost cost, std::function<void()> work) {
+  const bool is_light = cost.nanoseconds <= CpuCost::kLightNanosecondsMax;
+  return offload_.run(std::move(work), is_light ? Offload::Weight::light : Offload::Weight::heavy);
 }
 
 }  // namespace vectron

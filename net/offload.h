@@ -30,18 +30,25 @@ class Offload {
   /// Waits for functions that have begun; the others are not run.
   ~Offload();
 
+  enum class Weight : uint8_t {
+    heavy,  ///< In line with everybody else's work on the pool.
+    /// Quick, and somebody waits for it: the loop does it itself when it has nothing else to do (no
+    /// thread is woken then), otherwise the pool does, ahead of heavy work.
+    light,
+  };
   /// Runs `work` on the pool and resumes on the loop. `work` owns all that it touches.
-  Task<void> run(std::function<void()> work);
+  Task<void> run(std::function<void()> work, Weight weight = Weight::heavy);
 
  private:
   struct Job;
   struct State;
   class Awaiter;
+  class LoopWork;
 
   std::shared_ptr<State> state_;
 };
 
-/// Cpu on a thread pool.
+/// Cpu on a thread pool, and light work on the loop when that is idle.
 class PoolCpu final : public Cpu {
  public:
   PoolCpu(EventLoop& loop, ThreadPool& pool)

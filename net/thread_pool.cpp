@@ -31,12 +31,12 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadPool::submit(std::function<void()> function) {
+void ThreadPool::submit(std::function<void()> function, Turn turn) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
     VECTRON_ASSERT(!stopping_, "a pool outlives its users");
-    queue_.push_back(std::move(function));
+    (turn == Turn::ahead ? ahead_ : in_line_).push_back(std::move(function));
     // A thread that was notified and has not run yet is not counted, so a burst wakes no thread
     // twice, and busy threads cost no system call at all.
     wake = sleeping_ > 0;
@@ -45,13 +45,18 @@ void ThreadPool::submit(std::function<void()> function) {
   if (wake) wake_.notify_one();
 }
 
+std::deque<std::function<void()>>* ThreadPool::next_queue() {
+  if (!ahead_.empty()) return &ahead_;
+  return in_line_.empty() ? nullptr : &in_line_;
+}
+
 void ThreadPool::work(const std::string& thread_name) {
   ::pthread_setname_np(::pthread_self(), thread_name.substr(0, 15).c_str());
   std::unique_lock lock(mutex_);
   while (true) {
-    if (!queue_.empty()) {
-      std::function<void()> function = std::move(queue_.front());
-      queue_.pop_front();
+    if (auto* queue = next_queue()) {
+      std::function<void()> function = std::move(queue->front());
+      queue->pop_front();
       lock.unlock();
       function();
       function = nullptr;

@@ -25,16 +25,23 @@ class ThreadPool {
   ~ThreadPool();
 
   size_t threads() const { return threads_.size(); }
-  /// Runs `function` on one of the threads, first in, first out. Thread-safe. Bounded by its users'
-  /// bounds.
-  void submit(std::function<void()> function);
+  enum class Turn : uint8_t {
+    in_line,  ///< Behind everything that waits.
+    ahead,    ///< Before everything that waits in line: for quick work that somebody waits for.
+  };
+  /// Runs `function` on one of the threads; those of one turn first in, first out. Thread-safe.
+  /// Bounded by its users' bounds.
+  void submit(std::function<void()> function, Turn turn = Turn::in_line);
 
  private:
   void work(const std::string& thread_name);
+  /// Requires: mutex_ is held.
+  std::deque<std::function<void()>>* next_queue();
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> queue_;
+  std::deque<std::function<void()>> ahead_;
+  std::deque<std::function<void()>> in_line_;
   size_t sleeping_ = 0;  // Threads inside wake_.wait that nobody has notified yet.
   bool stopping_ = false;
   std::vector<std::thread> threads_;

@@ -9,8 +9,14 @@
 
 namespace vectron {
 
-/// What work will cost, for the simulation's model of a node's cores; production ignores it.
+/// What work will cost, for the simulation's model of a node's cores and for the choice of who does
+/// it.
 struct CpuCost {
+  /// Work of at most this estimate is light: it may be done on the node's event loop when that is
+  /// idle, and goes before heavier work. (Estimates are low, for real walks wait for memory: this
+  /// is about a third of a millisecond.)
+  static constexpr uint64_t kLightNanosecondsMax = 60'000;
+
   uint64_t nanoseconds = 1000;
 
   /// The cost of `count` distance evaluations over vectors of `dimension` floats.
@@ -19,8 +25,9 @@ struct CpuCost {
   }
 };
 
-/// A pool of threads in production. In simulation work runs inline and atomically, at the start or
-/// the end of a modelled time (the seed chooses), so slow work really races with everything else.
+/// A pool of threads in production, beside a loop that helps out with light work. In simulation
+/// work runs inline and atomically, at the start or the end of a modelled time (the seed chooses),
+/// so slow work really races with everything else.
 class Cpu {
  public:
   virtual ~Cpu() = default;
@@ -28,7 +35,7 @@ class Cpu {
   /// Runs `work`. It owns all that it touches, for it may outlive an awaiter that was destroyed
   /// (the Env's destructor joins it).
   virtual Task<void> run(CpuCost cost, std::function<void()> work) = 0;
-  /// How many such functions run at once.
+  /// How many such functions run at once, light ones apart.
   virtual size_t parallelism() const = 0;
 };
 

@@ -7,7 +7,8 @@
 namespace vectron::conformance {
 namespace {
 
-constexpr CpuCost kCheap{.nanoseconds = 20'000};
+constexpr CpuCost kLight{.nanoseconds = CpuCost::kLightNanosecondsMax};
+constexpr CpuCost kHeavy{.nanoseconds = CpuCost::kLightNanosecondsMax + 1};
 
 Task<uint64_t> sum_on_cpu(Env* env, std::vector<uint64_t> numbers) {
   std::function<uint64_t()> work = [numbers = std::move(numbers)] {
@@ -15,12 +16,12 @@ Task<uint64_t> sum_on_cpu(Env* env, std::vector<uint64_t> numbers) {
     for (const uint64_t number : numbers) sum += number;
     return sum;
   };
-  const uint64_t sum = co_await run_on(&env->cpu(), kCheap, std::move(work));
+  const uint64_t sum = co_await run_on(&env->cpu(), kLight, std::move(work));
   co_return sum;
 }
 
-Task<void> run_work(Env* env, std::function<void()> work, int* done) {
-  co_await env->cpu().run(kCheap, std::move(work));
+Task<void> run_work(Env* env, CpuCost cost, std::function<void()> work, int* done) {
+  co_await env->cpu().run(cost, std::move(work));
   ++*done;
 }
 
@@ -43,7 +44,7 @@ TEST_P(CpuConformance, RunsEveryWorkOnceUpToItsParallelism) {
   int done = 0;
   for (int i = 0; i < kWorks; ++i) {
     world().tasks(0).spawn(run_work(
-        &env(),
+        &env(), kHeavy,
         [shared] {
           const int inside = ++shared->inside;
           int most = shared->most_inside.load();
@@ -65,7 +66,7 @@ TEST_P(CpuConformance, TheLoopGoesOnWhileWorkRuns) {
   const auto shared = std::make_shared<Shared>();
   int done = 0;
   world().tasks(0).spawn(run_work(
-      &env(),
+      &env(), kHeavy,
       [shared] {
         ++shared->begun;
         while (!shared->may_end) std::this_thread::yield();
@@ -83,7 +84,7 @@ TEST_P(CpuConformance, AnAwaiterMayBeDestroyedWhileItsWorkRuns) {
   int done = 0;
   TaskGroup& tasks = world().tasks(0);
   const auto number = tasks.spawn(run_work(
-      &env(),
+      &env(), kHeavy,
       [shared, beside] {
         ++shared->begun;
         while (beside && !shared->may_end) std::this_thread::yield();
@@ -100,6 +101,27 @@ TEST_P(CpuConformance, AnAwaiterMayBeDestroyedWhileItsWorkRuns) {
   EXPECT_EQ(done, 0);
 }
 
+TEST_P(CpuConformance, LightWorkIsDoneHoweverMuchHeavyWorkGoesOn) {
+  if (!world().work_runs_beside_loop()) return;  // Inline work is atomic by design.
+  const auto shared = std::make_shared<Shared>();
+  const auto threads = static_cast<int>(env().cpu().parallelism());
+  int done = 0;
+  for (int i = 0; i < threads; ++i) {
+    world().tasks(0).spawn(run_work(
+        &env(), kHeavy,
+        [shared] {
+          ++shared->begun;
+          while (!shared->may_end) std::this_thread::yield();
+        },
+        &done));
+  }
+  ASSERT_TRUE(run_until([&] { return shared->begun == threads; }));
+  EXPECT_EQ(run(sum_on_cpu(&env(), {1, 2})), 3u);
+  EXPECT_EQ(done, 0);
+  shared->may_end = true;
+  EXPECT_TRUE(run_until([&] { return done == threads; }));
+}
+
 TEST_P(CpuConformance, DestroyingManyAwaitersAtAnyMomentLosesNothingElse) {
   const auto shared = std::make_shared<Shared>();
   TaskGroup& tasks = world().tasks(0);
@@ -107,7 +129,8 @@ TEST_P(CpuConformance, DestroyingManyAwaitersAtAnyMomentLosesNothingElse) {
   for (int round = 0; round < 20; ++round) {
     std::vector<TaskGroup::TaskNumber> numbers;
     for (int i = 0; i < 20; ++i) {
-      numbers.push_back(tasks.spawn(run_work(&env(), [shared] { ++shared->begun; }, &done)));
+      numbers.push_back(
+          tasks.spawn(run_work(&env(), kLight, [shared] { ++shared->begun; }, &done)));
     }
     EXPECT_EQ(run(sum_on_cpu(&env(), {1, 1})), 2u);
     for (const auto number : numbers) tasks.cancel(number);
@@ -119,7 +142,7 @@ TEST_P(CpuConformance, DestroyingManyAwaitersAtAnyMomentLosesNothingElse) {
 TEST_P(CpuConformance, CapturesAreReleasedOnceTheWorkIsDone) {
   const auto captured = std::make_shared<int>(1);
   int done = 0;
-  world().tasks(0).spawn(run_work(&env(), [captured] { ++*captured; }, &done));
+  world().tasks(0).spawn(run_work(&env(), kLight, [captured] { ++*captured; }, &done));
   ASSERT_TRUE(run_until([&] { return done == 1; }));
   EXPECT_EQ(*captured, 2);
   EXPECT_EQ(captured.use_count(), 1);
@@ -129,7 +152,7 @@ TEST_P(CpuConformance, ANodeMayStopWhileItsWorkRuns) {
   const auto shared = std::make_shared<Shared>();
   int done = 0;
   for (int i = 0; i < 50; ++i) {
-    world().tasks(0).spawn(run_work(&env(), [shared] { ++shared->ended; }, &done));
+    world().tasks(0).spawn(run_work(&env(), kLight, [shared] { ++shared->ended; }, &done));
   }
   run(sum_on_cpu(&env(), {1}));
   world().restart(0, Stop::orderly);

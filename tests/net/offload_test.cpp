@@ -6,7 +6,9 @@
 #include <latch>
 #include <thread>
 
+#include "core/async/sync.h"
 #include "core/async/task_group.h"
+#include "net/spin_budget.h"
 #include "tests/net/production_world.h"
 
 namespace vectron {
@@ -51,6 +53,115 @@ TEST(ThreadPool, UsesAllItsThreadsAtOnce) {
   ThreadPool pool("test", 4);
   for (int i = 0; i < 4; ++i) pool.submit([&all_inside] { all_inside.arrive_and_wait(); });
   all_inside.wait();
+}
+
+TEST(ThreadPool, RunsWhatGoesAheadBeforeWhatWaitsInLine) {
+  std::vector<int> order;  // Of one thread; read after it ended.
+  {
+    BlockedPool blocked;
+    for (int i = 0; i < 3; ++i) blocked.pool.submit([&order, i] { order.push_back(i); });
+    for (int i = 10; i < 12; ++i) {
+      blocked.pool.submit([&order, i] { order.push_back(i); }, ThreadPool::Turn::ahead);
+    }
+    blocked.release.count_down();
+  }
+  EXPECT_THAT(order, testing::ElementsAre(10, 11, 0, 1, 2));
+}
+
+Task<void> run_light(Offload* offload, std::function<void()> work, int* done) {
+  co_await offload->run(std::move(work), Offload::Weight::light);
+  ++*done;
+}
+
+TEST(Offload, AnIdleLoopDoesLightWorkItselfHoweverBusyThePoolIs) {
+  BlockedPool blocked;
+  Offload offload(blocked.loop, blocked.pool, {});
+  TaskGroup tasks(blocked.loop.scheduler());
+  std::thread::id ran_on;
+  int done = 0;
+  tasks.spawn(run_light(&offload, [&ran_on] { ran_on = std::this_thread::get_id(); }, &done));
+  EXPECT_TRUE(run_loop(blocked.loop, [&] { return done == 1; }, 60s));
+  EXPECT_EQ(ran_on, std::this_thread::get_id());
+  blocked.release.count_down();
+}
+
+TEST(Offload, LightWorkBesideOtherLightWorkGoesToThePool) {
+  EventLoop loop;
+  ThreadPool pool("test", 1);
+  Offload offload(loop, pool, {});
+  TaskGroup tasks(loop.scheduler());
+  std::atomic<int> on_loop = 0, on_pool = 0;
+  int done = 0;
+  const auto loop_thread = std::this_thread::get_id();
+  const auto count = [&] { ++(std::this_thread::get_id() == loop_thread ? on_loop : on_pool); };
+  for (int i = 0; i < 3; ++i) tasks.spawn(run_light(&offload, count, &done));
+  EXPECT_TRUE(run_loop(loop, [&] { return done == 3; }, 60s));
+  EXPECT_EQ(on_loop, 1);
+  EXPECT_EQ(on_pool, 2);
+}
+
+Task<void> stay_busy(Scheduler* scheduler, const bool* until) {
+  while (!*until) {
+    SleepAwaiter others_first(*scheduler, scheduler->now());
+    co_await others_first;
+  }
+}
+
+TEST(Offload, ABusyLoopGivesLightWorkToThePool) {
+  EventLoop loop;
+  ThreadPool pool("test", 1);
+  Offload offload(loop, pool, {});
+  TaskGroup tasks(loop.scheduler());
+  std::thread::id ran_on;
+  int done = 0;
+  bool stop = false;
+  tasks.spawn(stay_busy(&loop.scheduler(), &stop));
+  tasks.spawn(run_light(&offload, [&ran_on] { ran_on = std::this_thread::get_id(); }, &done));
+  EXPECT_TRUE(run_loop(loop, [&] { return done == 1; }, 60s));
+  EXPECT_NE(ran_on, std::this_thread::get_id());
+  stop = true;
+}
+
+TEST(Offload, LightWorkWhoseAwaiterOrOwnerIsGoneIsNotRun) {
+  EventLoop loop;
+  ThreadPool pool("test", 1);
+  const auto ran = std::make_shared<int>(0);
+  int done = 0;
+  {
+    Offload offload(loop, pool, {});
+    TaskGroup tasks(loop.scheduler());
+    tasks.spawn(run_light(&offload, [ran] { ++*ran; }, &done));
+    tasks.cancel_all();
+    EXPECT_FALSE(run_loop(loop, [&] { return done > 0; }, 5ms));
+  }
+  {
+    Offload offload(loop, pool, {});
+    TaskGroup tasks(loop.scheduler());
+    tasks.spawn(run_light(&offload, [ran] { ++*ran; }, &done));
+  }
+  EXPECT_FALSE(run_loop(loop, [&] { return done > 0; }, 5ms));
+  EXPECT_EQ(*ran, 0);
+}
+
+TEST(SpinBudget, StopsAfterFailuresAndTriesAgainNowAndThen) {
+  SpinBudget budget(2);
+  const auto spins_of = [&budget](int sleeps, bool found) {
+    int spins = 0;
+    for (int i = 0; i < sleeps; ++i) {
+      if (!budget.should_spin()) continue;
+      ++spins;
+      budget.spun(found);
+    }
+    return spins;
+  };
+  EXPECT_EQ(spins_of(10 * SpinBudget::kSleepsPerProbe, false), 10);
+  EXPECT_EQ(spins_of(10 * SpinBudget::kSleepsPerProbe, true), 9 * SpinBudget::kSleepsPerProbe + 1);
+  EXPECT_EQ(spins_of(SpinBudget::kSleepsPerProbe - 1, false), SpinBudget::kAttemptsMax);
+}
+
+TEST(SpinBudget, NeverSpinsOnASingleCore) {
+  SpinBudget budget(1);
+  for (int i = 0; i < 10 * SpinBudget::kSleepsPerProbe; ++i) EXPECT_FALSE(budget.should_spin());
 }
 
 TEST(Offload, WorkWhoseAwaiterIsGoneBeforeItBeganIsNotRun) {

@@ -220,7 +220,7 @@ class FieldReader {
 
   template <typename T>
   void field(const char* name, T& value) {
-    if (!read_member(name, value)) set_error(path_of(name), "is missing");
+    if (!read_member(name, value) && !missing_is_default_) set_error(path_of(name), "is missing");
   }
   template <typename T>
   void optional(const char* name, T& value, const T& fallback) {
@@ -302,6 +302,8 @@ class FieldReader {
     requires IsPart<T>
   void read(const std::string& path, const Json& json, T& part) {
     FieldReader reader(json, path);
+    // Plans are kept for long: a knob or an intensity that came later has its default in them.
+    reader.missing_is_default_ = std::is_same_v<T, PlanKnobs> || std::is_same_v<T, PlanIntensities>;
     walk(reader, part);
     const Result<void> result = reader.finish();
     if (!result.has_value() && error_.ok()) error_ = result.error();
@@ -317,6 +319,7 @@ class FieldReader {
   }
 
   const JsonObject* object_ = nullptr;
+  bool missing_is_default_ = false;
   std::string path_;
   std::vector<std::string> known_;
   Status error_;

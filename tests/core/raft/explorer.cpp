@@ -60,8 +60,7 @@ Explorer::~Explorer() = default;
 void Explorer::draw_character() {
   const auto set = [&](Event event, uint32_t low, uint32_t high, bool optional) {
     const bool on = !optional || random_.below(3) != 0;
-    weights_[static_cast<size_t>(event)] =
-        on ? static_cast<uint32_t>(random_.between(low, high)) : 0;
+    set_weight(event, on ? static_cast<uint32_t>(random_.between(low, high)) : 0);
   };
   set(Event::deliver, 400, 700, false);
   set(Event::lose, 1, 60, true);
@@ -101,7 +100,50 @@ void Explorer::draw_character() {
     character_.append_bytes_max = kEntryOverheadBytes;
   }
   has_instant_disk_ = random_.below(3) == 0;
+  draw_odd_character();
   for (uint32_t weight : weights_) weights_total_ += weight;
+}
+
+// Some rare orders of events need a character of their own: one schedule in four has one.
+void Explorer::draw_odd_character() {
+  const uint64_t odd = random_.below(8);
+  if (odd > 1) return;
+  character_.pre_vote = false;
+  character_.check_quorum = false;
+  reorder_ppm_ = 0;
+  late_replies_ppm_ = 300'000 + random_.below(500'000);
+  odd == 0 ? make_forgetful() : make_deaf();
+}
+
+// One member's disk is slow. It campaigns, crashes before its disk is done, comes back with less
+// and campaigns again in the same term, while the votes for what it was are still on their way.
+void Explorer::make_forgetful() {
+  forgetful_ = ReplicaId(1 + random_.below(options_.voters));
+  has_instant_disk_ = false;
+  set_weight(Event::campaign, 12);
+  set_weight(Event::crash, 4);
+  set_weight(Event::restart, 100);
+  set_weight(Event::finish_write, 200);
+  set_weight(Event::tick, 10);
+  set_weight(Event::cut, 0);
+}
+
+// A leader is cut off and deposed; when it hears of the others again, it is of what they said long
+// ago. It goes on answering reads.
+void Explorer::make_deaf() {
+  has_instant_disk_ = true;
+  delay_ppm_ = 0;
+  character_.pending_reads_max = 8;
+  set_weight(Event::deliver, 1'500);  // Nothing else is late.
+  set_weight(Event::read, 80);
+  set_weight(Event::propose, 30);
+  set_weight(Event::campaign, 15);
+  set_weight(Event::cut, 15);
+  set_weight(Event::tick, 10);
+  set_weight(Event::repeat, 0);
+  set_weight(Event::lose, 0);
+  set_weight(Event::transfer, 0);
+  set_weight(Event::crash, 0);
 }
 
 Config Explorer::config_of(const Node& node) {
@@ -159,8 +201,10 @@ void Explorer::execute(Event event) {
   Node& node = node_for(event);
   note(event, node.id.value());
   if (event == Event::restart) {
-    if (!node.raft) start(node);
-    return;
+    if (node.raft) return;
+    start(node);
+    if (node.id == forgetful_) node.raft->campaign();
+    return drain(node);
   }
   if (!node.raft) return;
   switch (event) {
@@ -174,7 +218,7 @@ void Explorer::execute(Event event) {
       read(node);
       break;
     case Event::finish_write:
-      finish_write(node);
+      if (!is_slow(node) || random_.below(12) == 0) finish_write(node);
       break;
     case Event::apply:
       apply(node);
@@ -189,6 +233,8 @@ void Explorer::execute(Event event) {
       break;
     case Event::campaign:
       node.raft->campaign();
+      drain(node);
+      if (node.id == forgetful_ && random_.below(2) == 0) return crash(node);
       break;
     case Event::unreachable:
       node.raft->report_unreachable(any_node().id);
@@ -248,7 +294,10 @@ std::optional<size_t> Explorer::next_packet() {
 }
 
 void Explorer::post(Node& from, Message message) {
-  const bool is_late = delay_ppm_ > 0 && random_.chance_ppm(delay_ppm_);
+  const bool is_reply =
+      message.kind == (forgetful_ ? MessageKind::vote_reply : MessageKind::heartbeat_reply);
+  const uint64_t late_ppm = is_reply ? std::max(delay_ppm_, late_replies_ppm_) : delay_ppm_;
+  const bool is_late = late_ppm > 0 && random_.chance_ppm(late_ppm);
   const uint32_t delay = is_late ? static_cast<uint32_t>(random_.between(20, 300)) : 0;
   network_.push_back({std::move(message), from.incarnation, step_ + delay});
 }
@@ -295,8 +344,18 @@ void Explorer::read(Node& node) {
   node.reads.push_back({request_id, committed});
 }
 
+// The forgetful member's disk takes its time over entries, and is quick to note a new term.
+bool Explorer::is_slow(const Node& node) const {
+  if (node.id != forgetful_ || node.writing.empty()) return false;
+  const PersistBatch& next = node.writing.front();
+  const bool new_term =
+      next.hard_state.has_value() && next.hard_state->term > node.disk.hard_state.term;
+  return !next.entries.empty() && !new_term;
+}
+
 void Explorer::finish_write(Node& node) {
-  for (uint64_t count = random_.between(1, 3); count > 0 && !node.writing.empty(); --count) {
+  const uint64_t batches = node.id == forgetful_ ? 1 : random_.between(1, 3);
+  for (uint64_t count = batches; count > 0 && !node.writing.empty(); --count) {
     PersistBatch batch = std::move(node.writing.front());
     node.writing.pop_front();
     const uint64_t sequence = batch.sequence;
@@ -452,8 +511,10 @@ void Explorer::check(Node& node) {
 void Explorer::heal_and_require_service() {
   constexpr uint32_t kRoundsMax = 400;
   side_ = 0;
+  forgetful_ = ReplicaId();
   reorder_ppm_ = 0;
   delay_ppm_ = 0;
+  late_replies_ppm_ = 0;
   for (Packet& packet : network_) packet.not_before = 0;
   for (Node& node : nodes_) {
     if (!node.raft) start(node);
@@ -531,6 +592,8 @@ Explorer::Node& Explorer::node_for(Event event) {
         return true;
     }
   };
+  const bool forgets = event == Event::crash || event == Event::campaign;
+  if (forgets && forgetful_ && random_.below(2) == 0) return node_of(forgetful_);
   if (random_.below(8) == 0) return any_node();
   const size_t first = random_.below(nodes_.size());
   for (size_t i = 0; i < nodes_.size(); ++i) {

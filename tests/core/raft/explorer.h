@@ -116,6 +116,10 @@ class Explorer {
   };
 
   void draw_character();
+  void draw_odd_character();
+  void make_forgetful();
+  void make_deaf();
+  void set_weight(Event event, uint32_t weight) { weights_[static_cast<size_t>(event)] = weight; }
   Config config_of(const Node& node);
   void start(Node& node);
   void step();
@@ -128,6 +132,7 @@ class Explorer {
   void report_snapshot(const Packet& packet, bool ok);
   void propose(Node& node);
   void read(Node& node);
+  bool is_slow(const Node& node) const;
   void finish_write(Node& node);
   void write_to_disk(Node& node, PersistBatch batch);
   void apply(Node& node);
@@ -159,6 +164,8 @@ class Explorer {
   uint32_t weights_total_ = 0;
   uint64_t reorder_ppm_ = 0;
   uint64_t delay_ppm_ = 0;         ///< Of messages that stay on the way for hundreds of steps.
+  uint64_t late_replies_ppm_ = 0;  ///< The same of votes and of answers to heartbeats.
+  ReplicaId forgetful_;            ///< Whose disk is slow, and who crashes; none in most schedules.
   bool has_instant_disk_ = false;  ///< Writes finish at once.
   uint64_t side_ = 0;              ///< Bit i: node i is on the other side of the cut.
   uint32_t cut_until_ = 0;

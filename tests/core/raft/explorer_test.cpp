@@ -133,6 +133,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedCase{"vote_twice", {.vote_twice = true}, 5000},
         PlantedCase{"vote_without_log_check", {.vote_without_log_check = true}, 5000},
         PlantedCase{"ack_before_persist", {.ack_before_persist = true}, 5000},
+        PlantedCase{"campaign_before_persist", {.campaign_before_persist = true}, 20000},
+        PlantedCase{"read_joins_older_round", {.read_joins_older_round = true}, 20000},
         PlantedCase{"truncate_on_any_append", {.truncate_on_any_append = true}, 20000},
         PlantedCase{
             "append_without_previous_check", {.append_without_previous_check = true}, 5000}),

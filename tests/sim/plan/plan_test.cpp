@@ -50,6 +50,17 @@ TEST(Plan, NamesTheFieldThatIsMissingOrOfAnotherType) {
   ASSERT_FALSE(type.has_value());
 }
 
+TEST(Plan, GivesKnobsAndIntensitiesThatAreMissingTheirDefaults) {
+  Plan plan = plan_of(1);
+  plan.knobs = {};
+  plan.intensities = {};
+  const std::string text = plan_to_json(plan);
+  const std::string knob = fmt::format("\"tick_ms\": {},", PlanKnobs().tick_ms);
+  const auto read = parse_plan(replaced(replaced(text, knob, ""), "\"reset_ppm\": 0,", ""));
+  ASSERT_TRUE(read.has_value()) << read.error().to_string();
+  EXPECT_EQ(*read, plan);
+}
+
 TEST(Plan, RefusesTargetsAndShapesThatDoNotExist) {
   Plan plan = plan_of(1);
   plan.faults = {{.id = "crash-0", .fault_class = FaultClass::crash, .target = "worker-9"}};

@@ -39,6 +39,8 @@ class ReplicaObserver {
   virtual void on_commit(const ReplicaName& name, Term term, LogIndex commit_index) = 0;
   /// One entry was applied; `digest` is that of the whole state after it.
   virtual void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) = 0;
+  /// The replica was told to be gone for ever: it stops and takes no part any more.
+  virtual void on_dropped(const ReplicaName& name) = 0;
 };
 
 }  // namespace vectron

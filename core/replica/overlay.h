@@ -94,6 +94,9 @@ class OverlayStore {
   /// Flushes by the limits of the configuration, for ever: spawn it once. A full disk is tried
   /// again; returns the error when the store failed, and the replica must stop then.
   Task<Result<void>> flush_loop();
+  /// Waits until no commit is in flight; none begins while the permit lives. Whoever ends those
+  /// that flush does it meanwhile, so that the store can be closed and its folder removed.
+  Task<Semaphore::Permit> hold_flushes() { return flush_turn_.acquire(); }
 
   // ---- The applied index inside a store, for snapshots. ----
 

@@ -132,7 +132,7 @@ Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPi
 
 void RaftReceiver::step(RequestContext, wire::RaftBatch request) {
   for (const wire::RaftMessage& message : request.messages) {
-    Replica* replica = host_->find(GroupId(message.group_id));
+    const std::shared_ptr<Replica> replica = host_->find(GroupId(message.group_id));
     if (replica == nullptr) continue;
     auto decoded = from_wire(message);
     if (decoded.has_value()) replica->step(*std::move(decoded));
@@ -141,7 +141,7 @@ void RaftReceiver::step(RequestContext, wire::RaftBatch request) {
 
 Task<Result<wire::SnapshotChunkReply>> RaftReceiver::install_snapshot(RequestContext,
                                                                       wire::SnapshotChunk request) {
-  Replica* replica = host_->find(GroupId(request.group_id));
+  const std::shared_ptr<Replica> replica = host_->find(GroupId(request.group_id));
   if (replica == nullptr || replica->spec().self != ReplicaId(request.to)) {
     co_return fail(Code::failed_precondition, "this node does not hold the replica");
   }

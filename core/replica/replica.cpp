@@ -486,6 +486,11 @@ void Replica::fail_stop(Status status) {
   failure_ = std::move(status);
   parts_.env->log().error(kComponent, "replica {} of group {} stops: {}", spec_.self, spec_.group,
                           failure_.to_string());
+  refuse_waiting();
+}
+
+// Tells all that wait in the replica that it has stopped.
+void Replica::refuse_waiting() {
   for (auto& [index, pending] : pending_) {
     pending.completion->set(
         fail(Code::unknown_outcome, "the replica stopped: " + failure_.message()));
@@ -497,6 +502,38 @@ void Replica::fail_stop(Status status) {
   }
   read_in_flight_ = 0;
   applied_changed_.notify_all();
+}
+
+Task<void> Replica::stop(Status why) {
+  // A switch to a snapshot is under way in a task that others wait for.
+  while (switching_ && failure_.ok()) {
+    co_await applied_changed_.wait();
+  }
+  if (failure_.ok()) {
+    failure_ = std::move(why);
+    refuse_waiting();
+  }
+  if (overlay_) {
+    // A commit whose task is gone would go on in a folder that is removed.
+    const auto still = co_await overlay_->hold_flushes();
+    tasks_.cancel_all();
+  }
+  tasks_.cancel_all();
+  pump_event_.cancel();
+  sending_.clear();
+  persist_queue_.clear();
+  apply_queue_.clear();
+  if (incoming_ && incoming_->installed) {
+    incoming_->installed->set(fail(Code::unavailable, "the replica stopped"));
+  }
+  // Whoever receives a piece of a snapshot still uses the incoming store.
+  const auto turn = co_await incoming_turn_.acquire();
+  co_await drop_incoming();
+  overlay_.reset();
+  if (kv_) {
+    co_await kv_->close();
+    kv_.reset();
+  }
 }
 
 }  // namespace vectron

@@ -79,6 +79,12 @@ class Replica {
   /// replica must not vote.
   Task<Result<void>> start(WalGroupState recovered);
 
+  /// Ends the replica for good: what waits in it is refused with `why` (a write with
+  /// unknown_outcome), its tasks end and its store is closed, so that the folder may be removed. It
+  /// stays an object that refuses everything, for those who still hold it. Nothing of it enters the
+  /// write-ahead log after this returned. Must not be called by one of the replica's own tasks.
+  Task<void> stop(Status why);
+
   // Inputs.
 
   void tick();
@@ -191,6 +197,7 @@ class Replica {
   Task<void> persist_loop();
   Task<void> flush_loop();
   void fail_stop(Status status);
+  void refuse_waiting();
   Task<Result<Applied>> wait_for(std::shared_ptr<Completion<Result<Applied>>> completion);
   void start_read_round();
   Task<Result<LogIndex>> wait_for_read(std::shared_ptr<ReadRound> round);

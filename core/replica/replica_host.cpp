@@ -109,6 +109,10 @@ Task<Result<std::unique_ptr<ReplicaHost>>> ReplicaHost::open(Env* env, ReplicaHo
   }
   const auto read = co_await host->read_manifests();
   VECTRON_CO_CHECK_OK(read);
+  for (const WalDropped& dropped : wal.dropped) {
+    const auto finished = co_await host->finish_drop(dropped.group, dropped.replica);
+    VECTRON_CO_CHECK_OK(finished);
+  }
   host->tasks_.spawn(host->tick_loop());
   co_return host;
 }
@@ -229,10 +233,9 @@ Task<Result<Replica*>> ReplicaHost::start(GroupId group,
   recovered_.erase(group);
   took_part_.insert(group);
   const Replica::Parts parts{env_, wal_.get(), links_, observer_, config_.incarnation};
-  auto made = std::make_unique<Replica>(parts, config_.replica, spec_of(*manifest),
-                                        std::move(state_machine));
-  Replica* replica = made.get();
-  replicas_.emplace(group, std::move(made));
+  const auto replica = std::make_shared<Replica>(parts, config_.replica, spec_of(*manifest),
+                                                 std::move(state_machine));
+  replicas_.emplace(group, replica);
   const auto started = co_await replica->start(std::move(state));
   if (!started.has_value()) {
     env_->log().error(kComponent, "replica {} of group {} is lost: {}", self, group,
@@ -240,12 +243,48 @@ Task<Result<Replica*>> ReplicaHost::start(GroupId group,
     lost_.insert(self);
     co_return fail(started.error());
   }
-  co_return replica;
+  co_return replica.get();
 }
 
-Replica* ReplicaHost::find(GroupId group) {
+Task<Result<void>> ReplicaHost::drop(GroupId group, ReplicaId replica) {
+  // Until all is gone it is something that must not run.
+  lost_.insert(replica);
+  const auto running = replicas_.find(group);
+  if (running != replicas_.end() && running->second->spec().self == replica) {
+    const std::shared_ptr<Replica> ending = running->second;
+    replicas_.erase(running);
+    co_await ending->stop(Status(Code::unavailable, "the replica is removed"));
+  }
+  const ReplicaName name{group, replica, config_.node};
+  if (observer_ != nullptr) observer_->on_dropped(name);
+  WalBatch tombstone;
+  tombstone.group = group;
+  tombstone.dropped_replica = replica;
+  const auto recorded = co_await wal_->append_and_sync(std::move(tombstone));
+  VECTRON_CO_CHECK_OK(recorded);
+  recovered_.erase(group);
+  took_part_.erase(group);
+  const auto finished = co_await finish_drop(group, replica);
+  VECTRON_CO_CHECK_OK(finished);
+  manifests_.erase(replica);
+  lost_.erase(replica);
+  env_->log().info(kComponent, "replica {} of group {} is removed", replica, group);
+  co_return Result<void>();
+}
+
+// Removes the folder of a replica whose tombstone is durable, then lets go of the tombstone.
+Task<Result<void>> ReplicaHost::finish_drop(GroupId group, ReplicaId replica) {
+  const auto removed = co_await env_->disk().remove_tree(folder_of(replica));
+  VECTRON_CO_CHECK_OK(removed);
+  const auto synced = co_await env_->disk().sync_directory(std::string(kReplicasFolder));
+  VECTRON_CO_CHECK_OK(synced);
+  wal_->forget_dropped(group, replica);
+  co_return Result<void>();
+}
+
+std::shared_ptr<Replica> ReplicaHost::find(GroupId group) const {
   const auto found = replicas_.find(group);
-  return found == replicas_.end() ? nullptr : found->second.get();
+  return found == replicas_.end() ? nullptr : found->second;
 }
 
 Task<void> ReplicaHost::hand_over_all(Instant deadline) {
@@ -279,7 +318,7 @@ void ReplicaHost::tick() {
   if (!wal_->failure().ok()) ended_.set(wal_->failure());
   if (!wal_->over_retention()) return;
   for (const WalPinning& pinning : wal_->groups_pinning()) {
-    if (Replica* replica = find(pinning.group)) replica->compact(true);
+    if (const auto replica = find(pinning.group)) replica->compact(true);
   }
 }
 

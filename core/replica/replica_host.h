@@ -58,12 +58,17 @@ class ReplicaHost {
   /// filled in. Requires: presence is absent. Errors: of the disk.
   Task<Result<void>> bear(stored::ReplicaManifest manifest);
 
+  /// Ends the replica, if it runs, and destroys all that the node holds of it: a durable tombstone
+  /// in the log, then the folder. On return nothing of it is left; a crash in between is made good
+  /// at the next start. After an error it is lost: call again. Requires: it will never be borne
+  /// again. Errors: of the disk.
+  Task<Result<void>> drop(GroupId group, ReplicaId replica);
+
   /// Starts a born replica. Errors: data_loss (it is lost from then on).
   Task<Result<Replica*>> start(GroupId group, std::unique_ptr<StateMachine> state_machine);
 
-  /// The running replica of `group`, or null. It lives until the host is destroyed.
-  Replica* find(GroupId group);
-  const std::map<GroupId, std::unique_ptr<Replica>>& replicas() const { return replicas_; }
+  /// The running replica of `group`, or null. Hold it over an await: drop() may come in between.
+  std::shared_ptr<Replica> find(GroupId group) const;
 
   /// Hands the leadership of every group to another member, as far as that is possible before
   /// `deadline` (this node's monotonic time). Groups go on meanwhile.
@@ -77,6 +82,7 @@ class ReplicaHost {
   ReplicaHost(Env* env, ReplicaHostConfig config, RaftLinks* links, ReplicaObserver* observer);
 
   Task<Result<void>> read_manifests();
+  Task<Result<void>> finish_drop(GroupId group, ReplicaId replica);
   Task<Result<void>> remove_stale_generations(ReplicaId replica, uint64_t generation);
   const stored::ReplicaManifest* manifest_of(GroupId group) const;
   Task<void> tick_loop();
@@ -92,7 +98,7 @@ class ReplicaHost {
   std::map<ReplicaId, stored::ReplicaManifest> manifests_;
   std::set<ReplicaId> lost_;
   std::set<GroupId> took_part_;
-  std::map<GroupId, std::unique_ptr<Replica>> replicas_;
+  std::map<GroupId, std::shared_ptr<Replica>> replicas_;
   Completion<Status> ended_;  // Ok: somebody asked for it.
   TaskGroup tasks_;
 };

@@ -174,11 +174,15 @@ Task<Result<void>> Replica::install_incoming() {
 // Runs in persist_loop() once the record that names the new generation is durable.
 Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   VECTRON_ASSERT(switching_ && incoming_ && incoming_->complete && incoming_->meta == meta);
-  for (const auto& [peer, task] : sending_) tasks_.cancel(task);
-  sending_.clear();
-  tasks_.cancel(flush_task_);
-  tasks_.cancel(resume_task_);
-  waiting_for_room_ = false;
+  {
+    // A commit whose task is gone would go on in a folder that is removed.
+    const auto still = co_await overlay_->hold_flushes();
+    for (const auto& [peer, task] : sending_) tasks_.cancel(task);
+    sending_.clear();
+    tasks_.cancel(flush_task_);
+    tasks_.cancel(resume_task_);
+    waiting_for_room_ = false;
+  }
   std::unique_ptr<OverlayStore> old_overlay = std::move(overlay_);
   std::unique_ptr<KvStore> old_store = std::move(kv_);
   const std::string old_folder = generation_folder(generation_);

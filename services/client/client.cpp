@@ -18,9 +18,16 @@ rpc::ClientConfig channel_config(const ClientConfig& config) {
   return out;
 }
 
-// Whether another gateway may do what this one could not. Reads may always be asked again; writes
-// only after a code that says "not done, and not because of you".
-bool worth_another_gateway(Code code, bool read_only) {
+// What repeating a call does when an earlier attempt may have done it.
+enum class Repeat : uint8_t {
+  unsafe,      // It may happen twice.
+  recognised,  // Nothing; but in the end the outcome may be unknown.
+  harmless,    // Nothing: it is a read.
+};
+
+// Whether another gateway may do what this one could not. Writes that are not recognised when they
+// come again only after a code that says "not done, and not because of you".
+bool worth_another_gateway(Code code, Repeat repeat) {
   switch (code) {
     case Code::unavailable:
     case Code::aborted:
@@ -28,7 +35,7 @@ bool worth_another_gateway(Code code, bool read_only) {
     case Code::deadline_exceeded:
     case Code::unknown_outcome:
     case Code::cancelled:
-      return read_only;
+      return repeat != Repeat::unsafe;
     default:
       return false;
   }
@@ -55,13 +62,13 @@ struct Client::Parts {
         random(env.random("client")),
         next_gateway(random.below(config.gateways.size())) {}
 
-  Instant attempt_deadline(Instant deadline, bool read_only) const {
-    if (!read_only || config.gateways.size() < 2) return deadline;
+  Instant attempt_deadline(Instant deadline, Repeat repeat) const {
+    if (repeat == Repeat::unsafe || config.gateways.size() < 2) return deadline;
     return std::min(deadline, env.clock().monotonic() + config.read_attempt_timeout);
   }
 
   template <typename Reply, typename Request>
-  Task<Result<Reply>> call(const rpc::MethodInfo* method, Request request);
+  Task<Result<Reply>> call(const rpc::MethodInfo* method, Repeat repeat, Request request);
 
   Env& env;
   ClientConfig config;
@@ -71,24 +78,31 @@ struct Client::Parts {
 };
 
 template <typename Reply, typename Request>
-Task<Result<Reply>> Client::Parts::call(const rpc::MethodInfo* method, Request request) {
+Task<Result<Reply>> Client::Parts::call(const rpc::MethodInfo* method, Repeat repeat,
+                                        Request request) {
   const Instant deadline = env.clock().monotonic() + config.request_timeout;
   size_t gateway = next_gateway++ % config.gateways.size();
   Duration backoff = config.backoff_min;
+  bool in_doubt = false;
+  const auto judged = [&in_doubt](const Status& failure) {
+    if (!in_doubt) return failure;
+    return Status(Code::unknown_outcome, "it may have been done: " + failure.message());
+  };
   for (uint32_t attempt = 1;; ++attempt) {
     std::shared_ptr<rpc::Channel> channel = channels.channel(config.gateways[gateway]);
     RequestContext context;
-    context.deadline = attempt_deadline(deadline, method->read_only);
+    context.deadline = attempt_deadline(deadline, repeat);
     Bytes body = encode(request);
     auto answer = co_await channel->call(std::move(context), method, std::move(body));
     if (answer.has_value()) {
       Result<Reply> reply = decode<Reply>(*answer);
-      if (reply.has_value() || method->read_only) co_return reply;
+      if (reply.has_value() || repeat == Repeat::harmless) co_return reply;
       co_return fail(Code::unknown_outcome,
                      "the answer cannot be read: " + reply.error().message());
     }
     const Status failure = std::move(answer).error();
-    if (!worth_another_gateway(failure.code(), method->read_only)) co_return fail(failure);
+    if (!worth_another_gateway(failure.code(), repeat)) co_return fail(judged(failure));
+    in_doubt = in_doubt || (repeat == Repeat::recognised && !certainly_not_done(failure.code()));
     gateway = (gateway + 1) % config.gateways.size();
     Duration pause(0);
     if (attempt % config.gateways.size() == 0) {
@@ -97,7 +111,7 @@ Task<Result<Reply>> Client::Parts::call(const rpc::MethodInfo* method, Request r
       backoff = std::min(backoff * 2, config.backoff_max);
     }
     const Instant next = env.clock().monotonic() + pause;
-    if (attempt >= config.attempts_max || next >= deadline) co_return fail(failure);
+    if (attempt >= config.attempts_max || next >= deadline) co_return fail(judged(failure));
     if (pause > Duration(0)) co_await env.clock().sleep_until(next);
   }
 }
@@ -113,35 +127,50 @@ Client::~Client() = default;
 Task<Result<api::CreateCollectionReply>> Client::create_collection(
     api::CreateCollectionRequest request) {
   return parts_->call<api::CreateCollectionReply>(&api::kVectronCreateCollectionMethod,
-                                                  std::move(request));
+                                                  Repeat::unsafe, std::move(request));
 }
 
 Task<Result<api::ListCollectionsReply>> Client::list_collections() {
   return parts_->call<api::ListCollectionsReply>(&api::kVectronListCollectionsMethod,
-                                                 api::ListCollectionsRequest());
+                                                 Repeat::harmless, api::ListCollectionsRequest());
 }
 
 Task<Result<api::GetCollectionStatusReply>> Client::collection_status(std::string name) {
   api::GetCollectionStatusRequest request;
   request.name = std::move(name);
   return parts_->call<api::GetCollectionStatusReply>(&api::kVectronGetCollectionStatusMethod,
-                                                     std::move(request));
+                                                     Repeat::harmless, std::move(request));
+}
+
+Task<Result<api::DeleteCollectionReply>> Client::delete_collection(
+    api::DeleteCollectionRequest request) {
+  if (request.collection_id == 0) {
+    const auto status = co_await collection_status(request.name);
+    VECTRON_CO_CHECK_OK(status);
+    request.collection_id = status->collection.id;
+  }
+  auto reply = co_await parts_->call<api::DeleteCollectionReply>(
+      &api::kVectronDeleteCollectionMethod, Repeat::recognised, std::move(request));
+  co_return reply;
 }
 
 Task<Result<api::UpsertReply>> Client::upsert(api::UpsertRequest request) {
-  return parts_->call<api::UpsertReply>(&api::kVectronUpsertMethod, std::move(request));
+  const Repeat repeat = request.request_id != 0 ? Repeat::recognised : Repeat::unsafe;
+  return parts_->call<api::UpsertReply>(&api::kVectronUpsertMethod, repeat, std::move(request));
 }
 
 Task<Result<api::GetReply>> Client::get(api::GetRequest request) {
-  return parts_->call<api::GetReply>(&api::kVectronGetMethod, std::move(request));
+  return parts_->call<api::GetReply>(&api::kVectronGetMethod, Repeat::harmless, std::move(request));
 }
 
 Task<Result<api::DeleteReply>> Client::remove(api::DeleteRequest request) {
-  return parts_->call<api::DeleteReply>(&api::kVectronDeleteMethod, std::move(request));
+  const Repeat repeat = request.request_id != 0 ? Repeat::recognised : Repeat::unsafe;
+  return parts_->call<api::DeleteReply>(&api::kVectronDeleteMethod, repeat, std::move(request));
 }
 
 Task<Result<api::SearchReply>> Client::search(api::SearchRequest request) {
-  return parts_->call<api::SearchReply>(&api::kVectronSearchMethod, std::move(request));
+  return parts_->call<api::SearchReply>(&api::kVectronSearchMethod, Repeat::harmless,
+                                        std::move(request));
 }
 
 }  // namespace vectron

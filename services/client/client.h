@@ -2,8 +2,9 @@
 //
 // A thin typed layer over the public contract (schemas/vectron.fbs). It spreads calls over the
 // gateways that it is given, and goes to another one when a call certainly was not done. A write
-// whose outcome is unknown is answered with unknown_outcome and never sent again: the program reads
-// first, then decides. It belongs to the event loop of its Env.
+// whose outcome is unknown is sent again only when it carries a request id, for then a repetition
+// changes nothing; otherwise it is answered with unknown_outcome: the program reads first, then
+// decides. It belongs to the event loop of its Env.
 #pragma once
 
 #include <memory>
@@ -51,6 +52,9 @@ class Client {
   Task<Result<api::ListCollectionsReply>> list_collections();
   /// Errors: not_found.
   Task<Result<api::GetCollectionStatusReply>> collection_status(std::string name);
+  /// Removes a collection. Without an id it looks up first which collection has the name, so that
+  /// it can be repeated. Errors: not_found, invalid_argument.
+  Task<Result<api::DeleteCollectionReply>> delete_collection(api::DeleteCollectionRequest request);
   /// Stores points. A reply may hold errors of single points; when no point was written, the call
   /// itself fails with the first error. Errors: not_found, invalid_argument.
   Task<Result<api::UpsertReply>> upsert(api::UpsertRequest request);

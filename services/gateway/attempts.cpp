@@ -19,7 +19,7 @@ Verdict judge_shard_failure(Code code, Access access) {
     case Code::cancelled:
     case Code::data_loss:
     case Code::unknown:
-      return access == Access::read ? Verdict::ask_on : Verdict::give_up;
+      return access == Access::write ? Verdict::give_up : Verdict::ask_on;
     default:
       return Verdict::give_up;
   }
@@ -40,6 +40,10 @@ Code public_code(Code code, Access access) {
       code == Code::unknown_outcome || code == Code::cancelled || code == Code::unknown;
   if (!says_nothing) return code;
   return access == Access::read ? Code::unavailable : Code::unknown_outcome;
+}
+
+bool may_have_been_done(Code code, Access access) {
+  return access != Access::read && !certainly_not_done(code);
 }
 
 Attempts::Attempts(AttemptLimits limits, RandomStream* random, size_t targets, size_t first)

@@ -17,6 +17,9 @@ namespace vectron::gateway {
 enum class Access : uint8_t {
   read,   ///< May be repeated whatever became of it.
   write,  ///< May be repeated only when it certainly was not done.
+  /// May be repeated whatever became of it, because whoever does it recognises a repetition; but
+  /// when it fails in the end, an attempt may have been the one that did it.
+  repeatable_write,
 };
 
 /// What to do about a failed attempt.
@@ -35,6 +38,9 @@ Verdict judge_placement_failure(Code code, Access access);
 /// The code that a client is told: a read whose outcome is unknown simply was not answered, and a
 /// write that ended with a code that says nothing has an unknown outcome.
 Code public_code(Code code, Access access);
+
+/// Whether an attempt that ended with `code` may have done what was asked.
+bool may_have_been_done(Code code, Access access);
 
 struct AttemptLimits {
   uint32_t attempts_max = 64;

@@ -49,6 +49,7 @@ HttpApi::HttpApi(Env& env, api::VectronHandler& handler, rpc::Interceptor& door,
   add(api::kVectronCreateCollectionMethod, &Handler::create_collection);
   add(api::kVectronListCollectionsMethod, &Handler::list_collections);
   add(api::kVectronGetCollectionStatusMethod, &Handler::get_collection_status);
+  add(api::kVectronDeleteCollectionMethod, &Handler::delete_collection);
   add(api::kVectronUpsertMethod, &Handler::upsert);
   add(api::kVectronGetMethod, &Handler::get);
   add(api::kVectronDeleteMethod, &Handler::delete_);

@@ -4,6 +4,7 @@
 // vectors for each attempt, so the gateway encodes from where the request lies.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "core/env/env.h"
@@ -30,22 +31,42 @@ Task<Result<Reply>> call_node(std::shared_ptr<rpc::Channel> channel, Operation o
   auto answer = co_await channel->call(std::move(context), operation.method, std::move(body));
   if (!answer.has_value()) co_return fail(std::move(answer).error());
   Result<Reply> reply = decode<Reply>(*answer);
-  if (!reply.has_value() && operation.access == Access::write) {
+  if (!reply.has_value() && operation.access != Access::read) {
     co_return fail(Code::unknown_outcome, "the answer cannot be read: " + reply.error().message());
   }
   co_return reply;
 }
 
-/// The context of one attempt: reads are cut short so that another node can be asked in time.
+/// The context of one attempt: what may be repeated is cut short so that another node can be asked
+/// in time, a write by half of what is left at most.
 inline RequestContext attempt_context(const RequestContext& context, Access access, Clock& clock,
                                       Duration read_attempt_timeout) {
   RequestContext attempt = context;
-  if (access == Access::read) {
-    const Instant cut = clock.monotonic() + read_attempt_timeout;
-    if (cut < attempt.deadline) attempt.deadline = cut;
-  }
+  if (access == Access::write) return attempt;
+  const Instant now = clock.monotonic();
+  Duration cut = read_attempt_timeout;
+  if (access == Access::repeatable_write) cut = std::max(cut, (context.deadline - now) / 2);
+  attempt.deadline = std::min(attempt.deadline, now + cut);
   return attempt;
 }
+
+/// Remembers over the attempts of one operation whether any may have done it, and so what the
+/// client is told when all have failed.
+class Doubt {
+ public:
+  explicit Doubt(Access access) : access_(access) {}
+
+  void note(Code code) { in_doubt_ = in_doubt_ || may_have_been_done(code, access_); }
+  /// `status`, unless an earlier attempt leaves the outcome unknown.
+  Status judge(Status status) const {
+    if (!in_doubt_) return status;
+    return Status(Code::unknown_outcome, "it may have been done: " + status.message());
+  }
+
+ private:
+  Access access_;
+  bool in_doubt_ = false;
+};
 
 /// Where a node says to ask instead; empty fields when it does not.
 inline wire::ErrorDetail detail_of(const Status& status) {

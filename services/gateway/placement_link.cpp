@@ -15,6 +15,12 @@ Task<Result<wire::CreateCollectionReply>> PlacementLink::create_collection(
   return call<wire::CreateCollectionReply>(std::move(context), operation, std::move(request));
 }
 
+Task<Result<wire::DeleteCollectionReply>> PlacementLink::delete_collection(
+    RequestContext context, wire::DeleteCollectionRequest request) {
+  const Operation operation{&wire::kPlacementDeleteCollectionMethod, Access::repeatable_write};
+  return call<wire::DeleteCollectionReply>(std::move(context), operation, std::move(request));
+}
+
 Task<Result<wire::ListCollectionsReply>> PlacementLink::list_collections(RequestContext context) {
   const Operation operation{&wire::kPlacementListCollectionsMethod, Access::read};
   return call<wire::ListCollectionsReply>(std::move(context), operation,
@@ -42,6 +48,7 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
                                         Request request) {
   const AttemptLimits limits{config_.attempts_max, config_.backoff_min, config_.backoff_max};
   Attempts attempts(limits, &random_, config_.placement.size(), leader_);
+  Doubt doubt(operation.access);
   while (true) {
     const size_t node = attempts.target();
     std::shared_ptr<rpc::Channel> channel = channels_.channel(config_.placement[node]);
@@ -56,12 +63,14 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
     const Status& failure = reply.error();
     const Code code = public_code(failure.code(), operation.access);
     if (judge_placement_failure(failure.code(), operation.access) == Verdict::give_up) {
-      co_return fail(Status(code, failure.message(), failure.field()));
+      co_return fail(doubt.judge(Status(code, failure.message(), failure.field())));
     }
+    doubt.note(failure.code());
     const bool again = attempts.advance(hinted_node(failure));
     const Instant next = env_.clock().monotonic() + attempts.pause();
     if (!again || next >= context.deadline) {
-      co_return fail(Code::unavailable, "the placement driver: " + failure.message());
+      const Status nobody(Code::unavailable, "the placement driver: " + failure.message());
+      co_return fail(doubt.judge(nobody));
     }
     if (attempts.pause() > Duration(0)) co_await env_.clock().sleep_until(next);
   }

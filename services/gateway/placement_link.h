@@ -22,6 +22,9 @@ class PlacementLink {
   /// Errors: already_exists, invalid_argument, unknown_outcome.
   Task<Result<wire::CreateCollectionReply>> create_collection(
       RequestContext context, wire::CreateCollectionRequest request);
+  /// Errors: not_found, invalid_argument, resource_exhausted, unknown_outcome.
+  Task<Result<wire::DeleteCollectionReply>> delete_collection(
+      RequestContext context, wire::DeleteCollectionRequest request);
   Task<Result<wire::ListCollectionsReply>> list_collections(RequestContext context);
   /// Errors: not_found.
   Task<Result<wire::GetCollectionStatusReply>> collection_status(RequestContext context,

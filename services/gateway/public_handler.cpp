@@ -5,11 +5,13 @@
 #include <algorithm>
 
 #include "core/async/combine.h"
-#include "services/gateway/merge.h"
 #include "services/gateway/translation.h"
 
 namespace vectron::gateway {
 namespace {
+
+/// With less time left a gateway does not wait any longer for a removal to be complete.
+constexpr Duration kWorthWaiting = 100ms;
 
 std::unexpected<Status> bad(std::string message, std::string field) {
   return fail(Code::invalid_argument, std::move(message), std::move(field));
@@ -53,11 +55,6 @@ Result<void> check_points(const api::UpsertRequest& request, size_t batch_points
                            batch_points_max, request.points.size()),
                "points");
   }
-  if (request.request_id != 0) {
-    // Taking it and not keeping its promise would be worse.
-    return fail(Code::unimplemented, "workers do not remember request ids yet: leave it out",
-                "request_id");
-  }
   return {};
 }
 
@@ -70,51 +67,6 @@ wire::WriteRequest write_request(const Route& route, size_t shard) {
   request.shard_id = route.shards[shard].id.value();
   request.epoch = route.epoch.value();
   return request;
-}
-
-// A search is whole or it fails: the message names every shard that did not answer.
-Result<std::vector<wire::ShardSearchReply>> all_or_failure(
-    std::vector<Result<wire::ShardSearchReply>> answers) {
-  std::vector<wire::ShardSearchReply> replies;
-  std::string missing;
-  Code code = Code::unavailable;
-  for (Result<wire::ShardSearchReply>& answer : answers) {
-    if (answer.has_value()) {
-      replies.push_back(*std::move(answer));
-      continue;
-    }
-    code = answer.error().code();
-    missing += missing.empty() ? answer.error().message() : "; " + answer.error().message();
-  }
-  if (replies.size() == answers.size()) return replies;
-  // Wrong requests are wrong for every shard; everything else is a shard that did not answer.
-  if (code != Code::invalid_argument && code != Code::resource_exhausted) code = Code::unavailable;
-  return fail(code, std::move(missing));
-}
-
-// The planted bug merge_keeps_worst.
-std::vector<wire::ShardHit> keep_worst(std::vector<std::vector<wire::ShardHit>> lists, size_t k) {
-  std::vector<wire::ShardHit> all = merge_hits(std::move(lists), SIZE_MAX);
-  if (all.size() > k) all.erase(all.begin(), all.end() - static_cast<ptrdiff_t>(k));
-  return all;
-}
-
-api::SearchReply make_search_reply(Env& env, const Route& route, size_t k,
-                                   std::vector<wire::ShardSearchReply> replies) {
-  api::SearchReply reply;
-  std::vector<std::vector<wire::ShardHit>> lists;
-  lists.reserve(replies.size());
-  for (wire::ShardSearchReply& answer : replies) {
-    reply.shards.push_back({answer.shard_id, answer.applied_index});
-    lists.push_back(std::move(answer.hits));
-  }
-  if (lists.size() > 1 && env.planted("merge_drops_one_shard")) lists.pop_back();
-  std::vector<wire::ShardHit> merged = env.planted("merge_keeps_worst")
-                                           ? keep_worst(std::move(lists), k)
-                                           : merge_hits(std::move(lists), k);
-  reply.hits.reserve(merged.size());
-  for (wire::ShardHit& hit : merged) reply.hits.push_back(to_api(std::move(hit), route.distance));
-  return reply;
 }
 
 }  // namespace
@@ -176,6 +128,28 @@ Task<Result<api::GetCollectionStatusReply>> PublicHandler::get_collection_status
   co_return to_api(*std::move(reply));
 }
 
+Task<Result<api::DeleteCollectionReply>> PublicHandler::delete_collection(
+    RequestContext context, api::DeleteCollectionRequest request) {
+  context = admit(std::move(context));
+  const Result<void> checked = check_collection_name(request.name);
+  VECTRON_CO_CHECK_OK(checked);
+  if (request.collection_id == 0) {
+    // By its id the removal can be repeated: it never hits a younger collection of that name.
+    const auto found = co_await parts_.placement->collection_route(context, request.name);
+    VECTRON_CO_CHECK_OK(found);
+    request.collection_id = found->route.id;
+  }
+  const wire::DeleteCollectionRequest internal = to_wire(std::move(request));
+  while (true) {
+    auto reply = co_await parts_.placement->delete_collection(context, internal);
+    if (!reply.has_value()) co_return fail(std::move(reply).error());
+    parts_.routes->forget(internal.name, CollectionId(internal.id));
+    const Duration left = context.deadline - parts_.env->clock().monotonic();
+    if (reply->complete || left < kWorthWaiting) co_return to_api(*std::move(reply));
+    co_await parts_.env->clock().sleep_for(parts_.config->backoff_min);
+  }
+}
+
 Task<Result<api::UpsertReply>> PublicHandler::upsert(RequestContext context,
                                                      api::UpsertRequest request) {
   context = admit(std::move(context));
@@ -185,33 +159,36 @@ Task<Result<api::UpsertReply>> PublicHandler::upsert(RequestContext context,
   VECTRON_CO_TRY(RouteHandle route, found);
 
   const UpsertLimits limits{parts_.config->write_bytes_max};
+  const uint64_t request_id = request.request_id;
   UpsertPlan plan = plan_upsert(*route, std::move(request.points), limits);
   std::vector<PieceOutcome> outcomes;
   if (plan.parts.size() == 1) {
-    outcomes = co_await write_part(std::move(context), std::move(route), std::move(plan.parts[0]));
+    outcomes = co_await write_part(std::move(context), std::move(route), std::move(plan.parts[0]),
+                                   request_id);
   } else {
-    auto by_part =
-        co_await write_parts(std::move(context), std::move(route), std::move(plan.parts));
+    auto by_part = co_await write_parts(std::move(context), std::move(route), std::move(plan.parts),
+                                        request_id);
     for (auto& part : by_part) std::move(part.begin(), part.end(), std::back_inserter(outcomes));
   }
   co_return make_upsert_reply(std::move(plan.results), outcomes);
 }
 
 Task<std::vector<std::vector<PieceOutcome>>> PublicHandler::write_parts(
-    RequestContext context, RouteHandle route, std::vector<UpsertPart> parts) {
+    RequestContext context, RouteHandle route, std::vector<UpsertPart> parts, uint64_t request_id) {
   std::vector<Task<std::vector<PieceOutcome>>> tasks;
   tasks.reserve(parts.size());
   for (UpsertPart& part : parts) {
-    tasks.push_back(write_part(context, route, std::move(part)));
+    tasks.push_back(write_part(context, route, std::move(part), request_id));
   }
   auto outcomes = co_await when_all(std::move(tasks));
   co_return outcomes;
 }
 
 Task<std::vector<PieceOutcome>> PublicHandler::write_part(RequestContext context, RouteHandle route,
-                                                          UpsertPart part) {
+                                                          UpsertPart part, uint64_t request_id) {
   std::vector<PieceOutcome> outcomes;
   Status failed;
+  uint32_t number = 0;
   for (UpsertPiece& piece : part.pieces) {
     PieceOutcome outcome;
     outcome.places = std::move(piece.places);
@@ -219,6 +196,8 @@ Task<std::vector<PieceOutcome>> PublicHandler::write_part(RequestContext context
     if (failed.ok()) {
       wire::WriteRequest request = write_request(*route, part.shard);
       request.operations = std::move(piece.operations);
+      request.request_id = request_id;
+      request.piece = number++;
       auto reply = co_await write_one(context, route, part.shard, std::move(request));
       outcome.status = status_of(reply);
       if (reply.has_value()) outcome.version = LogIndex(reply->applied_index);
@@ -277,6 +256,7 @@ Task<Result<api::DeleteReply>> PublicHandler::delete_(RequestContext context,
   const size_t shard = route->shard_of(*id);
   wire::WriteRequest write = write_request(*route, shard);
   write.operations.push_back(to_remove(std::move(request.id)));
+  write.request_id = request.request_id;
   auto answer = co_await write_one(std::move(context), route, shard, std::move(write));
   VECTRON_CO_TRY(const wire::WriteReply reply, answer);
   if (reply.existed.size() != 1) {
@@ -296,14 +276,20 @@ Task<Result<api::SearchReply>> PublicHandler::search(RequestContext context,
   VECTRON_CO_TRY(RouteHandle route, found);
   const Result<void> checked = check_search(*route, request);
   VECTRON_CO_CHECK_OK(checked);
-  const size_t k = request.top_k;
+  if (request.timeout_ms != 0) {
+    const Instant until =
+        parts_.env->clock().monotonic() + std::chrono::milliseconds(request.timeout_ms);
+    context.deadline = std::min(context.deadline, until);
+  }
+  const SearchReplyOptions options{request.top_k, request.allow_partial,
+                                   parts_.env->planted("merge_drops_one_shard"),
+                                   parts_.env->planted("merge_keeps_worst")};
   auto answers = co_await search_shards(std::move(context), route, std::move(request));
-  VECTRON_CO_TRY(std::vector<wire::ShardSearchReply> replies, answers);
-  co_return make_search_reply(*parts_.env, *route, k, std::move(replies));
+  co_return make_search_reply(*route, options, std::move(answers));
 }
 
-Task<Result<std::vector<wire::ShardSearchReply>>> PublicHandler::search_shards(
-    RequestContext context, RouteHandle route, api::SearchRequest request) {
+Task<ShardAnswers> PublicHandler::search_shards(RequestContext context, RouteHandle route,
+                                                api::SearchRequest request) {
   const size_t last = route->shards.size() - 1;
   const api::ReadLevel level = request.read_level;
   std::vector<Task<Result<wire::ShardSearchReply>>> tasks;
@@ -315,7 +301,7 @@ Task<Result<std::vector<wire::ShardSearchReply>>> PublicHandler::search_shards(
   wire::ShardSearchRequest to_last = to_search(std::move(request), target_of(*route, last, level));
   Task<Result<wire::ShardSearchReply>> last_task =
       parts_.shards->search(std::move(context), route, last, std::move(to_last));
-  std::vector<Result<wire::ShardSearchReply>> answers;
+  ShardAnswers answers;
   if (tasks.empty()) {
     auto answer = co_await last_task;  // One shard: no branch between it and us.
     answers.push_back(std::move(answer));
@@ -323,7 +309,7 @@ Task<Result<std::vector<wire::ShardSearchReply>>> PublicHandler::search_shards(
     tasks.push_back(std::move(last_task));
     answers = co_await when_all(std::move(tasks));
   }
-  co_return all_or_failure(std::move(answers));
+  co_return answers;
 }
 
 }  // namespace vectron::gateway

@@ -8,6 +8,7 @@
 #include "services/gateway/gateway_service.h"
 #include "services/gateway/placement_link.h"
 #include "services/gateway/route_cache.h"
+#include "services/gateway/search_reply.h"
 #include "services/gateway/shard_caller.h"
 #include "services/gateway/upsert_plan.h"
 
@@ -31,6 +32,8 @@ class PublicHandler final : public api::VectronHandler {
       RequestContext context, api::ListCollectionsRequest request) override;
   Task<Result<api::GetCollectionStatusReply>> get_collection_status(
       RequestContext context, api::GetCollectionStatusRequest request) override;
+  Task<Result<api::DeleteCollectionReply>> delete_collection(
+      RequestContext context, api::DeleteCollectionRequest request) override;
   Task<Result<api::UpsertReply>> upsert(RequestContext context,
                                         api::UpsertRequest request) override;
   Task<Result<api::GetReply>> get(RequestContext context, api::GetRequest request) override;
@@ -48,13 +51,14 @@ class PublicHandler final : public api::VectronHandler {
   Task<Result<wire::WriteReply>> write_one(RequestContext context, RouteHandle route, size_t shard,
                                            wire::WriteRequest request);
   Task<std::vector<PieceOutcome>> write_part(RequestContext context, RouteHandle route,
-                                             UpsertPart part);
+                                             UpsertPart part, uint64_t request_id);
   Task<std::vector<std::vector<PieceOutcome>>> write_parts(RequestContext context,
                                                            RouteHandle route,
-                                                           std::vector<UpsertPart> parts);
-  Task<Result<std::vector<wire::ShardSearchReply>>> search_shards(RequestContext context,
-                                                                  RouteHandle route,
-                                                                  api::SearchRequest request);
+                                                           std::vector<UpsertPart> parts,
+                                                           uint64_t request_id);
+  /// One answer for each shard, in their order.
+  Task<ShardAnswers> search_shards(RequestContext context, RouteHandle route,
+                                   api::SearchRequest request);
 
   Parts parts_;
 };

@@ -88,6 +88,11 @@ RouteHandle RouteCache::store(RouteHandle route) {
   return route;
 }
 
+void RouteCache::forget(const std::string& name, CollectionId id) {
+  const auto found = entries_.find(name);
+  if (found != entries_.end() && found->second.route->id == id) entries_.erase(found);
+}
+
 void RouteCache::make_room() {
   if (entries_.size() < config_.routes_max) return;
   const auto oldest = std::min_element(

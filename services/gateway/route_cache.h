@@ -31,6 +31,9 @@ class RouteCache {
   /// fetched, which may give the same epoch again. Errors: as of find().
   Task<Result<RouteHandle>> refresh(RequestContext context, RouteHandle stale);
 
+  /// The collection `id` of that name is gone.
+  void forget(const std::string& name, CollectionId id);
+
   size_t size() const { return entries_.size(); }
 
  private:

@@ -43,7 +43,8 @@ ShardCaller::ShardCaller(Env& env, rpc::ChannelPool& channels, RouteCache& route
 
 Task<Result<wire::WriteReply>> ShardCaller::write(RequestContext context, RouteHandle route,
                                                   size_t shard, wire::WriteRequest request) {
-  const Operation operation{&wire::kWorkerWriteMethod, Access::write};
+  const Access access = request.request_id != 0 ? Access::repeatable_write : Access::write;
+  const Operation operation{&wire::kWorkerWriteMethod, access};
   return call<wire::WriteReply>(std::move(context), std::move(route), shard, operation,
                                 std::move(request));
 }
@@ -70,6 +71,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
   const AttemptLimits limits{config_.attempts_max, config_.backoff_min, config_.backoff_max};
   Attempts attempts(limits, &random_, route->shards[shard].members.size(),
                     first_member(route->shards[shard], operation));
+  Doubt doubt(operation.access);
   bool refreshed = false;
   while (true) {
     const size_t member = attempts.target();
@@ -88,14 +90,17 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
     if (failure.code() == Code::unknown_outcome && env_.planted("resend_unknown_write")) {
       verdict = Verdict::ask_on;
     }
-    if (verdict == Verdict::give_up) co_return fail(told_to_client(failure, operation, id));
+    if (verdict == Verdict::give_up) {
+      co_return fail(doubt.judge(told_to_client(failure, operation, id)));
+    }
+    doubt.note(failure.code());
 
     const std::vector<Route::Member>& members = route->shards[shard].members;
     const NodeId hint(detail_of(failure).leader_node);
     const bool known_stale = verdict == Verdict::refresh || names_a_stranger(failure, members);
     const bool again =
         attempts.advance(operation.any_replica ? std::nullopt : find_member(members, hint));
-    if (!again) co_return fail(nobody_could(failure, id));
+    if (!again) co_return fail(doubt.judge(nobody_could(failure, id)));
     // A whole round in vain: perhaps the workers are elsewhere by now. That is a guess, so an
     // answer to it is not waited for as long, and not needed.
     const bool guessed_stale = !known_stale && attempts.pause() > Duration(0);
@@ -107,12 +112,15 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
       Result<RouteHandle> fresh = co_await routes_.refresh(std::move(asking), route);
       if (!fresh.has_value()) {
         const bool gone = fresh.error().code() == Code::not_found;
-        if (known_stale || gone) co_return fail(std::move(fresh).error());
+        if (known_stale || gone) co_return fail(doubt.judge(std::move(fresh).error()));
         continue;
       }
       const std::optional<size_t> moved = (*fresh)->find_shard(id);
       if (!moved) {
-        co_return fail(Code::unavailable, fmt::format("shard {} was replaced: ask again", id));
+        // Most likely the collection was removed and made again.
+        const Status replaced(Code::unavailable,
+                              fmt::format("shard {} was replaced: ask again", id));
+        co_return fail(doubt.judge(replaced));
       }
       route = *std::move(fresh);
       shard = *moved;
@@ -121,7 +129,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
       attempts.restart(renewed.members.size(), first_member(renewed, operation));
     }
     const Instant next = env_.clock().monotonic() + attempts.pause();
-    if (next >= context.deadline) co_return fail(nobody_could(failure, id));
+    if (next >= context.deadline) co_return fail(doubt.judge(nobody_could(failure, id)));
     if (attempts.pause() > Duration(0)) co_await env_.clock().sleep_until(next);
   }
 }

@@ -120,6 +120,13 @@ wire::CreateCollectionRequest to_wire(api::CreateCollectionRequest request) {
   return out;
 }
 
+wire::DeleteCollectionRequest to_wire(api::DeleteCollectionRequest request) {
+  wire::DeleteCollectionRequest out;
+  out.name = std::move(request.name);
+  out.id = request.collection_id;
+  return out;
+}
+
 wire::WriteOperation to_upsert(api::Point point) {
   wire::WriteOperation out;
   out.kind = wire::WriteKind::upsert;
@@ -205,6 +212,13 @@ api::CreateCollectionReply to_api(wire::CreateCollectionReply reply) {
   api::CreateCollectionReply out;
   out.ready = reply.collection.ready;
   out.collection = to_api(std::move(reply.collection));
+  return out;
+}
+
+api::DeleteCollectionReply to_api(wire::DeleteCollectionReply reply) {
+  api::DeleteCollectionReply out;
+  out.collection_id = reply.id;
+  out.complete = reply.complete;
   return out;
 }
 

@@ -32,6 +32,7 @@ wire::ReadLevel to_wire(api::ReadLevel level, wire::ReadLevel fallback);
 /// Zeros become the defaults.
 wire::IndexOptions to_wire(const std::optional<api::IndexOptions>& options);
 wire::CreateCollectionRequest to_wire(api::CreateCollectionRequest request);
+wire::DeleteCollectionRequest to_wire(api::DeleteCollectionRequest request);
 wire::WriteOperation to_upsert(api::Point point);
 wire::WriteOperation to_remove(api::PointId id);
 
@@ -55,6 +56,7 @@ api::ReadLevel to_api(wire::ReadLevel level);
 api::IndexOptions to_api(const wire::IndexOptions& options);
 api::CollectionStatus to_api(wire::CollectionStatus status);
 api::CreateCollectionReply to_api(wire::CreateCollectionReply reply);
+api::DeleteCollectionReply to_api(wire::DeleteCollectionReply reply);
 api::ListCollectionsReply to_api(wire::ListCollectionsReply reply);
 api::GetCollectionStatusReply to_api(wire::GetCollectionStatusReply reply);
 /// Requires: point.found.

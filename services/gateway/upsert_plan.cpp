@@ -99,6 +99,9 @@ Result<api::UpsertReply> make_upsert_reply(std::vector<api::PointResult> refused
     token = std::max(token, outcome.version);
   }
   if (tokens.empty()) return fail(first_failure(reply.results, unknown));
+  reply.failed =
+      static_cast<uint32_t>(std::count_if(reply.results.begin(), reply.results.end(),
+                                          [](const auto& result) { return result.code != 0; }));
   for (const auto& [shard, index] : tokens) {
     reply.tokens.push_back({shard.value(), index.value()});
   }

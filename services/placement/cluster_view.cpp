@@ -1,6 +1,7 @@
 #include "services/placement/cluster_view.h"
 
 #include <algorithm>
+#include <set>
 
 namespace vectron {
 namespace {
@@ -49,9 +50,11 @@ wire::ShardStatus shard_status(const PlacementState& state, const ClusterView& v
 
 }  // namespace
 
-void ClusterView::hear(NodeId node, Instant now, std::span<const wire::ReplicaReport> reports) {
+void ClusterView::hear(NodeId node, Instant now, uint64_t revision,
+                       std::span<const wire::ReplicaReport> reports) {
   Heard& heard = workers_[node];
   heard.when = now;
+  heard.revision = revision;
   heard.reports.clear();
   for (const wire::ReplicaReport& report : reports) {
     heard.reports[ReplicaId(report.replica_id)] = report;
@@ -85,6 +88,53 @@ std::optional<NodeId> ClusterView::leader_of(const stored::ShardRecord& shard) c
 bool ClusterView::has_leaders(const stored::CollectionRecord& collection) const {
   return std::all_of(collection.shards.begin(), collection.shards.end(),
                      [this](const auto& shard) { return leader_of(shard).has_value(); });
+}
+
+bool ClusterView::has_dropped(NodeId node, ReplicaId replica, uint64_t revision) const {
+  const auto heard = workers_.find(node);
+  return heard != workers_.end() && heard->second.revision >= revision &&
+         !heard->second.reports.contains(replica);
+}
+
+bool ClusterView::is_fenced(const stored::RemovedCollection& removed) const {
+  const auto fenced = [&](const stored::ShardRecord& shard) {
+    const auto dropped =
+        std::count_if(shard.replicas.begin(), shard.replicas.end(), [&](const auto& replica) {
+          return has_dropped(NodeId(replica.node_id), ReplicaId(replica.replica_id),
+                             removed.revision);
+        });
+    // Those that are left are fewer than a majority.
+    const size_t left = shard.replicas.size() - static_cast<size_t>(dropped);
+    return left * 2 <= shard.replicas.size();
+  };
+  return std::all_of(removed.collection.shards.begin(), removed.collection.shards.end(), fenced);
+}
+
+bool ClusterView::is_gone(const stored::RemovedCollection& removed) const {
+  for (const stored::ShardRecord& shard : removed.collection.shards) {
+    for (const stored::ReplicaRecord& replica : shard.replicas) {
+      if (!has_dropped(NodeId(replica.node_id), ReplicaId(replica.replica_id), removed.revision)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+std::vector<uint64_t> ClusterView::removed_replicas(const PlacementState& state,
+                                                    NodeId node) const {
+  std::vector<uint64_t> removed;
+  const auto heard = workers_.find(node);
+  if (heard == workers_.end()) return removed;
+  std::set<uint64_t> assigned;
+  for (const wire::Assignment& assignment : assignments_of(state, node)) {
+    assigned.insert(assignment.replica_id);
+  }
+  for (const auto& [replica, report] : heard->second.reports) {
+    const bool given_out = replica.value() <= state.counters().replica_id;
+    if (given_out && !assigned.contains(replica.value())) removed.push_back(replica.value());
+  }
+  return removed;
 }
 
 std::vector<uint64_t> ClusterView::unrecorded_births(const PlacementState& state) const {

@@ -19,8 +19,9 @@ namespace vectron {
 
 class ClusterView {
  public:
-  /// A report came from `node`.
-  void hear(NodeId node, Instant now, std::span<const wire::ReplicaReport> reports);
+  /// A report came from `node`, which has carried out all orders up to `revision`.
+  void hear(NodeId node, Instant now, uint64_t revision,
+            std::span<const wire::ReplicaReport> reports);
   void forget_all() { workers_.clear(); }
 
   /// Heard within `silence_max` of `now`.
@@ -31,12 +32,24 @@ class ClusterView {
   std::optional<NodeId> leader_of(const stored::ShardRecord& shard) const;
   /// Every shard of the collection has a leader.
   bool has_leaders(const stored::CollectionRecord& collection) const;
+  /// Whether `node` holds nothing of a replica that no order since `revision` names, and never will
+  /// again.
+  bool has_dropped(NodeId node, ReplicaId replica, uint64_t revision) const;
+  /// Whether no replica group of a removed collection has a quorum any more: nothing can be
+  /// acknowledged for it.
+  bool is_fenced(const stored::RemovedCollection& removed) const;
+  /// Whether no worker holds anything of a removed collection.
+  bool is_gone(const stored::RemovedCollection& removed) const;
+  /// Replicas that `node` reported and that are removed for ever: it has no assignment of them, and
+  /// their ids were given out (ids are never reused). True of any state that says so, however old.
+  std::vector<uint64_t> removed_replicas(const PlacementState& state, NodeId node) const;
   /// Replicas that say that they are made and are not recorded as such yet.
   std::vector<uint64_t> unrecorded_births(const PlacementState& state) const;
 
  private:
   struct Heard {
     Instant when;
+    uint64_t revision = 0;
     std::map<ReplicaId, wire::ReplicaReport> reports;
   };
   std::map<NodeId, Heard> workers_;

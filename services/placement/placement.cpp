@@ -48,9 +48,9 @@ stored::CreateCollectionCommand command_of(wire::CreateCollectionRequest request
   return command;
 }
 
-uint64_t signature_of(const std::vector<wire::Assignment>& assignments) {
-  wire::AssignRequest request;
-  request.assignments = assignments;
+// What a push says, whatever its revision.
+uint64_t signature_of(wire::AssignRequest request) {
+  request.revision = 0;
   return hash64(encode(request)) | 1;  // 0 means that nothing was pushed.
 }
 
@@ -124,14 +124,14 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   co_return reply;
 }
 
-void Placement::hear(NodeId node, std::span<const wire::ReplicaReport> reports) {
+void Placement::hear(NodeId node, uint64_t revision, std::span<const wire::ReplicaReport> reports) {
   if (led_term_ != replica_->status().term) {
     view_.forget_all();
     pushed_.clear();
     led_term_ = replica_->status().term;
     led_since_ = env_->clock().monotonic();
   }
-  view_.hear(node, env_->clock().monotonic(), reports);
+  view_.hear(node, env_->clock().monotonic(), revision, reports);
   heard_.notify_all();
   changed_.set();
 }
@@ -146,11 +146,11 @@ Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
       worker->second.folder_id != request.folder_id) {
     co_return fail(Code::not_found, fmt::format("worker {} is not registered", node), "node_id");
   }
-  hear(node, request.replicas);
+  hear(node, request.revision, request.replicas);
   wire::HeartbeatReply reply;
-  reply.placement_term = replica_->status().term.value();
   reply.revision = state_->counters().revision;
   reply.assignments = assignments_of(*state_, node);
+  reply.removed = view_.removed_replicas(*state_, node);
   co_return reply;
 }
 
@@ -235,6 +235,55 @@ Task<Result<wire::CreateCollectionReply>> Placement::create_collection(
   co_return reply;
 }
 
+// Whether there is something to remove; no error when it is gone already.
+Result<bool> Placement::check_delete(const wire::DeleteCollectionRequest& request) const {
+  const auto found = state_->collections().find(CollectionId(request.id));
+  if (found == state_->collections().end()) {
+    if (request.id != 0 && request.id <= state_->counters().collection_id) return false;
+    return fail(Code::not_found, fmt::format("there never was a collection {}", request.id),
+                "collection_id");
+  }
+  if (found->second.name == request.name) return true;
+  return fail(Code::invalid_argument,
+              fmt::format("collection {} is called '{}'", request.id, found->second.name),
+              "collection_id");
+}
+
+bool Placement::is_fenced(CollectionId collection) const {
+  const auto removed = state_->removed().find(collection);
+  return removed == state_->removed().end() || view_.is_fenced(removed->second);
+}
+
+Task<void> Placement::wait_for_fence(CollectionId collection, Instant deadline) {
+  while (env_->clock().monotonic() < deadline && replica_->is_leader() && !is_fenced(collection)) {
+    co_await env_->clock().sleep_for(kRecheckInterval / 4);
+  }
+}
+
+Task<Result<wire::DeleteCollectionReply>> Placement::delete_collection(
+    RequestContext context, wire::DeleteCollectionRequest request) {
+  const Instant deadline = deadline_of(context);
+  const auto reached = co_await reach(deadline);
+  VECTRON_CO_CHECK_OK(reached);
+  const auto exists = check_delete(request);
+  VECTRON_CO_CHECK_OK(exists);
+  const CollectionId id(request.id);
+  if (*exists) {
+    stored::PlacementCommand command;
+    command.delete_collection = stored::DeleteCollectionCommand{};
+    command.delete_collection->collection_id = request.id;
+    const auto deleted = co_await propose(std::move(command), deadline);
+    VECTRON_CO_CHECK_OK(deleted);
+  }
+  const Instant now = env_->clock().monotonic();
+  co_await wait_for_fence(id, now + (deadline - now) / 2);
+  // What workers said stays true, whoever leads by now; only what they will say goes elsewhere.
+  wire::DeleteCollectionReply reply;
+  reply.id = request.id;
+  reply.complete = is_fenced(id);
+  co_return reply;
+}
+
 Result<const stored::CollectionRecord*> Placement::find(const std::string& name) const {
   const stored::CollectionRecord* collection = state_->find(name);
   if (collection == nullptr) {
@@ -287,6 +336,7 @@ Task<void> Placement::lead() {
       const auto reached = co_await reach(deadline);
       if (reached.has_value()) {
         co_await record_births();
+        co_await forget_what_is_gone();
         if (replica_->is_leader() && led_term_ == replica_->status().term) push_changes();
       }
     }
@@ -306,26 +356,43 @@ Task<void> Placement::record_births() {
   }
 }
 
-void Placement::push_changes() {
-  for (const auto& [node, record] : state_->workers()) {
-    if (pushing_.contains(node)) continue;
-    std::vector<wire::Assignment> assignments = assignments_of(*state_, node);
-    if (assignments.empty()) continue;
-    const uint64_t signature = signature_of(assignments);
-    if (pushed_[node] == signature) continue;
-    pushing_.insert(node);
-    tasks_.spawn(push(node, std::move(assignments), signature));
+Task<void> Placement::forget_what_is_gone() {
+  stored::PlacementCommand command;
+  command.forget_collections = stored::ForgetCollectionsCommand{};
+  for (const auto& [id, removed] : state_->removed()) {
+    if (!view_.is_gone(removed)) continue;
+    command.forget_collections->collection_ids.push_back(id.value());
+  }
+  if (command.forget_collections->collection_ids.empty()) co_return;
+  const Instant deadline = env_->clock().monotonic() + config_->push_timeout;
+  const auto forgotten = co_await propose(std::move(command), deadline);
+  // What was not forgotten is tried again after the next report.
+  if (!forgotten.has_value()) {
+    env_->log().debug("placement", "removed collections were not forgotten: {}",
+                      forgotten.error().to_string());
   }
 }
 
-Task<void> Placement::push(NodeId node, std::vector<wire::Assignment> assignments,
-                           uint64_t signature) {
+void Placement::push_changes() {
+  for (const auto& [node, record] : state_->workers()) {
+    if (pushing_.contains(node)) continue;
+    wire::AssignRequest request;
+    request.revision = state_->counters().revision;
+    request.assignments = assignments_of(*state_, node);
+    request.removed = view_.removed_replicas(*state_, node);
+    request.folder_id = record.folder_id;
+    const uint64_t signature = signature_of(request);
+    const auto pushed = pushed_.find(node);
+    const bool first = pushed == pushed_.end();
+    const bool empty = request.assignments.empty() && request.removed.empty();
+    if (first ? empty : pushed->second == signature) continue;
+    pushing_.insert(node);
+    tasks_.spawn(push(node, std::move(request), signature));
+  }
+}
+
+Task<void> Placement::push(NodeId node, wire::AssignRequest request, uint64_t signature) {
   const Term term = led_term_;
-  wire::AssignRequest request;
-  request.placement_term = term.value();
-  request.revision = state_->counters().revision;
-  request.assignments = std::move(assignments);
-  request.folder_id = state_->workers().at(node).folder_id;
   RequestContext context;
   context.deadline = env_->clock().monotonic() + config_->push_timeout;
   const Address address{state_->workers().at(node).address};
@@ -334,7 +401,7 @@ Task<void> Placement::push(NodeId node, std::vector<wire::Assignment> assignment
   const bool still_leads = replica_->is_leader() && replica_->status().term == term;
   if (reply.has_value() && still_leads) {
     pushed_[node] = signature;
-    hear(node, reply->replicas);
+    hear(node, reply->revision, reply->replicas);
   } else {
     // The next heartbeat brings the assignments too; this is only the quicker way.
     co_await env_->clock().sleep_for(config_->push_interval);

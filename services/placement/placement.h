@@ -31,6 +31,8 @@ class Placement final : public wire::PlacementHandler {
                                                wire::HeartbeatRequest request) override;
   Task<Result<wire::CreateCollectionReply>> create_collection(
       RequestContext context, wire::CreateCollectionRequest request) override;
+  Task<Result<wire::DeleteCollectionReply>> delete_collection(
+      RequestContext context, wire::DeleteCollectionRequest request) override;
   Task<Result<wire::ListCollectionsReply>> list_collections(
       RequestContext context, wire::ListCollectionsRequest request) override;
   Task<Result<wire::GetCollectionReply>> get_collection(
@@ -48,14 +50,18 @@ class Placement final : public wire::PlacementHandler {
   Task<Result<CollectionId>> plan_and_create(wire::CreateCollectionRequest request,
                                              Instant deadline);
   Task<void> wait_for_leaders(CollectionId collection, Instant deadline);
-  void hear(NodeId node, std::span<const wire::ReplicaReport> reports);
+  Result<bool> check_delete(const wire::DeleteCollectionRequest& request) const;
+  Task<void> wait_for_fence(CollectionId collection, Instant deadline);
+  bool is_fenced(CollectionId collection) const;
+  void hear(NodeId node, uint64_t revision, std::span<const wire::ReplicaReport> reports);
   Result<const stored::CollectionRecord*> find(const std::string& name) const;
 
-  // The leader's work: record births, push assignments.
+  // The leader's work: record births, forget what is gone, push assignments.
   Task<void> lead();
   Task<void> record_births();
+  Task<void> forget_what_is_gone();
   void push_changes();
-  Task<void> push(NodeId node, std::vector<wire::Assignment> assignments, uint64_t signature);
+  Task<void> push(NodeId node, wire::AssignRequest request, uint64_t signature);
 
   Env* env_;
   const PlacementConfig* config_;

@@ -8,6 +8,7 @@ namespace {
 constexpr std::string_view kCountersKey = "counters";
 constexpr std::string_view kWorkerPrefix = "worker/";
 constexpr std::string_view kCollectionPrefix = "collection/";
+constexpr std::string_view kRemovedPrefix = "removed/";
 constexpr uint32_t kCommandVersion = 1;
 
 Bytes record_key(std::string_view prefix, uint64_t id) {
@@ -54,6 +55,7 @@ Task<Result<void>> PlacementState::load(OverlayStore* store) {
   store_ = store;
   workers_.clear();
   collections_.clear();
+  removed_.clear();
   by_name_.clear();
   counters_ = {};
   Status damage;
@@ -81,6 +83,9 @@ Result<void> PlacementState::take_record(ByteView key, ByteView value) {
     const CollectionId id(record.id);
     by_name_[record.name] = id;
     collections_[id] = std::move(record);
+  } else if (name.starts_with(kRemovedPrefix)) {
+    VECTRON_TRY(stored::RemovedCollection record, decode<stored::RemovedCollection>(value));
+    removed_[CollectionId(record.collection.id)] = std::move(record);
   } else {
     return fail(Code::data_loss, "the placement store has a record of an unknown kind");
   }
@@ -114,6 +119,10 @@ Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
     answer = create_collection(*command->create_collection);
   } else if (command->replicas_created) {
     answer = record_created(*command->replicas_created);
+  } else if (command->delete_collection) {
+    answer = delete_collection(*command->delete_collection);
+  } else if (command->forget_collections) {
+    answer = forget_collections(*command->forget_collections);
   }
   if (!answer.has_value()) return fail(answer.error());
   return encode_answer(*answer);
@@ -186,6 +195,44 @@ Result<PlacementAnswer> PlacementState::create_collection(
   by_name_[record.name] = id;
   collections_[id] = std::move(record);
   return PlacementAnswer{Status(), id};
+}
+
+Result<PlacementAnswer> PlacementState::delete_collection(
+    const stored::DeleteCollectionCommand& command) {
+  const CollectionId id(command.collection_id);
+  const auto found = collections_.find(id);
+  if (found == collections_.end()) {
+    if (command.collection_id != 0 && command.collection_id <= counters_.collection_id) {
+      return PlacementAnswer{Status(), id};
+    }
+    return refused(Code::not_found, fmt::format("there never was a collection {}", id),
+                   "collection_id");
+  }
+  if (removed_.size() >= kRemovedCollectionsMax) {
+    return refused(Code::resource_exhausted,
+                   fmt::format("{} removed collections wait for workers that are away: bring those "
+                               "workers back first",
+                               removed_.size()));
+  }
+  stored::RemovedCollection removed;
+  removed.collection = std::move(found->second);
+  removed.revision = ++counters_.revision;
+  by_name_.erase(removed.collection.name);
+  collections_.erase(found);
+  VECTRON_CHECK_OK(store_->erase(record_key(kCollectionPrefix, id.value())));
+  VECTRON_CHECK_OK(store_->put(record_key(kRemovedPrefix, id.value()), encode(removed)));
+  VECTRON_CHECK_OK(put_counters());
+  removed_[id] = std::move(removed);
+  return PlacementAnswer{Status(), id};
+}
+
+Result<PlacementAnswer> PlacementState::forget_collections(
+    const stored::ForgetCollectionsCommand& command) {
+  for (const uint64_t id : command.collection_ids) {
+    if (removed_.erase(CollectionId(id)) == 0) continue;
+    VECTRON_CHECK_OK(store_->erase(record_key(kRemovedPrefix, id)));
+  }
+  return PlacementAnswer();
 }
 
 Result<PlacementAnswer> PlacementState::record_created(

@@ -15,10 +15,14 @@
 
 namespace vectron {
 
+/// Removed collections of which some worker may still hold data. More removals are refused until
+/// workers that are away come back (or placement learns that they never will).
+inline constexpr size_t kRemovedCollectionsMax = 10'000;
+
 /// What apply() answers the proposer of a command.
 struct PlacementAnswer {
   Status status;            ///< Not ok: refused, nothing changed.
-  CollectionId collection;  ///< The one that was created.
+  CollectionId collection;  ///< The one that was created or removed.
 };
 Bytes encode_answer(const PlacementAnswer& answer);
 Result<PlacementAnswer> decode_answer(ByteView bytes);
@@ -32,6 +36,8 @@ class PlacementState final : public StateMachine {
   const std::map<CollectionId, stored::CollectionRecord>& collections() const {
     return collections_;
   }
+  /// Removed collections that are not forgotten yet.
+  const std::map<CollectionId, stored::RemovedCollection>& removed() const { return removed_; }
   /// Null when there is none of that name.
   const stored::CollectionRecord* find(const std::string& name) const;
   const stored::PlacementCounters& counters() const { return counters_; }
@@ -41,6 +47,8 @@ class PlacementState final : public StateMachine {
  private:
   Result<PlacementAnswer> register_worker(const stored::WorkerRecord& record);
   Result<PlacementAnswer> create_collection(const stored::CreateCollectionCommand& command);
+  Result<PlacementAnswer> delete_collection(const stored::DeleteCollectionCommand& command);
+  Result<PlacementAnswer> forget_collections(const stored::ForgetCollectionsCommand& command);
   Result<PlacementAnswer> record_created(const stored::ReplicasCreatedCommand& command);
   Result<void> put_counters();
   Result<void> take_record(ByteView key, ByteView value);
@@ -48,6 +56,7 @@ class PlacementState final : public StateMachine {
   OverlayStore* store_ = nullptr;
   std::map<NodeId, stored::WorkerRecord> workers_;
   std::map<CollectionId, stored::CollectionRecord> collections_;
+  std::map<CollectionId, stored::RemovedCollection> removed_;
   std::map<std::string, CollectionId> by_name_;
   stored::PlacementCounters counters_;
 };

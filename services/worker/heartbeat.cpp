@@ -84,13 +84,18 @@ Task<Result<void>> Heartbeat::beat() {
   request.incarnation = self_.incarnation;
   request.folder_id = self_.folder_id;
   request.replicas = worker_->reports();
+  request.revision = worker_->revision();
   const uint64_t signature = worker_->reports_signature();
   auto client = leader();
   auto reply = co_await client.heartbeat(context(), std::move(request));
   VECTRON_CO_CHECK_OK(reply);
   reported_signature_ = signature;
-  const auto done =
-      co_await worker_->carry_out(reply->placement_term, std::move(reply->assignments));
+  WorkerOrders orders;
+  orders.revision = reply->revision;
+  orders.assignments = std::move(reply->assignments);
+  orders.removed = std::move(reply->removed);
+  orders.answer_heartbeat = true;
+  const auto done = co_await worker_->carry_out(std::move(orders));
   co_return done;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/hash.h"
+
 namespace vectron {
 namespace {
 
@@ -39,10 +41,11 @@ std::string operation_field(size_t index, std::string_view field) {
 
 }  // namespace
 
-Shard::Shard(Env* env, const WorkerConfig* config, Replica* replica, ShardState* state, Epoch epoch)
+Shard::Shard(Env* env, const WorkerConfig* config, std::shared_ptr<Replica> replica,
+             ShardState* state, Epoch epoch)
     : env_(env),
       config_(config),
-      replica_(replica),
+      replica_(std::move(replica)),
       state_(state),
       epoch_(epoch),
       tasks_(env->scheduler()) {
@@ -87,8 +90,6 @@ Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) const
   }
   stored::ShardCommand command;
   command.header.schema_version = 1;
-  command.header.client_id = request.client_id;
-  command.header.sequence = request.sequence;
   const Duration wall = env_->clock().wall().time_since_epoch();
   command.header.timestamp =
       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(wall).count())
@@ -118,6 +119,15 @@ Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) const
     }
     command.operations.push_back(std::move(out));
   }
+  if (request.request_id != 0) {
+    // What the operations are, whoever proposes them and when.
+    stored::ShardCommand bare;
+    bare.operations = std::move(command.operations);
+    command.header.fingerprint = hash64(encode(bare));
+    command.operations = std::move(bare.operations);
+    command.header.request_id = request.request_id;
+    command.header.piece = request.piece;
+  }
   return command;
 }
 
@@ -142,10 +152,17 @@ Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteR
   }
   auto applied = co_await replica_->propose(std::move(encoded), context.deadline);
   if (!applied.has_value()) co_return fail(with_leader(applied.error()));
+  auto decoded = decode_shard_answer(applied->answer);
+  VECTRON_CO_TRY(const ShardAnswer answer, decoded);
+  if (answer.refused) {
+    co_return fail(Code::invalid_argument,
+                   "this request id was given to a write of other points: make up a new one",
+                   "request_id");
+  }
   wire::WriteReply reply;
   reply.shard_id = state_->options().shard.value();
-  reply.applied_index = applied->index.value();
-  for (const uint8_t existed : applied->answer) reply.existed.push_back(existed != 0);
+  reply.applied_index = answer.index.value();
+  for (const uint8_t existed : answer.existed) reply.existed.push_back(existed != 0);
   co_return reply;
 }
 

@@ -2,7 +2,7 @@
 //
 // Checks a request against the shard, takes it through the replica (writes, read barriers) and
 // answers. Also drives the linking of new vectors into the graph. Owned by the Worker, on its event
-// loop.
+// loop; requests in flight hold it too, for the replica may be removed under them.
 #pragma once
 
 #include <memory>
@@ -19,8 +19,9 @@ namespace vectron {
 
 class Shard {
  public:
-  /// `replica` runs with `state`; all outlive the shard.
-  Shard(Env* env, const WorkerConfig* config, Replica* replica, ShardState* state, Epoch epoch);
+  /// `replica` runs with `state`, which it owns; `env` and `config` outlive the shard.
+  Shard(Env* env, const WorkerConfig* config, std::shared_ptr<Replica> replica, ShardState* state,
+        Epoch epoch);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
@@ -56,7 +57,7 @@ class Shard {
 
   Env* env_;
   const WorkerConfig* config_;
-  Replica* replica_;
+  std::shared_ptr<Replica> replica_;
   ShardState* state_;
   Epoch epoch_;
   size_t searches_in_flight_ = 0;

@@ -48,10 +48,30 @@ wire::PointId to_wire(const PointId& id) {
   return out;
 }
 
+Bytes encode_shard_answer(const ShardAnswer& answer) {
+  Bytes bytes;
+  ByteWriter writer(bytes);
+  writer.put(static_cast<uint8_t>(answer.refused ? 1 : 0));
+  writer.put(answer.index.value());
+  writer.put_sized(answer.existed);
+  return bytes;
+}
+
+Result<ShardAnswer> decode_shard_answer(ByteView bytes) {
+  ByteReader reader(bytes);
+  ShardAnswer answer;
+  answer.refused = reader.get<uint8_t>() != 0;
+  answer.index = LogIndex(reader.get<uint64_t>());
+  answer.existed = to_bytes(reader.get_sized());
+  if (reader.done()) return answer;
+  return fail(Code::internal, "an answer of the shard's state cannot be read");
+}
+
 ShardState::ShardState(Env* env, ShardOptions options)
     : env_(env),
       options_(options),
       forget_tombstones_(env->planted("forget_tombstone")),
+      forget_requests_(env->planted("forget_request")),
       index_work_(env->scheduler()) {}
 
 Task<Result<void>> ShardState::load(OverlayStore* store) {
@@ -64,7 +84,8 @@ Task<Result<void>> ShardState::load(OverlayStore* store) {
   while (next) {
     range.from = *next;
     Status damage;
-    const KvVisitor visitor = [this, &damage](ByteView, ByteView value) {
+    const KvVisitor visitor = [this, &damage](ByteView key, ByteView value) {
+      if (is_request_key(key)) return true;
       const auto point = decode<stored::StoredPoint>(value);
       const auto id = point.has_value() ? point_id_of(point->id) : fail(point.error());
       if (!id.has_value() || point->vectors.empty() ||
@@ -82,6 +103,8 @@ Task<Result<void>> ShardState::load(OverlayStore* store) {
     // Let the node's other work go on between pages.
     co_await env_->clock().sleep_for(Duration::zero());
   }
+  const auto remembered = requests_.load(store);
+  VECTRON_CO_CHECK_OK(remembered);
   index_work_.notify_all();
   co_return Result<void>();
 }
@@ -99,17 +122,45 @@ Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
   if (!decoded.has_value() || decoded->header.schema_version > kCommandVersion) {
     return fail(Code::data_loss, fmt::format("log entry {} is not a shard command", index));
   }
-  Bytes existed;
+  VECTRON_TRY(const std::optional<ShardAnswer> before, repeated(decoded->header));
+  if (before) return encode_shard_answer(*before);
+  ShardAnswer answer;
+  answer.index = index;
   for (stored::ShardOperation& operation : decoded->operations) {
     VECTRON_TRY(const PointId id, point_id_of(operation.id));
     const bool is_remove = operation.kind == stored::OperationKind::remove;
-    VECTRON_TRY(const bool before,
+    VECTRON_TRY(const bool existed,
                 is_remove ? remove(id) : upsert(index, id, std::move(operation)));
-    existed.push_back(before ? 1 : 0);
+    answer.existed.push_back(existed ? 1 : 0);
   }
-  env_->metrics().add(Metric::worker_points_written, existed.size());
+  VECTRON_CHECK_OK(remember(decoded->header, answer));
+  env_->metrics().add(Metric::worker_points_written, answer.existed.size());
   index_work_.notify_one();
-  return existed;
+  return encode_shard_answer(answer);
+}
+
+// The answer of the entry that this one repeats, if it does.
+Result<std::optional<ShardAnswer>> ShardState::repeated(const stored::EntryHeader& header) const {
+  if (header.request_id == 0 || forget_requests_) return std::optional<ShardAnswer>();
+  VECTRON_TRY(const auto record, requests_.find({header.request_id, header.piece}));
+  if (!record) return std::optional<ShardAnswer>();
+  ShardAnswer answer;
+  answer.refused = record->fingerprint != header.fingerprint;
+  answer.index = LogIndex(record->applied_index);
+  answer.existed = record->existed;
+  return std::optional<ShardAnswer>(std::move(answer));
+}
+
+Result<void> ShardState::remember(const stored::EntryHeader& header, const ShardAnswer& answer) {
+  if (header.request_id == 0 || forget_requests_) return {};
+  stored::RequestRecord record;
+  record.request_id = header.request_id;
+  record.piece = header.piece;
+  record.fingerprint = header.fingerprint;
+  record.timestamp = header.timestamp;
+  record.applied_index = answer.index.value();
+  record.existed = answer.existed;
+  return requests_.remember(std::move(record));
 }
 
 Result<bool> ShardState::upsert(LogIndex index, const PointId& id,

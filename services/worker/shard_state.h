@@ -20,6 +20,7 @@
 #include "core/replica/overlay.h"
 #include "core/replica/state_machine.h"
 #include "schemas/storage_messages.h"
+#include "services/worker/request_memory.h"
 
 namespace vectron {
 
@@ -32,6 +33,16 @@ struct ShardOptions {
   IndexOptions index;
 };
 ShardOptions shard_options_of(const wire::ShardOptions& options);
+
+/// What apply() answers the proposer of a command.
+struct ShardAnswer {
+  bool refused = false;  ///< Its request id belongs to another command; nothing changed.
+  LogIndex index;  ///< Of the entry that took effect: for a repetition, that of the first one.
+  Bytes existed;   ///< For each operation, 1 when the point existed before it.
+};
+Bytes encode_shard_answer(const ShardAnswer& answer);
+/// Errors: internal.
+Result<ShardAnswer> decode_shard_answer(ByteView bytes);
 
 /// What a search needs, kept alive by whoever searches: a snapshot install makes a new one.
 struct ShardContent {
@@ -59,6 +70,8 @@ class ShardState final : public StateMachine {
   /// The point as it is stored; none when there is none. Errors: data_loss.
   Result<std::optional<stored::StoredPoint>> read(const PointId& id) const;
   uint64_t points() const { return slots_.size(); }
+  /// Requests that a repetition would be recognised of.
+  size_t requests_remembered() const { return requests_.size(); }
   /// Whoever links slots into the graph waits here; one of them is woken by each write.
   Condition& index_work() { return index_work_; }
 
@@ -67,6 +80,8 @@ class ShardState final : public StateMachine {
     size_t operator()(const PointId& id) const { return placement_hash(id); }
   };
 
+  Result<std::optional<ShardAnswer>> repeated(const stored::EntryHeader& header) const;
+  Result<void> remember(const stored::EntryHeader& header, const ShardAnswer& answer);
   Result<bool> upsert(LogIndex index, const PointId& id, stored::ShardOperation operation);
   Result<bool> remove(const PointId& id);
   void put_into_index(const PointId& id, uint64_t version, std::span<const float> vector);
@@ -76,7 +91,9 @@ class ShardState final : public StateMachine {
   OverlayStore* store_ = nullptr;
   std::shared_ptr<ShardContent> content_;
   std::unordered_map<PointId, index::Slot, PlacementHasher> slots_;  // Never iterated.
-  bool forget_tombstones_;                                           // A planted bug.
+  RequestMemory requests_;
+  bool forget_tombstones_;  // A planted bug.
+  bool forget_requests_;    // Another one.
   Condition index_work_;
 };
 

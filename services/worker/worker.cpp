@@ -1,5 +1,7 @@
 #include "services/worker/worker.h"
 
+#include <algorithm>
+
 #include "core/base/hash.h"
 
 namespace vectron {
@@ -54,8 +56,9 @@ Task<void> Worker::start_replica(const stored::ReplicaManifest* manifest) {
   ShardState* state_pointer = state.get();
   const auto started = co_await host_->start(GroupId(manifest->group_id), std::move(state));
   if (!started.has_value()) co_return;  // The host has said why, and reports it as lost.
-  shards_[options.shard] =
-      std::make_unique<Shard>(env_, config_, *started, state_pointer, Epoch(manifest->epoch));
+  const GroupId group(manifest->group_id);
+  shards_[options.shard] = std::make_shared<Shard>(env_, config_, host_->find(group), state_pointer,
+                                                   Epoch(manifest->epoch));
 }
 
 RequestContext Worker::with_deadline_of(RequestContext context) const {
@@ -65,10 +68,10 @@ RequestContext Worker::with_deadline_of(RequestContext context) const {
   return context;
 }
 
-Result<Shard*> Worker::shard_of(uint64_t shard_id) {
+Result<std::shared_ptr<Shard>> Worker::shard_of(uint64_t shard_id) const {
   const auto found = shards_.find(ShardId(shard_id));
-  if (found != shards_.end()) return found->second.get();
-  return fail(Code::unavailable, fmt::format("this worker does not hold shard {}", shard_id));
+  if (found != shards_.end()) return found->second;
+  return fail(Code::not_found, fmt::format("this worker does not hold shard {}", shard_id));
 }
 
 Task<Result<wire::WriteReply>> Worker::write(RequestContext context, wire::WriteRequest request) {
@@ -100,44 +103,93 @@ Task<Result<wire::AssignReply>> Worker::assign(RequestContext, wire::AssignReque
     co_return fail(Code::failed_precondition, "these assignments are meant for another folder",
                    "folder_id");
   }
-  const auto done = co_await carry_out(request.placement_term, std::move(request.assignments));
+  WorkerOrders orders;
+  orders.revision = request.revision;
+  orders.assignments = std::move(request.assignments);
+  orders.removed = std::move(request.removed);
+  const auto done = co_await carry_out(std::move(orders));
   VECTRON_CO_CHECK_OK(done);
   wire::AssignReply reply;
   reply.replicas = reports();
+  reply.revision = revision();
   co_return reply;
 }
 
-Task<Result<void>> Worker::carry_out(uint64_t placement_term,
-                                     std::vector<wire::Assignment> assignments) {
+Task<Result<void>> Worker::carry_out(WorkerOrders orders) {
   // A replica that is half started or half born when a deadline destroys the asking handler would
   // stay so.
   const Done done = std::make_shared<Completion<Result<void>>>(env_->scheduler());
-  tasks_.spawn(carry_out_for(placement_term, std::move(assignments), done));
+  tasks_.spawn(carry_out_for(std::move(orders), done));
   co_await done->wait();
   co_return done->get();
 }
 
-Task<void> Worker::carry_out_for(uint64_t placement_term, std::vector<wire::Assignment> assignments,
-                                 Done done) {
-  auto held = co_await hold_all(placement_term, std::move(assignments));
-  done->set(std::move(held));
+Task<void> Worker::carry_out_for(WorkerOrders orders, Done done) {
+  auto obeyed = co_await obey(std::move(orders));
+  done->set(std::move(obeyed));
 }
 
-Task<Result<void>> Worker::hold_all(uint64_t placement_term,
-                                    std::vector<wire::Assignment> assignments) {
+Task<Result<void>> Worker::obey(WorkerOrders orders) {
   const auto turn = co_await assign_turn_.acquire();
-  if (placement_term < placement_term_) {
-    co_return fail(Code::failed_precondition, "a newer placement leader has spoken",
-                   "placement_term");
+  auto result = co_await drop_removed(&orders);
+  heard_ = heard_ || orders.answer_heartbeat;
+  if (!heard_) {
+    co_return fail(Code::failed_precondition, "this worker has just started: heartbeats come first",
+                   "revision");
   }
-  placement_term_ = placement_term;
-  Result<void> result;
-  for (wire::Assignment& assignment : assignments) {
+  if (orders.revision < revision_) {
+    // A push was quicker than the answer to a heartbeat: nothing is wrong.
+    if (orders.answer_heartbeat) co_return result;
+    co_return fail(Code::failed_precondition, "newer orders were carried out already", "revision");
+  }
+  revision_ = orders.revision;
+  for (wire::Assignment& assignment : orders.assignments) {
     // One that fails does not keep the others from being held.
     auto held = co_await hold(std::move(assignment));
     if (!held.has_value()) result = std::move(held);
   }
+  done_revision_ = orders.revision;
   co_return result;
+}
+
+Task<Result<void>> Worker::drop_removed(const WorkerOrders* orders) {
+  Result<void> result;
+  for (const uint64_t removed : orders->removed) {
+    const bool assigned =
+        std::any_of(orders->assignments.begin(), orders->assignments.end(),
+                    [&](const auto& assignment) { return assignment.replica_id == removed; });
+    if (assigned) {
+      co_return fail(Code::invalid_argument, "a replica is both assigned and removed", "removed");
+    }
+    auto dropped = co_await drop(ReplicaId(removed));
+    if (dropped.has_value()) continue;
+    env_->log().error(kComponent, "replica {} could not be removed: {}", removed,
+                      dropped.error().to_string());
+    result = std::move(dropped);
+  }
+  co_return result;
+}
+
+Task<Result<void>> Worker::drop(ReplicaId replica) {
+  const auto manifest = host_->manifests().find(replica);
+  const auto missing = missing_.find(replica);
+  GroupId group;
+  if (manifest != host_->manifests().end()) {
+    group = GroupId(manifest->second.group_id);
+  } else if (missing != missing_.end()) {
+    group = GroupId(missing->second.value());
+  } else {
+    co_return Result<void>();
+  }
+  if (env_->planted("keep_removed_replica")) co_return Result<void>();
+  const auto shard = shards_.find(ShardId(group.value()));
+  if (shard != shards_.end() && shard->second->replica().spec().self == replica) {
+    shards_.erase(shard);
+  }
+  const auto dropped = co_await host_->drop(group, replica);
+  VECTRON_CO_CHECK_OK(dropped);
+  missing_.erase(replica);
+  co_return Result<void>();
 }
 
 Task<Result<void>> Worker::hold(wire::Assignment assignment) {

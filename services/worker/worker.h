@@ -16,6 +16,15 @@
 
 namespace vectron {
 
+/// What the placement driver says that a worker shall hold.
+struct WorkerOrders {
+  uint64_t revision = 0;  ///< Orders of the placement driver's states; see AssignRequest.
+  std::vector<wire::Assignment> assignments;
+  std::vector<uint64_t> removed;  ///< Replica ids.
+  /// Whether they answer a heartbeat of this process, and so are at least as new as its start.
+  bool answer_heartbeat = false;
+};
+
 class Worker final : public wire::WorkerHandler {
  public:
   /// All outlive the worker. `folder_id`: of the node's folder.
@@ -33,32 +42,40 @@ class Worker final : public wire::WorkerHandler {
                                          wire::AssignRequest request) override;
 
   /// Carries out what the placement driver wants, in a task of its own that goes on when the caller
-  /// is destroyed; one at a time, later ones wait. Errors:
-  /// failed_precondition (an older term), data_loss (a birth failed).
-  Task<Result<void>> carry_out(uint64_t placement_term, std::vector<wire::Assignment> assignments);
+  /// is destroyed; one at a time, later ones wait. Removed replicas are dropped whatever the
+  /// revision: ids are never reused, so a removal holds for ever. Nothing else of older orders
+  /// counts, and nothing before the first answer to a heartbeat: a stale order cannot bring a
+  /// removed replica back (docs/decisions/0011-removal.md). Errors: failed_precondition (an older
+  /// revision, or too early), data_loss (a birth or a removal failed).
+  Task<Result<void>> carry_out(WorkerOrders orders);
 
   /// One for each replica, by replica id.
   std::vector<wire::ReplicaReport> reports() const;
+  /// The newest revision that was carried out; 0 before the first.
+  uint64_t revision() const { return done_revision_; }
   /// Changes whenever something that the placement driver waits for did: replicas, leaders, terms.
   uint64_t reports_signature() const;
 
  private:
   using Done = std::shared_ptr<Completion<Result<void>>>;
-  Task<void> carry_out_for(uint64_t placement_term, std::vector<wire::Assignment> assignments,
-                           Done done);
-  Task<Result<void>> hold_all(uint64_t placement_term, std::vector<wire::Assignment> assignments);
+  Task<void> carry_out_for(WorkerOrders orders, Done done);
+  Task<Result<void>> obey(WorkerOrders orders);
+  Task<Result<void>> drop_removed(const WorkerOrders* orders);
+  Task<Result<void>> drop(ReplicaId replica);
   Task<Result<void>> hold(wire::Assignment assignment);
   Task<void> start_replica(const stored::ReplicaManifest* manifest);
-  Result<Shard*> shard_of(uint64_t shard_id);
+  Result<std::shared_ptr<Shard>> shard_of(uint64_t shard_id) const;
   RequestContext with_deadline_of(RequestContext context) const;
 
   Env* env_;
   const WorkerConfig* config_;
   ReplicaHost* host_;
   uint64_t folder_id_;
-  std::map<ShardId, std::unique_ptr<Shard>> shards_;
-  std::map<ReplicaId, ShardId> missing_;  // Assigned without bootstrap, and not there.
-  uint64_t placement_term_ = 0;
+  std::map<ShardId, std::shared_ptr<Shard>> shards_;  // Requests hold them too.
+  std::map<ReplicaId, ShardId> missing_;              // Assigned without bootstrap, and not there.
+  bool heard_ = false;          // A heartbeat was answered since the start of the process.
+  uint64_t revision_ = 0;       // Of the newest orders that were taken up.
+  uint64_t done_revision_ = 0;  // And that were carried out.
   Semaphore assign_turn_;
   TaskGroup tasks_;
 };

@@ -74,7 +74,7 @@ Task<bool> Aftermath::probe_write(uint32_t collection, PointId id) {
   operation.request = ++record.last_request;
   std::vector<UpsertItem> items = {{id, operation.value}};
   const size_t position = record.begin(std::move(operation));
-  const UpsertAnswer answer = co_await parts_.client->upsert(collection, std::move(items));
+  const UpsertAnswer answer = co_await parts_.client->upsert(collection, std::move(items), 0);
   Operation& ended = record.history.at(position);
   ended.status = answer.items[0].status;
   ended.version = answer.items[0].version;

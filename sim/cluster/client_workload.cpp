@@ -14,6 +14,54 @@ constexpr uint64_t kTopKMax = 12;
 /// Queries come from value numbers that no upsert has, or (for equal distances) from ones that some
 /// have.
 constexpr ValueNumber kQueryValues = ValueNumber{1} << 48;
+constexpr int kRepetitionsMax = 3;  ///< Of a write that carries a request id.
+/// Of those that were answered: a network may bring a request twice.
+constexpr uint64_t kNeedlessRepetitionPpm = 200'000;
+
+bool in_doubt(const UpsertAnswer& answer) {
+  return std::ranges::any_of(answer.items,
+                             [](const auto& item) { return item.outcome == Outcome::unknown; });
+}
+
+/// What a write and its repetition say together: done when either did it, in doubt when either may
+/// have. Item: UpsertAnswer::Item, or a RemoveAnswer. Returns how they contradict one another.
+template <typename Item>
+std::string join(const Item& repetition, Item* item) {
+  if (item->outcome == Outcome::ok) {
+    const bool same = repetition.outcome != Outcome::ok || repetition.version == item->version;
+    if (same) return {};
+    return fmt::format("a write was done at index {}, and its repetition at index {}",
+                       item->version, repetition.version);
+  }
+  const bool doubt = item->outcome == Outcome::unknown && repetition.outcome == Outcome::failed;
+  if (!doubt) *item = repetition;
+  return {};
+}
+
+void add_tokens(const std::vector<ShardAt>& from, std::vector<ShardAt>* to) {
+  for (const ShardAt& token : from) {
+    const auto same = std::ranges::find(*to, token.shard_id, &ShardAt::shard_id);
+    if (same == to->end()) to->push_back(token);
+  }
+}
+
+std::string add_repetition(const UpsertAnswer& repetition, UpsertAnswer* answer) {
+  add_tokens(repetition.tokens, &answer->tokens);
+  std::string contradiction;
+  for (size_t i = 0; i < answer->items.size(); ++i) {
+    const std::string found = join(repetition.items[i], &answer->items[i]);
+    if (!found.empty()) contradiction = found;
+  }
+  return contradiction;
+}
+
+std::string add_repetition(const RemoveAnswer& repetition, RemoveAnswer* answer) {
+  const bool was_done = answer->outcome == Outcome::ok && repetition.outcome == Outcome::ok;
+  if (was_done && repetition.existed != answer->existed) {
+    return "a removal found the point, and its repetition said otherwise";
+  }
+  return join(repetition, answer);
+}
 
 /// The stream of a client's times of arrival.
 RandomStream times_of(const Plan& plan, uint32_t client) {
@@ -101,7 +149,7 @@ Task<void> ClientWorkload::upsert(Arrival* arrival) {
     operation.value = item.value;
     positions.push_back(record.begin(std::move(operation)));
   }
-  const UpsertAnswer answer = co_await parts_.client->upsert(collection, std::move(items));
+  const UpsertAnswer answer = co_await upsert_items(arrival, collection, std::move(items));
   for (size_t i = 0; i < positions.size(); ++i) {
     Operation& operation = record.history.at(positions[i]);
     operation.status = answer.items[i].status;
@@ -140,13 +188,43 @@ Task<void> ClientWorkload::remove(Arrival* arrival) {
   question.point = draw_point(random, collection);
   const PointId id = question.point;
   const size_t position = record.begin(std::move(question));
-  const RemoveAnswer answer = co_await parts_.client->remove(collection, id);
+  const RemoveAnswer answer = co_await remove_point(arrival, collection, id);
   Operation& operation = record.history.at(position);
   operation.status = answer.status;
   operation.existed = answer.existed;
   operation.version = answer.version;
   operation.tokens = answer.tokens;
   record.end(position, answer.outcome);
+}
+
+// Sends the points, and again when they carry a request id: it is one write to the history.
+Task<UpsertAnswer> ClientWorkload::upsert_items(Arrival* arrival, uint32_t collection,
+                                                std::vector<UpsertItem> items) {
+  const uint64_t request_id = draw_request_id(arrival->random, collection);
+  UpsertAnswer answer = co_await parts_.client->upsert(collection, items, request_id);
+  for (int i = 0; request_id != 0; ++i) {
+    const bool again = repeats(arrival->random, in_doubt(answer), i);
+    if (!again) break;
+    const UpsertAnswer repetition = co_await parts_.client->upsert(collection, items, request_id);
+    const std::string contradiction = add_repetition(repetition, &answer);
+    if (contradiction.empty()) continue;
+    parts_.record->violations.add(oracle::kExactlyOnce, parts_.record->world.now(), contradiction);
+  }
+  co_return answer;
+}
+
+Task<RemoveAnswer> ClientWorkload::remove_point(Arrival* arrival, uint32_t collection, PointId id) {
+  const uint64_t request_id = draw_request_id(arrival->random, collection);
+  RemoveAnswer answer = co_await parts_.client->remove(collection, id, request_id);
+  for (int i = 0; request_id != 0; ++i) {
+    const bool again = repeats(arrival->random, answer.outcome == Outcome::unknown, i);
+    if (!again) break;
+    const RemoveAnswer repetition = co_await parts_.client->remove(collection, id, request_id);
+    const std::string contradiction = add_repetition(repetition, &answer);
+    if (contradiction.empty()) continue;
+    parts_.record->violations.add(oracle::kExactlyOnce, parts_.record->world.now(), contradiction);
+  }
+  co_return answer;
 }
 
 Task<void> ClientWorkload::search(Arrival* arrival) {
@@ -166,6 +244,8 @@ Task<void> ClientWorkload::search(Arrival* arrival) {
   // A worker that adds payloads compares what it found with what is stored; without them the index
   // speaks alone.
   question.with_payload = random.chance_ppm(500'000);
+  question.allow_partial = random.chance_ppm(workload.partial_search_ppm);
+  if (question.allow_partial) question.timeout_ms = static_cast<uint32_t>(random.between(5, 400));
   Operation operation = new_operation(OperationKind::search, collection);
   operation.request = ++record.last_request;
   operation.linearizable = !random.chance_ppm(workload.eventual_read_ppm);
@@ -202,6 +282,20 @@ PointId ClientWorkload::draw_point(RandomStream& random, uint32_t collection) co
   const bool hot = random.chance_ppm(workload.hot_key_ppm);
   const uint64_t key = random.below(hot ? std::min(kHotKeys, plan.keys) : plan.keys);
   return point_id_of_key(plan, static_cast<uint32_t>(key));
+}
+
+// What is written under a request id happens once in one collection; a name that goes over to
+// another collection has two.
+uint64_t ClientWorkload::draw_request_id(RandomStream& random, uint32_t collection) const {
+  const PlanWorkload& workload = parts_.plan->workload;
+  if (workload.collections[collection].lifetime_ms != 0) return 0;
+  if (!random.chance_ppm(workload.request_id_ppm)) return 0;
+  return random.next() | 1;
+}
+
+bool ClientWorkload::repeats(RandomStream& random, bool in_doubt, int repetitions) {
+  if (repetitions >= kRepetitionsMax) return false;
+  return in_doubt || random.chance_ppm(kNeedlessRepetitionPpm);
 }
 
 Operation ClientWorkload::new_operation(OperationKind kind, uint32_t collection) const {

@@ -57,6 +57,13 @@ class ClientWorkload {
   PointId draw_point(RandomStream& random, uint32_t collection) const;
   Operation new_operation(OperationKind kind, uint32_t collection) const;
   bool is_skipped(uint32_t arrival) const;
+  /// 0 for a write that carries none.
+  uint64_t draw_request_id(RandomStream& random, uint32_t collection) const;
+  /// Whether to send a write once more that carries a request id.
+  static bool repeats(RandomStream& random, bool in_doubt, int repetitions);
+  Task<UpsertAnswer> upsert_items(Arrival* arrival, uint32_t collection,
+                                  std::vector<UpsertItem> items);
+  Task<RemoveAnswer> remove_point(Arrival* arrival, uint32_t collection, PointId id);
 
   Parts parts_;
   RandomStream times_;

@@ -72,8 +72,10 @@ uint32_t ClusterClient::dimension_of(uint32_t collection) const {
   return plan_->workload.collections.at(collection).dimension;
 }
 
-Task<UpsertAnswer> ClusterClient::upsert(uint32_t collection, std::vector<UpsertItem> items) {
+Task<UpsertAnswer> ClusterClient::upsert(uint32_t collection, std::vector<UpsertItem> items,
+                                         uint64_t request_id) {
   api::UpsertRequest request;
+  request.request_id = request_id;
   request.collection = name_of(collection);
   for (const UpsertItem& item : items) {
     api::Point point;
@@ -127,8 +129,9 @@ Task<GetAnswer> ClusterClient::get(uint32_t collection, PointId id, bool lineari
   co_return answer;
 }
 
-Task<RemoveAnswer> ClusterClient::remove(uint32_t collection, PointId id) {
+Task<RemoveAnswer> ClusterClient::remove(uint32_t collection, PointId id, uint64_t request_id) {
   api::DeleteRequest request;
+  request.request_id = request_id;
   request.collection = name_of(collection);
   request.id = to_api(id);
   auto asked =
@@ -154,6 +157,8 @@ Task<SearchAnswer> ClusterClient::search(uint32_t collection, SearchRecord quest
   request.exact = question.exact;
   request.read_level = level_of(linearizable);
   request.include_payload = question.with_payload;
+  request.allow_partial = question.allow_partial;
+  request.timeout_ms = question.timeout_ms;
   auto asked =
       http_ != nullptr ? http_->search(std::move(request)) : client_.search(std::move(request));
   const auto reply = co_await asked;
@@ -162,7 +167,9 @@ Task<SearchAnswer> ClusterClient::search(uint32_t collection, SearchRecord quest
   if (!reply.has_value()) co_return answer;
   answer.outcome = Outcome::ok;
   answer.tokens = tokens_of(reply->shards);
-  answer.missing_shards = reply->missing_shards;
+  for (const api::MissingShard& missing : reply->missing_shards) {
+    answer.missing_shards.push_back(missing.shard_id);
+  }
   for (const api::Hit& hit : reply->hits) {
     answer.hits.push_back({.id = from_api(hit.id),
                            .score = hit.score,
@@ -187,6 +194,15 @@ Task<Result<api::CreateCollectionReply>> ClusterClient::create(uint32_t collecti
   request.index->ef_construction = plan.ef_construction;
   request.index->ef_search_default = plan.ef_search;
   auto reply = co_await client_.create_collection(std::move(request));
+  co_return reply;
+}
+
+Task<Result<api::DeleteCollectionReply>> ClusterClient::remove_collection(uint32_t collection,
+                                                                          uint64_t id) {
+  api::DeleteCollectionRequest request;
+  request.name = name_of(collection);
+  request.collection_id = id;
+  auto reply = co_await client_.delete_collection(std::move(request));
   co_return reply;
 }
 

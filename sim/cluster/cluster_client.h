@@ -17,13 +17,16 @@ class ClusterClient final : public PointClient {
   /// `env` and `plan` outlive the client. `protocol`: of the operations on points.
   ClusterClient(Env* env, const Plan* plan, Protocol protocol = Protocol::rpc);
 
-  Task<UpsertAnswer> upsert(uint32_t collection, std::vector<UpsertItem> items) override;
+  Task<UpsertAnswer> upsert(uint32_t collection, std::vector<UpsertItem> items,
+                            uint64_t request_id) override;
   Task<GetAnswer> get(uint32_t collection, PointId id, bool linearizable) override;
-  Task<RemoveAnswer> remove(uint32_t collection, PointId id) override;
+  Task<RemoveAnswer> remove(uint32_t collection, PointId id, uint64_t request_id) override;
   Task<SearchAnswer> search(uint32_t collection, SearchRecord question, bool linearizable) override;
 
   /// Asks for the collection to be made. `already_exists` is an error here.
   Task<Result<api::CreateCollectionReply>> create(uint32_t collection);
+  /// Asks for the collection to be removed; `id` 0 for whichever has the name.
+  Task<Result<api::DeleteCollectionReply>> remove_collection(uint32_t collection, uint64_t id);
   Task<Result<api::CollectionStatus>> status(uint32_t collection);
 
  private:

@@ -64,9 +64,14 @@ std::string search_body(const api::SearchRequest& request) {
   std::string out = "{";
   append_vector(out, request.vector);
   fmt::format_to(std::back_inserter(out),
-                 ",\"top_k\":{},\"exact\":{},\"read_level\":\"{}\",\"include_payload\":{}}}",
+                 ",\"top_k\":{},\"exact\":{},\"read_level\":\"{}\",\"include_payload\":{}",
                  request.top_k, request.exact, level_name(request.read_level),
                  request.include_payload);
+  if (request.timeout_ms != 0) {
+    fmt::format_to(std::back_inserter(out), ",\"timeout_ms\":{}", request.timeout_ms);
+  }
+  if (request.allow_partial) out += ",\"allow_partial\":true";
+  out += '}';
   return out;
 }
 
@@ -131,9 +136,10 @@ Task<Result<api::GetReply>> HttpCalls::get(api::GetRequest request) {
 }
 
 Task<Result<api::DeleteReply>> HttpCalls::remove(api::DeleteRequest request) {
-  return call<api::DeleteReply>(
-      {.method = http::Method::delete_, .target = point_path(request.collection, request.id)},
-      Access::write);
+  std::string target = point_path(request.collection, request.id);
+  if (request.request_id != 0) target += fmt::format("&request_id={}", request.request_id);
+  return call<api::DeleteReply>({.method = http::Method::delete_, .target = std::move(target)},
+                                Access::write);
 }
 
 Task<Result<api::SearchReply>> HttpCalls::search(api::SearchRequest request) {

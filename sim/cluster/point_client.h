@@ -60,11 +60,13 @@ class PointClient {
  public:
   virtual ~PointClient() = default;
 
-  /// `collection`: position in the plan's workload.
-  virtual Task<UpsertAnswer> upsert(uint32_t collection, std::vector<UpsertItem> items) = 0;
+  /// `collection`: position in the plan's workload. `request_id`: 0, or what makes repeating the
+  /// write safe.
+  virtual Task<UpsertAnswer> upsert(uint32_t collection, std::vector<UpsertItem> items,
+                                    uint64_t request_id) = 0;
   virtual Task<GetAnswer> get(uint32_t collection, PointId id, bool linearizable) = 0;
-  virtual Task<RemoveAnswer> remove(uint32_t collection, PointId id) = 0;
-  /// `question`: its query, k and exact are asked.
+  virtual Task<RemoveAnswer> remove(uint32_t collection, PointId id, uint64_t request_id) = 0;
+  /// `question`: all but its answer is asked.
   virtual Task<SearchAnswer> search(uint32_t collection, SearchRecord question,
                                     bool linearizable) = 0;
 };

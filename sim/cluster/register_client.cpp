@@ -41,7 +41,7 @@ Task<Result<Bytes>> RegisterClient::call(const rpc::MethodInfo* method, Bytes bo
   }
 }
 
-Task<UpsertAnswer> RegisterClient::upsert(uint32_t, std::vector<UpsertItem> items) {
+Task<UpsertAnswer> RegisterClient::upsert(uint32_t, std::vector<UpsertItem> items, uint64_t) {
   UpsertAnswer answer;
   for (const UpsertItem& item : items) {
     const auto reply =
@@ -75,7 +75,7 @@ Task<GetAnswer> RegisterClient::get(uint32_t, PointId id, bool) {
   co_return answer;
 }
 
-Task<RemoveAnswer> RegisterClient::remove(uint32_t, PointId) {
+Task<RemoveAnswer> RegisterClient::remove(uint32_t, PointId, uint64_t) {
   RemoveAnswer answer;
   answer.outcome = Outcome::failed;
   answer.status = Status(Code::unimplemented, "registers are not removed");

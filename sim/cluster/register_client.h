@@ -14,10 +14,11 @@ class RegisterClient final : public PointClient {
   /// `env` outlives the client.
   RegisterClient(Env* env, const Plan& plan);
 
-  Task<UpsertAnswer> upsert(uint32_t collection, std::vector<UpsertItem> items) override;
+  Task<UpsertAnswer> upsert(uint32_t collection, std::vector<UpsertItem> items,
+                            uint64_t request_id) override;
   /// Every read is linearizable here.
   Task<GetAnswer> get(uint32_t collection, PointId id, bool linearizable) override;
-  Task<RemoveAnswer> remove(uint32_t collection, PointId id) override;
+  Task<RemoveAnswer> remove(uint32_t collection, PointId id, uint64_t request_id) override;
   Task<SearchAnswer> search(uint32_t collection, SearchRecord question, bool linearizable) override;
 
  private:

@@ -1,10 +1,12 @@
 #include "sim/cluster/run.h"
 
 #include <algorithm>
+#include <set>
 
 #include "sim/cluster/aftermath.h"
 #include "sim/cluster/client_workload.h"
 #include "sim/cluster/cluster_client.h"
+#include "sim/cluster/collection_keeper.h"
 #include "sim/cluster/fault_player.h"
 #include "sim/cluster/register_client.h"
 #include "sim/oracle/history_check.h"
@@ -92,19 +94,17 @@ class Run {
   void set_register_group() {
     shards_.push_back(
         {.collection = 0, .group = kRegisterGroup, .range = {}, .replicas = plan_.shape.workers});
-    shards_of_.resize(1);
   }
 
   Task<bool> create_collections(Env* env, ClusterClient* client) {
     const Instant limit = world_.now() + kBootLimit;
-    shards_of_.resize(plan_.workload.collections.size());
     for (uint32_t i = 0; i < plan_.workload.collections.size(); ++i) {
       bool ready = false;
       Status last;
       while (!ready && world_.now() < limit) {
-        const auto made = co_await client->create(i);
+        last = co_await create_recorded(&record_, client, i);
         const auto status = co_await client->status(i);
-        last = made.has_value() ? status_of(status) : made.error();
+        if (last.ok()) last = status_of(status);
         ready = status.has_value() && status->ready;
         if (ready) see_collection(i, *status);
         if (!ready) co_await env->clock().sleep_for(kBootPause);
@@ -119,15 +119,50 @@ class Run {
     co_return true;
   }
 
+  /// Those that come and go: each is removed and made once more, now that nothing disturbs it.
+  Task<void> settle_fleeting(Env* env, ClusterClient* client, Instant since) {
+    for (uint32_t i = 0; i < plan_.workload.collections.size(); ++i) {
+      if (plan_.workload.collections[i].lifetime_ms == 0) continue;
+      bool removed = false;
+      bool ready = false;
+      Status last;
+      while (!ready && world_.now() < since + kAvailableWithin) {
+        if (!removed) removed = co_await removed_completely(client, i);
+        if (removed) last = co_await create_recorded(&record_, client, i);
+        const auto status = co_await client->status(i);
+        ready = removed && status.has_value() && status->ready;
+        if (ready) see_collection(i, *status);
+        if (!ready) co_await env->clock().sleep_for(kBootPause);
+      }
+      if (ready) continue;
+      record_.violations.add(
+          oracle::kLives, world_.now(),
+          fmt::format("collection {} could not be {} within {} s of the last fault: {}", i,
+                      removed ? "made again" : "removed", to_seconds(kAvailableWithin),
+                      last.to_string()));
+    }
+  }
+
+  Task<bool> removed_completely(ClusterClient* client, uint32_t collection) {
+    const LifeEvent removal = co_await remove_recorded(&record_, client, collection, 0);
+    if (removal.status.code() == Code::not_found) co_return true;
+    co_return removal.outcome == Outcome::ok&& removal.complete;
+  }
+
+  bool fleeting(uint32_t collection) const {
+    return plan_.workload.collections[collection].lifetime_ms != 0;
+  }
+
   void see_collection(uint32_t collection, const api::CollectionStatus& status) {
+    see_placement(status);
+    // One that will not stay as it is now is looked at in the end.
+    if (fleeting(collection) && !settling_) return;
     for (const api::ShardStatus& shard : status.shards) {
       shards_.push_back({.collection = collection,
                          .group = GroupId(shard.shard_id),
                          .range = {.low = shard.hash_low, .high = shard.hash_high},
                          .replicas = status.replication});
-      shards_of_[collection].push_back(shard.shard_id);
     }
-    see_placement(status);
   }
 
   void see_placement(const api::CollectionStatus& status) {
@@ -173,7 +208,10 @@ class Run {
     const std::unique_ptr<PointClient> client = make_client(env, http);
     ClientWorkload workload(
         {.env = env, .plan = &plan_, .record = &record_, .client = client.get(), .number = number});
+    CollectionKeepers keepers({.env = env, .plan = &plan_, .record = &record_, .number = number});
+    if (!raft()) keepers.start();
     co_await workload.run();
+    co_await keepers.wait();
     --clients_running_;
   }
 
@@ -199,6 +237,7 @@ class Run {
       record_.violations.add(oracle::kWorkload, world_.now(),
                              "an operation outlived its deadline by far", "endless");
     }
+    if (!raft()) co_await settle_lives(env, &aftermath);
     co_await aftermath.await_convergence(shards_, last_fault);
     if (record_.violations.empty()) co_await aftermath.read_everything();
     if (raft()) co_return;
@@ -209,6 +248,63 @@ class Run {
     }
   }
 
+  Task<void> settle_lives(Env* env, Aftermath* aftermath) {
+    ClusterClient client(env, &plan_);
+    const Instant since = world_.now();
+    const size_t before = shards_.size();
+    settling_ = true;
+    co_await settle_fleeting(env, &client, since);
+    const std::vector<ProbedShard> fresh(shards_.begin() + static_cast<ptrdiff_t>(before),
+                                         shards_.end());
+    co_await aftermath->await_availability(fresh, since);
+    std::optional<std::string> leftover;
+    do {
+      leftover = find_leftover();
+      if (!leftover.has_value()) co_return;
+      co_await env->clock().sleep_for(kBootPause);
+    } while (world_.now() < since + kAvailableWithin);
+    record_.violations.add(oracle::kRemoval, world_.now(), *leftover);
+  }
+
+  /// Something of a removed replica that a running worker still holds, or that placement has not
+  /// forgotten although all of its workers run.
+  std::optional<std::string> find_leftover() {
+    const auto incarnations = all_incarnations();
+    if (!incarnations.has_value()) return incarnations.error().to_string();
+    std::set<std::pair<uint64_t, std::string>> wanted;  // Node, folder.
+    for (const Incarnation& each : *incarnations) {
+      bool all_run = true;
+      for (const Incarnation::Replica& replica : each.replicas) {
+        const ClusterNodes::Node* node = nodes_.find(NodeId(replica.node_id));
+        all_run = all_run && node != nullptr && node->machine->running();
+        if (!each.removed) wanted.emplace(replica.node_id, fmt::format("{}", replica.replica_id));
+      }
+      if (each.removed && all_run && !each.forgotten) {
+        return fmt::format("placement still waits for workers of removed collection id {}",
+                           each.id);
+      }
+    }
+    for (const auto& node : nodes_.nodes()) {
+      if (node->kind != NodeKind::worker || !node->machine->running()) continue;
+      const auto folders = node->machine->disk().list("replicas");
+      if (!folders.has_value()) continue;
+      for (const std::string& folder : *folders) {
+        if (wanted.contains({node->id.value(), folder})) continue;
+        return fmt::format("{} still holds a folder of replica {}, which is removed",
+                           node->machine->name(), folder);
+      }
+    }
+    return std::nullopt;
+  }
+
+  Result<std::vector<Incarnation>> all_incarnations() const {
+    std::vector<std::string> names;
+    for (const PlanCollection& collection : plan_.workload.collections) {
+      names.push_back(collection.name);
+    }
+    return incarnations_of(watch_.applied_entries(kPlacementGroup), names);
+  }
+
   void judge() {
     const uint64_t begin = wall();
     report_.seed = plan_.seed;
@@ -217,8 +313,11 @@ class Run {
     report_.events = world_.events_run();
     report_.faults = world_.faults();
     count_operations();
-    check_history(record_.history, &record_.violations);
-    if (!raft() && !shards_.empty()) check_models();
+    if (raft()) {
+      check_history(record_.history, &record_.violations);
+    } else {
+      judge_cluster();
+    }
     report_.leader_changes = watch_.leader_changes();
     report_.snapshots_installed = watch_.snapshots_installed();
     report_.entries_applied = watch_.entries_applied();
@@ -254,11 +353,24 @@ class Run {
                            "operations");
   }
 
-  void check_models() {
-    std::vector<CollectionModel> models(plan_.workload.collections.size());
-    for (uint32_t i = 0; i < models.size(); ++i) {
-      models[i].metric = static_cast<index::Metric>(plan_.workload.collections[i].distance);
-      for (const uint64_t shard : shards_of_[i]) {
+  void judge_cluster() {
+    const auto incarnations = all_incarnations();
+    if (!incarnations.has_value()) {
+      record_.violations.add(oracle::kPlacement, {}, incarnations.error().to_string());
+      return;
+    }
+    check_lives(record_.history, *incarnations, record_.lives, &record_.violations);
+    const History told = by_incarnation(record_.history, *incarnations, record_.lives);
+    check_history(told, &record_.violations);
+    if (!shards_.empty()) check_models(told, *incarnations);
+  }
+
+  void check_models(const History& told, const std::vector<Incarnation>& incarnations) {
+    std::vector<CollectionModel> models(incarnations.size());
+    for (size_t i = 0; i < models.size(); ++i) {
+      const PlanCollection& plan = plan_.workload.collections[incarnations[i].collection];
+      models[i].metric = static_cast<index::Metric>(plan.distance);
+      for (const uint64_t shard : incarnations[i].shards) {
         auto model = ShardModel::build(watch_.applied_entries(GroupId(shard)), models[i].metric);
         if (!model.has_value()) {
           record_.violations.add(oracle::kSearch, {},
@@ -269,7 +381,7 @@ class Run {
         models[i].shards.emplace(shard, *std::move(model));
       }
     }
-    report_.recall = check_answers(record_.history, models, &record_.violations);
+    report_.recall = check_answers(told, models, &record_.violations);
     check_recall(report_.recall, &record_.violations);
   }
 
@@ -283,7 +395,7 @@ class Run {
   PlacementWatch placement_;
   RunReport report_;
   std::vector<ProbedShard> shards_;
-  std::vector<std::vector<uint64_t>> shards_of_;  ///< Shard ids by collection.
+  bool settling_ = false;  ///< From now on collections stay.
   uint64_t placement_order_ = 0;
   uint32_t clients_running_ = 0;
   bool done_ = false;

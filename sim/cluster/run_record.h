@@ -7,6 +7,7 @@
 
 #include "core/base/hash.h"
 #include "sim/history/history.h"
+#include "sim/oracle/incarnations.h"
 #include "sim/oracle/violation.h"
 #include "sim/world/world.h"
 
@@ -18,9 +19,26 @@ struct RunRecord {
   SimWorld& world;
   History history;
   ViolationLog violations;
+  std::vector<LifeEvent> lives;  ///< Of collections.
   /// Of the probes after the workload, given out from 1 on; arrivals have value_of_arrival().
   ValueNumber last_value = 0;
   uint64_t last_request = 0;
+
+  size_t begin_life(LifeEvent event) {
+    event.invoke_order = history.next_order();
+    lives.push_back(std::move(event));
+    return lives.size() - 1;
+  }
+  /// Ends an event with what the client was told.
+  void end_life(size_t position, const LifeEvent& answer) {
+    LifeEvent& event = lives[position];
+    event.return_order = history.next_order();
+    event.outcome = answer.outcome;
+    event.status = answer.status;
+    event.id = answer.id;
+    event.complete = answer.complete;
+    world.trace(mix64(position) ^ mix64(event.id) ^ static_cast<uint64_t>(event.outcome));
+  }
 
   size_t begin(Operation operation) { return history.begin(std::move(operation), world.now()); }
   /// Ends an operation, and folds what the client saw into the trace.

@@ -54,7 +54,9 @@ struct SearchRecord {
   std::vector<float> query;
   uint32_t k = 0;
   bool exact = false;
-  bool with_payload = true;  ///< Whether hits were to carry payloads, and so their values.
+  bool allow_partial = false;  ///< Whether shards may be missing.
+  uint32_t timeout_ms = 0;     ///< How long the shards may take; 0 for no bound of its own.
+  bool with_payload = true;    ///< Whether hits were to carry payloads, and so their values.
   std::vector<SearchHit> hits;
   std::vector<uint64_t> missing_shards;
 };
@@ -89,6 +91,11 @@ class History {
   size_t begin(Operation operation, Instant now);
   /// Records the end of the operation at `position` with what the caller filled in through at().
   void end(size_t position, Outcome outcome, Instant now);
+
+  /// Adds an operation as it is, with its orders.
+  void add(Operation operation) { operations_.push_back(std::move(operation)); }
+  /// The next place in real-time order, for what happens beside operations.
+  uint64_t next_order() { return ++order_; }
 
   Operation& at(size_t position) { return operations_[position]; }
   const std::vector<Operation>& operations() const { return operations_; }

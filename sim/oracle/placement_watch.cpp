@@ -51,7 +51,9 @@ void PlacementWatch::check_epoch(const CollectionView& view, Instant now) {
   std::vector<Known>& known = seen_[view.name];
   for (const Known& before : known) {
     const bool earlier = before.return_order < view.invoke_order;
-    if (!earlier || (before.epoch <= view.epoch && before.id == view.id)) continue;
+    // A name may go over to a younger collection; ids are never reused.
+    const bool right = before.id < view.id || (before.id == view.id && before.epoch <= view.epoch);
+    if (!earlier || right) continue;
     log_.add(
         oracle::kPlacement, now,
         fmt::format("collection '{}' has id {} and epoch {}, after id {} and epoch {} were told",

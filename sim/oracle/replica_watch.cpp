@@ -67,6 +67,18 @@ void ReplicaWatch::on_apply(const ReplicaName& name, const raft::Entry& entry, u
   remember(groups_[name.group], name, entry, digest);
 }
 
+void ReplicaWatch::on_dropped(const ReplicaName& name) {
+  const auto group = groups_.find(name.group);
+  if (group == groups_.end()) return;
+  const auto found = group->second.members.find(name.replica);
+  if (found == group->second.members.end()) return;
+  Member& member = found->second;
+  if (member.running && !safety_reported_) safety_.stopped(name.group, name.replica);
+  member.running = false;
+  member.dropped = true;
+  member.role = raft::Role::follower;
+}
+
 void ReplicaWatch::observe(const ReplicaName& name, raft::SafetyChecker::Observation observation) {
   if (safety_reported_) return;
   const Member& member = groups_[name.group].members[name.replica];
@@ -135,7 +147,11 @@ std::optional<NodeId> ReplicaWatch::leader_of(GroupId group) const {
 std::vector<GroupId> ReplicaWatch::groups() const {
   std::vector<GroupId> out;
   out.reserve(groups_.size());
-  for (const auto& [id, group] : groups_) out.push_back(id);
+  for (const auto& [id, group] : groups_) {
+    const bool alive = std::ranges::any_of(
+        group.members, [](const auto& member) { return !member.second.dropped; });
+    if (alive) out.push_back(id);
+  }
   return out;
 }
 

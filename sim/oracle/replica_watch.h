@@ -36,13 +36,14 @@ class ReplicaWatch final : public ReplicaObserver {
   void on_snapshot(const ReplicaName& name, const raft::SnapshotMeta& snapshot) override;
   void on_commit(const ReplicaName& name, Term term, LogIndex commit_index) override;
   void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) override;
+  void on_dropped(const ReplicaName& name) override;
 
   /// The node that leads the most groups now (the lowest id among equals), or none.
   std::optional<NodeId> busiest_leader() const;
   /// The node whose running replica leads `group` in the newest term, or none.
   std::optional<NodeId> leader_of(GroupId group) const;
 
-  /// All groups that ever had a replica, by id.
+  /// All groups that have a replica that was not dropped, by id.
   std::vector<GroupId> groups() const;
   /// Whether a replica of `group` ever started on `node`.
   bool ever_started(GroupId group, NodeId node) const;
@@ -63,6 +64,7 @@ class ReplicaWatch final : public ReplicaObserver {
     Term term;
     raft::Role role = raft::Role::follower;
     bool running = false;
+    bool dropped = false;
     LogIndex applied_index;
   };
   struct Group {

@@ -1,6 +1,7 @@
 #include "sim/oracle/shard_model.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/assert.h"
 #include "schemas/storage_messages.h"
@@ -37,12 +38,17 @@ const PointVersion* version_at(const std::vector<PointVersion>& versions, uint64
 
 Result<ShardModel> ShardModel::build(std::span<const raft::Payload> entries, index::Metric metric) {
   ShardModel model;
+  std::set<std::pair<uint64_t, uint32_t>> requests;
   for (size_t i = 0; i < entries.size(); ++i) {
     model.last_index_ = i + 1;
     if (entries[i] == nullptr) continue;
     auto command = decode<stored::ShardCommand>(raft::view(entries[i]));
     if (!command.has_value()) {
       return fail(command.error().with_context(fmt::format("entry {}", i + 1)));
+    }
+    const stored::EntryHeader& header = command->header;
+    if (header.request_id != 0 && !requests.emplace(header.request_id, header.piece).second) {
+      continue;  // A repetition changes nothing.
     }
     for (stored::ShardOperation& operation : command->operations) {
       VECTRON_TRY(PointId id, point_id_of(operation.id));

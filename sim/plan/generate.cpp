@@ -110,6 +110,29 @@ class Generator {
     const uint64_t collections = raft() || loaded() ? 1 : random.between(1, 2);
     for (uint64_t i = 0; i < collections; ++i) workload.collections.push_back(collection(i));
     if (loaded()) set_loaded_workload();
+    if (plan_.profile == "cluster") draw_public_operations();
+  }
+
+  /// What not every run has: a collection that comes and goes, writes that are repeated, searches
+  /// that are content with a part.
+  void draw_public_operations() {
+    PlanWorkload& workload = plan_.workload;
+    RandomStream lives = stream("lives");
+    if (lives.chance_ppm(500'000)) {
+      PlanCollection fleeting = collection(workload.collections.size());
+      fleeting.name = "fleeting";
+      fleeting.keys = std::min(fleeting.keys, 60u);
+      fleeting.lifetime_ms = static_cast<uint32_t>(lives.between(1'000, 6'000));
+      workload.collections.push_back(std::move(fleeting));
+    }
+    RandomStream requests = stream("requests");
+    if (requests.chance_ppm(600'000)) {
+      workload.request_id_ppm = static_cast<uint32_t>(requests.between(50'000, 700'000));
+    }
+    RandomStream partial = stream("partial");
+    if (partial.chance_ppm(500'000)) {
+      workload.partial_search_ppm = static_cast<uint32_t>(partial.between(50'000, 500'000));
+    }
   }
 
   void set_loaded_workload() {
@@ -324,7 +347,8 @@ const std::vector<ProfileInfo>& profiles() {
   static const std::vector<ProfileInfo> kProfiles = {
       {"cluster", "3 placement nodes, 5 workers, 2 gateways and clients, under faults"},
       {"raft", "one replica group over WAL and LMDB on 3 or 5 nodes, without gateways"},
-      {"loaded", "the cluster under at least 200 operations a second for a minute: what speed ratios count"},
+      {"loaded",
+       "the cluster under at least 200 operations a second for a minute: what speed ratios count"},
   };
   return kProfiles;
 }

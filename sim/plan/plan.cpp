@@ -108,6 +108,8 @@ Result<void> check_collection(const PlanCollection& collection, uint32_t workers
   VECTRON_CHECK_OK(
       check_range("collections.ef_construction", collection.ef_construction, 1, 4'096));
   VECTRON_CHECK_OK(check_range("collections.ef_search", collection.ef_search, 1, 4'096));
+  VECTRON_CHECK_OK(
+      check_range("collections.lifetime_ms", collection.lifetime_ms, 0, kPlanDurationMsMax));
   return check_range("collections.keys", collection.keys, 1, 100'000);
 }
 
@@ -136,6 +138,9 @@ Result<void> check_workload(const PlanWorkload& workload, uint32_t workers) {
   VECTRON_CHECK_OK(
       check_range("workload.eventual_read_ppm", workload.eventual_read_ppm, 0, 1'000'000));
   VECTRON_CHECK_OK(check_range("workload.skipped", workload.skipped.size(), 0, kPlanSkipsMax));
+  VECTRON_CHECK_OK(check_range("workload.request_id_ppm", workload.request_id_ppm, 0, 1'000'000));
+  VECTRON_CHECK_OK(
+      check_range("workload.partial_search_ppm", workload.partial_search_ppm, 0, 1'000'000));
   return check_range("workload.hot_key_ppm", workload.hot_key_ppm, 0, 1'000'000);
 }
 

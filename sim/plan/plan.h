@@ -73,7 +73,8 @@ struct PlanCollection {
   uint32_t keys = 200;  ///< Size of the key space.
   uint32_t m = 8;
   uint32_t ef_construction = 64;
-  uint32_t ef_search = 64;  ///< Candidates of a search.
+  uint32_t ef_search = 64;   ///< Candidates of a search.
+  uint32_t lifetime_ms = 0;  ///< About how long until it is removed and made again; 0: never.
   bool operator==(const PlanCollection&) const = default;
 };
 
@@ -103,6 +104,8 @@ struct PlanWorkload {
   uint32_t duration_ms = 25'000;
   uint32_t exact_search_ppm = 500'000;   ///< Of the searches.
   uint32_t eventual_read_ppm = 200'000;  ///< Of gets and searches.
+  uint32_t request_id_ppm = 0;           ///< Of writes: carry a request id, and are repeated.
+  uint32_t partial_search_ppm = 0;       ///< Of searches: short of time, and content with a part.
   uint32_t hot_key_ppm = 200'000;  ///< Of key choices: one of 8 hot keys, where clients collide.
   std::vector<PlanSkip> skipped;   ///< What a shrunk plan leaves out.
   bool operator==(const PlanWorkload&) const = default;

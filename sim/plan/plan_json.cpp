@@ -81,6 +81,7 @@ void walk(Fields& fields, PlanCollection& collection) {
   fields.field("m", collection.m);
   fields.field("ef_construction", collection.ef_construction);
   fields.field("ef_search", collection.ef_search);
+  fields.optional("lifetime_ms", collection.lifetime_ms, PlanCollection().lifetime_ms);
 }
 
 template <typename Fields>
@@ -109,6 +110,9 @@ void walk(Fields& fields, PlanWorkload& workload) {
   fields.field("eventual_read_ppm", workload.eventual_read_ppm);
   fields.field("hot_key_ppm", workload.hot_key_ppm);
   fields.optional("skipped", workload.skipped, {});
+  fields.optional("request_id_ppm", workload.request_id_ppm, PlanWorkload().request_id_ppm);
+  fields.optional("partial_search_ppm", workload.partial_search_ppm,
+                  PlanWorkload().partial_search_ppm);
 }
 
 template <typename Fields>

@@ -44,6 +44,15 @@ class FakeGateway final : public api::VectronHandler {
     if (!refusal.ok()) co_return fail(refusal);
     api::GetCollectionStatusReply reply;
     reply.collection.name = request.name;
+    reply.collection.id = 31;
+    co_return reply;
+  }
+  Task<Result<api::DeleteCollectionReply>> delete_collection(
+      RequestContext, api::DeleteCollectionRequest request) override {
+    const Status refusal = co_await play();
+    if (!refusal.ok()) co_return fail(refusal);
+    api::DeleteCollectionReply reply;
+    reply.collection_id = request.collection_id;
     co_return reply;
   }
   Task<Result<api::UpsertReply>> upsert(RequestContext, api::UpsertRequest request) override {
@@ -181,6 +190,31 @@ TEST_F(ClientTest, NeverSendsAWriteAgainWhoseOutcomeIsUnknown) {
     other.refusals.clear();
     config_.gateways.clear();
   }
+}
+
+TEST_F(ClientTest, SendsAWriteAgainThatCarriesARequestId) {
+  FakeGateway& gateway = add_gateway();
+  gateway.refusals = {Status(Code::unknown_outcome, "who knows"),
+                      Status(Code::unavailable, "not now")};
+  api::UpsertRequest request = one_point();
+  request.request_id = 7;
+  EXPECT_TRUE(run(client().upsert(request)).has_value());
+  EXPECT_EQ(gateway.calls, 3U);
+  // When it can no more be sent again, the first attempt still may have done it.
+  gateway.refusals = {Status(Code::unknown_outcome, "who knows"),
+                      Status(Code::invalid_argument, "not so")};
+  EXPECT_EQ(status_of(run(client().upsert(request))).code(), Code::unknown_outcome);
+}
+
+TEST_F(ClientTest, RemovesACollectionByTheIdThatItLooksUp) {
+  FakeGateway& gateway = add_gateway();
+  api::DeleteCollectionRequest request;
+  request.name = "c";
+  gateway.refusals = {Status(), Status(Code::unknown_outcome, "who knows")};
+  const auto removed = run(client().delete_collection(request));
+  ASSERT_TRUE(removed.has_value()) << removed.error().to_string();
+  EXPECT_EQ(removed->collection_id, 31U);
+  EXPECT_EQ(gateway.calls, 3U);
 }
 
 TEST_F(ClientTest, SaysUnknownOutcomeWhenAWriteIsNotAnswered) {

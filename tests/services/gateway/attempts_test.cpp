@@ -75,6 +75,22 @@ TEST(Judgement, NeverRepeatsAWriteThatMayHaveHappened) {
   }
 }
 
+TEST(Judgement, RepeatsWhatIsRecognisedAsOftenAsARead) {
+  for (uint8_t number = 0; number < kCodeCount; ++number) {
+    const Code code = static_cast<Code>(number);
+    EXPECT_EQ(judge_shard_failure(code, Access::repeatable_write),
+              judge_shard_failure(code, Access::read))
+        << code_name(code);
+  }
+}
+
+TEST(Judgement, DoubtsEveryAttemptOfAWriteThatMayHaveHappened) {
+  EXPECT_TRUE(may_have_been_done(Code::unknown_outcome, Access::repeatable_write));
+  EXPECT_TRUE(may_have_been_done(Code::cancelled, Access::repeatable_write));
+  EXPECT_FALSE(may_have_been_done(Code::unavailable, Access::repeatable_write));
+  EXPECT_FALSE(may_have_been_done(Code::unknown_outcome, Access::read));
+}
+
 TEST(Judgement, AsksOnWhereTheNodeIsTheWrongOne) {
   EXPECT_EQ(judge_shard_failure(Code::unavailable, Access::write), Verdict::ask_on);
   EXPECT_EQ(judge_shard_failure(Code::failed_precondition, Access::write), Verdict::refresh);

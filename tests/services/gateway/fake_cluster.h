@@ -55,6 +55,8 @@ class FakePlacement final : public wire::PlacementHandler {
   Script script;
   std::map<std::string, wire::CollectionRoute> routes;
   wire::CreateCollectionRequest created;
+  std::vector<uint64_t> deleted;  ///< Ids, for each removal that was asked for.
+  int incomplete_deletes = 0;     ///< So many are answered as not complete yet.
 
   Task<Result<wire::RegisterWorkerReply>> register_worker(RequestContext,
                                                           wire::RegisterWorkerRequest) override {
@@ -71,6 +73,19 @@ class FakePlacement final : public wire::PlacementHandler {
     wire::CreateCollectionReply reply;
     reply.collection.name = request.name;
     reply.collection.ready = true;
+    co_return reply;
+  }
+  Task<Result<wire::DeleteCollectionReply>> delete_collection(
+      RequestContext, wire::DeleteCollectionRequest request) override {
+    const Status refusal = co_await play(&env_, &script);
+    if (!refusal.ok()) co_return fail(refusal);
+    const auto found = routes.find(request.name);
+    if (found != routes.end() && found->second.id == request.id) routes.erase(found);
+    deleted.push_back(request.id);
+    wire::DeleteCollectionReply reply;
+    reply.id = request.id;
+    reply.complete = incomplete_deletes == 0;
+    if (incomplete_deletes > 0) --incomplete_deletes;
     co_return reply;
   }
   Task<Result<wire::ListCollectionsReply>> list_collections(RequestContext,

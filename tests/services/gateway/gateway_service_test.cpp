@@ -195,6 +195,107 @@ TEST(Gateway, FailsASearchThatMissesAShardAndNamesIt) {
   EXPECT_THAT(found.error().message(), testing::Not(HasSubstr("shard 1")));
 }
 
+TEST(Gateway, AnswersWithoutTheShardsThatDidNotWhereThatIsAllowed) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 4, {{0}, {1}}));
+  auto client = cluster.client();
+  std::vector<api::Point> points;
+  for (uint64_t id = 1; id < 40; ++id) points.push_back(point(id, {1, 1}));
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert(points))).has_value());
+  cluster.workers[1]->script.silent = true;
+  api::SearchRequest request = search({1, 1}, 100);
+  request.timeout_ms = 150;
+  const Instant begin = cluster.env().clock().monotonic();
+  EXPECT_EQ(status_of(cluster.run(client.search({}, request))).code(), Code::unavailable);
+  request.allow_partial = true;
+  const auto found = cluster.run(client.search({}, request));
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  EXPECT_LT(cluster.env().clock().monotonic() - begin, 400ms);
+  ASSERT_EQ(found->missing_shards.size(), 2U);
+  EXPECT_EQ(found->missing_shards[0].shard_id, 2U);
+  EXPECT_EQ(found->missing_shards[1].shard_id, 4U);
+  EXPECT_NE(found->missing_shards[0].code, 0U);
+  EXPECT_THAT(found->missing_shards[0].message, HasSubstr("shard 2"));
+  EXPECT_EQ(found->shards.size(), 2U);
+  const auto& worker = *cluster.workers[0];
+  EXPECT_EQ(found->hits.size(), worker.shards.at(1).size() + worker.shards.at(3).size());
+  // Nothing at all is no part.
+  cluster.workers[0]->script.silent = true;
+  EXPECT_EQ(status_of(cluster.run(client.search({}, request))).code(), Code::unavailable);
+}
+
+TEST(Gateway, SendsAWriteWithARequestIdAgainWhateverBecameOfIt) {
+  FakeCluster cluster(1, 2);
+  cluster.config.write_bytes_max = 100;
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1}}));
+  cluster.workers[0]->script.refusals = {Status(Code::unknown_outcome, "who knows")};
+  auto client = cluster.client();
+  api::UpsertRequest request = upsert({point(1, {1, 1}), point(2, {2, 2})});
+  request.request_id = 77;
+  const auto written = cluster.run(client.upsert({}, request));
+  ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  EXPECT_EQ(written->failed, 0U);
+  const auto& writes = cluster.workers[1]->writes;
+  ASSERT_EQ(writes.size(), 2U);
+  EXPECT_EQ(writes[0].request_id, 77U);
+  EXPECT_EQ(writes[0].piece, 0U);
+  EXPECT_EQ(writes[1].piece, 1U);
+}
+
+TEST(Gateway, LeavesAWriteWithARequestIdInDoubtWhenNoRepetitionWentThrough) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1}}));
+  cluster.workers[0]->script.silent = true;
+  cluster.workers[1]->script.refusals = std::deque<Status>(1'000, not_leader(0));
+  auto client = cluster.client();
+  api::DeleteRequest request = remove(1);
+  request.request_id = 78;
+  EXPECT_EQ(status_of(cluster.run(client.delete_({}, request))).code(), Code::unknown_outcome);
+  EXPECT_GT(cluster.workers[1]->script.calls, 0U);
+}
+
+TEST(Gateway, RemovesTheCollectionThatHasTheNameAndWaitsUntilThatIsComplete) {
+  FakeCluster cluster(1, 1);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  cluster.placement[0]->incomplete_deletes = 2;
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  api::DeleteCollectionRequest request;
+  request.name = "c";
+  const auto removed = cluster.run(client.delete_collection({}, request));
+  ASSERT_TRUE(removed.has_value()) << removed.error().to_string();
+  EXPECT_EQ(removed->collection_id, 5U);
+  EXPECT_TRUE(removed->complete);
+  EXPECT_EQ(cluster.placement[0]->deleted, (std::vector<uint64_t>{5, 5, 5}));
+  EXPECT_EQ(status_of(cluster.run(client.get({}, get(1)))).field(), "collection");
+  EXPECT_EQ(status_of(cluster.run(client.delete_collection({}, request))).code(), Code::not_found);
+}
+
+TEST(Gateway, RepeatsTheRemovalOfACollectionWhoseOutcomeIsUnknown) {
+  FakeCluster cluster(3, 1);
+  cluster.placement[0]->script.refusals = {Status(Code::unknown_outcome, "who knows")};
+  auto client = cluster.client();
+  api::DeleteCollectionRequest request;
+  request.name = "c";
+  request.collection_id = 9;
+  const auto removed = cluster.run(client.delete_collection({}, request));
+  ASSERT_TRUE(removed.has_value()) << removed.error().to_string();
+  EXPECT_EQ(cluster.placement[1]->deleted, std::vector<uint64_t>{9});
+}
+
+TEST(Gateway, SaysOfARemovedCollectionThatItDoesNotExist) {
+  FakeCluster cluster(1, 1);
+  cluster.add_collection(FakeCluster::route("c", 2, {{0}}));
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  // Removed through another gateway: only the worker knows, for it does not hold the shards.
+  cluster.placement[0]->routes.clear();
+  const auto gone = [] { return Status(Code::not_found, "no such shard here"); };
+  cluster.workers[0]->script.refusals = {gone(), gone(), gone(), gone()};
+  EXPECT_EQ(status_of(cluster.run(client.search({}, search({1, 1})))).code(), Code::not_found);
+  EXPECT_EQ(status_of(cluster.run(client.get({}, get(1)))).code(), Code::not_found);
+}
+
 TEST(Gateway, ReportsPerPointWhatEachShardSaid) {
   FakeCluster cluster(1, 2);
   cluster.add_collection(FakeCluster::route("c", 2, {{0}, {1}}));
@@ -205,6 +306,7 @@ TEST(Gateway, ReportsPerPointWhatEachShardSaid) {
   const auto written = cluster.run(client.upsert({}, upsert(points)));
   ASSERT_TRUE(written.has_value()) << written.error().to_string();
   EXPECT_EQ(written->results[0].field, "points[0].vector");
+  EXPECT_EQ(written->failed, 20U - cluster.workers[0]->shards[1].size());
   size_t stored = 0;
   size_t unknown = 0;
   for (const api::PointResult& result : written->results) {
@@ -336,9 +438,6 @@ TEST(Gateway, NamesTheFieldOfABadRequest) {
   EXPECT_EQ(field_of_upsert({}), "points");
   EXPECT_EQ(field_of_upsert({point(1, {1, 1}), point(2, {1, 1}), point(3, {1, 1})}), "points");
   EXPECT_EQ(field_of_upsert({point(1, {NAN, 1})}), "points[0].vector");
-  api::UpsertRequest named = upsert({point(1, {1, 1})});
-  named.request_id = 7;
-  EXPECT_EQ(status_of(cluster.run(client.upsert({}, named))).field(), "request_id");
   api::GetRequest nameless = get(0);
   nameless.id.is_text = true;
   EXPECT_EQ(status_of(cluster.run(client.get({}, nameless))).field(), "id");

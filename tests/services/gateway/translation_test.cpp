@@ -159,6 +159,22 @@ RC_GTEST_PROP(Translation, LosesNothingOfACreateRequest, ()) {
   RC_ASSERT(to_api(internal.read_level) == read_level);
 }
 
+RC_GTEST_PROP(Translation, LosesNothingOfARemovalOfACollection, ()) {
+  api::DeleteCollectionRequest request;
+  auto& [name, collection_id] = request;
+  name = any<std::string>();
+  collection_id = any<uint64_t>();
+  const wire::DeleteCollectionRequest internal = to_wire(request);
+  RC_ASSERT(internal.name == name);
+  RC_ASSERT(internal.id == collection_id);
+  wire::DeleteCollectionReply reply;
+  auto& [id, complete] = reply;
+  id = any<uint64_t>();
+  complete = any<bool>();
+  RC_ASSERT(to_api(reply).collection_id == id);
+  RC_ASSERT(to_api(reply).complete == complete);
+}
+
 TEST(Translation, FillsInWhatACreateRequestLeavesOut) {
   api::CreateCollectionRequest request;
   EXPECT_EQ(to_wire(request).index, wire::IndexOptions());
@@ -196,8 +212,9 @@ RC_GTEST_PROP(Translation, KeepsIdsWithTheirKinds, ()) {
 
 RC_GTEST_PROP(Translation, LosesNothingOfASearch, ()) {
   api::SearchRequest request;
-  auto& [collection, vector, top_k, ef, exact, read_level, include_payload, include_vector] =
-      request;
+  // The last two are for the gateway itself.
+  auto& [collection, vector, top_k, ef, exact, read_level, include_payload, include_vector,
+         timeout_ms, allow_partial] = request;
   vector = any<std::vector<float>>();
   top_k = any<uint32_t>();
   ef = any<uint32_t>();

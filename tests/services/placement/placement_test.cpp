@@ -115,13 +115,18 @@ class PlacementStateTest : public testing::Test {
     command.create_collection->shards.push_back({0, UINT64_MAX, std::move(nodes)});
     return apply(command);
   }
+  PlacementAnswer remove(uint64_t collection) {
+    stored::PlacementCommand command;
+    command.delete_collection = stored::DeleteCollectionCommand{collection};
+    return apply(command);
+  }
   void report(ClusterView* view, uint64_t node, uint64_t replica, bool leads, uint64_t term) {
     wire::ReplicaReport report;
     report.replica_id = replica;
     report.created = true;
     report.is_leader = leads;
     report.term = term;
-    view->hear(NodeId(node), Instant(1s), std::vector{report});
+    view->hear(NodeId(node), Instant(1s), state_.counters().revision, std::vector{report});
   }
 
   MemoryEnv env_;
@@ -174,6 +179,69 @@ TEST_F(PlacementStateTest, AssignsWithBootstrapUntilTheBirthIsRecorded) {
   apply(command);
   EXPECT_FALSE(assignments_of(state_, NodeId(7)).at(0).bootstrap);
   EXPECT_TRUE(view.unrecorded_births(state_).empty());
+}
+
+TEST_F(PlacementStateTest, RemovesACollectionByItsIdAndFreesItsName) {
+  register_worker(7, 1);
+  create("a", {7});
+  EXPECT_EQ(remove(1).collection, CollectionId(1));
+  EXPECT_EQ(state_.find("a"), nullptr);
+  EXPECT_TRUE(assignments_of(state_, NodeId(7)).empty());
+  ASSERT_TRUE(state_.removed().contains(CollectionId(1)));
+  // Again, and under the name's next collection: nothing happens to that one.
+  EXPECT_EQ(create("a", {7}).collection, CollectionId(2));
+  EXPECT_TRUE(remove(1).status.ok());
+  EXPECT_NE(state_.find("a"), nullptr);
+  EXPECT_EQ(state_.find("a")->shards[0].shard_id, 2u);
+  EXPECT_EQ(state_.find("a")->shards[0].replicas[0].replica_id, 2u);
+  EXPECT_EQ(remove(3).status.code(), Code::not_found);
+  EXPECT_EQ(remove(0).status.code(), Code::not_found);
+  PlacementState reloaded;
+  ASSERT_TRUE(env_.run(reloaded.load(overlay_.get())).has_value());
+  EXPECT_EQ(reloaded.removed(), state_.removed());
+  EXPECT_EQ(reloaded.collections(), state_.collections());
+}
+
+TEST_F(PlacementStateTest, NamesAReplicaAsRemovedOnlyWhenItsIdWasGivenOutAndIsNotAssigned) {
+  register_worker(7, 1);
+  create("a", {7});
+  create("b", {7});
+  ClusterView view;
+  wire::ReplicaReport report;
+  std::vector<wire::ReplicaReport> reports;
+  for (const uint64_t replica : {1, 2, 3}) {
+    report.replica_id = replica;
+    reports.push_back(report);
+  }
+  view.hear(NodeId(7), Instant(1s), 0, reports);
+  EXPECT_TRUE(view.removed_replicas(state_, NodeId(7)).empty());
+  remove(1);
+  // Replica 3 is one that this state has not heard of: a state that is behind proves nothing.
+  EXPECT_EQ(view.removed_replicas(state_, NodeId(7)), std::vector<uint64_t>{1});
+}
+
+TEST_F(PlacementStateTest, CountsAShardAsFencedWhenItsQuorumIsGone) {
+  for (const uint64_t node : {7, 8, 9}) register_worker(node, 1);
+  create("a", {7, 8, 9});
+  ClusterView view;
+  for (const uint64_t node : {7, 8, 9}) report(&view, node, node - 6, false, 0);
+  remove(1);
+  const stored::RemovedCollection removed = state_.removed().at(CollectionId(1));
+  EXPECT_FALSE(view.is_fenced(removed));
+  // Not holding it proves nothing before the worker has heard of the removal.
+  view.hear(NodeId(7), Instant(2s), removed.revision - 1, {});
+  view.hear(NodeId(8), Instant(2s), removed.revision, {});
+  EXPECT_FALSE(view.is_fenced(removed));
+  view.hear(NodeId(7), Instant(3s), removed.revision, {});
+  EXPECT_TRUE(view.is_fenced(removed));
+  EXPECT_FALSE(view.is_gone(removed));
+  view.hear(NodeId(9), Instant(3s), removed.revision + 1, {});
+  EXPECT_TRUE(view.is_gone(removed));
+  stored::PlacementCommand command;
+  command.forget_collections = stored::ForgetCollectionsCommand{{1}};
+  apply(command);
+  EXPECT_TRUE(state_.removed().empty());
+  EXPECT_TRUE(remove(1).status.ok());
 }
 
 TEST_F(PlacementStateTest, BelievesTheLeaderOfTheHighestTerm) {

@@ -159,6 +159,45 @@ class WorkerCluster : public testing::Test {
     auto client = worker(leader());
     return await(client.write(context(), request));
   }
+  Result<wire::WriteReply> write_once(uint64_t request_id, uint64_t id, float first) {
+    wire::WriteRequest request;
+    request.shard_id = 1;
+    request.epoch = 1;
+    request.request_id = request_id;
+    wire::WriteOperation operation;
+    operation.id.number = id;
+    operation.vector = {first, 1, 1, 1};
+    request.operations.push_back(operation);
+    auto client = worker(leader());
+    return await(client.write(context(), request));
+  }
+  /// Asks for the removal of collection `id` until it was done.
+  wire::DeleteCollectionReply remove_collection(uint64_t id, Duration timeout = 4s) {
+    for (int round = 0; round < 100; ++round) {
+      for (size_t i = 0; i < members_.size(); ++i) {
+        wire::DeleteCollectionRequest request;
+        request.name = "books";
+        request.id = id;
+        auto client = placement(i);
+        const auto reply = await(client.delete_collection(context(timeout), request));
+        if (reply.has_value()) return *reply;
+      }
+      world_->run_for(100ms);
+    }
+    ADD_FAILURE() << "nobody removed the collection";
+    return {};
+  }
+  /// The folders of replicas on a worker's disk.
+  std::vector<std::string> folders(size_t i) {
+    const auto names = world_->find_node(fmt::format("worker-{}", i))->disk().list("replicas");
+    return names.has_value() ? *names : std::vector<std::string>();
+  }
+  bool no_folders(size_t workers) {
+    for (size_t i = 0; i < workers; ++i) {
+      if (!folders(i).empty()) return false;
+    }
+    return true;
+  }
   Result<wire::ReadReply> read(uint64_t id) {
     wire::ReadRequest request;
     request.shard_id = 1;
@@ -300,6 +339,128 @@ TEST_F(WorkerCluster, AFollowerThatWasAwayGetsASnapshot) {
   const auto points = await(client.read(context(), request));
   ASSERT_TRUE(points.has_value()) << points.error().to_string();
   for (const auto& point : points->points) EXPECT_TRUE(point.found) << point.id.number;
+}
+
+TEST_F(WorkerCluster, ARemovedCollectionLeavesNothingOnAnyWorkerAndItsNameIsFree) {
+  boot(3, 3);
+  ASSERT_TRUE(create(2, 3).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  EXPECT_EQ(folders(0).size(), 2u);
+  const Address old_leader = leader();
+  const auto removed = remove_collection(1);
+  EXPECT_EQ(removed.id, 1u);
+  EXPECT_TRUE(removed.complete);
+  EXPECT_TRUE(world_->run_until([&] { return no_folders(3); }, world_->now() + 20s));
+  wire::ReadRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  request.ids.resize(1);
+  request.ids[0].number = 5;
+  auto client = worker(old_leader);
+  EXPECT_EQ(status_of(await(client.read(context(), request))).code(), Code::not_found);
+
+  const auto again = create(1, 3);
+  ASSERT_TRUE(again.has_value()) << again.error().to_string();
+  EXPECT_EQ(again->collection.id, 2u);
+  EXPECT_EQ(again->collection.shards[0].shard_id, 3u);
+  EXPECT_GT(again->collection.shards[0].replicas[0].replica_id, 6u);
+  EXPECT_EQ(again->collection.points, 0u);
+  EXPECT_TRUE(remove_collection(1).complete);
+  EXPECT_TRUE(leader().text.starts_with("worker-"));
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+TEST_F(WorkerCluster, AWorkerThatWasAwayRemovesItsDataWhenItComesBack) {
+  boot(1, 3);
+  ASSERT_TRUE(create(2, 3).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  SimNode& away = *world_->find_node("worker-2");
+  away.crash(CrashKind::power_loss);
+  world_->run_for(100ms);
+  // Two of three are enough: the third alone acknowledges nothing.
+  EXPECT_TRUE(remove_collection(1).complete);
+  EXPECT_TRUE(world_->run_until([&] { return no_folders(2); }, world_->now() + 20s));
+  EXPECT_EQ(folders(2).size(), 2u);
+  start_worker(away, 2);
+  EXPECT_TRUE(world_->run_until([&] { return no_folders(3); }, world_->now() + 20s));
+  // And it stays so over a restart.
+  away.crash(CrashKind::power_loss);
+  world_->run_for(100ms);
+  start_worker(away, 2);
+  world_->run_for(5s);
+  EXPECT_TRUE(no_folders(3));
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+TEST_F(WorkerCluster, ARemovalIsNotCompleteWhileAQuorumIsAway) {
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  for (const char* name : {"worker-1", "worker-2"}) {
+    world_->find_node(name)->crash(CrashKind::process_kill);
+  }
+  world_->run_for(100ms);
+  EXPECT_FALSE(remove_collection(1, 2s).complete);
+  start_worker(*world_->find_node("worker-1"), 1);
+  EXPECT_TRUE(remove_collection(1, 20s).complete);
+}
+
+TEST_F(WorkerCluster, ARemovalThatAPowerLossCutsShortIsMadeGood) {
+  boot(1, 1);
+  for (int round = 0; round < 12; ++round) {
+    const auto created = create(2, 1);
+    ASSERT_TRUE(created.has_value()) << created.error().to_string();
+    SimNode& node = *world_->find_node("worker-0");
+    wire::DeleteCollectionRequest request;
+    request.name = "books";
+    request.id = created->collection.id;
+    auto client = placement(0);
+    client_->tasks().spawn([](Task<Result<wire::DeleteCollectionReply>> task) -> Task<void> {
+      const auto reply = co_await task;
+      (void)reply;
+    }(client.delete_collection(context(1s), request)));
+    world_->run_for(Duration(3ms) * round);
+    node.crash(CrashKind::power_loss);
+    world_->run_for(50ms);
+    start_worker(node, 0);
+    EXPECT_TRUE(remove_collection(created->collection.id, 20s).complete);
+    EXPECT_TRUE(world_->run_until([&] { return no_folders(1); }, world_->now() + 20s)) << round;
+  }
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+TEST_F(WorkerCluster, ARepeatedRequestChangesNothingAndAnswersAsTheFirstTime) {
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  const auto first = write_once(77, 5, 1);
+  ASSERT_TRUE(first.has_value()) << first.error().to_string();
+  EXPECT_EQ(first->existed, std::vector<bool>{false});
+  const auto other = write_once(78, 5, 2);
+  ASSERT_TRUE(other.has_value());
+  EXPECT_EQ(other->existed, std::vector<bool>{true});
+  const auto repeated = write_once(77, 5, 1);
+  ASSERT_TRUE(repeated.has_value());
+  EXPECT_EQ(repeated->applied_index, first->applied_index);
+  EXPECT_EQ(repeated->existed, first->existed);
+  EXPECT_EQ(read(5)->points[0].vector[0], 2.0F);
+  EXPECT_EQ(read(5)->points[0].version, other->applied_index);
+  // Over a restart of everything, too.
+  for (size_t i = 0; i < 3; ++i) {
+    world_->find_node(fmt::format("worker-{}", i))->crash(CrashKind::power_loss);
+  }
+  world_->run_for(1s);
+  for (size_t i = 0; i < 3; ++i) {
+    start_worker(*world_->find_node(fmt::format("worker-{}", i)), i);
+  }
+  // A connection of the time before may be what the first attempts go over.
+  auto late = write_once(77, 5, 1);
+  for (int i = 0; i < 20 && !late.has_value(); ++i) late = write_once(77, 5, 1);
+  ASSERT_TRUE(late.has_value()) << late.error().to_string();
+  EXPECT_EQ(late->applied_index, first->applied_index);
+  EXPECT_EQ(read(5)->points[0].version, other->applied_index);
+  const auto misused = write_once(77, 6, 1);
+  ASSERT_FALSE(misused.has_value());
+  EXPECT_EQ(misused.error().field(), "request_id");
+  EXPECT_FALSE(read(6)->points[0].found);
 }
 
 TEST_F(WorkerCluster, RefusesWhatItCannotStoreAndNamesTheField) {

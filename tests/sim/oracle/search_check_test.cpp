@@ -170,6 +170,8 @@ TEST_F(SearchCheck, RefusesAnAnswerThatLeavesAShardOut) {
   Operation missing = search(0, 5, true);
   missing.tokens.clear();
   missing.search->missing_shards = {1};
+  EXPECT_NE(verdict(missing).find("not allowed"), std::string::npos);
+  missing.search->allow_partial = true;
   EXPECT_EQ(verdict(missing), "");
 }
 

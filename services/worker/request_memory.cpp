@@ -1,0 +1,92 @@
+#include "services/worker/request_memory.h"
+
+#include "schemas/codec.h"
+
+namespace vectron {
+namespace {
+
+constexpr size_t kHashBytes = 8;
+constexpr uint8_t kTag = 'r';
+/// Records forgotten by one entry; above one, so that they go faster than they come.
+constexpr int kForgottenAtOnceMax = 8;
+
+Bytes request_prefix() {
+  Bytes key(kHashBytes, 0);
+  key.push_back(kTag);
+  return key;
+}
+
+// Timestamps hold milliseconds above 16 bits of a counter.
+uint64_t timestamp_of(Duration duration) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  return static_cast<uint64_t>(ms) << 16;
+}
+
+}  // namespace
+
+Bytes request_key(RequestMemory::Key key) {
+  Bytes out = request_prefix();
+  put_big_endian(out, key.request_id);
+  put_big_endian(out, uint64_t{key.piece});
+  return out;
+}
+
+bool is_request_key(ByteView key) {
+  return key.size() > kHashBytes && key[kHashBytes] == kTag;
+}
+
+Result<void> RequestMemory::load(OverlayStore* store) {
+  store_ = store;
+  by_age_.clear();
+  newest_timestamp_ = 0;
+  Status damage;
+  const KvVisitor visitor = [this, &damage](ByteView, ByteView value) {
+    const auto record = decode<stored::RequestRecord>(value);
+    if (!record.has_value()) {
+      damage = Status(Code::data_loss, "the record of a request cannot be read");
+      return false;
+    }
+    const Key key{record->request_id, record->piece};
+    by_age_[record->applied_index] = {key, record->timestamp};
+    newest_timestamp_ = std::max(newest_timestamp_, record->timestamp);
+    return true;
+  };
+  KvScanRange range;
+  range.from = request_prefix();
+  range.until = range.from;
+  ++range.until->back();
+  const auto end = store->scan(range, visitor);
+  if (!end.has_value()) return fail(end.error());
+  if (!damage.ok()) return fail(damage);
+  return {};
+}
+
+Result<std::optional<stored::RequestRecord>> RequestMemory::find(Key key) const {
+  VECTRON_TRY(const std::optional<Bytes> value, store_->get(request_key(key)));
+  if (!value) return std::optional<stored::RequestRecord>();
+  VECTRON_TRY(stored::RequestRecord record, decode<stored::RequestRecord>(*value));
+  return std::optional<stored::RequestRecord>(std::move(record));
+}
+
+bool RequestMemory::oldest_is_due() const {
+  if (by_age_.size() > limits_.requests_max) return true;
+  if (by_age_.size() <= limits_.requests_min) return false;
+  const uint64_t oldest = by_age_.begin()->second.timestamp;
+  return newest_timestamp_ - oldest > timestamp_of(limits_.kept_for);
+}
+
+Result<void> RequestMemory::remember(stored::RequestRecord record) {
+  newest_timestamp_ = std::max(newest_timestamp_, record.timestamp);
+  record.timestamp = newest_timestamp_;
+  const Key key{record.request_id, record.piece};
+  VECTRON_ASSERT(by_age_.empty() || by_age_.rbegin()->first < record.applied_index);
+  VECTRON_CHECK_OK(store_->put(request_key(key), encode(record)));
+  by_age_.emplace_hint(by_age_.end(), record.applied_index, Aging{key, record.timestamp});
+  for (int i = 0; i < kForgottenAtOnceMax && oldest_is_due(); ++i) {
+    VECTRON_CHECK_OK(store_->erase(request_key(by_age_.begin()->second.key)));
+    by_age_.erase(by_age_.begin());
+  }
+  return {};
+}
+
+}  // namespace vectron

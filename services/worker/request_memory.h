@@ -1,0 +1,67 @@
+// RequestMemory: which requests a shard has carried out, so that a repetition is recognised and
+// answered as the first time.
+//
+// Part of a ShardState, touched in apply() and load() alone, and deterministic as they are: it
+// reads no clock. Its records lie in the shard's store, between the points of hash 0 and those of
+// others, so snapshots and digests cover them; in memory it keeps only their order of age.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "core/base/time.h"
+#include "core/replica/overlay.h"
+#include "schemas/storage_messages.h"
+
+namespace vectron {
+
+/// How long requests are remembered.
+struct RequestMemoryLimits {
+  /// Never forgotten while fewer are younger, whatever the timestamps say: a clock that jumps must
+  /// not make a shard forget what may still be repeated.
+  size_t requests_min = 4'096;
+  /// Beyond this the oldest goes, whatever its age.
+  size_t requests_max = 65'536;
+  /// Between the two: how old a record grows, by the timestamps of the entries.
+  Duration kept_for = 10min;
+};
+
+class RequestMemory {
+ public:
+  struct Key {
+    uint64_t request_id = 0;
+    uint32_t piece = 0;
+    auto operator<=>(const Key&) const = default;
+  };
+
+  explicit RequestMemory(RequestMemoryLimits limits = {}) : limits_(limits) {}
+
+  /// Takes up what `store` holds; it lives until the next load(). Errors: data_loss.
+  Result<void> load(OverlayStore* store);
+  /// The record of a request that was carried out, if it is remembered. Errors: data_loss.
+  Result<std::optional<stored::RequestRecord>> find(Key key) const;
+  /// Stores the record of an entry that is being applied (its timestamp is the entry's) and forgets
+  /// what is too old, a few records at a time. Requires: it is not remembered yet. Errors: those of
+  /// the store.
+  Result<void> remember(stored::RequestRecord record);
+  size_t size() const { return by_age_.size(); }
+
+ private:
+  struct Aging {
+    Key key;
+    uint64_t timestamp = 0;
+  };
+  bool oldest_is_due() const;
+
+  RequestMemoryLimits limits_;
+  OverlayStore* store_ = nullptr;
+  std::map<uint64_t, Aging> by_age_;  // By log index; an entry belongs to one request.
+  uint64_t newest_timestamp_ = 0;     // Never goes back, though clocks do.
+};
+
+/// The key of a request's record: eight zero bytes where a point has its hash, 'r' where a point
+/// has its tag ('n' or 't'), the id and the piece in big-endian order.
+Bytes request_key(RequestMemory::Key key);
+bool is_request_key(ByteView key);
+
+}  // namespace vectron

@@ -156,6 +156,24 @@ TEST(GeneratePlan, DrawsTheShapesThatTheWorkloadPromises) {
   EXPECT_EQ(ids.size(), 3u);
 }
 
+TEST(GeneratePlan, LetsSomeRunsHaveACollectionThatComesAndGoesAndWritesThatAreRepeated) {
+  size_t fleeting = 0;
+  size_t repeating = 0;
+  size_t partial = 0;
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    const PlanWorkload workload = plan_of(seed).workload;
+    // Never the first: ratios and probes count on one that stays.
+    EXPECT_EQ(workload.collections[0].lifetime_ms, 0u);
+    fleeting += workload.collections.back().lifetime_ms > 0 ? 1 : 0;
+    repeating += workload.request_id_ppm > 0 ? 1 : 0;
+    partial += workload.partial_search_ppm > 0 ? 1 : 0;
+  }
+  for (const size_t count : {fleeting, repeating, partial}) {
+    EXPECT_GT(count, 30u);
+    EXPECT_LT(count, 80u);
+  }
+}
+
 TEST(GeneratePlan, BringsEveryCrashedNodeBack) {
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     for (const PlannedFault& fault : plan_of(seed).faults) {

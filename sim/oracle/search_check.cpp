@@ -69,7 +69,7 @@ class AnswerCheck {
   /// Every shard of the collection has answered or is named as missing; none of them twice.
   bool check_coverage() {
     if (!record_.allow_partial && !record_.missing_shards.empty()) {
-      object("leaves out shards, and was not allowed to");
+      object("coverage", "leaves out shards, and was not allowed to");
       return false;
     }
     std::set<uint64_t> named(record_.missing_shards.begin(), record_.missing_shards.end());

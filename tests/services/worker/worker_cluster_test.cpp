@@ -631,7 +631,7 @@ TEST_F(WorkerCluster, ALateBirthForALostFolderIsRefused) {
   world_->run_for(5s);
   // What a placement leader sent when the collection was new, and the network kept until now.
   wire::AssignRequest late;
-  late.placement_term = 1'000;
+  late.revision = 1'000;
   late.folder_id = 12'345;
   late.assignments.resize(1);
   late.assignments[0].replica_id = 2;

@@ -76,6 +76,8 @@ struct Totals {
   uint64_t definite = 0;
   uint64_t operations_min = 0;
   double definite_share_min = 1;
+  double completed_per_second_min = 0;
+  double search_share_min = 0;
   uint64_t classes_median = 0;
   FaultCounters faults;
   std::vector<uint64_t> probe_seeds;  ///< By probe: the seeds that reached it.
@@ -102,8 +104,13 @@ Totals totals_of(const std::vector<RunReport>& reports) {
     totals.operations_min =
         first ? operations.total() : std::min(totals.operations_min, operations.total());
     totals.definite_share_min = std::min(totals.definite_share_min, share);
-    totals.ratio_min =
-        first ? loaded_ratio(report) : std::min(totals.ratio_min, loaded_ratio(report));
+    const auto lower = [first](double before, double now) {
+      return first ? now : std::min(before, now);
+    };
+    totals.completed_per_second_min =
+        lower(totals.completed_per_second_min, completed_per_second(report));
+    totals.search_share_min = lower(totals.search_share_min, search_share(report));
+    totals.ratio_min = lower(totals.ratio_min, loaded_ratio(report));
     totals.wall_max = std::max(totals.wall_max, report.wall_nanoseconds);
     totals.recall.found += report.recall.found;
     totals.recall.expected += report.recall.expected;
@@ -253,6 +260,8 @@ Json summary_to_json(const ExploreOptions& options, const ExploreSummary& summar
                                                  : static_cast<double>(totals.definite) /
                                                        static_cast<double>(totals.operations))},
                  {"ops_definite_share_min", decimal(totals.definite_share_min)},
+                 {"completed_per_second_min", decimal(totals.completed_per_second_min)},
+                 {"search_share_min", decimal(totals.search_share_min)},
                  {"recall", decimal(static_cast<double>(totals.recall.found_ppm()) / 1e6)},
                  {"fault_classes_fired_median", totals.classes_median},
                  {"faults", std::move(faults)},
@@ -279,6 +288,8 @@ std::string summary_to_text(const ExploreOptions& options, const ExploreSummary&
           ? 0.0
           : 100.0 * static_cast<double>(totals.definite) / static_cast<double>(totals.operations),
       100.0 * totals.definite_share_min, static_cast<double>(totals.recall.found_ppm()) / 1e6);
+  out += fmt::format("{:.0f} operations completed a simulated second, {:.1f} % searches (lowest)\n",
+                     totals.completed_per_second_min, 100 * totals.search_share_min);
   out += fmt::format("{} fault classes fired in the median seed; by class:", totals.classes_median);
   for (const FaultClassInfo& info : fault_classes()) {
     out += fmt::format(" {} {}", info.name, totals.faults.count(info.fault_class));

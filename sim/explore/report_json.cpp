@@ -109,6 +109,16 @@ double loaded_ratio(const RunReport& report) {
          static_cast<double>(report.loaded_wall_nanoseconds);
 }
 
+double completed_per_second(const RunReport& report) {
+  const double seconds = to_seconds(report.loaded_simulated);
+  return seconds == 0 ? 0 : static_cast<double>(report.operations.ok) / seconds;
+}
+
+double search_share(const RunReport& report) {
+  if (report.operations.ok == 0) return 0;
+  return static_cast<double>(report.searches_ok) / static_cast<double>(report.operations.ok);
+}
+
 std::string report_to_text(const RunReport& report) {
   std::string out = fmt::format(
       "seed {} ({}): {:.1f} s simulated in {:.2f} s ({:.2f} s of it oracles), {:.0f} : 1 over the "
@@ -125,6 +135,8 @@ std::string report_to_text(const RunReport& report) {
       operations.total(), operations.ok, operations.failed, operations.unknown, report.upserts_ok,
       report.gets_ok, report.removes_ok, report.searches_ok, report.recall.exact_searches,
       static_cast<double>(report.recall.found_ppm()) / 1e6);
+  out += fmt::format("  {:.0f} completed a second, {:.1f} % of them searches\n",
+                     completed_per_second(report), 100 * search_share(report));
   out += fmt::format("  {} leader changes, {} snapshots installed, {} entries applied\n  faults:",
                      report.leader_changes, report.snapshots_installed, report.entries_applied);
   for (const FaultClassInfo& info : fault_classes()) {

@@ -19,5 +19,9 @@ std::string report_to_text(const RunReport& report);
 
 /// Simulated over wall time within the loaded interval; 0 when no wall time was measured.
 double loaded_ratio(const RunReport& report);
+/// What that interval was: operations completed in a simulated second, and how many of them were
+/// searches (0 to 1).
+double completed_per_second(const RunReport& report);
+double search_share(const RunReport& report);
 
 }  // namespace vectron::sim

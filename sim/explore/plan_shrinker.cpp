@@ -83,6 +83,70 @@ bool repair(Plan& plan) {
 
 using Names = std::vector<std::string>;
 
+bool has(const Names& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::optional<Plan> read_back(const Json& json) {
+  auto plan = parse_plan(json.compact());
+  if (!plan.has_value()) return std::nullopt;
+  return *std::move(plan);
+}
+
+/// Switches that are on, by name, then intensities above zero as "intensities.NAME".
+Names lasting_members(const Plan& plan) {
+  Names names;
+  const Json json = json_of(plan);
+  for (const JsonMember& member : object_of(json)) {
+    const bool* flag = member.second.as<bool>();
+    if (flag != nullptr && *flag) names.push_back(member.first);
+  }
+  for (const JsonMember& member : object_of(*json.find("intensities"))) {
+    const uint64_t* number = member.second.as<uint64_t>();
+    if (number != nullptr && *number > 0) names.push_back("intensities." + member.first);
+  }
+  return names;
+}
+
+Names changed_knobs(const Plan& plan) {
+  Names names;
+  const Json json = json_of(plan);
+  const Json defaults = json_of(Plan());
+  for (const JsonMember& member : object_of(*json.find("knobs"))) {
+    const Json* fallback = defaults.find("knobs")->find(member.first);
+    if (fallback != nullptr && !(*fallback == member.second)) names.push_back(member.first);
+  }
+  return names;
+}
+
+std::optional<Plan> without_lasting(const Plan& plan, const Names& removed) {
+  JsonObject out = object_of(json_of(plan));
+  for (JsonMember& member : out) {
+    if (has(removed, member.first)) member.second = Json(false);
+    if (member.first != "intensities") continue;
+    JsonObject intensities = object_of(member.second);
+    for (JsonMember& intensity : intensities) {
+      if (has(removed, "intensities." + intensity.first)) intensity.second = Json(uint64_t{0});
+    }
+    member.second = Json(std::move(intensities));
+  }
+  return read_back(Json(std::move(out)));
+}
+
+std::optional<Plan> with_default_knobs(const Plan& plan, const Names& removed) {
+  JsonObject out = object_of(json_of(plan));
+  const Json defaults = json_of(Plan());
+  for (JsonMember& member : out) {
+    if (member.first != "knobs") continue;
+    JsonObject knobs = object_of(member.second);
+    for (JsonMember& knob : knobs) {
+      if (has(removed, knob.first)) knob.second = *defaults.find("knobs")->find(knob.first);
+    }
+    member.second = Json(std::move(knobs));
+  }
+  return read_back(Json(std::move(out)));
+}
+
 class PlanShrinker {
  public:
   PlanShrinker(Plan plan, const FirstFailingPlan& first_failing, const ShrinkStage& stage)
@@ -258,72 +322,6 @@ class PlanShrinker {
     return plan.workload.collections;
   }
 
- public:
-  /// Switches that are on, by name, then intensities above zero as "intensities.NAME".
-  static Names lasting_members(const Plan& plan) {
-    Names names;
-    const Json json = json_of(plan);
-    for (const JsonMember& member : object_of(json)) {
-      const bool* flag = member.second.as<bool>();
-      if (flag != nullptr && *flag) names.push_back(member.first);
-    }
-    for (const JsonMember& member : object_of(*json.find("intensities"))) {
-      const uint64_t* number = member.second.as<uint64_t>();
-      if (number != nullptr && *number > 0) names.push_back("intensities." + member.first);
-    }
-    return names;
-  }
-
-  static Names changed_knobs(const Plan& plan) {
-    Names names;
-    const Json json = json_of(plan);
-    const Json defaults = json_of(Plan());
-    for (const JsonMember& member : object_of(*json.find("knobs"))) {
-      const Json* fallback = defaults.find("knobs")->find(member.first);
-      if (fallback != nullptr && !(*fallback == member.second)) names.push_back(member.first);
-    }
-    return names;
-  }
-
- private:
-  static bool has(const Names& names, const std::string& name) {
-    return std::ranges::find(names, name) != names.end();
-  }
-
-  static std::optional<Plan> without_lasting(const Plan& plan, const Names& removed) {
-    JsonObject out = object_of(json_of(plan));
-    for (JsonMember& member : out) {
-      if (has(removed, member.first)) member.second = Json(false);
-      if (member.first != "intensities") continue;
-      JsonObject intensities = object_of(member.second);
-      for (JsonMember& intensity : intensities) {
-        if (has(removed, "intensities." + intensity.first)) intensity.second = Json(uint64_t{0});
-      }
-      member.second = Json(std::move(intensities));
-    }
-    return read_back(Json(std::move(out)));
-  }
-
-  static std::optional<Plan> with_default_knobs(const Plan& plan, const Names& removed) {
-    JsonObject out = object_of(json_of(plan));
-    const Json defaults = json_of(Plan());
-    for (JsonMember& member : out) {
-      if (member.first != "knobs") continue;
-      JsonObject knobs = object_of(member.second);
-      for (JsonMember& knob : knobs) {
-        if (has(removed, knob.first)) knob.second = *defaults.find("knobs")->find(knob.first);
-      }
-      member.second = Json(std::move(knobs));
-    }
-    return read_back(Json(std::move(out)));
-  }
-
-  static std::optional<Plan> read_back(const Json& json) {
-    auto plan = parse_plan(json.compact());
-    if (!plan.has_value()) return std::nullopt;
-    return *std::move(plan);
-  }
-
   Plan plan_;
   const FirstFailingPlan& first_failing_;
   const ShrinkStage& stage_;
@@ -336,8 +334,8 @@ PlanSize size_of(const Plan& plan) {
   size.faults = plan.faults.size();
   size.nodes = size_t{plan.shape.placement_nodes} + plan.shape.workers + plan.shape.gateways;
   size.collections = plan.workload.collections.size();
-  size.lasting = PlanShrinker::lasting_members(plan).size();
-  size.knobs = PlanShrinker::changed_knobs(plan).size();
+  size.lasting = lasting_members(plan).size();
+  size.knobs = changed_knobs(plan).size();
   const std::vector<Arrival> arrivals = arrivals_left(plan);
   size.operations = arrivals.size();
   std::optional<uint32_t> last;

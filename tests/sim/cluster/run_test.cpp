@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
+#include <sstream>
 
 #include "sim/oracle/planted_bugs.h"
 #include "sim/plan/generate.h"
@@ -140,6 +142,39 @@ TEST(RunPlanOnce, ComesBackAfterAllPowerIsLost) {
   EXPECT_TRUE(report.passed()) << told(report);
   EXPECT_EQ(report.faults.count(FaultClass::kill_all), 1u);
   EXPECT_GT(report.faults.count(FaultClass::crash), 0u);
+}
+
+/// Which value was written to which point, by whom, as a history's lines tell it.
+std::set<std::string> upserts_of(const std::string& history) {
+  const auto member = [](std::string_view line, std::string_view name) {
+    const size_t at = line.find(name);
+    EXPECT_NE(at, std::string_view::npos) << line;
+    return std::string(line.substr(at, line.find(',', at) - at));
+  };
+  std::set<std::string> out;
+  std::istringstream lines(history);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("\"kind\":\"upsert\"") == std::string::npos) continue;
+    out.insert(member(line, "\"client\":") + member(line, "\"id\":") + member(line, "\"value\":"));
+  }
+  return out;
+}
+
+TEST(RunPlanWithSkips, LeavesAllOtherOperationsAsTheyWere) {
+  GenerateOptions quiet;
+  quiet.allowed = FaultClassSet::none();
+  Plan plan = *generate_plan(5, quiet);
+  plan.intensities = {};
+  plan.workload.duration_ms = 4'000;
+  plan.loaded.to_ms = 4'000;
+  RunOptions options;
+  options.keep_history = true;
+  const std::set<std::string> all = upserts_of(run_plan(plan, options).history);
+  plan.workload.skipped = {{.client = 0, .first = 5, .count = 20}, {.client = 1, .count = 1'000}};
+  const std::set<std::string> rest = upserts_of(run_plan(plan, options).history);
+  EXPECT_LT(rest.size(), all.size());
+  EXPECT_GT(rest.size(), all.size() / 3);
+  EXPECT_TRUE(std::ranges::includes(all, rest));
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ struct EventLoop::Impl final : public Scheduler {
 
   std::unique_ptr<IdleWork> idle_work;
   int idle_work_turns = 0;
+  size_t computing_elsewhere = 0;
   SpinBudget spin_budget{std::thread::hardware_concurrency()};
 
   Impl() { events.advance_to(machine_monotonic()); }
@@ -91,7 +92,7 @@ struct EventLoop::Impl final : public Scheduler {
 
   /// Looks for sockets and posters for a while. True when there was something.
   bool spin(Instant begin, Instant next) {
-    if (!spin_budget.should_spin()) return false;
+    if (computing_elsewhere > 0 || !spin_budget.should_spin()) return false;
     const Instant end = std::min(next, begin + kSpinTimeMax);
     bool found = false;
     while (!found && machine_monotonic() < end) found = io.poll_one() > 0 || has_posted();
@@ -190,6 +191,15 @@ std::unique_ptr<IdleWork> EventLoop::offer_idle(std::unique_ptr<IdleWork> work) 
   impl_->idle_work = std::move(work);
   impl_->idle_work_turns = 0;
   return nullptr;
+}
+
+void EventLoop::computing_elsewhere_begins() {
+  ++impl_->computing_elsewhere;
+}
+
+void EventLoop::computing_elsewhere_ends() {
+  VECTRON_ASSERT(impl_->computing_elsewhere > 0);
+  --impl_->computing_elsewhere;
 }
 
 /// Outlives the WatchedDescriptor while Asio still holds a wait of it.

@@ -31,7 +31,7 @@ class EventLoop {
   static constexpr int kIdleWorkTurnsMax = 4;
   /// How long a loop looks for more before it lets its thread sleep, at most, and only while that
   /// pays: waking a thread takes a processor that sleeps longer than a request takes.
-  static constexpr Duration kSpinTimeMax = std::chrono::microseconds(50);
+  static constexpr Duration kSpinTimeMax = std::chrono::microseconds(150);
 
   EventLoop();
   EventLoop(const EventLoop&) = delete;
@@ -59,6 +59,10 @@ class EventLoop {
   /// socket is ready, or run_elsewhere() after kIdleWorkTurnsMax turns. Returns it when there is
   /// other idle work already. Belongs to the loop's thread.
   std::unique_ptr<IdleWork> offer_idle(std::unique_ptr<IdleWork> work);
+  /// Between these two some thread of this process computes for the loop, and the loop leaves it
+  /// the cores: it does not spin. Belong to the loop's thread; may nest.
+  void computing_elsewhere_begins();
+  void computing_elsewhere_ends();
 
  private:
   friend class WatchedDescriptor;

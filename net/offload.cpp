@@ -18,6 +18,7 @@ struct Offload::Job {
   Weight weight = Weight::heavy;
   std::atomic<Phase> phase = queued;
   // The rest belongs to the loop's thread.
+  bool computes_elsewhere = false;
   Awaiter* awaiter = nullptr;
   size_t position = 0;  // In State::in_pool.
 
@@ -66,6 +67,8 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
   void offer_to_loop(std::shared_ptr<Job> job);
 
   void submit(std::shared_ptr<Job> job, ThreadPool::Turn turn) {
+    job->computes_elsewhere = limits.computes;
+    if (job->computes_elsewhere) loop.computing_elsewhere_begins();
     {
       const std::lock_guard lock(mutex);
       ++not_done;
@@ -85,6 +88,9 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
   }
 
   void finish(Job& job);
+  void end_computing(Job& job) {
+    if (std::exchange(job.computes_elsewhere, false)) loop.computing_elsewhere_ends();
+  }
 
   void take_back(const std::shared_ptr<Job>& job) {
     job->awaiter = nullptr;
@@ -104,7 +110,10 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
       joining = true;
       all_done.wait(lock, [this] { return not_done == 0; });
     }
-    for (const std::shared_ptr<Job>& job : in_pool) job->work = nullptr;
+    for (const std::shared_ptr<Job>& job : in_pool) {
+      job->work = nullptr;
+      end_computing(*job);
+    }
     in_pool.clear();
   }
 };
@@ -165,6 +174,7 @@ class Offload::Awaiter final : public QueuedEvent {
 void Offload::State::finish(Job& job) {
   job.work = nullptr;
   if (joining) return;  // The loop's thread set it, and reads it here.
+  end_computing(job);
   in_pool[job.position] = std::move(in_pool.back());
   in_pool[job.position]->position = job.position;
   in_pool.pop_back();

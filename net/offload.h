@@ -22,6 +22,8 @@ class Offload {
     /// How many functions the pool may hold for this owner; further callers wait on the loop, first
     /// in, first out. With 1 the functions run one after another in the order of the calls.
     size_t jobs_in_flight_max = 256;
+    /// Its functions need a core each, so the loop does not spin while the pool has one.
+    bool computes = false;
   };
 
   Offload(EventLoop& loop, ThreadPool& pool, Limits limits);
@@ -52,7 +54,7 @@ class Offload {
 class PoolCpu final : public Cpu {
  public:
   PoolCpu(EventLoop& loop, ThreadPool& pool)
-      : pool_(pool), offload_(loop, pool, Offload::Limits()) {}
+      : pool_(pool), offload_(loop, pool, Offload::Limits{.computes = true}) {}
 
   Task<void> run(CpuCost cost, std::function<void()> work) override;
   size_t parallelism() const override { return pool_.threads(); }

@@ -64,6 +64,26 @@ float narrow(double wide, std::string_view token) {
   return read.ec == std::errc() ? exact : near;
 }
 
+// The number that `token` begins with, where it is a whole one of at most seven digits: then it is
+// a float exactly. None for every other token, of which some are numbers and some are not.
+std::optional<float> short_whole_number(std::string_view token) {
+  constexpr size_t kDigitsMax = 7;
+  const bool negative = token.starts_with('-');
+  const std::string_view digits = token.substr(negative ? 1 : 0);
+  uint32_t number = 0;
+  size_t count = 0;
+  for (; count < digits.size() && digits[count] >= '0' && digits[count] <= '9'; ++count) {
+    if (count == kDigitsMax) return std::nullopt;
+    number = number * 10 + static_cast<uint32_t>(digits[count] - '0');
+  }
+  if (count == 0 || (count > 1 && digits[0] == '0')) return std::nullopt;
+  if (count == digits.size()) return std::nullopt;  // What ends it must be in sight.
+  constexpr std::string_view kEnds = ",] }\t\r\n";
+  if (kEnds.find(digits[count]) == std::string_view::npos) return std::nullopt;
+  const auto value = static_cast<float>(number);
+  return negative ? -value : value;
+}
+
 // Reads one body. Each function returns false at the first error; the place is put together while
 // the calls return.
 class Reading {
@@ -292,6 +312,13 @@ class Reading {
       if (const auto error = std::move(item).get(element)) {
         syntax(error);
         return inside(to->size());
+      }
+      if constexpr (std::is_same_v<Item, float>) {
+        const std::optional<float> whole = short_whole_number(element.raw_json_token());
+        if (whole.has_value()) {
+          to->push_back(*whole);
+          continue;
+        }
       }
       if (std::is_class_v<Item> && to->size() >= kJsonObjectsMax) {
         return wrong(fmt::format("has more than {} entries", kJsonObjectsMax));

@@ -71,6 +71,12 @@ TEST(HttpJson, NamesThePlaceOfEveryError) {
        "must be a number, not a text"},
       {R"({"points":[{"id":1,"vector":[1,,2]}]})", "points[0].vector[1]", "not valid JSON"},
       {R"({"points":[{"id":1,"vector":[1 2]}]})", "points[0].vector[1]", "not valid JSON"},
+      {R"({"points":[{"id":1,"vector":[2,01]}]})", "points[0].vector[1]", "not valid JSON"},
+      {R"({"points":[{"id":1,"vector":[2,-]}]})", "points[0].vector[1]", "not valid JSON"},
+      {R"({"points":[{"id":1,"vector":[2,-01]}]})", "points[0].vector[1]", "not valid JSON"},
+      {R"({"points":[{"id":1,"vector":[2,1x]}]})", "points[0].vector[1]", "not valid JSON"},
+      {R"({"points":[{"id":1,"vector":[2,1"x"]}]})", "points[0].vector[1]", "not valid JSON"},
+      {R"({"points":[{"id":1,"vector":[2,1}]}]})", "points[0].vector[2]", "not valid JSON"},
       {R"({"points":[{"id":1,"vector":[1e39]}]})", "points[0].vector[0]", "32-bit float"},
       {R"({"points":[{"id":1,"vector":[0,-1e400]}]})", "points[0].vector[1]", "larger than any"},
       {R"({"points":[{"id":1,"vector":[NaN]}]})", "points[0].vector[0]", "not valid JSON"},
@@ -189,6 +195,16 @@ RC_GTEST_PROP(HttpJson, DecimalsAreReadAsTheirNearestFloat, (uint32_t bits, uint
   RC_ASSERT(read.has_value());
   RC_ASSERT(std::bit_cast<uint32_t>(read->points[0].vector[0]) ==
             std::bit_cast<uint32_t>(expected));
+}
+
+RC_GTEST_PROP(HttpJson, WholeNumbersOfAnyLengthAreReadAsTheirNearestFloat, (int64_t number)) {
+  const int shift = *rc::gen::inRange(0, 64);
+  const int64_t shorter = number >> shift;
+  const char* blank = *rc::gen::elementOf(std::vector<const char*>{"", " ", "\n", "\r", "\t"});
+  const std::string text = std::to_string(shorter) + blank;
+  const auto read = upsert(R"({"points":[{"id":1,"vector":[)" + text + "," + text + "]}]}");
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(read->points[0].vector == std::vector<float>(2, static_cast<float>(shorter)));
 }
 
 std::string utf8_text() {

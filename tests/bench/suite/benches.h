@@ -33,15 +33,4 @@ struct BenchRow {
 };
 const std::vector<BenchRow>& benches();
 
-/// The smallest ef at which a recall is good enough, and that recall.
-struct Calibration {
-  static constexpr double kRecallMin = 0.99;
-  static constexpr double kRecallDifferenceMax = 0.002;
-  size_t ef = 0;
-  double recall = 0;
-};
-/// Looks for it between 10 and 1,000. `recall_at(ef)` grows with ef. Errors: its own;
-/// failed_precondition (no such ef).
-Result<Calibration> calibrate(const std::function<Result<double>(size_t ef)>& recall_at);
-
 }  // namespace vectron::bench

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tests/bench/suite/benches.h"
+#include "tests/bench/suite/calibration.h"
 #include "tests/bench/suite/http_searcher.h"
 
 namespace vectron::bench {
@@ -103,32 +104,6 @@ void add_setting(Workbench& bench, const Ground& ground, Fields* details) {
 }
 
 }  // namespace
-
-Result<Calibration> calibrate(const std::function<Result<double>(size_t)>& recall_at) {
-  size_t low = 9;  // Too small, or the least that is asked for.
-  Calibration best;
-  for (size_t step = 16; best.ef == 0; step *= 2) {
-    const size_t ef = low + step;
-    VECTRON_TRY(const double recall, recall_at(ef));
-    if (recall >= Calibration::kRecallMin) {
-      best = {ef, recall};
-    } else if (ef > 1'000) {
-      return fail(Code::failed_precondition, "no ef reaches the recall");
-    } else {
-      low = ef;
-    }
-  }
-  while (best.ef - low > 1) {
-    const size_t ef = (low + best.ef) / 2;
-    VECTRON_TRY(const double recall, recall_at(ef));
-    if (recall >= Calibration::kRecallMin) {
-      best = {ef, recall};
-    } else {
-      low = ef;
-    }
-  }
-  return best;
-}
 
 Result<Report> bench_search(Workbench& bench) {
   const CollectionShape one{.name = "one-shard"};

@@ -2,6 +2,7 @@
 
 #include "core/base/assert.h"
 #include "core/model/score.h"
+#include "schemas/point_id_message.h"
 
 namespace vectron::gateway {
 namespace {
@@ -62,15 +63,13 @@ Distance to_model(wire::Distance distance) {
 }
 
 Result<PointId> to_model(const api::PointId& id, const std::string& field) {
-  if (!id.is_text) return PointId(id.number);
-  Result<PointId> made = PointId::from_text(id.text);
+  Result<PointId> made = id_of_message(id);
   if (made.has_value()) return made;
   return fail(made.error().code(), made.error().message(), field);
 }
 
 PointId to_model(const wire::PointId& id) {
-  if (!id.is_text) return PointId(id.number);
-  Result<PointId> made = PointId::from_text(id.text);
+  Result<PointId> made = id_of_message(id);
   VECTRON_ASSERT(made.has_value(), "an id was checked at the public side");
   return *std::move(made);
 }
@@ -80,11 +79,7 @@ wire::Distance to_wire(api::Distance distance) {
 }
 
 wire::PointId to_wire(api::PointId id) {
-  wire::PointId out;
-  out.number = id.number;
-  out.text = std::move(id.text);
-  out.is_text = id.is_text;
-  return out;
+  return message_as<wire::PointId>(std::move(id));
 }
 
 wire::ReadLevel to_wire(api::ReadLevel level, wire::ReadLevel fallback) {
@@ -171,11 +166,7 @@ api::Distance to_api(wire::Distance distance) {
 }
 
 api::PointId to_api(wire::PointId id) {
-  api::PointId out;
-  out.number = id.number;
-  out.text = std::move(id.text);
-  out.is_text = id.is_text;
-  return out;
+  return message_as<api::PointId>(std::move(id));
 }
 
 api::ReadLevel to_api(wire::ReadLevel level) {

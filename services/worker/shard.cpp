@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/hash.h"
+#include "schemas/point_id_message.h"
 
 namespace vectron {
 namespace {
@@ -97,7 +98,7 @@ Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) const
   command.operations.reserve(request.operations.size());
   for (size_t i = 0; i < request.operations.size(); ++i) {
     wire::WriteOperation& operation = request.operations[i];
-    VECTRON_TRY(const PointId id, point_id_of(operation.id));
+    VECTRON_TRY(const PointId id, id_of_message(operation.id));
     if (!options.range.contains(placement_hash(id))) {
       return fail(Code::failed_precondition, "the point does not belong to this shard",
                   operation_field(i, "id"));
@@ -191,7 +192,7 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
   reply.shard_id = state_->options().shard.value();
   reply.applied_index = replica_->applied_index().value();
   for (wire::PointId& wanted : request.ids) {
-    const auto id = point_id_of(wanted);
+    const auto id = id_of_message(wanted);
     VECTRON_CO_CHECK_OK(id);
     auto point = state_->read(*id);
     VECTRON_CO_CHECK_OK(point);
@@ -238,7 +239,7 @@ std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hi
   if (rows.size() > k) rows.resize(k);
   std::vector<wire::ShardHit> out(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
-    out[i].id = to_wire(rows[i].point->id);
+    out[i].id = message_of_id<wire::PointId>(rows[i].point->id);
     out[i].distance = rows[i].hit->distance;
     out[i].version = rows[i].point->version;
     out[i].from_tail = rows[i].hit->from_tail;
@@ -253,7 +254,7 @@ Result<bool> Shard::add_details(const wire::ShardSearchRequest& request,
   if (!request.include_payload && !request.include_vector) return true;
   size_t reply_bytes = 0;
   for (wire::ShardHit& hit : *hits) {
-    VECTRON_TRY(const PointId id, point_id_of(hit.id));
+    VECTRON_TRY(const PointId id, id_of_message(hit.id));
     VECTRON_TRY(auto point, state_->read(id));
     if (!point || point->version != hit.version) return false;
     if (request.include_payload) hit.payload = std::move(point->payload);

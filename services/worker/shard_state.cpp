@@ -1,5 +1,7 @@
 #include "services/worker/shard_state.h"
 
+#include "schemas/point_id_message.h"
+
 namespace vectron {
 namespace {
 
@@ -29,22 +31,6 @@ ShardOptions shard_options_of(const wire::ShardOptions& options) {
   out.index.m = options.index.m;
   out.index.ef_construction = options.index.ef_construction;
   out.index.ef_search = options.index.ef_search_default;
-  return out;
-}
-
-Result<PointId> point_id_of(const wire::PointId& id) {
-  if (id.is_text) return PointId::from_text(id.text);
-  return PointId(id.number);
-}
-
-wire::PointId to_wire(const PointId& id) {
-  wire::PointId out;
-  out.is_text = id.is_text();
-  if (id.is_text()) {
-    out.text = id.text();
-  } else {
-    out.number = id.number();
-  }
   return out;
 }
 
@@ -87,7 +73,7 @@ Task<Result<void>> ShardState::load(OverlayStore* store) {
     const KvVisitor visitor = [this, &damage](ByteView key, ByteView value) {
       if (is_request_key(key)) return true;
       const auto point = decode<stored::StoredPoint>(value);
-      const auto id = point.has_value() ? point_id_of(point->id) : fail(point.error());
+      const auto id = point.has_value() ? id_of_message(point->id) : fail(point.error());
       if (!id.has_value() || point->vectors.empty() ||
           point->vectors.front().values.size() != options_.dimension) {
         damage = Status(Code::data_loss, "a stored point cannot be read");
@@ -127,7 +113,7 @@ Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
   ShardAnswer answer;
   answer.index = index;
   for (stored::ShardOperation& operation : decoded->operations) {
-    VECTRON_TRY(const PointId id, point_id_of(operation.id));
+    VECTRON_TRY(const PointId id, id_of_message(operation.id));
     const bool is_remove = operation.kind == stored::OperationKind::remove;
     VECTRON_TRY(const bool existed,
                 is_remove ? remove(id) : upsert(index, id, std::move(operation)));

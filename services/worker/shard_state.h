@@ -97,8 +97,4 @@ class ShardState final : public StateMachine {
   Condition index_work_;
 };
 
-/// Ids in memory and in messages. Errors: invalid_argument with field `id`.
-Result<PointId> point_id_of(const wire::PointId& id);
-wire::PointId to_wire(const PointId& id);
-
 }  // namespace vectron

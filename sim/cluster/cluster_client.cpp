@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "schemas/point_id_message.h"
 #include "sim/history/value.h"
 
 namespace vectron::sim {
@@ -19,9 +20,8 @@ ClientConfig client_config(const Plan& plan) {
 }
 
 PointId from_api(const api::PointId& id) {
-  if (!id.is_text) return PointId(id.number);
   // An id that no client can have written shows as the empty one, which the oracles then object to.
-  return PointId::from_text(id.text).value_or(PointId());
+  return id_of_message(id).value_or(PointId());
 }
 
 std::vector<ShardAt> tokens_of(const std::vector<api::ShardToken>& tokens) {
@@ -48,17 +48,6 @@ ValueNumber value_of(const api::Point& point, uint32_t dimension) {
 
 }  // namespace
 
-api::PointId to_api(const PointId& id) {
-  api::PointId out;
-  out.is_text = id.is_text();
-  if (id.is_text()) {
-    out.text = id.text();
-  } else {
-    out.number = id.number();
-  }
-  return out;
-}
-
 ClusterClient::ClusterClient(Env* env, const Plan* plan, Protocol protocol)
     : plan_(plan), client_(*env, client_config(*plan)) {
   if (protocol == Protocol::http) http_ = std::make_unique<HttpCalls>(env, *plan);
@@ -79,7 +68,7 @@ Task<UpsertAnswer> ClusterClient::upsert(uint32_t collection, std::vector<Upsert
   request.collection = name_of(collection);
   for (const UpsertItem& item : items) {
     api::Point point;
-    point.id = to_api(item.id);
+    point.id = message_of_id<api::PointId>(item.id);
     point.vector = vector_of_value(item.value, dimension_of(collection));
     point.payload = payload_of_value(item.value);
     request.points.push_back(std::move(point));
@@ -110,7 +99,7 @@ Task<UpsertAnswer> ClusterClient::upsert(uint32_t collection, std::vector<Upsert
 Task<GetAnswer> ClusterClient::get(uint32_t collection, PointId id, bool linearizable) {
   api::GetRequest request;
   request.collection = name_of(collection);
-  request.id = to_api(id);
+  request.id = message_of_id<api::PointId>(id);
   request.read_level = level_of(linearizable);
   auto asked = http_ != nullptr ? http_->get(std::move(request)) : client_.get(std::move(request));
   const auto reply = co_await asked;
@@ -133,7 +122,7 @@ Task<RemoveAnswer> ClusterClient::remove(uint32_t collection, PointId id, uint64
   api::DeleteRequest request;
   request.request_id = request_id;
   request.collection = name_of(collection);
-  request.id = to_api(id);
+  request.id = message_of_id<api::PointId>(id);
   auto asked =
       http_ != nullptr ? http_->remove(std::move(request)) : client_.remove(std::move(request));
   const auto reply = co_await asked;

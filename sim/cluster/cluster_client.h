@@ -38,6 +38,4 @@ class ClusterClient final : public PointClient {
   std::unique_ptr<HttpCalls> http_;  ///< Null for RPC.
 };
 
-api::PointId to_api(const PointId& id);
-
 }  // namespace vectron::sim

@@ -4,16 +4,13 @@
 #include <set>
 
 #include "core/base/assert.h"
+#include "schemas/point_id_message.h"
 #include "schemas/storage_messages.h"
 #include "sim/history/value.h"
 
 namespace vectron::sim {
 
 namespace {
-
-Result<PointId> point_id_of(const wire::PointId& id) {
-  return id.is_text ? PointId::from_text(id.text) : Result<PointId>(PointId(id.number));
-}
 
 PointVersion version_of(stored::ShardOperation operation, uint64_t index, index::Metric metric) {
   PointVersion version;
@@ -51,7 +48,7 @@ Result<ShardModel> ShardModel::build(std::span<const raft::Payload> entries, ind
       continue;  // A repetition changes nothing.
     }
     for (stored::ShardOperation& operation : command->operations) {
-      VECTRON_TRY(PointId id, point_id_of(operation.id));
+      VECTRON_TRY(PointId id, id_of_message(operation.id));
       std::vector<PointVersion>& versions = model.points_[std::move(id)];
       PointVersion version = version_of(std::move(operation), i + 1, metric);
       // The last operation of an entry on a point wins.

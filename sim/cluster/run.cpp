@@ -198,6 +198,8 @@ class Run {
     const uint64_t loaded_from = wall();
     co_await SleepAwaiter(env->scheduler(), at(plan_.loaded.to_ms));
     report_.loaded_wall_nanoseconds = wall() - loaded_from;
+    loaded_from_ = at(plan_.loaded.from_ms);
+    loaded_to_ = at(plan_.loaded.to_ms);
     report_.loaded_simulated = std::chrono::milliseconds(plan_.loaded.to_ms - plan_.loaded.from_ms);
     co_await SleepAwaiter(env->scheduler(), at(plan_.workload.duration_ms));
     faults_.stop();
@@ -336,6 +338,12 @@ class Run {
     report_.gets_ok = history.count(OperationKind::get, Outcome::ok);
     report_.removes_ok = history.count(OperationKind::remove, Outcome::ok);
     report_.searches_ok = history.count(OperationKind::search, Outcome::ok);
+    for (const Operation& operation : history.operations()) {
+      const bool loaded = operation.returned >= loaded_from_ && operation.returned < loaded_to_;
+      if (!loaded || operation.outcome != Outcome::ok) continue;
+      ++report_.loaded_ok;
+      report_.loaded_searches_ok += operation.kind == OperationKind::search ? 1 : 0;
+    }
     report_.http_ok = static_cast<uint64_t>(
         std::ranges::count_if(history.operations(), [this](const Operation& operation) {
           return operation.outcome == Outcome::ok &&
@@ -394,6 +402,8 @@ class Run {
   FaultPlayer faults_;
   PlacementWatch placement_;
   RunReport report_;
+  Instant loaded_from_{};  // The loaded interval, once it has passed.
+  Instant loaded_to_{};
   std::vector<ProbedShard> shards_;
   bool settling_ = false;  ///< From now on collections stay.
   uint64_t placement_order_ = 0;

@@ -61,6 +61,8 @@ struct RunReport {
   uint64_t gets_ok = 0;
   uint64_t removes_ok = 0;
   uint64_t searches_ok = 0;
+  uint64_t loaded_ok = 0;           ///< Of all kinds, completed within the loaded interval,
+  uint64_t loaded_searches_ok = 0;  ///< and the searches among them.
   uint64_t http_ok = 0;   ///< Of all kinds, by clients that speak HTTP.
   uint64_t restarts = 0;  ///< Of processes, after crashes and ends of their own.
   Recall recall;

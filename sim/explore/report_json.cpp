@@ -22,6 +22,8 @@ void for_each_number(RunReport& report, Visit visit) {
   visit("gets_ok", report.gets_ok);
   visit("removes_ok", report.removes_ok);
   visit("searches_ok", report.searches_ok);
+  visit("loaded_ok", report.loaded_ok);
+  visit("loaded_searches_ok", report.loaded_searches_ok);
   visit("http_ok", report.http_ok);
   visit("restarts", report.restarts);
   visit("recall_searches", report.recall.searches);
@@ -111,12 +113,12 @@ double loaded_ratio(const RunReport& report) {
 
 double completed_per_second(const RunReport& report) {
   const double seconds = to_seconds(report.loaded_simulated);
-  return seconds == 0 ? 0 : static_cast<double>(report.operations.ok) / seconds;
+  return seconds == 0 ? 0 : static_cast<double>(report.loaded_ok) / seconds;
 }
 
 double search_share(const RunReport& report) {
-  if (report.operations.ok == 0) return 0;
-  return static_cast<double>(report.searches_ok) / static_cast<double>(report.operations.ok);
+  if (report.loaded_ok == 0) return 0;
+  return static_cast<double>(report.loaded_searches_ok) / static_cast<double>(report.loaded_ok);
 }
 
 std::string report_to_text(const RunReport& report) {

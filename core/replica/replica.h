@@ -131,6 +131,8 @@ class Replica {
   /// The state at applied_index(). Requires: serving(). Do not keep it across an await.
   OverlayStore& store() { return *overlay_; }
   StateMachine& state_machine() { return *state_machine_; }
+  /// Bytes of the pages that the store uses on disk; 0 before start() ends.
+  uint64_t stored_bytes() const { return kv_ ? kv_->used_bytes() : 0; }
   /// Why the replica stopped for good; ok while it runs.
   const Status& failure() const { return failure_; }
 

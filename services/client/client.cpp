@@ -130,6 +130,11 @@ Task<Result<api::CreateCollectionReply>> Client::create_collection(
                                                   Repeat::unsafe, std::move(request));
 }
 
+Task<Result<api::ListWorkersReply>> Client::list_workers() {
+  return parts_->call<api::ListWorkersReply>(&api::kVectronListWorkersMethod,
+                                             api::ListWorkersRequest());
+}
+
 Task<Result<api::ListCollectionsReply>> Client::list_collections() {
   return parts_->call<api::ListCollectionsReply>(&api::kVectronListCollectionsMethod,
                                                  Repeat::harmless, api::ListCollectionsRequest());

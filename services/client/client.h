@@ -50,6 +50,8 @@ class Client {
   Task<Result<api::CreateCollectionReply>> create_collection(api::CreateCollectionRequest request);
   /// All collections, in the order of their names.
   Task<Result<api::ListCollectionsReply>> list_collections();
+  /// All workers, in the order of their node ids.
+  Task<Result<api::ListWorkersReply>> list_workers();
   /// Errors: not_found.
   Task<Result<api::GetCollectionStatusReply>> collection_status(std::string name);
   /// Removes a collection. Without an id it looks up first which collection has the name, so that

@@ -5,7 +5,6 @@
 namespace vectron {
 namespace {
 
-constexpr std::string_view kVariablePrefix = "VECTRON_";
 // Names of variables that are no options and belong to the program all the same.
 constexpr std::string_view kConfigVariable = "VECTRON_CONFIG";
 

@@ -41,4 +41,12 @@ Images first_images(const Images& images, size_t count);
 /// The payload of a point: the map {"index": index, "label": label} as a FlexBuffer.
 Bytes make_payload(size_t index, uint8_t label);
 
+/// What make_payload() was given; zeros for bytes that no FlexBuffer has.
+struct PointPayload {
+  uint64_t index = 0;
+  uint64_t label = 0;
+  bool operator==(const PointPayload&) const = default;
+};
+PointPayload read_payload(const Bytes& payload);
+
 }  // namespace vectron::demo

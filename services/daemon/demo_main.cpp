@@ -79,6 +79,13 @@ int main(int argc, char** argv) {
   app.add_option("--shards", options.shards, "Shards of the collection")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  app.add_flag("--processes", options.processes,
+               "Run three placement nodes, three workers and a gateway, each a process of its own, "
+               "instead of one process; three copies of everything");
+  app.add_option("--replication", options.replication,
+                 "Copies; 0: one in one process, three over several")
+      ->check(CLI::Range(0, 3))
+      ->capture_default_str();
   app.add_option("--ef", options.ef, "Candidates of a search; 0: the collection's own")
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);

@@ -16,4 +16,10 @@ Bytes make_payload(size_t index, uint8_t label) {
   return builder.GetBuffer();
 }
 
+PointPayload read_payload(const Bytes& payload) {
+  if (!flexbuffers::VerifyBuffer(payload.data(), payload.size())) return {};
+  const auto map = flexbuffers::GetRoot(payload.data(), payload.size()).AsMap();
+  return {map["index"].AsUInt64(), map["label"].AsUInt64()};
+}
+
 }  // namespace vectron::demo

@@ -22,6 +22,11 @@ std::vector<Row> rows_of(const Report& report) {
       {"search over RPC", fmt::format("{:.0f} queries/s", report.rpc_qps)},
       {"  p50, p99", fmt::format("{:.2f} ms, {:.2f} ms", report.p50_ms, report.p99_ms)},
       {"  p50, one caller", fmt::format("{:.2f} ms", report.lone_p50_ms)},
+      {"ingest over HTTP", fmt::format("{:.0f} points/s", report.http_ingest_per_s)},
+      {"search over HTTP", fmt::format("{:.0f} queries/s", report.http_qps)},
+      {"  p50, p99", fmt::format("{:.2f} ms, {:.2f} ms", report.http_p50_ms, report.http_p99_ms)},
+      {"  recall@10", fmt::format("{:.4f}", report.http_recall_at_10)},
+      {"server processes", fmt::format("{}", report.processes)},
       {"SIGKILLs", fmt::format("{}", report.kills)},
       {"batches left unanswered", fmt::format("{}, sent again", report.unknown_batches)},
       {"acknowledged points lost", fmt::format("{}", report.acknowledged_lost)},
@@ -36,7 +41,8 @@ std::vector<Row> rows_of(const Report& report) {
 
 bool good_enough(const Report& report) {
   return report.recall_at_10 >= kRecallMin && report.recall_at_10_after_kill >= kRecallMin &&
-         report.acknowledged_lost == 0 && report.points_after_kill == report.points;
+         report.http_recall_at_10 >= kRecallMin && report.acknowledged_lost == 0 &&
+         report.points_after_kill == report.points;
 }
 
 std::string to_json(const Report& report) {
@@ -55,6 +61,12 @@ std::string to_json(const Report& report) {
   add("p50_ms", report.p50_ms);
   add("p99_ms", report.p99_ms);
   add("lone_p50_ms", report.lone_p50_ms);
+  add("http_ingest_per_s", report.http_ingest_per_s);
+  add("http_recall_at_10", report.http_recall_at_10);
+  add("http_qps", report.http_qps);
+  add("http_p50_ms", report.http_p50_ms);
+  add("http_p99_ms", report.http_p99_ms);
+  add("processes", report.processes);
   add("kills", report.kills);
   add("unknown_batches", report.unknown_batches);
   add("acknowledged_lost", report.acknowledged_lost);

@@ -17,6 +17,12 @@ struct Report {
   double p50_ms = 0;               ///< Of one such search, as its caller sees it.
   double p99_ms = 0;               ///< Likewise.
   double lone_p50_ms = 0;          ///< Of one search when nobody else asks.
+  double http_ingest_per_s = 0;    ///< As ingest_per_s, of the part that was loaded over HTTP.
+  double http_recall_at_10 = 0;    ///< As recall_at_10, of the same queries over HTTP.
+  double http_qps = 0;             ///< As rpc_qps, over HTTP with JSON.
+  double http_p50_ms = 0;          ///< Of one such search.
+  double http_p99_ms = 0;          ///< Likewise.
+  uint64_t processes = 1;          ///< How many the cluster consists of.
   uint64_t callers = 0;            ///< Concurrent callers of load and search.
   uint64_t kills = 0;              ///< SIGKILLs survived.
   uint64_t acknowledged_lost = 0;  ///< Points acknowledged before a kill that did not come back.

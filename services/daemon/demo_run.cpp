@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kRecallAt = 10;
 constexpr size_t kLoneQueries = 1'000;
+constexpr size_t kHttpShare = 10;  // One point of so many is loaded over HTTP.
 constexpr Duration kIndexPatience = 240s;
 constexpr Duration kStatusPatience = 60s;
 constexpr Duration kRestartPatience = 120s;
@@ -49,7 +50,8 @@ class Demo {
   Result<void> search_in_peace();
   Result<void> kill_and_search_again();
   Result<void> first_right_answer();
-  Result<double> recall(DemoSession::Answers* answers);
+  Result<void> search_over_http();
+  Result<double> recall(DemoSession::Answers* answers, Protocol protocol = Protocol::rpc);
 
   Images points_;
   Images queries_;
@@ -65,10 +67,12 @@ Result<Report> Demo::run() {
   report_.points = points_.count();
   report_.queries = queries_.count();
   report_.callers = options_.callers;
+  report_.processes = options_.processes ? 7 : 1;
   progress_.begin("computing the exact answers by brute force");
   radii_ = exact_radii(points_, queries_, kRecallAt, [&](double share) { progress_.show(share); });
   VECTRON_CHECK_OK(load_over_a_kill());
   VECTRON_CHECK_OK(search_in_peace());
+  VECTRON_CHECK_OK(search_over_http());
   VECTRON_CHECK_OK(kill_and_search_again());
   progress_.end();
   report_.total_s = to_seconds(machine_monotonic() - start);
@@ -86,10 +90,15 @@ Result<void> Demo::load_over_a_kill() {
   VECTRON_CHECK_OK(session_.start_server());
   VECTRON_TRY(const size_t lost, session_.count_lost());
   report_.acknowledged_lost += lost;
-  progress_.begin("loading the rest");
+  progress_.begin("loading the rest, a part of it over HTTP");
+  const size_t over_rpc = session_.acknowledged();
+  VECTRON_CHECK_OK(session_.load_over_http(points_.count() / kHttpShare));
+  const size_t over_http = session_.acknowledged() - over_rpc;
   VECTRON_CHECK_OK(session_.load(SIZE_MAX));
   report_.unknown_batches = session_.unknown_batches();
-  report_.ingest_per_s = static_cast<double>(session_.acknowledged()) / session_.load_seconds();
+  report_.ingest_per_s =
+      static_cast<double>(session_.acknowledged() - over_http) / session_.load_seconds();
+  report_.http_ingest_per_s = session_.http_points_per_second();
   return {};
 }
 
@@ -111,6 +120,16 @@ Result<void> Demo::search_in_peace() {
   VECTRON_TRY(const DemoSession::Answers lone,
               session_.search(queries_, std::min(kLoneQueries, queries_.count()), 1));
   report_.lone_p50_ms = percentile_ms(lone.latencies, 0.50);
+  return {};
+}
+
+Result<void> Demo::search_over_http() {
+  progress_.begin(fmt::format("searching over HTTP from {} callers", options_.callers));
+  DemoSession::Answers answers;
+  VECTRON_TRY(report_.http_recall_at_10, recall(&answers, Protocol::http));
+  report_.http_qps = static_cast<double>(queries_.count()) / answers.seconds;
+  report_.http_p50_ms = percentile_ms(answers.latencies, 0.50);
+  report_.http_p99_ms = percentile_ms(answers.latencies, 0.99);
   return {};
 }
 
@@ -147,8 +166,8 @@ Result<void> Demo::first_right_answer() {
   return fail(Code::unavailable, "no right answer came after the restart");
 }
 
-Result<double> Demo::recall(DemoSession::Answers* answers) {
-  VECTRON_TRY(*answers, session_.search(queries_, queries_.count(), options_.callers));
+Result<double> Demo::recall(DemoSession::Answers* answers, Protocol protocol) {
+  VECTRON_TRY(*answers, session_.search(queries_, queries_.count(), options_.callers, protocol));
   return mean_recall(points_, queries_, *answers, radii_);
 }
 

@@ -1,4 +1,5 @@
-// The demo: real vectors into a real server that is killed twice, and a comparison with the truth.
+// The demo: real vectors into a real server that is killed twice, over RPC and HTTP, and a
+// comparison with the truth.
 #pragma once
 
 #include <string>
@@ -18,7 +19,9 @@ struct DemoOptions {
   size_t batch_points = 100;
   size_t callers = 8;
   uint32_t shards = 1;
-  uint32_t ef = 0;  ///< 0: the collection's own.
+  uint32_t replication = 0;  ///< 0: one copy in one process, three over several.
+  bool processes = false;  ///< Three placement nodes, three workers and a gateway, each a process.
+  uint32_t ef = 0;         ///< 0: the collection's own.
 };
 
 /// Loads, kills, restarts, searches. Errors: not_found (no dataset), unavailable (the server did

@@ -71,9 +71,19 @@ int wait_for(pid_t pid) {
 }  // namespace
 
 Result<Server> Server::start(const ServerOptions& options) {
+  VECTRON_TRY(Server server, launch(options));
+  VECTRON_CHECK_OK(server.wait_until_ready(options));
+  return server;
+}
+
+Result<Server> Server::launch(const ServerOptions& options) {
   VECTRON_TRY(const Pipe output, make_pipe());
   const int log = open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  std::vector<std::string> arguments = {"up", "--data", options.data, "--rpc", "127.0.0.1:0"};
+  std::vector<std::string> arguments = options.command;
+  for (const std::string& word :
+       {std::string("--data"), options.data, std::string("--rpc"), options.rpc}) {
+    arguments.push_back(word);
+  }
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
   const Result<pid_t> pid = spawn(options.binary, arguments, output.write_end, log);
   close(output.write_end);
@@ -82,9 +92,7 @@ Result<Server> Server::start(const ServerOptions& options) {
     close(output.read_end);
     return fail(pid.error());
   }
-  Server server(*pid, output.read_end);
-  VECTRON_CHECK_OK(server.wait_until_ready(options));
-  return server;
+  return Server(*pid, output.read_end);
 }
 
 Server::Server(Server&& other) noexcept {
@@ -96,6 +104,9 @@ Server& Server::operator=(Server&& other) noexcept {
   std::swap(output_, other.output_);
   std::swap(rpc_, other.rpc_);
   std::swap(http_, other.http_);
+  std::swap(text_, other.text_);
+  std::swap(ready_, other.ready_);
+  std::swap(started_, other.started_);
   std::swap(start_time_, other.start_time_);
   return *this;
 }
@@ -120,39 +131,63 @@ int Server::wait_until_gone() {
   return status;
 }
 
+void Server::send(int signal) {
+  if (pid_ > 0) ::kill(pid_, signal);
+}
+
+std::optional<int> Server::poll_gone() {
+  int status = 0;
+  if (pid_ <= 0 || waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+  pid_ = -1;
+  return exit_status(status);
+}
+
 Result<void> Server::wait_until_ready(const ServerOptions& options) {
-  const auto started = std::chrono::steady_clock::now();
-  const auto deadline = started + options.ready_timeout;
-  std::string text;
-  while (true) {
-    const size_t line = text.find(kReady);
-    const size_t end = line == std::string::npos ? line : text.find('\n', line);
-    if (end != std::string::npos) {
-      rpc_.text = text.substr(line + kReady.size(), end - line - kReady.size());
-      const size_t http = rpc_.text.find(kHttp);
-      if (http != std::string::npos) {
-        http_.text = rpc_.text.substr(http + kHttp.size());
-        rpc_.text.resize(http);
-      }
-      start_time_ = std::chrono::steady_clock::now() - started;
-      return {};
-    }
+  const auto deadline = started_ + options.ready_timeout;
+  while (!ready_) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    pollfd readable{output_, POLLIN, 0};
-    char buffer[4096];
-    ssize_t size = -1;
-    if (left.count() > 0 && poll(&readable, 1, static_cast<int>(left.count())) > 0) {
-      size = read(output_, buffer, sizeof(buffer));
+    if (left.count() <= 0) {
+      return fail(Code::unavailable, fmt::format("{} did not become ready in time:\n{}",
+                                                 options.binary, tail_of(options.log)));
     }
-    if (size <= 0 || text.size() > kOutputBytesMax) {
-      return fail(Code::unavailable, fmt::format("{} {}:\n{}", options.binary,
-                                                 size == 0 ? "ended before it was ready"
-                                                           : "did not become ready in time",
-                                                 tail_of(options.log)));
-    }
-    text.append(buffer, static_cast<size_t>(size));
+    VECTRON_CHECK_OK(read_output(options, left));
   }
+  return {};
+}
+
+Result<bool> Server::poll_ready(const ServerOptions& options) {
+  if (!ready_) VECTRON_CHECK_OK(read_output(options, std::chrono::milliseconds(0)));
+  return ready_;
+}
+
+// Takes what the program has said, or says within `patience`.
+Result<void> Server::read_output(const ServerOptions& options, std::chrono::milliseconds patience) {
+  pollfd readable{output_, POLLIN, 0};
+  if (poll(&readable, 1, static_cast<int>(patience.count())) <= 0) return {};
+  char buffer[4096];
+  const ssize_t size = read(output_, buffer, sizeof(buffer));
+  if (size <= 0 || text_.size() > kOutputBytesMax) {
+    return fail(Code::unavailable, fmt::format("{} ended before it was ready:\n{}", options.binary,
+                                               tail_of(options.log)));
+  }
+  text_.append(buffer, static_cast<size_t>(size));
+  ready_ = find_ready_line();
+  return {};
+}
+
+bool Server::find_ready_line() {
+  const size_t line = text_.find(kReady);
+  const size_t end = line == std::string::npos ? line : text_.find('\n', line);
+  if (end == std::string::npos) return false;
+  rpc_.text = text_.substr(line + kReady.size(), end - line - kReady.size());
+  const size_t http = rpc_.text.find(kHttp);
+  if (http != std::string::npos) {
+    http_.text = rpc_.text.substr(http + kHttp.size());
+    rpc_.text.resize(http);
+  }
+  start_time_ = std::chrono::steady_clock::now() - started_;
+  return true;
 }
 
 Result<CommandOutcome> run_command(const std::string& binary,

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,23 +16,32 @@
 namespace vectron::demo {
 
 struct ServerOptions {
-  std::string binary;                  ///< The path of `vectron`.
-  std::string data;                    ///< Its --data.
-  std::string log;                     ///< A file that its standard error is appended to.
-  std::vector<std::string> arguments;  ///< Further arguments of `up`.
+  std::string binary;                         ///< The path of `vectron`.
+  std::vector<std::string> command = {"up"};  ///< What it runs as: up, or serve and a role.
+  std::string data;                           ///< Its --data.
+  std::string rpc = "127.0.0.1:0";            ///< Its --rpc.
+  std::string log;                            ///< A file that its standard error is appended to.
+  std::vector<std::string> arguments;         ///< Further arguments.
   std::chrono::seconds ready_timeout{120};
 };
 
 /// One child process. Destroying it kills the child. It dies with its parent's thread too.
 class Server {
  public:
-  /// Starts it on a free port and waits until it says that it is ready. Errors: unavailable (it
-  /// ended or was silent; the message has the last lines of its log).
+  /// Starts it and waits until it says that it is ready. Errors: unavailable (it ended or was
+  /// silent; the message has the last lines of its log).
   static Result<Server> start(const ServerOptions& options);
+  /// Starts it and does not wait.
+  static Result<Server> launch(const ServerOptions& options);
 
   Server(Server&& other) noexcept;
   Server& operator=(Server&& other) noexcept;
   ~Server();
+
+  /// Waits until it says that it is ready. Errors: as start().
+  Result<void> wait_until_ready(const ServerOptions& options);
+  /// Whether it has said so by now. Errors: unavailable (it ended).
+  Result<bool> poll_ready(const ServerOptions& options);
 
   /// Where it answers.
   const Address& rpc() const { return rpc_; }
@@ -40,6 +50,11 @@ class Server {
   /// From the start of the process until it was ready.
   std::chrono::duration<double> start_time() const { return start_time_; }
 
+  /// Sends a signal, and does not wait.
+  void send(int signal);
+  /// As stop() returns it, once the process is gone.
+  std::optional<int> poll_gone();
+
   /// SIGKILL, and waits until it is gone.
   void kill();
   /// SIGTERM, and waits. Returns the exit status; 128 and the signal's number when a signal ended
@@ -47,14 +62,19 @@ class Server {
   int stop();
 
  private:
-  Server(pid_t pid, int output) : pid_(pid), output_(output) {}
-  Result<void> wait_until_ready(const ServerOptions& options);
+  Server(pid_t pid, int output)
+      : pid_(pid), output_(output), started_(std::chrono::steady_clock::now()) {}
+  Result<void> read_output(const ServerOptions& options, std::chrono::milliseconds patience);
+  bool find_ready_line();
   int wait_until_gone();
 
   pid_t pid_ = -1;
   int output_ = -1;  // The reading end of its standard output.
   Address rpc_;
   Address http_;
+  std::string text_;  // What it has said until it was ready.
+  bool ready_ = false;
+  std::chrono::steady_clock::time_point started_;
   std::chrono::duration<double> start_time_{};
 };
 

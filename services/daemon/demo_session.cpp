@@ -12,6 +12,8 @@ namespace {
 constexpr const char* kCollection = "fashion-mnist";
 constexpr Duration kPause = 50ms;  // Before a refused batch is sent again.
 constexpr Duration kPollInterval = 200ms;
+constexpr Duration kRequestTimeout = 60s;
+constexpr Duration kStartPatience = 60s;
 constexpr uint32_t kTopK = 10;
 
 bool same_bits(const std::vector<float>& left, const std::vector<float>& right) {
@@ -79,24 +81,76 @@ Result<std::unique_ptr<DemoSession>> DemoSession::open(const DemoOptions& option
 }
 
 Result<void> DemoSession::start_server() {
+  Address rpc;
+  Address http;
+  client_.reset();
+  http_.reset();
+  VECTRON_CHECK_OK(options_.processes ? start_processes(&rpc, &http) : start_process(&rpc, &http));
+  ClientConfig config;
+  config.gateways = {rpc};
+  config.request_timeout = kRequestTimeout;
+  config.attempts_max = 1;  // The demo itself decides what a failure means.
+  client_ = std::make_unique<Client>(*loop_->env, config);
+  http_ = std::make_unique<DemoHttp>(*loop_->env, http, kRequestTimeout);
+  killed_ = false;
+  return run(wait_until_usable(kStartPatience));
+}
+
+Result<void> DemoSession::start_process(Address* rpc, Address* http) {
   ServerOptions options;
   options.binary = options_.binary;
   options.data = options_.folder + "/data";
   options.log = options_.folder + "/server.log";
+  options.arguments = {"--http", "127.0.0.1:0"};
   VECTRON_TRY(Server started, Server::start(options));
   server_.emplace(std::move(started));
-  ClientConfig config;
-  config.gateways = {server_->rpc()};
-  config.request_timeout = 60s;
-  config.attempts_max = 1;  // The demo itself decides what a failure means.
-  client_ = std::make_unique<Client>(*loop_->env, config);
-  killed_ = false;
+  *rpc = server_->rpc();
+  *http = server_->http();
   return {};
 }
 
+Result<void> DemoSession::start_processes(Address* rpc, Address* http) {
+  if (cluster_ == nullptr) {
+    ProcessClusterShape shape;
+    shape.binary = options_.binary;
+    shape.folder = options_.folder;
+    VECTRON_TRY(cluster_, ProcessCluster::make(shape));
+  }
+  VECTRON_CHECK_OK(cluster_->start_all());
+  const Server& gateway = *cluster_->process("gateway", 0).server;
+  *rpc = gateway.rpc();
+  *http = gateway.http();
+  return {};
+}
+
+// A process of its own is ready before the others have found one another.
+Task<Result<void>> DemoSession::wait_until_usable(Duration patience) {
+  Clock& clock = loop_->env->clock();
+  const Instant end = clock.monotonic() + patience;
+  while (true) {
+    const Result<api::ListCollectionsReply> listed = co_await client_->list_collections();
+    const bool usable =
+        listed.has_value() &&
+        std::all_of(listed->collections.begin(), listed->collections.end(),
+                    [](const api::CollectionStatus& collection) { return collection.ready; });
+    if (usable) co_return Result<void>();
+    if (clock.monotonic() >= end) {
+      const Status why = listed.has_value()
+                             ? Status(Code::unavailable, "not every shard has a leader")
+                             : listed.error();
+      co_return fail(why.with_context("waiting for the cluster"));
+    }
+    co_await clock.sleep_for(kPause);
+  }
+}
+
 void DemoSession::kill_server() {
-  VECTRON_ASSERT(server_.has_value());
-  server_->kill();
+  if (cluster_ != nullptr) {
+    cluster_->kill_all();
+  } else {
+    VECTRON_ASSERT(server_.has_value());
+    server_->kill();
+  }
   killed_ = true;
 }
 
@@ -124,6 +178,7 @@ Result<void> DemoSession::create_collection() {
   request.dimension = kDimension;
   request.distance = api::Distance::euclidean;
   request.shards = options_.shards;
+  request.replication = options_.replication;
   const Result<api::CreateCollectionReply> created = run(client_->create_collection(request));
   if (!created.has_value()) return fail(created.error());
   return {};
@@ -136,6 +191,35 @@ Result<void> DemoSession::load(size_t acknowledged_max) {
   load_seconds_ += watch.seconds();
   if (!failure_.ok()) return fail(failure_.with_context("loading"));
   return {};
+}
+
+Result<void> DemoSession::load_over_http(size_t points) {
+  const Stopwatch watch;
+  const size_t before = acknowledged_count_;
+  failure_ = Status();
+  run_callers(options_.callers, [&] { return load_http_caller(before + points); });
+  if (!failure_.ok()) return fail(failure_.with_context("loading over HTTP"));
+  http_points_per_second_ = static_cast<double>(acknowledged_count_ - before) / watch.seconds();
+  return {};
+}
+
+Task<bool> DemoSession::load_http_caller(size_t acknowledged_max) {
+  while (!pending_batches_.empty() && acknowledged_count_ < acknowledged_max && failure_.ok()) {
+    const size_t batch = pending_batches_.front();
+    pending_batches_.pop_front();
+    Result<api::UpsertReply> reply = co_await http_->upsert(make_batch(batch));
+    if (all_stored(reply)) {
+      acknowledge(batch);
+      continue;
+    }
+    pending_batches_.push_front(batch);
+    if (status_of(reply).code() == Code::resource_exhausted) {
+      co_await loop_->env->clock().sleep_for(kPause);
+    } else {
+      fail_with(reply.has_value() ? Status(Code::internal, "a point was refused") : reply.error());
+    }
+  }
+  co_return true;
 }
 
 Task<bool> DemoSession::load_caller(size_t acknowledged_max) {
@@ -209,8 +293,10 @@ Task<bool> DemoSession::check_caller() {
       fail_with(reply.error());
       break;
     }
+    // By value: integers that came as JSON may be stored in another width.
+    const PointPayload expected{index, points_.labels[index]};
     const bool kept = reply.has_value() && same_bits(reply->point.vector, points_.vector(index)) &&
-                      reply->point.payload == make_payload(index, points_.labels[index]);
+                      read_payload(reply->point.payload) == expected;
     lost_ += kept ? 0 : 1;
     progress_.show(static_cast<double>(index + 1) / static_cast<double>(points_.count()));
   }
@@ -241,7 +327,7 @@ Task<Result<api::CollectionStatus>> DemoSession::poll_status(
 }
 
 Result<DemoSession::Answers> DemoSession::search(const Images& queries, size_t count,
-                                                 size_t callers) {
+                                                 size_t callers, Protocol protocol) {
   VECTRON_ASSERT(count <= queries.count());
   Answers answers;
   answers.found.resize(count);
@@ -249,13 +335,19 @@ Result<DemoSession::Answers> DemoSession::search(const Images& queries, size_t c
   next_ = 0;
   failure_ = Status();
   const Stopwatch watch;
-  run_callers(callers, [&] { return search_caller(&queries, count, &answers); });
+  run_callers(callers, [&] { return search_caller(&queries, count, &answers, protocol); });
   answers.seconds = watch.seconds();
   if (!failure_.ok()) return fail(failure_.with_context("searching"));
   return answers;
 }
 
-Task<bool> DemoSession::search_caller(const Images* queries, size_t count, Answers* answers) {
+Task<Result<api::SearchReply>> DemoSession::ask(api::SearchRequest request, Protocol protocol) {
+  if (protocol == Protocol::http) return http_->search(std::move(request));
+  return client_->search(std::move(request));
+}
+
+Task<bool> DemoSession::search_caller(const Images* queries, size_t count, Answers* answers,
+                                      Protocol protocol) {
   Clock& clock = loop_->env->clock();
   while (next_ < count && failure_.ok()) {
     const size_t query = next_++;
@@ -265,7 +357,7 @@ Task<bool> DemoSession::search_caller(const Images* queries, size_t count, Answe
     request.top_k = kTopK;
     request.ef = options_.ef;
     const Instant start = clock.monotonic();
-    Result<api::SearchReply> reply = co_await client_->search(std::move(request));
+    Result<api::SearchReply> reply = co_await ask(std::move(request), protocol);
     if (!reply.has_value()) {
       fail_with(reply.error());
       break;

@@ -12,11 +12,15 @@
 #include "net/tcp_network.h"
 #include "services/client/client.h"
 #include "services/daemon/demo_dataset.h"
+#include "services/daemon/demo_http.h"
+#include "services/daemon/demo_processes.h"
 #include "services/daemon/demo_progress.h"
 #include "services/daemon/demo_run.h"
 #include "services/daemon/demo_server.h"
 
 namespace vectron::demo {
+
+enum class Protocol : uint8_t { rpc, http };
 
 /// Operations of many callers at once. Each runs the event loop until its work is done; nothing
 /// runs in between. Points have the ids 0, 1, ... of their images.
@@ -27,7 +31,8 @@ class DemoSession {
                                                    Progress& progress);
   ~DemoSession();
 
-  /// Starts a server and connects to it.
+  /// Starts a server (or the processes of a cluster), waits until every collection that is there
+  /// can be used, and connects to it.
   Result<void> start_server();
   void kill_server();
 
@@ -36,6 +41,8 @@ class DemoSession {
   /// Stores points until all are acknowledged, or until `acknowledged_max` are: then the server is
   /// killed in the midst of what is in flight.
   Result<void> load(size_t acknowledged_max);
+  /// Stores about `points` more points over HTTP.
+  Result<void> load_over_http(size_t points);
   size_t acknowledged() const { return acknowledged_count_; }
   /// Batches whose outcome nobody knew when the server died. They are sent again by the next
   /// load(): a batch has the same content each time, so that is the same whether it was stored or
@@ -43,6 +50,8 @@ class DemoSession {
   size_t unknown_batches() const { return unknown_batches_; }
   /// Seconds that load() took, all calls together.
   double load_seconds() const { return load_seconds_; }
+  /// Points a second that load_over_http() stored.
+  double http_points_per_second() const { return http_points_per_second_; }
 
   /// Reads back every acknowledged point and counts those that are missing or differ in one bit.
   Result<size_t> count_lost();
@@ -59,7 +68,8 @@ class DemoSession {
     double seconds = 0;                        ///< Of the whole.
   };
   /// Searches with the first `count` of `queries` from `callers` at once.
-  Result<Answers> search(const Images& queries, size_t count, size_t callers);
+  Result<Answers> search(const Images& queries, size_t count, size_t callers,
+                         Protocol protocol = Protocol::rpc);
 
  private:
   struct Loop;
@@ -70,9 +80,16 @@ class DemoSession {
   template <typename Start>
   void run_callers(size_t callers, Start start);
 
+  Result<void> start_processes(Address* rpc, Address* http);
+  Result<void> start_process(Address* rpc, Address* http);
+  Task<Result<void>> wait_until_usable(Duration patience);
+
   Task<bool> load_caller(size_t acknowledged_max);
+  Task<bool> load_http_caller(size_t acknowledged_max);
+  Task<Result<api::SearchReply>> ask(api::SearchRequest request, Protocol protocol);
   Task<bool> check_caller();
-  Task<bool> search_caller(const Images* queries, size_t count, Answers* answers);
+  Task<bool> search_caller(const Images* queries, size_t count, Answers* answers,
+                           Protocol protocol);
   Task<Result<api::CollectionStatus>> poll_status(
       std::function<bool(const api::CollectionStatus&)> enough, Duration patience);
 
@@ -85,13 +102,16 @@ class DemoSession {
   Progress& progress_;
   std::unique_ptr<Loop> loop_;
   std::optional<Server> server_;
+  std::unique_ptr<ProcessCluster> cluster_;  // Instead of server_, when there are processes.
   std::unique_ptr<Client> client_;
+  std::unique_ptr<DemoHttp> http_;
 
   std::deque<size_t> pending_batches_;
   std::vector<bool> acknowledged_;
   size_t acknowledged_count_ = 0;
   size_t unknown_batches_ = 0;
   double load_seconds_ = 0;
+  double http_points_per_second_ = 0;
   bool killed_ = false;
   size_t next_ = 0;  // The next point to check, or query to ask.
   size_t lost_ = 0;

@@ -132,6 +132,9 @@ void add_worker(Rows* rows) {
   rows->push_back({"index_batch_points_max", kUpWorker,
                    "Points linked by one piece of work of a CPU thread.",
                    count(field(&W::index_batch_points_max), 1, 65'536)});
+  rows->push_back({"index_linger_ms", kUpWorker,
+                   "How long fewer points than that wait in the flat tail for others.",
+                   milliseconds(field(&W::index_linger), 0)});
   rows->push_back({"entry_bytes_max", kUpWorker,
                    "Of one write to a shard, which is one entry of its log.",
                    bytes(field(&W::write_bytes_max), 1'024, 8 << 20)});

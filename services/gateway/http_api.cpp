@@ -48,6 +48,7 @@ HttpApi::HttpApi(Env& env, api::VectronHandler& handler, rpc::Interceptor& door,
   using Handler = api::VectronHandler;
   add(api::kVectronCreateCollectionMethod, &Handler::create_collection);
   add(api::kVectronListCollectionsMethod, &Handler::list_collections);
+  add(api::kVectronListWorkersMethod, &Handler::list_workers);
   add(api::kVectronGetCollectionStatusMethod, &Handler::get_collection_status);
   add(api::kVectronDeleteCollectionMethod, &Handler::delete_collection);
   add(api::kVectronUpsertMethod, &Handler::upsert);

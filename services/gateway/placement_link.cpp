@@ -21,6 +21,11 @@ Task<Result<wire::DeleteCollectionReply>> PlacementLink::delete_collection(
   return call<wire::DeleteCollectionReply>(std::move(context), operation, std::move(request));
 }
 
+Task<Result<wire::ListWorkersReply>> PlacementLink::list_workers(RequestContext context) {
+  const Operation operation{&wire::kPlacementListWorkersMethod, Access::read};
+  return call<wire::ListWorkersReply>(std::move(context), operation, wire::ListWorkersRequest());
+}
+
 Task<Result<wire::ListCollectionsReply>> PlacementLink::list_collections(RequestContext context) {
   const Operation operation{&wire::kPlacementListCollectionsMethod, Access::read};
   return call<wire::ListCollectionsReply>(std::move(context), operation,

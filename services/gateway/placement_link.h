@@ -26,6 +26,7 @@ class PlacementLink {
   Task<Result<wire::DeleteCollectionReply>> delete_collection(
       RequestContext context, wire::DeleteCollectionRequest request);
   Task<Result<wire::ListCollectionsReply>> list_collections(RequestContext context);
+  Task<Result<wire::ListWorkersReply>> list_workers(RequestContext context);
   /// Errors: not_found.
   Task<Result<wire::GetCollectionStatusReply>> collection_status(RequestContext context,
                                                                  std::string name);

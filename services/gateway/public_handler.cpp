@@ -109,6 +109,14 @@ Task<Result<api::CreateCollectionReply>> PublicHandler::create_collection(
   co_return to_api(*std::move(reply));
 }
 
+Task<Result<api::ListWorkersReply>> PublicHandler::list_workers(RequestContext context,
+                                                                api::ListWorkersRequest) {
+  context = admit(std::move(context));
+  auto reply = co_await parts_.placement->list_workers(std::move(context));
+  if (!reply.has_value()) co_return fail(std::move(reply).error());
+  co_return to_api(*std::move(reply));
+}
+
 Task<Result<api::ListCollectionsReply>> PublicHandler::list_collections(
     RequestContext context, api::ListCollectionsRequest) {
   context = admit(std::move(context));

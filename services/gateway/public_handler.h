@@ -30,6 +30,8 @@ class PublicHandler final : public api::VectronHandler {
       RequestContext context, api::CreateCollectionRequest request) override;
   Task<Result<api::ListCollectionsReply>> list_collections(
       RequestContext context, api::ListCollectionsRequest request) override;
+  Task<Result<api::ListWorkersReply>> list_workers(RequestContext context,
+                                                   api::ListWorkersRequest request) override;
   Task<Result<api::GetCollectionStatusReply>> get_collection_status(
       RequestContext context, api::GetCollectionStatusRequest request) override;
   Task<Result<api::DeleteCollectionReply>> delete_collection(

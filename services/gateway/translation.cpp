@@ -213,6 +213,29 @@ api::DeleteCollectionReply to_api(wire::DeleteCollectionReply reply) {
   return out;
 }
 
+api::ListWorkersReply to_api(wire::ListWorkersReply reply) {
+  api::ListWorkersReply out;
+  out.workers.reserve(reply.workers.size());
+  for (wire::WorkerStatus& worker : reply.workers) {
+    api::WorkerStatus& status = out.workers.emplace_back();
+    status.node_id = worker.node_id;
+    status.address = std::move(worker.address);
+    status.state = static_cast<api::WorkerState>(worker.state);
+    status.zone = std::move(worker.zone);
+    status.rack = std::move(worker.rack);
+    status.host = std::move(worker.host);
+    status.capacity_bytes = worker.capacity_bytes;
+    status.stored_bytes = worker.stored_bytes;
+    status.incarnation = worker.incarnation;
+    status.silence_ms = worker.silence_ms;
+    status.replicas = worker.replicas;
+    status.leaders = worker.leaders;
+    status.lost_replicas = worker.lost_replicas;
+    status.points = worker.points;
+  }
+  return out;
+}
+
 api::ListCollectionsReply to_api(wire::ListCollectionsReply reply) {
   api::ListCollectionsReply out;
   for (wire::CollectionStatus& status : reply.collections) {

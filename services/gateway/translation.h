@@ -58,6 +58,7 @@ api::CollectionStatus to_api(wire::CollectionStatus status);
 api::CreateCollectionReply to_api(wire::CreateCollectionReply reply);
 api::DeleteCollectionReply to_api(wire::DeleteCollectionReply reply);
 api::ListCollectionsReply to_api(wire::ListCollectionsReply reply);
+api::ListWorkersReply to_api(wire::ListWorkersReply reply);
 api::GetCollectionStatusReply to_api(wire::GetCollectionStatusReply reply);
 /// Requires: point.found.
 api::Point to_api(wire::PointRead point);

@@ -48,6 +48,11 @@ wire::ShardStatus shard_status(const PlacementState& state, const ClusterView& v
   return status;
 }
 
+uint64_t to_milliseconds(Duration duration) {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
 }  // namespace
 
 void ClusterView::hear(NodeId node, Instant now, uint64_t revision,
@@ -176,6 +181,42 @@ std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId
   std::sort(assignments.begin(), assignments.end(),
             [](const auto& a, const auto& b) { return a.replica_id < b.replica_id; });
   return assignments;
+}
+
+wire::WorkerStatus status_of(const PlacementState& state, const ClusterView& view,
+                             const Watching& watching, const stored::WorkerRecord& worker) {
+  wire::WorkerStatus status;
+  status.node_id = worker.node_id;
+  status.address = worker.address;
+  status.zone = worker.zone;
+  status.rack = worker.rack;
+  status.host = worker.host;
+  status.capacity_bytes = worker.capacity_bytes;
+  status.incarnation = worker.incarnation;
+  const auto counts = state.replicas_by_worker();
+  const auto count = counts.find(NodeId(worker.node_id));
+  status.replicas = count == counts.end() ? 0 : static_cast<uint32_t>(count->second);
+  const auto heard = view.workers_.find(NodeId(worker.node_id));
+  if (heard == view.workers_.end()) {
+    // It has had its time to report to this leader, or it has not.
+    const bool late = watching.now - watching.since > watching.silence_max;
+    status.state = late ? wire::WorkerState::down : wire::WorkerState::joining;
+    if (late) status.silence_ms = to_milliseconds(watching.now - watching.since);
+    return status;
+  }
+  const Duration silence = watching.now - heard->second.when;
+  status.state =
+      silence > watching.silence_max ? wire::WorkerState::down : wire::WorkerState::ready;
+  status.silence_ms = to_milliseconds(silence);
+  status.stored_bytes = heard->second.stored_bytes;
+  for (const auto& [id, report] : heard->second.reports) {
+    // Whoever is silent leads nothing, whatever it said last.
+    const bool leads = report.is_leader && status.state == wire::WorkerState::ready;
+    status.leaders += leads ? 1 : 0;
+    status.lost_replicas += report.lost ? 1 : 0;
+    status.points += report.points;
+  }
+  return status;
 }
 
 wire::CollectionStatus status_of(const PlacementState& state, const ClusterView& view,

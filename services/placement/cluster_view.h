@@ -17,12 +17,22 @@
 
 namespace vectron {
 
+/// Since when a leader listens, and when a worker counts as down.
+struct Watching {
+  Instant since;
+  Instant now;
+  Duration silence_max;
+};
+
 class ClusterView {
  public:
   /// A report came from `node`, which has carried out all orders up to `revision`.
   void hear(NodeId node, Instant now, uint64_t revision,
             std::span<const wire::ReplicaReport> reports);
   void forget_all() { workers_.clear(); }
+
+  /// What `node`, which was heard, says that it stores.
+  void note_stored_bytes(NodeId node, uint64_t bytes) { workers_[node].stored_bytes = bytes; }
 
   /// Heard within `silence_max` of `now`.
   bool is_live(NodeId node, Instant now, Duration silence_max) const;
@@ -47,9 +57,12 @@ class ClusterView {
   std::vector<uint64_t> unrecorded_births(const PlacementState& state) const;
 
  private:
+  friend wire::WorkerStatus status_of(const PlacementState&, const ClusterView&, const Watching&,
+                                      const stored::WorkerRecord&);
   struct Heard {
     Instant when;
     uint64_t revision = 0;
+    uint64_t stored_bytes = 0;
     std::map<ReplicaId, wire::ReplicaReport> reports;
   };
   std::map<NodeId, Heard> workers_;
@@ -57,6 +70,9 @@ class ClusterView {
 
 /// All that `node` shall hold, in the order of the replica ids.
 std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId node);
+/// How a worker stands, as far as the view knows.
+wire::WorkerStatus status_of(const PlacementState& state, const ClusterView& view,
+                             const Watching& watching, const stored::WorkerRecord& worker);
 /// How a collection stands, as far as the view knows.
 wire::CollectionStatus status_of(const PlacementState& state, const ClusterView& view,
                                  const stored::CollectionRecord& collection);

@@ -124,13 +124,18 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   co_return reply;
 }
 
-void Placement::hear(NodeId node, uint64_t revision, std::span<const wire::ReplicaReport> reports) {
+// What was heard in another term is forgotten: this node may not have led in between.
+void Placement::notice_term() {
   if (led_term_ != replica_->status().term) {
     view_.forget_all();
     pushed_.clear();
     led_term_ = replica_->status().term;
     led_since_ = env_->clock().monotonic();
   }
+}
+
+void Placement::hear(NodeId node, uint64_t revision, std::span<const wire::ReplicaReport> reports) {
+  notice_term();
   view_.hear(node, env_->clock().monotonic(), revision, reports);
   heard_.notify_all();
   changed_.set();
@@ -147,6 +152,7 @@ Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
     co_return fail(Code::not_found, fmt::format("worker {} is not registered", node), "node_id");
   }
   hear(node, request.revision, request.replicas);
+  view_.note_stored_bytes(node, request.stored_bytes);
   wire::HeartbeatReply reply;
   reply.revision = state_->counters().revision;
   reply.assignments = assignments_of(*state_, node);
@@ -302,6 +308,19 @@ Task<Result<wire::ListCollectionsReply>> Placement::list_collections(RequestCont
   wire::ListCollectionsReply reply;
   for (const auto& [name, collection] : by_name) {
     reply.collections.push_back(status_of(*state_, view_, *collection));
+  }
+  co_return reply;
+}
+
+Task<Result<wire::ListWorkersReply>> Placement::list_workers(RequestContext context,
+                                                             wire::ListWorkersRequest) {
+  const auto reached = co_await reach(deadline_of(context));
+  VECTRON_CO_CHECK_OK(reached);
+  notice_term();
+  const Watching watching{led_since_, env_->clock().monotonic(), config_->worker_silence_max};
+  wire::ListWorkersReply reply;
+  for (const auto& [node, worker] : state_->workers()) {
+    reply.workers.push_back(status_of(*state_, view_, watching, worker));
   }
   co_return reply;
 }

@@ -35,6 +35,8 @@ class Placement final : public wire::PlacementHandler {
       RequestContext context, wire::DeleteCollectionRequest request) override;
   Task<Result<wire::ListCollectionsReply>> list_collections(
       RequestContext context, wire::ListCollectionsRequest request) override;
+  Task<Result<wire::ListWorkersReply>> list_workers(RequestContext context,
+                                                    wire::ListWorkersRequest request) override;
   Task<Result<wire::GetCollectionReply>> get_collection(
       RequestContext context, wire::GetCollectionRequest request) override;
   Task<Result<wire::GetCollectionStatusReply>> get_collection_status(
@@ -53,6 +55,7 @@ class Placement final : public wire::PlacementHandler {
   Result<bool> check_delete(const wire::DeleteCollectionRequest& request) const;
   Task<void> wait_for_fence(CollectionId collection, Instant deadline);
   bool is_fenced(CollectionId collection) const;
+  void notice_term();
   void hear(NodeId node, uint64_t revision, std::span<const wire::ReplicaReport> reports);
   Result<const stored::CollectionRecord*> find(const std::string& name) const;
 

@@ -83,6 +83,7 @@ Task<Result<void>> Heartbeat::beat() {
   request.node_id = config_->node.value();
   request.incarnation = self_.incarnation;
   request.folder_id = self_.folder_id;
+  request.stored_bytes = worker_->stored_bytes();
   request.replicas = worker_->reports();
   request.revision = worker_->revision();
   const uint64_t signature = worker_->reports_signature();

@@ -262,6 +262,12 @@ std::vector<wire::ReplicaReport> Worker::reports() const {
   return reports;
 }
 
+uint64_t Worker::stored_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [group, replica] : host_->replicas()) bytes += replica->stored_bytes();
+  return bytes;
+}
+
 uint64_t Worker::reports_signature() const {
   uint64_t signature = 0;
   for (const wire::ReplicaReport& report : reports()) {

@@ -53,6 +53,8 @@ class Worker final : public wire::WorkerHandler {
   std::vector<wire::ReplicaReport> reports() const;
   /// The newest revision that was carried out; 0 before the first.
   uint64_t revision() const { return done_revision_; }
+  /// Bytes of the pages that all replicas use on disk.
+  uint64_t stored_bytes() const;
   /// Changes whenever something that the placement driver waits for did: replicas, leaders, terms.
   uint64_t reports_signature() const;
 

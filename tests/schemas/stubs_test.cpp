@@ -153,6 +153,7 @@ TEST(MethodTables, KeepTheNumbersOfThePublicContract) {
     ids[method->name] = method->id;
   const std::map<std::string_view, uint32_t> pinned = {{"CreateCollection", 0xc6ab1f65},
                                                        {"ListCollections", 0xb000139e},
+                                                       {"ListWorkers", 0xf27398c4},
                                                        {"GetCollectionStatus", 0x2c7b025d},
                                                        {"Upsert", 0x65cd7eb6},
                                                        {"Get", 0x9eee8573},

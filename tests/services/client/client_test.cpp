@@ -38,6 +38,12 @@ class FakeGateway final : public api::VectronHandler {
     if (!refusal.ok()) co_return fail(refusal);
     co_return api::ListCollectionsReply();
   }
+  Task<Result<api::ListWorkersReply>> list_workers(RequestContext,
+                                                   api::ListWorkersRequest) override {
+    const Status refusal = co_await play();
+    if (!refusal.ok()) co_return fail(refusal);
+    co_return api::ListWorkersReply();
+  }
   Task<Result<api::GetCollectionStatusReply>> get_collection_status(
       RequestContext, api::GetCollectionStatusRequest request) override {
     const Status refusal = co_await play();

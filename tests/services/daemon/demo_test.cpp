@@ -67,10 +67,11 @@ TEST(Dataset, SaysWhatToInstallWhenItIsAbsent) {
 TEST(Report, IsGoodOnlyWhenNothingIsLostAndRecallHolds) {
   Report good;
   good.points = good.points_after_kill = 60'000;
-  good.recall_at_10 = good.recall_at_10_after_kill = kRecallMin;
+  good.recall_at_10 = good.recall_at_10_after_kill = good.http_recall_at_10 = kRecallMin;
   EXPECT_TRUE(good_enough(good));
   for (const auto spoil : std::vector<void (*)(Report*)>{
            [](Report* report) { report->recall_at_10 = 0.97; },
+           [](Report* report) { report->http_recall_at_10 = 0.97; },
            [](Report* report) { report->recall_at_10_after_kill = 0.97; },
            [](Report* report) { report->acknowledged_lost = 1; },
            [](Report* report) { report->points_after_kill = 59'999; }}) {
@@ -85,9 +86,9 @@ TEST(Report, IsOneJsonObjectOnOneLine) {
   EXPECT_EQ(json.front(), '{');
   EXPECT_EQ(json.back(), '}');
   EXPECT_EQ(json.find('\n'), std::string::npos);
-  for (const char* name :
-       {"points", "ingest_per_s", "recall_at_10", "rpc_qps", "p50_ms", "p99_ms",
-        "acknowledged_lost", "restart_s", "recall_at_10_after_kill", "points_after_kill"}) {
+  for (const char* name : {"points", "ingest_per_s", "recall_at_10", "rpc_qps", "p50_ms", "p99_ms",
+                           "acknowledged_lost", "restart_s", "recall_at_10_after_kill",
+                           "points_after_kill", "http_qps", "processes"}) {
     EXPECT_NE(json.find("\"" + std::string(name) + "\": "), std::string::npos) << name;
   }
 }

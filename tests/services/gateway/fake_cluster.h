@@ -96,6 +96,17 @@ class FakePlacement final : public wire::PlacementHandler {
     for (const auto& [name, route] : routes) reply.collections.emplace_back().name = name;
     co_return reply;
   }
+  Task<Result<wire::ListWorkersReply>> list_workers(RequestContext,
+                                                    wire::ListWorkersRequest) override {
+    const Status refusal = co_await play(&env_, &script);
+    if (!refusal.ok()) co_return fail(refusal);
+    wire::ListWorkersReply reply;
+    wire::WorkerStatus& worker = reply.workers.emplace_back();
+    worker.node_id = 7;
+    worker.state = wire::WorkerState::down;
+    worker.points = 12;
+    co_return reply;
+  }
   Task<Result<wire::GetCollectionReply>> get_collection(
       RequestContext, wire::GetCollectionRequest request) override {
     const Status refusal = co_await play(&env_, &script);

@@ -69,6 +69,15 @@ class HttpGateway {
   FakeCluster cluster;
 };
 
+TEST(HttpApi, ListsWorkersWithTheirStates) {
+  HttpGateway gateway;
+  const Answer listed = gateway.ask("GET", "/v1/admin/workers");
+  EXPECT_EQ(listed.status, 200) << listed.body;
+  EXPECT_THAT(listed.body, HasSubstr(R"("node_id":7)"));
+  EXPECT_THAT(listed.body, HasSubstr(R"("state":"down")"));
+  EXPECT_THAT(listed.body, HasSubstr(R"("points":12)"));
+}
+
 TEST(HttpApi, StoresReturnsFindsAndRemovesPoints) {
   HttpGateway gateway;
   const Answer created = gateway.ask("POST", "/v1/collections",

@@ -135,6 +135,34 @@ class PlacementStateTest : public testing::Test {
   PlacementState state_;
 };
 
+TEST_F(PlacementStateTest, ShowsWorkersAsJoiningReadyOrDown) {
+  register_worker(7, 1);
+  create("a", {7});
+  ClusterView view;
+  const stored::WorkerRecord& worker = state_.workers().at(NodeId(7));
+  const auto at = [&](Duration now) {
+    return status_of(state_, view, Watching{Instant(0s), Instant(now), 15s}, worker);
+  };
+  EXPECT_EQ(at(5s).state, wire::WorkerState::joining);
+  EXPECT_EQ(at(16s).state, wire::WorkerState::down);  // It never reported to this leader.
+  wire::ReplicaReport report;
+  report.replica_id = 1;
+  report.is_leader = true;
+  report.points = 40;
+  view.hear(NodeId(7), Instant(1s), std::vector{report});
+  view.note_stored_bytes(NodeId(7), 4'096);
+  const wire::WorkerStatus ready = at(3s);
+  EXPECT_EQ(ready.state, wire::WorkerState::ready);
+  EXPECT_EQ(ready.silence_ms, 2'000U);
+  EXPECT_EQ(ready.replicas, 1U);
+  EXPECT_EQ(ready.leaders, 1U);
+  EXPECT_EQ(ready.points, 40U);
+  EXPECT_EQ(ready.stored_bytes, 4'096U);
+  const wire::WorkerStatus down = at(17s);
+  EXPECT_EQ(down.state, wire::WorkerState::down);
+  EXPECT_EQ(down.leaders, 0U);
+}
+
 TEST_F(PlacementStateTest, RefusesAWorkerWhoseFolderWithCopiesWasReplaced) {
   register_worker(7, 1, 100);
   EXPECT_TRUE(register_worker(7, 2, 200).status.ok());  // It held nothing yet.

@@ -1,0 +1,142 @@
+#include "services/daemon/demo_processes.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "core/base/assert.h"
+
+namespace vectron::demo {
+namespace {
+
+constexpr Duration kPatience = 60s;
+constexpr Duration kLook = 5ms;
+
+std::string own_host() {
+  const auto pid = static_cast<uint32_t>(getpid());
+  return fmt::format("127.{}.{}.{}", 1 + (pid >> 16) % 250, pid >> 8 & 255, 1 + (pid & 127));
+}
+
+// Ports that nothing listens at: all are held until all are known, so that they differ.
+Result<std::vector<uint16_t>> free_ports(const std::string& host, size_t count) {
+  std::vector<int> sockets;
+  std::vector<uint16_t> ports;
+  for (size_t i = 0; i < count; ++i) {
+    sockets.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    inet_pton(AF_INET, host.c_str(), &address.sin_addr);
+    socklen_t size = sizeof(address);
+    const bool bound =
+        bind(sockets.back(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+        getsockname(sockets.back(), reinterpret_cast<sockaddr*>(&address), &size) == 0;
+    if (bound) ports.push_back(ntohs(address.sin_port));
+  }
+  for (const int descriptor : sockets) close(descriptor);
+  if (ports.size() < count) return fail(Code::unavailable, "no free port on " + host);
+  return ports;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ProcessCluster>> ProcessCluster::make(const ProcessClusterShape& shape) {
+  auto cluster = std::make_unique<ProcessCluster>();
+  const std::string host = own_host();
+  VECTRON_TRY(const auto ports, free_ports(host, shape.placement));
+  std::string members;
+  for (uint32_t i = 0; i < shape.placement; ++i) {
+    std::string address = fmt::format("{}:{}", host, ports[i]);
+    members += fmt::format("{}{}={}", i == 0 ? "" : ",", i + 1, address);
+    cluster->add(shape, "placement", i, std::move(address));
+  }
+  for (uint32_t i = 0; i < shape.workers; ++i) cluster->add(shape, "worker", i, host + ":0");
+  for (uint32_t i = 0; i < shape.gateways; ++i) {
+    cluster->add(shape, "gateway", i, host + ":0");
+    auto& arguments = cluster->processes_.back().options.arguments;
+    arguments.insert(arguments.end(), {"--http", host + ":0"});
+  }
+  std::ofstream file(shape.folder + "/cluster.conf");
+  file << "# Shared by all processes of this cluster.\n"
+       << "cluster = 0x51\nplacement = " << members << "\nbootstrap = true\n";
+  for (const std::string& line : shape.config_lines) file << line << "\n";
+  return cluster;
+}
+
+void ProcessCluster::add(const ProcessClusterShape& shape, std::string role, uint32_t number,
+                         std::string rpc) {
+  // 1, 2, ... for placement nodes, 101, ... for workers, 201, ... for gateways.
+  const uint64_t first = role == "placement" ? 1 : role == "worker" ? 101 : 201;
+  Process process;
+  process.number = number;
+  process.name = fmt::format("{}-{}", role, number);
+  process.options.binary = shape.binary;
+  process.options.command = {"serve", role};
+  process.options.data = shape.folder + "/" + process.name;
+  process.options.log = shape.folder + "/" + process.name + ".log";
+  process.options.rpc = std::move(rpc);
+  process.options.arguments = {"--config", shape.folder + "/cluster.conf", "--node",
+                               fmt::format("{}", first + number)};
+  process.role = std::move(role);
+  processes_.push_back(std::move(process));
+}
+
+ProcessCluster::Process& ProcessCluster::process(std::string_view role, uint32_t number) {
+  for (Process& process : processes_) {
+    if (process.role == role && process.number == number) return process;
+  }
+  VECTRON_ASSERT(false, "no {} {}", role, number);
+  return processes_.front();
+}
+
+void ProcessCluster::kill_all() {
+  for (Process& process : processes_) {
+    if (process.server.has_value()) process.server->send(SIGKILL);
+  }
+  for (Process& process : processes_) process.server.reset();
+}
+
+Result<void> ProcessCluster::start_all() {
+  for (Process& process : processes_) VECTRON_CHECK_OK(launch(&process));
+  for (Process& process : processes_) {
+    VECTRON_CHECK_OK(process.server->wait_until_ready(process.options));
+  }
+  return {};
+}
+
+Result<void> ProcessCluster::launch(Process* process) {
+  VECTRON_ASSERT(!process->server.has_value(), "{} runs", process->name);
+  VECTRON_TRY(Server server, Server::launch(process->options));
+  process->server.emplace(std::move(server));
+  return {};
+}
+
+Task<Result<void>> ProcessCluster::wait_until_ready(Env* env, Process* process) {
+  const Instant until = env->clock().monotonic() + kPatience;
+  while (env->clock().monotonic() < until) {
+    const Result<bool> ready = process->server->poll_ready(process->options);
+    VECTRON_CO_CHECK_OK(ready);
+    if (*ready) co_return Result<void>();
+    co_await env->clock().sleep_for(kLook);
+  }
+  co_return fail(Code::unavailable, process->name + " did not become ready");
+}
+
+Task<Result<int>> ProcessCluster::end(Env* env, Process* process, int signal) {
+  process->server->send(signal);
+  const Instant until = env->clock().monotonic() + kPatience;
+  while (env->clock().monotonic() < until) {
+    const std::optional<int> status = process->server->poll_gone();
+    if (status.has_value()) {
+      process->server.reset();
+      co_return *status;
+    }
+    co_await env->clock().sleep_for(kLook);
+  }
+  co_return fail(Code::deadline_exceeded, process->name + " did not end");
+}
+
+}  // namespace vectron::demo

@@ -92,6 +92,9 @@ Settings LocalCluster::node_settings(NodeId node, Address listen) const {
   settings.http.reset();
   settings.members = {{kPlacementNode, kPlacementAddress}};
   settings.bootstrap = !folder_.bootstrapped;
+  // They stop after the gateway, with nothing in flight, and all go: there is nobody to hand over
+  // to.
+  settings.drain_max = Duration(0);
   return settings;
 }
 
@@ -118,6 +121,7 @@ Task<Result<void>> LocalCluster::start_gateway() {
   Result<RoleNode*> added = add_node("gateway-1");
   VECTRON_CO_TRY(RoleNode * node, added);
   GatewayConfig config = gateway_config(node_settings(kGatewayNode, settings_.rpc));
+  config.drain_timeout = settings_.drain_max;
   config.incarnation = folder_.starts;
   config.http_listen = settings_.http;
   Result<void> started = co_await node->start(std::move(config));

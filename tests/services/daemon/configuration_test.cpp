@@ -187,7 +187,7 @@ TEST(ListOptions, ShowsValueOriginDefaultAndMeaning) {
 TEST(ConfigurationPage, IsMadeFromTheTable) {
   std::ifstream stream(VECTRON_SOURCE_DIR "/docs/configuration.md");
   const std::string page((std::istreambuf_iterator<char>(stream)), {});
-  EXPECT_EQ(page, options_as_markdown()) << "write it anew: vectron config --markdown";
+  EXPECT_TRUE(page == options_as_markdown()) << "write it anew: vectron config --markdown";
 }
 
 }  // namespace

@@ -134,6 +134,23 @@ TEST(Gateway, RefreshesAStaleRouteAndRetries) {
   EXPECT_EQ(cluster.workers[1]->writes[0].epoch, 2U);
 }
 
+TEST(Gateway, FetchesTheRouteAgainWhenNobodyAnswersWhereItSays) {
+  FakeCluster cluster(1, 2);
+  wire::CollectionRoute route = FakeCluster::route("c", 1, {{0}});
+  cluster.add_collection(route);
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  // The worker comes back elsewhere; what is at its old address now knows nothing of the shard.
+  for (int i = 0; i < 1'000; ++i) {
+    cluster.workers[0]->script.refusals.emplace_back(Code::unavailable, "no such shard");
+  }
+  route.shards[0].members[0].address = FakeCluster::worker_address(1).text;
+  cluster.add_collection(route);
+  const auto stored = cluster.run(client.upsert({}, upsert({point(2, {1, 1})})));
+  ASSERT_TRUE(stored.has_value()) << stored.error().to_string();
+  EXPECT_EQ(cluster.workers[1]->writes.size(), 1U);
+}
+
 TEST(Gateway, NeverSendsAWriteAgainWhoseOutcomeIsUnknown) {
   for (const Code code : {Code::unknown_outcome, Code::internal, Code::data_loss}) {
     FakeCluster cluster(1, 2);

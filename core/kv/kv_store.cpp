@@ -250,7 +250,7 @@ bool KvStore::damaged() const {
 }
 
 uint64_t KvStore::used_bytes() const {
-  return environment_->used_bytes();
+  return environment_ ? environment_->used_bytes() : 0;
 }
 
 Task<void> KvStore::close() {

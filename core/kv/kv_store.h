@@ -129,7 +129,7 @@ class KvStore {
   uint64_t item_count() const { return totals_.item_count; }
   /// True once damage was found: then absence of a key proves nothing.
   bool damaged() const;
-  /// Bytes of pages in use, of map_bytes_max.
+  /// Bytes of pages in use, of map_bytes_max; 0 once it is closed.
   uint64_t used_bytes() const;
   const KvConfig& config() const { return config_; }
 

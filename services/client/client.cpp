@@ -131,7 +131,7 @@ Task<Result<api::CreateCollectionReply>> Client::create_collection(
 }
 
 Task<Result<api::ListWorkersReply>> Client::list_workers() {
-  return parts_->call<api::ListWorkersReply>(&api::kVectronListWorkersMethod,
+  return parts_->call<api::ListWorkersReply>(&api::kVectronListWorkersMethod, Repeat::harmless,
                                              api::ListWorkersRequest());
 }
 

@@ -264,7 +264,7 @@ std::vector<wire::ReplicaReport> Worker::reports() const {
 
 uint64_t Worker::stored_bytes() const {
   uint64_t bytes = 0;
-  for (const auto& [group, replica] : host_->replicas()) bytes += replica->stored_bytes();
+  for (const auto& [id, shard] : shards_) bytes += shard->replica().stored_bytes();
   return bytes;
 }
 

@@ -149,7 +149,7 @@ TEST_F(PlacementStateTest, ShowsWorkersAsJoiningReadyOrDown) {
   report.replica_id = 1;
   report.is_leader = true;
   report.points = 40;
-  view.hear(NodeId(7), Instant(1s), std::vector{report});
+  view.hear(NodeId(7), Instant(1s), 0, std::vector{report});
   view.note_stored_bytes(NodeId(7), 4'096);
   const wire::WorkerStatus ready = at(3s);
   EXPECT_EQ(ready.state, wire::WorkerState::ready);

@@ -74,6 +74,7 @@ Result<Address> parse_address(std::string_view text) {
 Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text) {
   std::vector<PlacementConfig::Member> members;
   std::set<NodeId> nodes;
+  std::set<std::string> addresses;
   while (!text.empty()) {
     const size_t comma = std::min(text.find(','), text.size());
     std::string_view part = text.substr(0, comma);
@@ -83,6 +84,11 @@ Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text
     VECTRON_TRY(PlacementConfig::Member member, parse_member(part));
     if (!nodes.insert(member.node).second) {
       return fail(Code::invalid_argument, fmt::format("names node {} twice", member.node));
+    }
+    if (!addresses.insert(member.address.text).second) {
+      return fail(
+          Code::invalid_argument,
+          fmt::format("names {} twice: every node has an address of its own", member.address.text));
     }
     members.push_back(std::move(member));
   }

@@ -41,6 +41,8 @@ Task<Result<wire::GroupPresenceReply>> GroupBirth::group_presence(RequestContext
                                                                   wire::GroupPresenceRequest) {
   wire::GroupPresenceReply reply;
   reply.presence = own_presence();
+  reply.node_id = config_->node.value();
+  reply.group_id = kPlacementGroup.value();
   co_return reply;
 }
 
@@ -99,18 +101,23 @@ Task<Result<bool>> GroupBirth::agree() {
 Task<std::vector<std::optional<wire::GroupPresence>>> GroupBirth::ask_others() {
   std::vector<Task<std::optional<wire::GroupPresence>>> asks;
   for (const PlacementConfig::Member& member : config_->members) {
-    if (member.node != config_->node) asks.push_back(ask(member.address));
+    if (member.node != config_->node) asks.push_back(ask(member));
   }
   auto answers = co_await when_all(std::move(asks));
   co_return answers;
 }
 
-Task<std::optional<wire::GroupPresence>> GroupBirth::ask(Address address) {
+Task<std::optional<wire::GroupPresence>> GroupBirth::ask(PlacementConfig::Member member) {
   RequestContext context;
   context.deadline = env_->clock().monotonic() + kAskTimeout;
-  wire::PlacementPeerClient client(node_->channels().channel(address));
+  wire::PlacementPeerClient client(node_->channels().channel(member.address));
   const auto reply = co_await client.group_presence(std::move(context), {});
   if (!reply.has_value()) co_return std::nullopt;
+  // What counts is that every other member answered, not that every address did: one name may lead
+  // to several of them, and to each in turn.
+  const bool is_member =
+      reply->node_id == member.node.value() && reply->group_id == kPlacementGroup.value();
+  if (!is_member) co_return std::nullopt;
   co_return reply->presence;
 }
 

@@ -29,7 +29,8 @@ class GroupBirth final : public wire::PlacementPeerHandler {
  private:
   wire::GroupPresence own_presence() const;
   Task<Result<bool>> agree();
-  Task<std::optional<wire::GroupPresence>> ask(Address address);
+  /// Empty when the member did not answer, or another one did at its address.
+  Task<std::optional<wire::GroupPresence>> ask(PlacementConfig::Member member);
   Task<std::vector<std::optional<wire::GroupPresence>>> ask_others();
 
   Env* env_;

@@ -1,6 +1,7 @@
 #include "services/placement/placement_service.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/replica/replica_node.h"
 #include "services/placement/group_birth.h"
@@ -39,6 +40,14 @@ Result<void> PlacementConfig::validate() const {
   const bool listed = std::any_of(members.begin(), members.end(),
                                   [this](const Member& member) { return member.node == node; });
   if (!listed) return wrong("members", "this node is not among the members");
+  std::set<NodeId> nodes;
+  std::set<std::string> addresses;
+  for (const Member& member : members) {
+    if (!nodes.insert(member.node).second) return wrong("members", "a node is named twice");
+    if (!addresses.insert(member.address.text).second) {
+      return wrong("members", "two members have one address: name each one's own");
+    }
+  }
   if (worker_silence_max <= Duration::zero())
     return wrong("worker_silence_max", "must be above zero");
   if (create_wait <= Duration::zero()) return wrong("create_wait", "must be above zero");

@@ -21,15 +21,63 @@ Status nobody_could(const Status& last, ShardId shard) {
                 fmt::format("shard {} could not do it in time: {}", shard, last.message()));
 }
 
-// A refusal that names a leader which the route does not know, or not there, shows that the route
-// is stale.
-bool names_a_stranger(const Status& failure, const std::vector<Route::Member>& members) {
+// What speaks for a route that is stale, weakest first.
+enum class Evidence : uint8_t {
+  none,
+  /// A whole round in vain: perhaps the workers are elsewhere by now.
+  guess,
+  /// A refusal names a member at another address; whoever refused may be the one that is behind.
+  address,
+  /// The epoch is old, the shard is not there, or a stranger leads it.
+  known,
+};
+
+Evidence evidence_of(const Status& failure, Verdict verdict,
+                     const std::vector<Route::Member>& members) {
+  if (verdict == Verdict::refresh) return Evidence::known;
   const wire::ErrorDetail detail = detail_of(failure);
-  if (detail.leader_node == 0) return false;
+  if (detail.leader_node == 0) return Evidence::none;
   const auto member = find_member(members, NodeId(detail.leader_node));
-  if (!member) return true;
-  return !detail.leader_address.empty() && members[*member].address.text != detail.leader_address;
+  if (!member) return Evidence::known;
+  const bool moved =
+      !detail.leader_address.empty() && members[*member].address.text != detail.leader_address;
+  return moved ? Evidence::address : Evidence::none;
 }
+
+// Which refreshes a request has had: each kind of evidence has its own, so that a weak one does not
+// use up that of a strong one.
+class Refreshes {
+ public:
+  bool allows(Evidence evidence) const {
+    switch (evidence) {
+      case Evidence::none:
+        return false;
+      case Evidence::guess:
+        return !guessed_;
+      case Evidence::address:
+        return !refreshed_ && !address_failed_;
+      case Evidence::known:
+        return !refreshed_;
+    }
+    return false;
+  }
+  // A refresh that failed says nothing about the route: what is known to be stale is asked for
+  // again.
+  void note(Evidence evidence, bool succeeded) {
+    if (evidence == Evidence::guess) {
+      guessed_ = true;
+    } else if (succeeded) {
+      refreshed_ = true;
+    } else if (evidence == Evidence::address) {
+      address_failed_ = true;
+    }
+  }
+
+ private:
+  bool guessed_ = false;
+  bool address_failed_ = false;
+  bool refreshed_ = false;
+};
 
 }  // namespace
 
@@ -72,7 +120,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
   Attempts attempts(limits, &random_, route->shards[shard].members.size(),
                     first_member(route->shards[shard], operation));
   Doubt doubt(operation.access);
-  bool refreshed = false;
+  Refreshes refreshes;
   while (true) {
     const size_t member = attempts.target();
     std::shared_ptr<rpc::Channel> channel =
@@ -97,36 +145,34 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
 
     const std::vector<Route::Member>& members = route->shards[shard].members;
     const NodeId hint(detail_of(failure).leader_node);
-    const bool known_stale = verdict == Verdict::refresh || names_a_stranger(failure, members);
+    Evidence evidence = evidence_of(failure, verdict, members);
     const bool again =
         attempts.advance(operation.any_replica ? std::nullopt : find_member(members, hint));
     if (!again) co_return fail(doubt.judge(nobody_could(failure, id)));
-    // A whole round in vain: perhaps the workers are elsewhere by now. That is a guess, so an
-    // answer to it is not waited for as long, and not needed.
-    const bool guessed_stale = !known_stale && attempts.pause() > Duration(0);
-    if ((known_stale || guessed_stale) && !refreshed) {
-      refreshed = true;
-      RequestContext asking = guessed_stale ? attempt_context(context, Access::read, env_.clock(),
-                                                              config_.read_attempt_timeout)
-                                            : context;
+    if (evidence == Evidence::none && attempts.pause() > Duration(0)) evidence = Evidence::guess;
+    if (refreshes.allows(evidence)) {
+      // Not waited for as long as the request has: perhaps what the route says will do.
+      RequestContext asking =
+          attempt_context(context, Access::read, env_.clock(), config_.read_attempt_timeout);
       Result<RouteHandle> fresh = co_await routes_.refresh(std::move(asking), route);
-      if (!fresh.has_value()) {
-        const bool gone = fresh.error().code() == Code::not_found;
-        if (known_stale || gone) co_return fail(doubt.judge(std::move(fresh).error()));
-        continue;
+      refreshes.note(evidence, fresh.has_value());
+      if (!fresh.has_value() && fresh.error().code() == Code::not_found) {
+        co_return fail(doubt.judge(std::move(fresh).error()));
       }
-      const std::optional<size_t> moved = (*fresh)->find_shard(id);
-      if (!moved) {
-        // Most likely the collection was removed and made again.
-        const Status replaced(Code::unavailable,
-                              fmt::format("shard {} was replaced: ask again", id));
-        co_return fail(doubt.judge(replaced));
+      if (fresh.has_value()) {
+        const std::optional<size_t> moved = (*fresh)->find_shard(id);
+        if (!moved) {
+          // Most likely the collection was removed and made again.
+          const Status replaced(Code::unavailable,
+                                fmt::format("shard {} was replaced: ask again", id));
+          co_return fail(doubt.judge(replaced));
+        }
+        route = *std::move(fresh);
+        shard = *moved;
+        request.epoch = route->epoch.value();
+        const Route::Shard& renewed = route->shards[shard];
+        attempts.restart(renewed.members.size(), first_member(renewed, operation));
       }
-      route = *std::move(fresh);
-      shard = *moved;
-      request.epoch = route->epoch.value();
-      const Route::Shard& renewed = route->shards[shard];
-      attempts.restart(renewed.members.size(), first_member(renewed, operation));
     }
     const Instant next = env_.clock().monotonic() + attempts.pause();
     if (next >= context.deadline) co_return fail(doubt.judge(nobody_could(failure, id)));

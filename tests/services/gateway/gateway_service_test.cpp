@@ -151,6 +151,55 @@ TEST(Gateway, FetchesTheRouteAgainWhenNobodyAnswersWhereItSays) {
   EXPECT_EQ(cluster.workers[1]->writes.size(), 1U);
 }
 
+TEST(Gateway, RefreshesOnEvidenceAfterAGuessThatWasTooEarly) {
+  FakeCluster cluster(1, 3);
+  wire::CollectionRoute route = FakeCluster::route("c", 1, {{0, 1}});
+  cluster.add_collection(route);
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  // The leader is gone, and for a while nobody knows where it will come back.
+  cluster.workers[0]->script.refusals = std::deque<Status>(1'000, not_leader(0));
+  cluster.workers[1]->script.refusals = std::deque<Status>(1'000, not_leader(0));
+  TaskGroup group(cluster.env().scheduler());
+  std::optional<Status> written;
+  const auto keep = [](std::optional<Status>* out,
+                       Task<Result<api::UpsertReply>> task) -> Task<void> {
+    Result<api::UpsertReply> reply = co_await task;
+    out->emplace(status_of(reply));
+  };
+  const uint64_t fetched_before = cluster.placement[0]->script.calls;
+  group.spawn(keep(&written, client.upsert({}, upsert({point(2, {1, 1})}))));
+  cluster.env().run_for(300ms);
+  ASSERT_GT(cluster.placement[0]->script.calls, fetched_before) << "no guess";
+  // Now its successors know it at another address.
+  const Address elsewhere = FakeCluster::worker_address(2);
+  route.shards[0].members[0].address = elsewhere.text;
+  cluster.add_collection(route);
+  const Status moved = not_leader(FakeCluster::worker_node(0), elsewhere.text);
+  cluster.workers[1]->script.refusals = std::deque<Status>(1'000, moved);
+  cluster.env().run_for(3s);
+  ASSERT_TRUE(written.has_value());
+  EXPECT_TRUE(written->ok()) << written->to_string();
+  EXPECT_EQ(cluster.workers[2]->writes.size(), 1U);
+}
+
+TEST(Gateway, FollowsTheRouteThatItHasWhenThePlacementDriverIsSilent) {
+  FakeCluster cluster(1, 2);
+  cluster.config.read_attempt_timeout = 50ms;
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1}}));
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  cluster.placement[0]->script.silent = true;
+  // A follower that is behind names the leader's old address; a copy that is lost knows no shard.
+  const std::vector<Status> refusals = {not_leader(FakeCluster::worker_node(1), "@old:1"),
+                                        Status(Code::not_found, "no such shard here")};
+  for (const Status& refusal : refusals) {
+    cluster.workers[0]->script.refusals = std::deque<Status>(2, refusal);
+    const auto written = cluster.run(client.upsert({}, upsert({point(2, {1, 1})})));
+    EXPECT_TRUE(written.has_value()) << written.error().to_string();
+  }
+}
+
 TEST(Gateway, NeverSendsAWriteAgainWhoseOutcomeIsUnknown) {
   for (const Code code : {Code::unknown_outcome, Code::internal, Code::data_loss}) {
     FakeCluster cluster(1, 2);

@@ -38,9 +38,10 @@ struct Planted {
       false;  ///< A ReadIndex joins the round that was sent before it came.
 
   bool any() const {
-    return campaign_before_persist || read_joins_older_round || commit_old_term_by_count || skip_noop || ack_before_quorum ||
-           read_index_without_quorum || vote_twice || vote_without_log_check ||
-           ack_before_persist || truncate_on_any_append || append_without_previous_check;
+    return campaign_before_persist || read_joins_older_round || commit_old_term_by_count ||
+           skip_noop || ack_before_quorum || read_index_without_quorum || vote_twice ||
+           vote_without_log_check || ack_before_persist || truncate_on_any_append ||
+           append_without_previous_check;
   }
 };
 

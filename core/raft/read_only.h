@@ -35,8 +35,8 @@ class ReadOnly {
   /// Requires: not full. An `index` of zero postpones the request until commit_known().
   void add(Request request);
 
-  /// The planted bug read_joins_older_round: as add(), but the request takes part in a round that is
-  /// out already, which says nothing of the time after it was sent. Requires: an index.
+  /// The planted bug read_joins_older_round: as add(), but the request takes part in a round that
+  /// is out already, which says nothing of the time after it was sent. Requires: an index.
   void add_to_last_round(Request request);
 
   /// The leader committed an entry of its own term: postponed requests are to be served at

@@ -9,8 +9,8 @@
 
 namespace vectron::sim {
 
-/// One broken promise. `oracle` and `kind` are the failure's class: a shrunk plan must break the same
-/// promise in the same way.
+/// One broken promise. `oracle` and `kind` are the failure's class: a shrunk plan must break the
+/// same promise in the same way.
 struct Violation {
   std::string oracle;
   Instant at{};

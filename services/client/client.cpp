@@ -41,6 +41,22 @@ bool worth_another_gateway(Code code, Repeat repeat) {
   }
 }
 
+template <typename Reply>
+void note_earlier_attempt(Reply*) {}
+
+// An earlier attempt may have written points that this one could not: they are in doubt. Only what
+// is wrong with a point itself is known of every attempt.
+void note_earlier_attempt(api::UpsertReply* reply) {
+  for (api::PointResult& result : reply->results) {
+    const Code code = static_cast<Code>(result.code);
+    const bool wrong_in_itself =
+        code == Code::invalid_argument && result.field.starts_with("points[");
+    if (code == Code::ok || wrong_in_itself) continue;
+    result.code = static_cast<uint8_t>(Code::unknown_outcome);
+    result.message = "it may have been done: " + result.message;
+  }
+}
+
 }  // namespace
 
 Result<void> ClientConfig::validate() const {
@@ -96,6 +112,7 @@ Task<Result<Reply>> Client::Parts::call(const rpc::MethodInfo* method, Repeat re
     auto answer = co_await channel->call(std::move(context), method, std::move(body));
     if (answer.has_value()) {
       Result<Reply> reply = decode<Reply>(*answer);
+      if (reply.has_value() && in_doubt) note_earlier_attempt(&*reply);
       if (reply.has_value() || repeat == Repeat::harmless) co_return reply;
       co_return fail(Code::unknown_outcome,
                      "the answer cannot be read: " + reply.error().message());

@@ -58,7 +58,8 @@ class Client {
   /// it can be repeated. Errors: not_found, invalid_argument.
   Task<Result<api::DeleteCollectionReply>> delete_collection(api::DeleteCollectionRequest request);
   /// Stores points. A reply may hold errors of single points; when no point was written, the call
-  /// itself fails with the first error. Errors: not_found, invalid_argument.
+  /// itself fails with the first error. A point that failed is unknown_outcome when an earlier
+  /// attempt of the call may have written it. Errors: not_found, invalid_argument.
   Task<Result<api::UpsertReply>> upsert(api::UpsertRequest request);
   /// Errors: not_found (no such collection, or no such point).
   Task<Result<api::GetReply>> get(api::GetRequest request);

@@ -40,6 +40,11 @@ http::Response failure(const Status& status) {
   return response;
 }
 
+// As rpc::ServerConnection does it: a write was done, though its answer cannot be told.
+Status unanswerable(const rpc::MethodInfo& method, const Status& status) {
+  return method.read_only ? status : Status(Code::unknown_outcome, status.message());
+}
+
 }  // namespace
 
 HttpApi::HttpApi(Env& env, api::VectronHandler& handler, rpc::Interceptor& door,
@@ -116,7 +121,7 @@ Task<http::Response> HttpApi::serve(const rpc::MethodInfo* method,
   const Result<Reply> reply = co_await in_time(method, std::move(context), std::move(task));
   if (!reply.has_value()) co_return failure(reply.error());
   Result<std::string> body = to_json(*reply, config_.reply_bytes_max);
-  if (!body.has_value()) co_return failure(body.error());
+  if (!body.has_value()) co_return failure(unanswerable(*method, body.error()));
   http::Response response;
   response.body = *std::move(body);
   co_return response;

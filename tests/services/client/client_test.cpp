@@ -23,6 +23,7 @@ class FakeGateway final : public api::VectronHandler {
   bool silent = false;
   uint64_t calls = 0;
   std::vector<api::UpsertRequest> stored;
+  std::vector<api::PointResult> results;  ///< Of the first points of an upsert.
 
   Task<Result<api::CreateCollectionReply>> create_collection(
       RequestContext, api::CreateCollectionRequest request) override {
@@ -65,6 +66,7 @@ class FakeGateway final : public api::VectronHandler {
     const Status refusal = co_await play();
     if (!refusal.ok()) co_return fail(refusal);
     api::UpsertReply reply;
+    reply.results = results;
     reply.results.resize(request.points.size());
     stored.push_back(std::move(request));
     co_return reply;
@@ -210,6 +212,34 @@ TEST_F(ClientTest, SendsAWriteAgainThatCarriesARequestId) {
   gateway.refusals = {Status(Code::unknown_outcome, "who knows"),
                       Status(Code::invalid_argument, "not so")};
   EXPECT_EQ(status_of(run(client().upsert(request))).code(), Code::unknown_outcome);
+}
+
+TEST_F(ClientTest, LeavesPointsInDoubtThatAnEarlierAttemptMayHaveWritten) {
+  FakeGateway& gateway = add_gateway();
+  const auto result = [](Code code, std::string field) {
+    api::PointResult out;
+    out.code = static_cast<uint8_t>(code);
+    out.field = std::move(field);
+    return out;
+  };
+  gateway.results = {result(Code::unavailable, ""), result(Code::aborted, ""),
+                     result(Code::invalid_argument, "points[2].vector"),
+                     result(Code::invalid_argument, "request_id")};
+  api::UpsertRequest request = one_point();
+  request.points.resize(5);
+  request.request_id = 7;
+  const auto codes = [&] {
+    std::vector<Code> out;
+    const auto reply = run(client().upsert(request));
+    EXPECT_TRUE(reply.has_value());
+    for (const auto& each : reply->results) out.push_back(static_cast<Code>(each.code));
+    return out;
+  };
+  EXPECT_EQ(codes(), (std::vector<Code>{Code::unavailable, Code::aborted, Code::invalid_argument,
+                                        Code::invalid_argument, Code::ok}));
+  gateway.refusals = {Status(Code::unknown_outcome, "who knows")};
+  EXPECT_EQ(codes(), (std::vector<Code>{Code::unknown_outcome, Code::unknown_outcome,
+                                        Code::invalid_argument, Code::unknown_outcome, Code::ok}));
 }
 
 TEST_F(ClientTest, RemovesACollectionByTheIdThatItLooksUp) {

@@ -40,8 +40,9 @@ struct Answer {
 /// A FakeCluster whose gateway speaks HTTP.
 class HttpGateway {
  public:
-  HttpGateway() : cluster(1, 2) {
+  explicit HttpGateway(void (*configure)(GatewayConfig&) = nullptr) : cluster(1, 2) {
     cluster.config.http_listen = kHttpAddress;
+    if (configure != nullptr) configure(cluster.config);
     cluster.add_collection(FakeCluster::route("c", 4, {{0}, {1}}));
     cluster.client();
   }
@@ -160,6 +161,23 @@ TEST(HttpApi, EndsRequestsAtTheirDeadline) {
       gateway.ask("DELETE", "/v1/collections/c/points/1", "", "X-Request-Timeout-Ms: 200\r\n");
   EXPECT_EQ(written.status, 504);
   EXPECT_THAT(written.body, HasSubstr(R"("code":"unknown_outcome")"));
+}
+
+TEST(HttpApi, LeavesAWriteInDoubtWhoseAnswerIsTooLarge) {
+  HttpGateway gateway([](GatewayConfig& config) {
+    config.frame_bytes_max = 64 << 10;
+    config.write_bytes_max = 16 << 10;
+  });
+  std::string points;
+  for (int id = 1; id <= 1'500; ++id) {
+    points += (id == 1 ? "" : ",") + std::string(R"({"id":)") + std::to_string(id) +
+              R"(,"vector":[1,2]})";
+  }
+  const Answer written =
+      gateway.ask("POST", "/v1/collections/c/points", R"({"points":[)" + points + "]}");
+  EXPECT_EQ(written.status, 504) << written.body;
+  EXPECT_THAT(written.body, HasSubstr(R"("code":"unknown_outcome")"));
+  EXPECT_THAT(written.body, HasSubstr("larger than"));
 }
 
 TEST(HttpApi, RoutesEveryMethodOfTheSchema) {

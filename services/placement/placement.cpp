@@ -63,6 +63,7 @@ Placement::Placement(Env* env, const PlacementConfig* config, Replica* replica,
       replica_(replica),
       state_(state),
       channels_(channels),
+      random_(env->random("placement.lineage")),
       heard_(env->scheduler()),
       changed_(env->scheduler()),
       tasks_(env->scheduler()) {
@@ -92,7 +93,7 @@ Task<Result<void>> Placement::reach(Instant deadline) {
 
 Task<Result<PlacementAnswer>> Placement::propose(stored::PlacementCommand command,
                                                  Instant deadline) {
-  command.header.schema_version = 1;
+  command.header.schema_version = schema_version_of(command);
   const auto applied = co_await replica_->propose(encode(command), deadline);
   if (!applied.has_value()) co_return fail(with_leader(applied.error()));
   const auto answer = decode_answer(applied->answer);
@@ -107,6 +108,11 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   if (request.node_id == 0 || request.address.empty()) {
     co_return fail(Code::invalid_argument, "a worker has a node id and an address", "node_id");
   }
+  const Instant deadline = deadline_of(context);
+  const auto reached = co_await reach(deadline);
+  VECTRON_CO_CHECK_OK(reached);
+  const auto related = state_->check_lineage(request.lineage);
+  VECTRON_CO_CHECK_OK(related);
   stored::PlacementCommand command;
   command.register_worker = stored::WorkerRecord{};
   command.register_worker->node_id = request.node_id;
@@ -117,10 +123,12 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   command.register_worker->capacity_bytes = request.capacity_bytes;
   command.register_worker->incarnation = request.incarnation;
   command.register_worker->folder_id = request.folder_id;
-  const auto registered = co_await propose(std::move(command), deadline_of(context));
+  if (state_->counters().lineage == 0) command.lineage = std::max<uint64_t>(random_.next(), 1);
+  const auto registered = co_await propose(std::move(command), deadline);
   VECTRON_CO_CHECK_OK(registered);
   wire::RegisterWorkerReply reply;
   reply.cluster_id = config_->cluster.value();
+  reply.lineage = state_->counters().lineage;
   co_return reply;
 }
 
@@ -151,12 +159,15 @@ Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
       worker->second.folder_id != request.folder_id) {
     co_return fail(Code::not_found, fmt::format("worker {} is not registered", node), "node_id");
   }
+  const auto related = state_->check_lineage(request.lineage);
+  VECTRON_CO_CHECK_OK(related);
   hear(node, request.revision, request.replicas);
   view_.note_stored_bytes(node, request.stored_bytes);
   wire::HeartbeatReply reply;
   reply.revision = state_->counters().revision;
   reply.assignments = assignments_of(*state_, node);
   reply.removed = view_.removed_replicas(*state_, node);
+  reply.lineage = state_->counters().lineage;
   co_return reply;
 }
 
@@ -401,6 +412,7 @@ void Placement::push_changes() {
     request.assignments = assignments_of(*state_, node);
     request.removed = view_.removed_replicas(*state_, node);
     request.folder_id = record.folder_id;
+    request.lineage = state_->counters().lineage;
     const uint64_t signature = signature_of(request);
     const auto pushed = pushed_.find(node);
     const bool first = pushed == pushed_.end();

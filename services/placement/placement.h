@@ -71,6 +71,7 @@ class Placement final : public wire::PlacementHandler {
   Replica* replica_;
   PlacementState* state_;
   rpc::ChannelPool* channels_;
+  RandomStream random_;  // Of lineages.
   ClusterView view_;
   Instant led_since_{};  // When the first report of led_term_ came.
   Term led_term_;        // Of view_ and pushed_.

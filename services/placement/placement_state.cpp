@@ -9,7 +9,8 @@ constexpr std::string_view kCountersKey = "counters";
 constexpr std::string_view kWorkerPrefix = "worker/";
 constexpr std::string_view kCollectionPrefix = "collection/";
 constexpr std::string_view kRemovedPrefix = "removed/";
-constexpr uint32_t kCommandVersion = 1;
+/// 2: lineages, removals of collections.
+constexpr uint32_t kCommandVersion = 2;
 
 Bytes record_key(std::string_view prefix, uint64_t id) {
   Bytes key = to_bytes(as_bytes(prefix));
@@ -49,6 +50,12 @@ Result<PlacementAnswer> decode_answer(ByteView bytes) {
   }
   answer.collection = CollectionId(collection);
   return answer;
+}
+
+uint32_t schema_version_of(const stored::PlacementCommand& command) {
+  const bool second =
+      command.delete_collection || command.forget_collections || command.lineage != 0;
+  return second ? 2 : 1;
 }
 
 Task<Result<void>> PlacementState::load(OverlayStore* store) {
@@ -114,6 +121,7 @@ Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
   }
   Result<PlacementAnswer> answer = refused(Code::unimplemented, "an empty command");
   if (command->register_worker) {
+    VECTRON_CHECK_OK(begin_lineage(command->lineage));
     answer = register_worker(*command->register_worker);
   } else if (command->create_collection) {
     answer = create_collection(*command->create_collection);
@@ -126,6 +134,21 @@ Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
   }
   if (!answer.has_value()) return fail(answer.error());
   return encode_answer(*answer);
+}
+
+Result<void> PlacementState::check_lineage(uint64_t lineage) const {
+  if (lineage == 0 || lineage == counters_.lineage) return {};
+  return fail(Code::failed_precondition,
+              "the worker's replicas were made by another state of the placement driver, which "
+              "this one has replaced: bring that state back, or start the worker on a new folder",
+              "lineage");
+}
+
+// No id was given out before: replicas lie on workers, and no worker was known.
+Result<void> PlacementState::begin_lineage(uint64_t drawn) {
+  if (counters_.lineage != 0 || drawn == 0) return {};
+  counters_.lineage = drawn;
+  return put_counters();
 }
 
 Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerRecord& record) {

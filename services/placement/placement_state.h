@@ -27,6 +27,10 @@ struct PlacementAnswer {
 Bytes encode_answer(const PlacementAnswer& answer);
 Result<PlacementAnswer> decode_answer(ByteView bytes);
 
+/// The lowest schema version that a member must know to apply `command`: one that does not would
+/// take it for an empty one and go on with another state than the rest.
+uint32_t schema_version_of(const stored::PlacementCommand& command);
+
 class PlacementState final : public StateMachine {
  public:
   Task<Result<void>> load(OverlayStore* store) override;
@@ -38,6 +42,9 @@ class PlacementState final : public StateMachine {
   }
   /// Removed collections that are not forgotten yet.
   const std::map<CollectionId, stored::RemovedCollection>& removed() const { return removed_; }
+  /// Whether a worker whose replicas come from `lineage` (0 for none) belongs to this state.
+  /// Errors: failed_precondition.
+  Result<void> check_lineage(uint64_t lineage) const;
   /// Null when there is none of that name.
   const stored::CollectionRecord* find(const std::string& name) const;
   const stored::PlacementCounters& counters() const { return counters_; }
@@ -45,6 +52,7 @@ class PlacementState final : public StateMachine {
   std::map<NodeId, uint64_t> replicas_by_worker() const;
 
  private:
+  Result<void> begin_lineage(uint64_t drawn);
   Result<PlacementAnswer> register_worker(const stored::WorkerRecord& record);
   Result<PlacementAnswer> create_collection(const stored::CreateCollectionCommand& command);
   Result<PlacementAnswer> delete_collection(const stored::DeleteCollectionCommand& command);

@@ -38,12 +38,23 @@ void Heartbeat::follow(const Status& failure) {
   target_ = (target_ + 1) % config_->placement.size();
 }
 
+// What an operator must see to is told once; the rest passes by itself.
+void Heartbeat::tell(const Status& failure) {
+  const bool foreign = failure.field() == "lineage";
+  if (foreign && !foreign_told_) {
+    env_->log().error(kComponent, "this worker is refused: {}", failure.to_string());
+  } else {
+    env_->log().debug(kComponent, "the placement driver did not take a heartbeat: {}",
+                      failure.to_string());
+  }
+  foreign_told_ = foreign_told_ || foreign;
+}
+
 Task<void> Heartbeat::run() {
   while (true) {
     const auto done = co_await beat();
     if (!done.has_value()) {
-      env_->log().debug(kComponent, "the placement driver did not take a heartbeat: {}",
-                        done.error().to_string());
+      tell(done.error());
       if (done.error().code() == Code::not_found) registered_ = false;
       follow(done.error());
       co_await env_->clock().sleep_for(config_->change_interval);
@@ -67,6 +78,7 @@ Task<Result<void>> Heartbeat::register_worker() {
   request.capacity_bytes = config_->capacity_bytes;
   request.incarnation = self_.incarnation;
   request.folder_id = self_.folder_id;
+  request.lineage = worker_->lineage();
   auto client = leader();
   const auto reply = co_await client.register_worker(context(), std::move(request));
   VECTRON_CO_CHECK_OK(reply);
@@ -86,12 +98,14 @@ Task<Result<void>> Heartbeat::beat() {
   request.stored_bytes = worker_->stored_bytes();
   request.replicas = worker_->reports();
   request.revision = worker_->revision();
+  request.lineage = worker_->lineage();
   const uint64_t signature = worker_->reports_signature();
   auto client = leader();
   auto reply = co_await client.heartbeat(context(), std::move(request));
   VECTRON_CO_CHECK_OK(reply);
   reported_signature_ = signature;
   WorkerOrders orders;
+  orders.lineage = reply->lineage;
   orders.revision = reply->revision;
   orders.assignments = std::move(reply->assignments);
   orders.removed = std::move(reply->removed);

@@ -29,6 +29,7 @@ class Heartbeat {
   Task<Result<void>> beat();
   wire::PlacementClient leader();
   void follow(const Status& failure);
+  void tell(const Status& failure);
   RequestContext context() const;
 
   Env* env_;
@@ -38,6 +39,7 @@ class Heartbeat {
   Registration self_;
   size_t target_ = 0;  // Which placement node is asked.
   bool registered_ = false;
+  bool foreign_told_ = false;
   uint64_t reported_signature_ = 0;
 };
 

@@ -9,8 +9,9 @@ namespace {
 
 constexpr std::string_view kComponent = "worker";
 
-stored::ReplicaManifest manifest_of(const wire::Assignment& assignment) {
+stored::ReplicaManifest manifest_of(const wire::Assignment& assignment, uint64_t lineage) {
   stored::ReplicaManifest manifest;
+  manifest.lineage = lineage;
   manifest.group_id = assignment.shard.shard_id;
   manifest.replica_id = assignment.replica_id;
   manifest.shard = assignment.shard;
@@ -39,7 +40,11 @@ Worker::Worker(Env* env, const WorkerConfig* config, ReplicaHost* host, uint64_t
       host_(host),
       folder_id_(folder_id),
       assign_turn_(env->scheduler(), 1),
-      tasks_(env->scheduler()) {}
+      tasks_(env->scheduler()) {
+  for (const auto& [replica, manifest] : host->manifests()) {
+    lineage_ = std::max(lineage_, manifest.lineage);
+  }
+}
 
 Task<void> Worker::start_known_replicas() {
   for (const auto& [replica, manifest] : host_->manifests()) {
@@ -104,6 +109,7 @@ Task<Result<wire::AssignReply>> Worker::assign(RequestContext, wire::AssignReque
                    "folder_id");
   }
   WorkerOrders orders;
+  orders.lineage = request.lineage;
   orders.revision = request.revision;
   orders.assignments = std::move(request.assignments);
   orders.removed = std::move(request.removed);
@@ -129,20 +135,40 @@ Task<void> Worker::carry_out_for(WorkerOrders orders, Done done) {
   done->set(std::move(obeyed));
 }
 
+// Its ids were given out by a state that knows nothing of the replicas here: what it calls removed
+// may be the only copies of what another state promised to keep.
+Result<void> Worker::check_lineage(const WorkerOrders& orders) {
+  const uint64_t lineage = orders.lineage;
+  if (lineage != lineage_ && orders.answer_heartbeat && !holds_replicas()) {
+    lineage_ = lineage;
+    revision_ = 0;
+    done_revision_ = 0;
+  }
+  if (lineage != 0 && lineage == lineage_) return {};
+  env_->log().error(kComponent,
+                    "orders of another placement state (lineage {}) are refused, the replicas here "
+                    "come from lineage {}",
+                    lineage, lineage_);
+  return fail(Code::failed_precondition,
+              "this worker's replicas come from another state of the placement driver", "lineage");
+}
+
 Task<Result<void>> Worker::obey(WorkerOrders orders) {
   const auto turn = co_await assign_turn_.acquire();
-  auto result = co_await drop_removed(&orders);
-  heard_ = heard_ || orders.answer_heartbeat;
-  if (!heard_) {
+  if (!heard_ && !orders.answer_heartbeat) {
     co_return fail(Code::failed_precondition, "this worker has just started: heartbeats come first",
                    "revision");
   }
+  const auto related = check_lineage(orders);
+  VECTRON_CO_CHECK_OK(related);
+  heard_ = true;
   if (orders.revision < revision_) {
     // A push was quicker than the answer to a heartbeat: nothing is wrong.
-    if (orders.answer_heartbeat) co_return result;
+    if (orders.answer_heartbeat) co_return Result<void>();
     co_return fail(Code::failed_precondition, "newer orders were carried out already", "revision");
   }
   revision_ = orders.revision;
+  auto result = co_await drop_removed(&orders);
   for (wire::Assignment& assignment : orders.assignments) {
     // One that fails does not keep the others from being held.
     auto held = co_await hold(std::move(assignment));
@@ -195,6 +221,13 @@ Task<Result<void>> Worker::drop(ReplicaId replica) {
 Task<Result<void>> Worker::hold(wire::Assignment assignment) {
   const GroupId group(assignment.shard.shard_id);
   const ReplicaId replica(assignment.replica_id);
+  const auto known = host_->manifests().find(replica);
+  if (known != host_->manifests().end() && GroupId(known->second.group_id) != group) {
+    env_->log().error(kComponent, "replica {} is assigned to shard {}, here it is of shard {}",
+                      replica, group, known->second.group_id);
+    co_return fail(Code::failed_precondition, "the replica here is of another shard",
+                   "assignments");
+  }
   switch (host_->presence(group, replica)) {
     case ReplicaHost::Presence::running: {
       const auto shard = shards_.find(ShardId(group.value()));
@@ -220,7 +253,7 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
       }
       const auto valid = check_assignment(assignment);
       VECTRON_CO_CHECK_OK(valid);
-      const auto born = co_await host_->bear(manifest_of(assignment));
+      const auto born = co_await host_->bear(manifest_of(assignment, lineage_));
       VECTRON_CO_CHECK_OK(born);
       break;
     }

@@ -18,6 +18,7 @@ namespace vectron {
 
 /// What the placement driver says that a worker shall hold.
 struct WorkerOrders {
+  uint64_t lineage = 0;   ///< Of the placement state that gives them.
   uint64_t revision = 0;  ///< Orders of the placement driver's states; see AssignRequest.
   std::vector<wire::Assignment> assignments;
   std::vector<uint64_t> removed;  ///< Replica ids.
@@ -42,11 +43,11 @@ class Worker final : public wire::WorkerHandler {
                                          wire::AssignRequest request) override;
 
   /// Carries out what the placement driver wants, in a task of its own that goes on when the caller
-  /// is destroyed; one at a time, later ones wait. Removed replicas are dropped whatever the
-  /// revision: ids are never reused, so a removal holds for ever. Nothing else of older orders
-  /// counts, and nothing before the first answer to a heartbeat: a stale order cannot bring a
-  /// removed replica back (docs/decisions/0011-removal.md). Errors: failed_precondition (an older
-  /// revision, or too early), data_loss (a birth or a removal failed).
+  /// is destroyed; one at a time, later ones wait. Nothing of older orders
+  /// counts, nothing before the first answer to a heartbeat (a stale order cannot bring a removed
+  /// replica back: docs/decisions/0011-removal.md), and nothing of another lineage than that of the
+  /// replicas held, for its ids mean other replicas. Errors: failed_precondition (another lineage,
+  /// an older revision, or too early), data_loss (a birth or a removal failed).
   Task<Result<void>> carry_out(WorkerOrders orders);
 
   /// One for each replica, by replica id.
@@ -55,6 +56,8 @@ class Worker final : public wire::WorkerHandler {
   uint64_t revision() const { return done_revision_; }
   /// Bytes of the pages that all replicas use on disk.
   uint64_t stored_bytes() const;
+  /// Of the placement state that the replicas come from; 0 while there are none.
+  uint64_t lineage() const { return holds_replicas() ? lineage_ : 0; }
   /// Changes whenever something that the placement driver waits for did: replicas, leaders, terms.
   uint64_t reports_signature() const;
 
@@ -62,6 +65,8 @@ class Worker final : public wire::WorkerHandler {
   using Done = std::shared_ptr<Completion<Result<void>>>;
   Task<void> carry_out_for(WorkerOrders orders, Done done);
   Task<Result<void>> obey(WorkerOrders orders);
+  bool holds_replicas() const { return !host_->manifests().empty() || !missing_.empty(); }
+  Result<void> check_lineage(const WorkerOrders& orders);
   Task<Result<void>> drop_removed(const WorkerOrders* orders);
   Task<Result<void>> drop(ReplicaId replica);
   Task<Result<void>> hold(wire::Assignment assignment);
@@ -76,6 +81,7 @@ class Worker final : public wire::WorkerHandler {
   std::map<ShardId, std::shared_ptr<Shard>> shards_;  // Requests hold them too.
   std::map<ReplicaId, ShardId> missing_;              // Assigned without bootstrap, and not there.
   bool heard_ = false;          // A heartbeat was answered since the start of the process.
+  uint64_t lineage_ = 0;        // Of the replicas on disk, or of the first orders.
   uint64_t revision_ = 0;       // Of the newest orders that were taken up.
   uint64_t done_revision_ = 0;  // And that were carried out.
   Semaphore assign_turn_;

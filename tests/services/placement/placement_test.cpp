@@ -97,8 +97,10 @@ class PlacementStateTest : public testing::Test {
     VECTRON_ASSERT(answer.has_value());
     return *decode_answer(*answer);
   }
-  PlacementAnswer register_worker(uint64_t node, uint64_t incarnation, uint64_t folder_id = 1) {
+  PlacementAnswer register_worker(uint64_t node, uint64_t incarnation, uint64_t folder_id = 1,
+                                  uint64_t lineage = 0) {
     stored::PlacementCommand command;
+    command.lineage = lineage;
     command.register_worker = stored::WorkerRecord{};
     command.register_worker->node_id = node;
     command.register_worker->address = fmt::format("w{}:1", node);
@@ -184,6 +186,34 @@ TEST_F(PlacementStateTest, GivesOutIdsOnceAndSurvivesAReload) {
   EXPECT_EQ(reloaded.workers(), state_.workers());
   EXPECT_EQ(reloaded.counters(), state_.counters());
   EXPECT_EQ(reloaded.find("b")->shards[0].replicas[0].replica_id, 2u);
+}
+
+TEST_F(PlacementStateTest, TakesTheLineageOfTheFirstRegistrationForEver) {
+  EXPECT_TRUE(state_.check_lineage(0).has_value());
+  EXPECT_EQ(status_of(state_.check_lineage(7)).code(), Code::failed_precondition)
+      << "whoever made those replicas, it was not this state";
+  ASSERT_TRUE(register_worker(1, 1, 1, 5).status.ok());
+  ASSERT_TRUE(register_worker(2, 1, 1, 6).status.ok());
+  EXPECT_EQ(state_.counters().lineage, 5U);
+  ASSERT_TRUE(env_.run(state_.load(overlay_.get())).has_value());
+  EXPECT_EQ(state_.counters().lineage, 5U);
+  EXPECT_TRUE(state_.check_lineage(0).has_value());
+  EXPECT_TRUE(state_.check_lineage(5).has_value());
+  EXPECT_EQ(status_of(state_.check_lineage(6)).field(), "lineage");
+}
+
+TEST(PlacementCommand, SaysWhatAMemberMustKnowToApplyIt) {
+  stored::PlacementCommand command;
+  command.register_worker = stored::WorkerRecord{};
+  EXPECT_EQ(schema_version_of(command), 1U);
+  command.lineage = 7;
+  EXPECT_EQ(schema_version_of(command), 2U);
+  stored::PlacementCommand removal;
+  removal.delete_collection = stored::DeleteCollectionCommand{};
+  EXPECT_EQ(schema_version_of(removal), 2U);
+  stored::PlacementCommand forgetting;
+  forgetting.forget_collections = stored::ForgetCollectionsCommand{};
+  EXPECT_EQ(schema_version_of(forgetting), 2U);
 }
 
 TEST_F(PlacementStateTest, RefusesAWorkerWhoseDiskWasLost) {

@@ -6,6 +6,7 @@
 #include "core/model/point_id.h"
 #include "core/rpc/channel_pool.h"
 #include "schemas/placement_rpc.h"
+#include "schemas/storage_messages.h"
 #include "schemas/worker_rpc.h"
 #include "services/placement/placement_service.h"
 #include "services/worker/worker_service.h"
@@ -191,6 +192,16 @@ class WorkerCluster : public testing::Test {
   std::vector<std::string> folders(size_t i) {
     const auto names = world_->find_node(fmt::format("worker-{}", i))->disk().list("replicas");
     return names.has_value() ? *names : std::vector<std::string>();
+  }
+  uint64_t folder_id(size_t i) {
+    constexpr size_t kManifestHeadBytes = 16;
+    const auto bytes =
+        world_->find_node(fmt::format("worker-{}", i))->disk().content("node.manifest");
+    VECTRON_ASSERT(bytes.has_value());
+    const auto manifest =
+        decode<stored::NodeManifest>(ByteView(*bytes).subspan(kManifestHeadBytes));
+    VECTRON_ASSERT(manifest.has_value());
+    return manifest->folder_id;
   }
   bool no_folders(size_t workers) {
     for (size_t i = 0; i < workers; ++i) {
@@ -617,6 +628,54 @@ TEST_F(WorkerCluster, AWorkerWithoutPeersStopsWhenItsWorkIsDone) {
   stop_of("worker-0").set();
   EXPECT_TRUE(world_->run_until([this] { return ends_ == 1; }, world_->now() + 500ms));
   EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(WorkerCluster, WorkersKeepTheirReplicasWhenThePlacementStateBeginsAnew) {
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  SimNode& placement_node = *world_->find_node("placement-0");
+  placement_node.crash(CrashKind::power_loss);
+  world_->run_for(1s);
+  placement_node.lose_disk();  // It has nobody to ask, and is made anew under the same cluster id.
+  start_placement(placement_node, 0);
+  // Two of the three are started again, too; a worker without replicas is all that it may use.
+  for (size_t i = 0; i < 2; ++i) {
+    SimNode& node = *world_->find_node(fmt::format("worker-{}", i));
+    node.crash(CrashKind::power_loss);
+    world_->run_for(1s);
+    start_worker(node, i);
+  }
+  start_worker(world_->add_node("worker-3"), 3);
+  world_->run_for(5s);
+  const auto created = create(4, 1);
+  ASSERT_TRUE(created.has_value()) << created.error().to_string();
+  for (const wire::ShardStatus& shard : created->collection.shards) {
+    EXPECT_EQ(shard.replicas[0].node_id, 103U);
+  }
+  world_->run_for(30s);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(folders(i).size(), 1U) << "of worker " << i;
+  EXPECT_EQ(folders(3).size(), 4U);
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(WorkerCluster, OrdersOfAnotherLineageAreRefused) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  const auto names = folders(0);
+  ASSERT_EQ(names.size(), 1U);
+  wire::AssignRequest stranger;
+  stranger.revision = 1'000;
+  stranger.folder_id = folder_id(0);
+  stranger.lineage = 12'345;
+  stranger.removed = {1};
+  auto client = worker(Address{"worker-0:1"});
+  const auto reply = await(client.assign(context(), stranger));
+  ASSERT_FALSE(reply.has_value());
+  EXPECT_EQ(reply.error().field(), "lineage");
+  EXPECT_EQ(folders(0), names);
+  EXPECT_TRUE(read(1)->points[0].found);
 }
 
 TEST_F(WorkerCluster, ALateBirthForALostFolderIsRefused) {

@@ -38,7 +38,8 @@ bool is_request_key(ByteView key) {
 Result<void> RequestMemory::load(OverlayStore* store) {
   store_ = store;
   by_age_.clear();
-  newest_timestamp_ = 0;
+  time_ = 0;
+  clock_ = 0;
   Status damage;
   const KvVisitor visitor = [this, &damage](ByteView, ByteView value) {
     const auto record = decode<stored::RequestRecord>(value);
@@ -48,7 +49,10 @@ Result<void> RequestMemory::load(OverlayStore* store) {
     }
     const Key key{record->request_id, record->piece};
     by_age_[record->applied_index] = {key, record->timestamp};
-    newest_timestamp_ = std::max(newest_timestamp_, record->timestamp);
+    if (by_age_.rbegin()->first == record->applied_index) {
+      time_ = record->timestamp;
+      clock_ = record->clock;
+    }
     return true;
   };
   KvScanRange range;
@@ -68,16 +72,29 @@ Result<std::optional<stored::RequestRecord>> RequestMemory::find(Key key) const 
   return std::optional<stored::RequestRecord>(std::move(record));
 }
 
+uint64_t RequestMemory::time_at(uint64_t clock) const {
+  const uint64_t step = clock > clock_ ? clock - clock_ : clock_ - clock;
+  return time_ + std::min(step, timestamp_of(limits_.kept_at_least));
+}
+
+bool RequestMemory::has_room(uint64_t clock) const {
+  if (by_age_.size() < limits_.requests_max) return true;
+  const uint64_t oldest = by_age_.begin()->second.timestamp;
+  return time_at(clock) - oldest >= timestamp_of(limits_.kept_at_least);
+}
+
 bool RequestMemory::oldest_is_due() const {
   if (by_age_.size() > limits_.requests_max) return true;
   if (by_age_.size() <= limits_.requests_min) return false;
   const uint64_t oldest = by_age_.begin()->second.timestamp;
-  return newest_timestamp_ - oldest > timestamp_of(limits_.kept_for);
+  return time_ - oldest > timestamp_of(limits_.kept_for);
 }
 
 Result<void> RequestMemory::remember(stored::RequestRecord record) {
-  newest_timestamp_ = std::max(newest_timestamp_, record.timestamp);
-  record.timestamp = newest_timestamp_;
+  VECTRON_ASSERT(has_room(record.clock));
+  time_ = time_at(record.clock);
+  clock_ = record.clock;
+  record.timestamp = time_;
   const Key key{record.request_id, record.piece};
   VECTRON_ASSERT(by_age_.empty() || by_age_.rbegin()->first < record.applied_index);
   VECTRON_CHECK_OK(store_->put(request_key(key), encode(record)));

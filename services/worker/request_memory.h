@@ -17,15 +17,20 @@ namespace vectron {
 
 /// How long requests are remembered.
 struct RequestMemoryLimits {
-  /// Never forgotten while fewer are younger, whatever the timestamps say: a clock that jumps must
-  /// not make a shard forget what may still be repeated.
+  /// Never forgotten while fewer are younger.
   size_t requests_min = 4'096;
-  /// Beyond this the oldest goes, whatever its age.
-  size_t requests_max = 65'536;
-  /// Between the two: how old a record grows, by the timestamps of the entries.
+  /// How many there are at most: the oldest goes for a new one, unless it is too young.
+  size_t requests_max = 262'144;
+  /// How old a record grows while there is room.
   Duration kept_for = 10min;
+  /// No record that is younger is forgotten: there is no room for a new one then. Longer than the
+  /// longest time for which a gateway goes on repeating a write.
+  Duration kept_at_least = 2min;
 };
 
+/// Its time is what passed between entries by their timestamps, where a step counts as
+/// kept_at_least at most: neither a clock that jumps, nor another leader's, makes it forget all at
+/// once or keep everything for as long as it jumped.
 class RequestMemory {
  public:
   struct Key {
@@ -40,9 +45,12 @@ class RequestMemory {
   Result<void> load(OverlayStore* store);
   /// The record of a request that was carried out, if it is remembered. Errors: data_loss.
   Result<std::optional<stored::RequestRecord>> find(Key key) const;
-  /// Stores the record of an entry that is being applied (its timestamp is the entry's) and forgets
-  /// what is too old, a few records at a time. Requires: it is not remembered yet. Errors: those of
-  /// the store.
+  /// Whether the record of an entry with the timestamp `clock` would not make it forget a record
+  /// that is too young for that.
+  bool has_room(uint64_t clock) const;
+  /// Stores the record of an entry that is being applied (its clock is the entry's timestamp; its
+  /// own timestamp is filled in) and forgets what is too old, a few records at a time. Requires: it
+  /// is not remembered yet, has_room(). Errors: those of the store.
   Result<void> remember(stored::RequestRecord record);
   size_t size() const { return by_age_.size(); }
 
@@ -51,12 +59,14 @@ class RequestMemory {
     Key key;
     uint64_t timestamp = 0;
   };
+  uint64_t time_at(uint64_t clock) const;
   bool oldest_is_due() const;
 
   RequestMemoryLimits limits_;
   OverlayStore* store_ = nullptr;
   std::map<uint64_t, Aging> by_age_;  // By log index; an entry belongs to one request.
-  uint64_t newest_timestamp_ = 0;     // Never goes back, though clocks do.
+  uint64_t time_ = 0;                 // When the newest record was made.
+  uint64_t clock_ = 0;                // The timestamp of its entry.
 };
 
 /// The key of a request's record: eight zero bytes where a point has its hash, 'r' where a point

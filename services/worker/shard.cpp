@@ -31,6 +31,28 @@ CpuCost cpu_cost(uint64_t distances_times_dimension) {
   return {1000 + distances_times_dimension / 12};
 }
 
+Status too_many_requests() {
+  return Status(Code::resource_exhausted,
+                "this shard remembers as many recent request ids as it can; try again later, or "
+                "write without one",
+                "request_id");
+}
+
+// What apply() refused.
+Result<void> check_refusal(const ShardAnswer& answer) {
+  switch (answer.refused) {
+    case ShardAnswer::Refusal::none:
+      return {};
+    case ShardAnswer::Refusal::memory_full:
+      return fail(too_many_requests());
+    case ShardAnswer::Refusal::other_command:
+      break;
+  }
+  return fail(Code::invalid_argument,
+              "this request id was given to a write of other points: make up a new one",
+              "request_id");
+}
+
 Status too_large_answer() {
   return Status(Code::out_of_range,
                 "the answer is too large: ask for fewer points, or for less of them");
@@ -126,6 +148,8 @@ Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) const
     bare.operations = std::move(command.operations);
     command.header.fingerprint = hash64(encode(bare));
     command.operations = std::move(bare.operations);
+    // A member that knows no request ids would carry a repetition out: it must not apply this.
+    command.header.schema_version = 2;
     command.header.request_id = request.request_id;
     command.header.piece = request.piece;
   }
@@ -144,6 +168,9 @@ Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteR
   }
   const auto command = command_of(std::move(request));
   VECTRON_CO_CHECK_OK(command);
+  const auto room = state_->has_room_for(command->header);
+  VECTRON_CO_CHECK_OK(room);
+  if (!*room) co_return fail(too_many_requests());
   Bytes encoded = encode(*command);
   if (encoded.size() > config_->write_bytes_max) {
     co_return fail(Code::invalid_argument,
@@ -155,11 +182,8 @@ Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteR
   if (!applied.has_value()) co_return fail(with_leader(applied.error()));
   auto decoded = decode_shard_answer(applied->answer);
   VECTRON_CO_TRY(const ShardAnswer answer, decoded);
-  if (answer.refused) {
-    co_return fail(Code::invalid_argument,
-                   "this request id was given to a write of other points: make up a new one",
-                   "request_id");
-  }
+  const auto accepted = check_refusal(answer);
+  VECTRON_CO_CHECK_OK(accepted);
   wire::WriteReply reply;
   reply.shard_id = state_->options().shard.value();
   reply.applied_index = answer.index.value();

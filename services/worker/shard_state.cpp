@@ -6,7 +6,8 @@ namespace vectron {
 namespace {
 
 constexpr size_t kLoadPageBytesMax = 4 << 20;
-constexpr uint32_t kCommandVersion = 1;
+/// 2: entries with a request id.
+constexpr uint32_t kCommandVersion = 2;
 
 index::ShardIndexOptions index_options(const ShardOptions& options) {
   index::ShardIndexOptions out;
@@ -37,7 +38,7 @@ ShardOptions shard_options_of(const wire::ShardOptions& options) {
 Bytes encode_shard_answer(const ShardAnswer& answer) {
   Bytes bytes;
   ByteWriter writer(bytes);
-  writer.put(static_cast<uint8_t>(answer.refused ? 1 : 0));
+  writer.put(static_cast<uint8_t>(answer.refused));
   writer.put(answer.index.value());
   writer.put_sized(answer.existed);
   return bytes;
@@ -46,16 +47,17 @@ Bytes encode_shard_answer(const ShardAnswer& answer) {
 Result<ShardAnswer> decode_shard_answer(ByteView bytes) {
   ByteReader reader(bytes);
   ShardAnswer answer;
-  answer.refused = reader.get<uint8_t>() != 0;
+  answer.refused = static_cast<ShardAnswer::Refusal>(reader.get<uint8_t>());
   answer.index = LogIndex(reader.get<uint64_t>());
   answer.existed = to_bytes(reader.get_sized());
   if (reader.done()) return answer;
   return fail(Code::internal, "an answer of the shard's state cannot be read");
 }
 
-ShardState::ShardState(Env* env, ShardOptions options)
+ShardState::ShardState(Env* env, ShardOptions options, RequestMemoryLimits requests)
     : env_(env),
       options_(options),
+      requests_(requests),
       forget_tombstones_(env->planted("forget_tombstone")),
       forget_requests_(env->planted("forget_request")),
       index_work_(env->scheduler()) {}
@@ -112,6 +114,10 @@ Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
   if (before) return encode_shard_answer(*before);
   ShardAnswer answer;
   answer.index = index;
+  if (remembers(decoded->header) && !requests_.has_room(decoded->header.timestamp)) {
+    answer.refused = ShardAnswer::Refusal::memory_full;
+    return encode_shard_answer(answer);
+  }
   for (stored::ShardOperation& operation : decoded->operations) {
     VECTRON_TRY(const PointId id, id_of_message(operation.id));
     const bool is_remove = operation.kind == stored::OperationKind::remove;
@@ -125,25 +131,37 @@ Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
   return encode_shard_answer(answer);
 }
 
+bool ShardState::remembers(const stored::EntryHeader& header) const {
+  return header.request_id != 0 && !forget_requests_;
+}
+
+Result<bool> ShardState::has_room_for(const stored::EntryHeader& header) const {
+  if (!remembers(header) || requests_.has_room(header.timestamp)) return true;
+  VECTRON_TRY(const auto record, requests_.find({header.request_id, header.piece}));
+  return record.has_value();
+}
+
 // The answer of the entry that this one repeats, if it does.
 Result<std::optional<ShardAnswer>> ShardState::repeated(const stored::EntryHeader& header) const {
-  if (header.request_id == 0 || forget_requests_) return std::optional<ShardAnswer>();
+  if (!remembers(header)) return std::optional<ShardAnswer>();
   VECTRON_TRY(const auto record, requests_.find({header.request_id, header.piece}));
   if (!record) return std::optional<ShardAnswer>();
   ShardAnswer answer;
-  answer.refused = record->fingerprint != header.fingerprint;
+  if (record->fingerprint != header.fingerprint) {
+    answer.refused = ShardAnswer::Refusal::other_command;
+  }
   answer.index = LogIndex(record->applied_index);
   answer.existed = record->existed;
   return std::optional<ShardAnswer>(std::move(answer));
 }
 
 Result<void> ShardState::remember(const stored::EntryHeader& header, const ShardAnswer& answer) {
-  if (header.request_id == 0 || forget_requests_) return {};
+  if (!remembers(header)) return {};
   stored::RequestRecord record;
   record.request_id = header.request_id;
   record.piece = header.piece;
   record.fingerprint = header.fingerprint;
-  record.timestamp = header.timestamp;
+  record.clock = header.timestamp;
   record.applied_index = answer.index.value();
   record.existed = answer.existed;
   return requests_.remember(std::move(record));

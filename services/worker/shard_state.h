@@ -36,7 +36,13 @@ ShardOptions shard_options_of(const wire::ShardOptions& options);
 
 /// What apply() answers the proposer of a command.
 struct ShardAnswer {
-  bool refused = false;  ///< Its request id belongs to another command; nothing changed.
+  /// Why it changed nothing.
+  enum class Refusal : uint8_t {
+    none,
+    other_command,  ///< Its request id belongs to another command.
+    memory_full,    ///< A request id that may still be repeated would have to be forgotten.
+  };
+  Refusal refused = Refusal::none;
   LogIndex index;  ///< Of the entry that took effect: for a repetition, that of the first one.
   Bytes existed;   ///< For each operation, 1 when the point existed before it.
 };
@@ -59,8 +65,8 @@ struct ShardContent {
 
 class ShardState final : public StateMachine {
  public:
-  /// `env` outlives it.
-  ShardState(Env* env, ShardOptions options);
+  /// `env` outlives it. The limits are part of the state machine: the same at every replica.
+  ShardState(Env* env, ShardOptions options, RequestMemoryLimits requests = {});
 
   Task<Result<void>> load(OverlayStore* store) override;
   Result<Bytes> apply(LogIndex index, ByteView command) override;
@@ -70,6 +76,9 @@ class ShardState final : public StateMachine {
   /// The point as it is stored; none when there is none. Errors: data_loss.
   Result<std::optional<stored::StoredPoint>> read(const PointId& id) const;
   uint64_t points() const { return slots_.size(); }
+  /// Whether a command with this header would not be refused for want of memory, as far as this
+  /// replica knows. Errors: data_loss.
+  Result<bool> has_room_for(const stored::EntryHeader& header) const;
   /// Requests that a repetition would be recognised of.
   size_t requests_remembered() const { return requests_.size(); }
   /// Whoever links slots into the graph waits here; one of them is woken by each write.
@@ -80,6 +89,7 @@ class ShardState final : public StateMachine {
     size_t operator()(const PointId& id) const { return placement_hash(id); }
   };
 
+  bool remembers(const stored::EntryHeader& header) const;
   Result<std::optional<ShardAnswer>> repeated(const stored::EntryHeader& header) const;
   Result<void> remember(const stored::EntryHeader& header, const ShardAnswer& answer);
   Result<bool> upsert(LogIndex index, const PointId& id, stored::ShardOperation operation);

@@ -289,9 +289,9 @@ Task<Result<api::SearchReply>> PublicHandler::search(RequestContext context,
         parts_.env->clock().monotonic() + std::chrono::milliseconds(request.timeout_ms);
     context.deadline = std::min(context.deadline, until);
   }
-  const SearchReplyOptions options{request.top_k, request.allow_partial,
-                                   parts_.env->planted("merge_drops_one_shard"),
-                                   parts_.env->planted("merge_keeps_worst")};
+  const SearchReplyOptions options{
+      request.top_k, request.allow_partial, parts_.env->planted("merge_drops_one_shard"),
+      parts_.env->planted("merge_keeps_worst"), parts_.env->planted("partial_search_gives_up")};
   auto answers = co_await search_shards(std::move(context), route, std::move(request));
   co_return make_search_reply(*route, options, std::move(answers));
 }

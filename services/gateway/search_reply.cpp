@@ -52,7 +52,9 @@ Result<api::SearchReply> make_search_reply(const Route& route, SearchReplyOption
   std::vector<std::vector<wire::ShardHit>> lists;
   lists.reserve(answers.size());
   for (size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i].has_value()) {
+    if (options.give_up_shards && options.allow_partial && i > 0) {
+      reply.missing_shards.push_back(missing_shard(route.shards[i].id, Status()));
+    } else if (answers[i].has_value()) {
       reply.shards.push_back({answers[i]->shard_id, answers[i]->applied_index});
       lists.push_back(std::move(answers[i]->hits));
     } else {

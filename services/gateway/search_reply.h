@@ -17,6 +17,7 @@ struct SearchReplyOptions {
   bool allow_partial = false;
   bool drop_one_shard = false;  ///< The planted bug merge_drops_one_shard.
   bool keep_worst = false;      ///< The planted bug merge_keeps_worst.
+  bool give_up_shards = false;  ///< The planted bug partial_search_gives_up.
 };
 
 /// The `k` best hits of all shards. Shards that did not answer are named in the reply when

@@ -1,6 +1,7 @@
 #include "sim/cluster/aftermath.h"
 
 #include "core/async/combine.h"
+#include "sim/history/value.h"
 #include "sim/oracle/history_check.h"
 
 namespace vectron::sim {
@@ -10,6 +11,7 @@ namespace {
 constexpr Duration kProbePause = 100ms;
 constexpr size_t kReadersAtOnce = 12;
 constexpr int kReadAttemptsMax = 8;
+constexpr uint32_t kSearchHits = 10;
 
 /// An id of the collection's kind whose hash lies in `range`; far from the workload's keys.
 PointId probe_id(const PlanCollection& collection, const HashRange& range, uint64_t number) {
@@ -119,6 +121,50 @@ Task<void> Aftermath::await_convergence(std::vector<ProbedShard> groups, Instant
   record.violations.add(
       oracle::kConvergence, record.world.now(),
       fmt::format("{}, {} s after the last fault", *why, to_seconds(kAvailableWithin)));
+}
+
+Task<void> Aftermath::search_everywhere() {
+  RunRecord& record = *parts_.record;
+  for (uint32_t i = 0; i < parts_.plan->workload.collections.size(); ++i) {
+    Status last(Code::unavailable, "not tried");
+    for (int attempt = 0; attempt < kReadAttemptsMax && !last.ok(); ++attempt) {
+      last = co_await search_whole(i);
+    }
+    if (last.ok()) continue;
+    record.violations.add(oracle::kAvailability, record.world.now(),
+                          fmt::format("a search of collection {} was not whole {} times: {}", i,
+                                      kReadAttemptsMax, last.to_string()),
+                          "partial_search");
+  }
+}
+
+Task<Status> Aftermath::search_whole(uint32_t collection) {
+  RunRecord& record = *parts_.record;
+  SearchRecord question;
+  question.query =
+      vector_of_value(++record.last_value, parts_.plan->workload.collections[collection].dimension);
+  question.k = kSearchHits;
+  question.exact = true;
+  question.allow_partial = true;
+  Operation operation;
+  operation.client = parts_.client_number;
+  operation.kind = OperationKind::search;
+  operation.collection = collection;
+  operation.request = ++record.last_request;
+  operation.linearizable = true;
+  operation.search = std::make_shared<SearchRecord>(question);
+  const size_t position = record.begin(std::move(operation));
+  SearchAnswer answer = co_await parts_.client->search(collection, std::move(question), true);
+  Operation& ended = record.history.at(position);
+  ended.status = answer.status;
+  ended.tokens = std::move(answer.tokens);
+  ended.search->hits = std::move(answer.hits);
+  ended.search->missing_shards = answer.missing_shards;
+  record.end(position, answer.outcome);
+  if (answer.outcome != Outcome::ok) co_return ended.status;
+  if (answer.missing_shards.empty()) co_return Status();
+  co_return Status(Code::unavailable,
+                   fmt::format("{} shards were missing", answer.missing_shards.size()));
 }
 
 Task<void> Aftermath::read_everything() {

@@ -1,8 +1,8 @@
 // Aftermath: what is asked of a cluster when the last fault is over.
 //
 // Within kAvailableWithin every shard must take a write and answer a linearizable read, and every
-// replica must run and have applied all that its group has committed. Then every point that anybody
-// touched is read once more.
+// replica must run and have applied all that its group has committed. Then a search that may be
+// partial must be whole, and every point that anybody touched is read once more.
 #pragma once
 
 #include <map>
@@ -44,6 +44,9 @@ class Aftermath {
   Task<void> await_availability(std::vector<ProbedShard> shards, Instant since);
   /// Waits until all replicas of all groups agree; objects when that takes too long.
   Task<void> await_convergence(std::vector<ProbedShard> groups, Instant since);
+  /// Searches each collection, as one who takes a partial answer: nothing is away any more, so none
+  /// may be; objects when it stays so.
+  Task<void> search_everywhere();
   /// Reads every point of the history; what it finds are the history's final reads.
   Task<void> read_everything();
 
@@ -51,6 +54,7 @@ class Aftermath {
   Task<void> probe(ProbedShard shard, uint64_t number, Instant until);
   Task<bool> probe_write(uint32_t collection, PointId id);
   Task<bool> read_point(uint32_t collection, PointId id, bool final_read);
+  Task<Status> search_whole(uint32_t collection);
   Task<void> read_share(const std::vector<PointId>* points, uint32_t collection, size_t first,
                         size_t stride);
 

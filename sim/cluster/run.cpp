@@ -241,6 +241,7 @@ class Run {
     }
     if (!raft()) co_await settle_lives(env, &aftermath);
     co_await aftermath.await_convergence(shards_, last_fault);
+    if (record_.violations.empty() && !raft()) co_await aftermath.search_everywhere();
     if (record_.violations.empty()) co_await aftermath.read_everything();
     if (raft()) co_return;
     ClusterClient observer(env, &plan_);

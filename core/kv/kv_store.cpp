@@ -146,7 +146,8 @@ KvStore::KvStore(Env* env, KvConfig config, std::unique_ptr<BlockingDirectory> d
       config_(config),
       directory_(std::move(directory)),
       environment_(std::move(environment)),
-      commit_turn_(env->scheduler(), 1) {}
+      commit_turn_(env->scheduler(), 1),
+      commits_(env->scheduler()) {}
 
 KvStore::~KvStore() {
   VECTRON_ASSERT(readers_.empty(), "{} readers outlive their store", readers_.size());
@@ -185,7 +186,22 @@ Result<KvScanEnd> KvStore::scan(const KvScanRange& range, const KvVisitor& visit
   return latest_->scan(range, visitor);
 }
 
+// In a task of the store, so that the turn is held until the blocking part has ended, also when
+// whoever asked for the commit is destroyed meanwhile: close() then waits for it here, and not on a
+// lock of LMDB.
 Task<Result<void>> KvStore::commit(KvBatch batch) {
+  const Done done = std::make_shared<Completion<Result<void>>>(env_->scheduler());
+  commits_.spawn(commit_for(std::move(batch), done));
+  co_await done->wait();
+  co_return done->take();
+}
+
+Task<void> KvStore::commit_for(KvBatch batch, Done done) {
+  auto committed = co_await commit_in_turn(std::move(batch));
+  done->set(std::move(committed));
+}
+
+Task<Result<void>> KvStore::commit_in_turn(KvBatch batch) {
   const Semaphore::Permit turn = co_await commit_turn_.acquire();
   if (failed_) {
     co_return fail(Code::data_loss, "the key-value store failed before and takes no commit");

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/async/sync.h"
+#include "core/async/task_group.h"
 #include "core/base/bytes.h"
 #include "core/env/env.h"
 #include "core/kv/kv_batch.h"
@@ -110,11 +111,11 @@ class KvStore {
   /// Visits the pairs of `range` at the latest commit; checks each. Errors: data_loss.
   Result<KvScanEnd> scan(const KvScanRange& range, const KvVisitor& visitor);
 
-  /// Commits all of `batch`, or nothing of it, durably. Commits run one at a time. Reads go on
-  /// meanwhile, and see all of it at some time before this returns. Errors: resource_exhausted (the
-  /// batch is above batch_bytes_max; the disk or the map is full: nothing happened, the store goes
-  /// on); data_loss (the disk failed: the store refuses all further commits, and only opening it
-  /// again tells what is in it).
+  /// Commits all of `batch`, or nothing of it, durably. A commit goes on when its task is
+  /// destroyed; commits run one at a time. Reads go on meanwhile, and see all of it at some time
+  /// before this returns. Errors: resource_exhausted (the batch is above batch_bytes_max; the disk
+  /// or the map is full: nothing happened, the store goes on); data_loss (the disk failed: the
+  /// store refuses all further commits, and only opening it again tells what is in it).
   Task<Result<void>> commit(KvBatch batch);
 
   /// A view of the latest commit. Errors: resource_exhausted (readers_max).
@@ -142,6 +143,9 @@ class KvStore {
   KvStore(Env* env, KvConfig config, std::unique_ptr<BlockingDirectory> directory,
           std::shared_ptr<detail::KvEnvironment> environment);
 
+  using Done = std::shared_ptr<Completion<Result<void>>>;
+  Task<void> commit_for(KvBatch batch, Done done);
+  Task<Result<void>> commit_in_turn(KvBatch batch);
   Result<void> take_up();
   void expire_readers();
 
@@ -155,6 +159,7 @@ class KvStore {
   uint64_t replaced_bytes_ = 0;
   bool failed_ = false;
   Semaphore commit_turn_;
+  TaskGroup commits_;  // Last: its tasks use everything above.
 };
 
 }  // namespace vectron

@@ -21,6 +21,7 @@ inline constexpr uint32_t kReplicationMax = 7;
 inline constexpr uint32_t kTopKMax = 10'000;
 inline constexpr uint32_t kEfMax = 65'536;
 inline constexpr size_t kPayloadBytesMax = 1 << 20;
+inline constexpr size_t kWriteBytesMax = 8 << 20;  ///< Of one write to one shard, at the very most.
 inline constexpr size_t kBatchPointsMax = 10'000;
 
 /// Parameters of the HNSW graph (Malkov, Yashunin 2016, section 4).

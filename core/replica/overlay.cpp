@@ -13,6 +13,10 @@ namespace {
 
 /// The record of the applied index: 8 bytes, little-endian.
 constexpr std::string_view kAppliedRecord = "applied_index";
+/// What that record adds to a commit.
+constexpr size_t kAppliedRecordBytesMax = 256;
+static_assert(kAppliedRecord.size() + sizeof(uint64_t) + kKvOperationOverheadBytes <=
+              kAppliedRecordBytesMax);
 
 Result<LogIndex> decode_applied_index(const Result<std::optional<Bytes>>& read) {
   if (!read.has_value()) return fail(read.error());
@@ -66,8 +70,12 @@ Result<void> OverlayConfig::validate(const KvConfig& kv) const {
   if (overlay_bytes_max == 0) {
     return fail(Code::invalid_argument, "must be positive", "overlay_bytes_max");
   }
-  if (flush_bytes_max == 0 || flush_bytes_max > kv.batch_bytes_max) {
-    return fail(Code::invalid_argument, "must be positive and at most batch_bytes_max of the store",
+  if (flush_bytes_max == 0 || kv.batch_bytes_max < kAppliedRecordBytesMax ||
+      flush_bytes_max > kv.batch_bytes_max - kAppliedRecordBytesMax) {
+    return fail(Code::invalid_argument,
+                fmt::format("must be positive and, with {} bytes for the applied index, at most "
+                            "batch_bytes_max of the store",
+                            kAppliedRecordBytesMax),
                 "flush_bytes_max");
   }
   if (flush_bytes_min > overlay_bytes_max) {

@@ -23,7 +23,8 @@ struct OverlayConfig {
   /// has_room() turns false above this: the replica then applies nothing until a flush made room.
   size_t overlay_bytes_max = size_t{64} << 20;
   /// About how much one flush commits: whole entries up to this, at least one. At most
-  /// KvConfig::batch_bytes_max, and an entry's writes must fit into that.
+  /// KvConfig::batch_bytes_max less 256 for the applied index, and an entry's writes must fit into
+  /// that.
   size_t flush_bytes_max = size_t{8} << 20;
   /// flush_loop() flushes once this much is waiting,
   size_t flush_bytes_min = size_t{1} << 20;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/http/server.h"
+#include "core/model/collection.h"
 #include "core/rpc/channel_pool.h"
 #include "core/rpc/server.h"
 #include "services/gateway/http_api.h"
@@ -171,8 +172,11 @@ Result<void> GatewayConfig::validate() const {
   VECTRON_CHECK_OK(need(routes_max > 0, "routes_max", "must be at least 1"));
   VECTRON_CHECK_OK(need(worker_channels_max > 0, "worker_channels_max", "must be at least 1"));
   VECTRON_CHECK_OK(need(batch_points_max > 0, "batch_points_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(write_bytes_max > 0 && write_bytes_max <= frame_bytes_max,
-                        "write_bytes_max", "must be above zero and fit into frame_bytes_max"));
+  VECTRON_CHECK_OK(
+      need(write_bytes_max > 0 && write_bytes_max <= std::min(frame_bytes_max, kWriteBytesMax),
+           "write_bytes_max",
+           "must be above zero, at most 8 MiB (what a worker takes), and fit into "
+           "frame_bytes_max"));
   VECTRON_CHECK_OK(gateway::channel_config(*this).validate());
   VECTRON_CHECK_OK(gateway::http_config(*this).validate());
   return gateway::server_config(*this).validate();

@@ -39,7 +39,8 @@ Result<void> WorkerConfig::validate() const {
   // An entry travels in one frame and is stored by one commit, each with something added for every
   // operation.
   constexpr size_t kStoredOverheadBytesMax = 1024;
-  if (write_bytes_max == 0 || write_bytes_max > RaftTransport::kBatchBytesMax ||
+  static_assert(kWriteBytesMax <= RaftTransport::kBatchBytesMax);
+  if (write_bytes_max == 0 || write_bytes_max > kWriteBytesMax ||
       write_bytes_max * 2 + write_operations_max * kStoredOverheadBytesMax >
           replica.kv.batch_bytes_max) {
     return wrong(

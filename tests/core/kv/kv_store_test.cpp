@@ -383,6 +383,27 @@ TEST_F(KvStoreTest, SurvivesTheDeathOfACommittingTask) {
   }
   EXPECT_TRUE(put("b", "2").has_value());
   EXPECT_TRUE(env_.run(store_->verify()).has_value());
+  EXPECT_EQ(store_->item_count(), 2u) << "a commit that began goes on";
+}
+
+TEST_F(KvStoreTest, ClosingWaitsForACommitWhoseTaskHasDied) {
+  open();
+  {
+    TaskGroup group(env_.scheduler());
+    KvBatch batch;
+    batch.put(as_bytes("a"), bytes_of("1"));
+    auto lost = [](KvStore* store, KvBatch changes) -> Task<void> {
+      const auto result = co_await store->commit(std::move(changes));
+      (void)result;
+    };
+    group.spawn(lost(store_.get(), std::move(batch)));
+    env_.try_run_one();
+    env_.try_run_one();
+  }
+  env_.run(store_->close());
+  auto again = try_open();
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ((*again)->item_count(), 1u);
 }
 
 TEST_F(KvStoreTest, ManyCommitsAtOnceRunOneAfterAnother) {

@@ -43,6 +43,12 @@ TEST(ReplicaConfig, NamesTheFieldThatIsWrong) {
   config = ReplicaConfig();
   config.snapshot_chunk_bytes_max = 0;
   EXPECT_EQ(config.validate().error().field(), "snapshot_chunk_bytes_max");
+  // The record of the applied index goes into the same commit.
+  config = ReplicaConfig();
+  config.overlay.flush_bytes_max = config.kv.batch_bytes_max - 256;
+  EXPECT_TRUE(config.validate().has_value());
+  ++config.overlay.flush_bytes_max;
+  EXPECT_EQ(config.validate().error().field(), "flush_bytes_max");
 }
 
 raft::Message any_message() {

@@ -547,6 +547,9 @@ TEST(GatewayConfig, NamesTheFieldThatIsWrong) {
   EXPECT_TRUE(config.validate().has_value());
   config.request_timeout_max = 1s;
   EXPECT_EQ(config.validate().error().field(), "request_timeout_max");
+  config.request_timeout_max = GatewayConfig().request_timeout_max;
+  config.write_bytes_max = kWriteBytesMax + 1;  // No worker takes it.
+  EXPECT_EQ(config.validate().error().field(), "write_bytes_max");
 }
 
 }  // namespace

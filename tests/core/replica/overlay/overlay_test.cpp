@@ -179,6 +179,7 @@ TEST(Overlay, TheFlushLoopKeepsUpAndMakesRoom) {
   config.overlay_bytes_max = 10'000;
   config.flush_bytes_min = 4'000;
   config.flush_bytes_max = 4'000;
+  config.flush_interval = 50ms;
   Replica replica(config);
   TaskGroup group(replica.env.scheduler());
   auto forever = [](OverlayStore* overlay) -> Task<void> {

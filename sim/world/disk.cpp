@@ -308,7 +308,10 @@ void SimDisk::lose_power() {
                              world_.fault_enabled(FaultClass::torn_write)});
   lose_power(root_.get(), &fates, &counts);
   power_.restore();
-  for (uint64_t i = 0; i < counts.lost; ++i) world_.fault_fired(FaultClass::lost_unsynced);
+  // A tear that spares none of what changed looks like a loss, and is a tear all the same.
+  const bool loses = world_.fault_enabled(FaultClass::lost_unsynced);
+  const FaultClass of_lost = loses ? FaultClass::lost_unsynced : FaultClass::torn_write;
+  for (uint64_t i = 0; i < counts.lost; ++i) world_.fault_fired(of_lost);
   for (uint64_t i = 0; i < counts.torn; ++i) world_.fault_fired(FaultClass::torn_write);
 }
 

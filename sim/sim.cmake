@@ -5,7 +5,7 @@ file(GLOB interpose_sources CONFIGURE_DEPENDS sim/interpose/*.cpp)
 add_library(sim_interpose OBJECT EXCLUDE_FROM_ALL ${interpose_sources})
 target_precompile_headers(sim_interpose REUSE_FROM vectron_pch)
 target_compile_options(sim_interpose PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-target_link_libraries(sim_interpose PUBLIC core_base)
+target_link_libraries(sim_interpose PUBLIC core_base core_kv)
 
 vectron_library(sim_world sim/world core_env core_kv sim_plan)
 

@@ -22,7 +22,7 @@ void EventQueue::advance_to(Instant now) {
   now_ = std::max(now_, now);
 }
 
-void EventQueue::add(QueuedEvent& event, Instant when, uint64_t tie) {
+void EventQueue::add(QueuedEvent& event, Instant when, uint64_t tie, uint32_t owner) {
   VECTRON_ASSERT(!event.queued(), "an event is queued once at a time");
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
@@ -31,25 +31,54 @@ void EventQueue::add(QueuedEvent& event, Instant when, uint64_t tie) {
   const uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
   slots_[slot].event = &event;
+  slots_[slot].owner = owner;
   event.queue_ = this;
   event.slot_ = slot;
   ++live_;
   const int64_t time = std::max(when, now_).time_since_epoch().count();
-  heap_.push_back({time, tie, sequence_++, slot, slots_[slot].generation});
+  push({time, tie, sequence_++, slot, slots_[slot].generation});
+}
+
+void EventQueue::push(const Entry& entry) {
+  heap_.push_back(entry);
   std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
 }
 
+void EventQueue::pop() {
+  std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+  heap_.pop_back();
+}
+
+void EventQueue::hold(uint32_t owner) {
+  VECTRON_ASSERT(owner > 0 && !held_.contains(owner), "owner {} is held already", owner);
+  held_[owner];
+}
+
+size_t EventQueue::let_go(uint32_t owner) {
+  const auto found = held_.find(owner);
+  VECTRON_ASSERT(found != held_.end(), "owner {} is not held", owner);
+  const std::vector<Entry> waiting = std::move(found->second);
+  held_.erase(found);
+  size_t late = 0;
+  for (const Entry& entry : waiting) {
+    if (is_cancelled(entry)) continue;
+    push(entry);  // With its old time: what was due first runs first.
+    ++late;
+  }
+  return late;
+}
+
 Instant EventQueue::next_time() {
-  drop_cancelled();
-  return heap_.empty() ? kNever : Instant(Duration(heap_.front().time));
+  clear_top();
+  if (heap_.empty()) return kNever;
+  return std::max(now_, Instant(Duration(heap_.front().time)));
 }
 
 void EventQueue::run_next() {
-  drop_cancelled();
+  clear_top();
   VECTRON_ASSERT(!heap_.empty());
   const Entry entry = heap_.front();
-  std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
-  heap_.pop_back();
+  pop();
   QueuedEvent* event = slots_[entry.slot].event;
   release(entry.slot);
   event->queue_ = nullptr;
@@ -67,16 +96,18 @@ void EventQueue::release(uint32_t slot) {
   --live_;
 }
 
-void EventQueue::drop_cancelled() {
-  while (!heap_.empty() && slots_[heap_.front().slot].generation != heap_.front().generation) {
-    std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
-    heap_.pop_back();
+void EventQueue::clear_top() {
+  while (!heap_.empty()) {
+    const Entry& top = heap_.front();
+    if (!is_cancelled(top)) {
+      if (!is_held(slots_[top.slot].owner)) break;
+      held_[slots_[top.slot].owner].push_back(top);
+    }
+    pop();
   }
   // Far timers that are always cancelled (deadlines) would otherwise pile up behind live ones.
   if (heap_.size() > 64 && heap_.size() > 4 * live_) {
-    std::erase_if(heap_, [this](const Entry& entry) {
-      return slots_[entry.slot].generation != entry.generation;
-    });
+    std::erase_if(heap_, [this](const Entry& entry) { return is_cancelled(entry); });
     std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
   }
 }

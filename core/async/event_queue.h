@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "core/base/time.h"
@@ -53,8 +54,18 @@ class EventQueue {
   /// runs what is due.
   void advance_to(Instant now);
 
-  /// Queues `event` for `when` (or for now, if that has passed). Requires: it is not queued.
-  void add(QueuedEvent& event, Instant when, uint64_t tie);
+  /// Queues `event` for `when` (or for now, if that has passed), on behalf of `owner` (0: of
+  /// nobody). Requires: it is not queued.
+  void add(QueuedEvent& event, Instant when, uint64_t tie, uint32_t owner = 0);
+
+  /// From now on the events of `owner` do not run when they are due: they wait, in their order,
+  /// until let_go(). What a paused process is made of; only the simulation holds anybody. Requires:
+  /// owner > 0, not held.
+  void hold(uint32_t owner);
+  /// The events of `owner` run again; what was due meanwhile runs now, in the order in which it
+  /// was due. Returns how many events that are. Requires: held.
+  size_t let_go(uint32_t owner);
+  bool is_held(uint32_t owner) const { return !held_.empty() && held_.contains(owner); }
 
   /// The time of the next event, or kNever. Amortised O(1).
   Instant next_time();
@@ -84,10 +95,17 @@ class EventQueue {
   struct Slot {
     QueuedEvent* event = nullptr;
     uint32_t generation = 0;
+    uint32_t owner = 0;
   };
 
+  void push(const Entry& entry);
+  void pop();
   void release(uint32_t slot);
-  void drop_cancelled();
+  bool is_cancelled(const Entry& entry) const {
+    return slots_[entry.slot].generation != entry.generation;
+  }
+  /// Takes what must not run off the top of the heap.
+  void clear_top();
 
   std::vector<Entry> heap_;
   std::vector<Slot> slots_;
@@ -97,6 +115,7 @@ class EventQueue {
   uint64_t running_sequence_ = 0;
   uint64_t events_run_ = 0;
   size_t live_ = 0;
+  std::map<uint32_t, std::vector<Entry>> held_;  ///< By owner: what was due since hold().
 };
 
 /// A node's way into its EventQueue: it draws the ties. One for each node, so that one node's

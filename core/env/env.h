@@ -20,6 +20,14 @@
 
 namespace vectron {
 
+/// What becomes of a one-way message before it is sent.
+enum class MessageFate : uint8_t {
+  deliver,
+  lose,
+  repeat,    ///< It goes out twice.
+  overtake,  ///< It goes out behind messages that are sent later.
+};
+
 class Env {
  public:
   virtual ~Env() = default;
@@ -43,6 +51,10 @@ class Env {
   /// True when the simulation runs with the bug `name` planted; always false in production. Used to
   /// test the oracles.
   virtual bool planted(std::string_view name) = 0;
+
+  /// Asked for each message that may be lost, repeated and reordered (Raft's): the simulation does
+  /// so above what a connection may do. Production always delivers.
+  virtual MessageFate message_fate() { return MessageFate::deliver; }
 };
 
 }  // namespace vectron

@@ -94,7 +94,7 @@ Result<std::optional<ByteView>> Writer::find(Space space, ByteView key) {
 Result<std::optional<ByteView>> Writer::find_checked(Space space, ByteView key) {
   VECTRON_TRY(const std::optional<ByteView> stored, find(space, key));
   if (!stored) return std::nullopt;
-  const std::optional<ByteView> value = kv_format::checked(space, key, *stored);
+  const std::optional<ByteView> value = environment_->checked(space, key, *stored);
   if (!value) return environment_->damage("a value of the key-value store is damaged");
   return value;
 }

@@ -26,6 +26,8 @@ struct KvConfig {
   Duration reader_age_max = std::chrono::minutes(10);
   /// The same once commits have replaced about this many bytes of pages since it was opened.
   uint64_t reader_pinned_bytes_max = uint64_t{4} << 30;
+  /// Planted bug trust_rotten_value: no value is compared with its hash. Set by KvStore::open.
+  bool planted_trust_values = false;
 
   /// Errors: invalid_argument, naming the field.
   Result<void> validate() const;

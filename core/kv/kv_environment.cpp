@@ -29,6 +29,7 @@ Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::s
   MDB_envinfo info;
   mdb_env_info(env, &info);
   environment->map_bytes_ = info.me_mapsize;
+  environment->trusts_values_ = config.planted_trust_values;
 
   MDB_txn* txn = nullptr;
   if (int code = mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn); code != 0) {
@@ -52,6 +53,12 @@ uint64_t KvEnvironment::used_bytes() const {
   mdb_env_info(env_, &info);
   mdb_env_stat(env_, &stat);
   return (static_cast<uint64_t>(info.me_last_pgno) + 1) * stat.ms_psize;
+}
+
+std::optional<ByteView> KvEnvironment::checked(Space space, ByteView key, ByteView stored) const {
+  if (!trusts_values_) return kv_format::checked(space, key, stored);
+  const std::optional<kv_format::StoredValue> parts = kv_format::split(stored);
+  return parts ? std::optional(parts->value) : std::nullopt;
 }
 
 std::unexpected<Status> KvEnvironment::damage(std::string message) {
@@ -145,7 +152,7 @@ Result<std::optional<ByteView>> KvTransaction::find(Space space, ByteView key) {
 Result<std::optional<Bytes>> KvTransaction::get(Space space, ByteView key) {
   VECTRON_TRY(const std::optional<ByteView> stored, find(space, key));
   if (!stored) return std::nullopt;
-  const std::optional<ByteView> value = kv_format::checked(space, key, *stored);
+  const std::optional<ByteView> value = environment_->checked(space, key, *stored);
   if (!value) return environment_->damage("a value of the key-value store is damaged");
   return to_bytes(*value);
 }
@@ -153,9 +160,11 @@ Result<std::optional<Bytes>> KvTransaction::get(Space space, ByteView key) {
 Result<std::optional<uint64_t>> KvTransaction::get_hash(Space space, ByteView key) {
   VECTRON_TRY(const std::optional<ByteView> stored, find(space, key));
   if (!stored) return std::nullopt;
-  const std::optional<kv_format::StoredValue> parts = kv_format::split(*stored);
-  if (!parts) return environment_->damage("a value of the key-value store is damaged");
-  return parts->hash;
+  // The hash is what is built upon, so it must be that of the value that is there.
+  if (!environment_->checked(space, key, *stored)) {
+    return environment_->damage("a value of the key-value store is damaged");
+  }
+  return kv_format::split(*stored)->hash;
 }
 
 Result<std::optional<kv_format::Header>> KvTransaction::header() {
@@ -239,7 +248,8 @@ Result<KvScanEnd> KvTransaction::scan(const KvScanRange& range, const KvVisitor&
     const ByteView key = cursor.key().subspan(1);
     if (range.until && !is_less(key, *range.until)) return std::nullopt;
     if (!more) return to_bytes(key);
-    const std::optional<ByteView> value = kv_format::checked(Space::content, key, cursor.value());
+    const std::optional<ByteView> value =
+        environment_->checked(Space::content, key, cursor.value());
     if (!value) return environment_->damage("a value of the key-value store is damaged");
     bytes += key.size() + value->size();
     more = visitor(key, *value) && ++items < range.items_max && bytes < range.bytes_max;

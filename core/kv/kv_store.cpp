@@ -68,7 +68,10 @@ Task<Result<bool>> has_marker(Disk* disk, std::string path) {
   VECTRON_CO_TRY(const std::unique_ptr<File> marker, file);
   Bytes content(kMarkerBytesMax);
   const auto read = co_await marker->read_at(0, content);
-  VECTRON_CO_CHECK_OK(read);
+  if (!read.has_value()) {
+    co_return fail(Code::unavailable, "the folder's marker cannot be read: " +
+                                          read.error().message());  // That is not damage yet.
+  }
   content.resize(*read);
   // A marker that is cut short was never synced, so nothing was acknowledged: the creation starts
   // again. (A store with content is not overwritten all the same, see open_environment.)
@@ -107,6 +110,7 @@ uint64_t kv_pair_hash(ByteView key, ByteView value) {
 Task<Result<std::unique_ptr<KvStore>>> KvStore::open(Env* env, std::string path, KvConfig config) {
   const Result<void> valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
+  config.planted_trust_values = env->planted("trust_rotten_value");
   Disk& disk = env->disk();
   auto made = co_await disk.create_directory(path);
   VECTRON_CO_CHECK_OK(made);

@@ -90,7 +90,8 @@ class KvStore {
   /// folder that is absent or in which no creation was completed becomes an empty store. On return
   /// the store and the names in its folder and of its folder are durable.
   /// Errors: data_loss (damaged, or its file is gone), failed_precondition (a newer format),
-  /// invalid_argument (configuration), resource_exhausted (disk full).
+  /// invalid_argument (configuration), resource_exhausted (disk full), unavailable (the device
+  /// does not read now).
   static Task<Result<std::unique_ptr<KvStore>>> open(Env* env, std::string path, KvConfig config);
 
   KvStore(const KvStore&) = delete;
@@ -105,8 +106,8 @@ class KvStore {
   Result<std::optional<Bytes>> get(ByteView key);
   /// A record (KvBatch::put_record).
   Result<std::optional<Bytes>> get_record(std::string_view name);
-  /// The stored kv_pair_hash of `key`, without reading its value; none when it is absent. Not
-  /// verified.
+  /// The kv_pair_hash of `key`; none when it is absent. Errors: data_loss: it is not that of the
+  /// value that is stored with it.
   Result<std::optional<uint64_t>> get_pair_hash(ByteView key);
   /// Visits the pairs of `range` at the latest commit; checks each. Errors: data_loss.
   Result<KvScanEnd> scan(const KvScanRange& range, const KvVisitor& visitor);

@@ -1,16 +1,22 @@
 #include "core/replica/hand_over.h"
 
+#include <algorithm>
+#include <tuple>
+
 namespace vectron {
 
-std::optional<ReplicaId> hand_over_target(const raft::RaftStatus& status) {
-  const raft::RaftStatus::Peer* best = nullptr;
+std::optional<ReplicaId> hand_over_target(const raft::RaftStatus& status, uint64_t attempt) {
+  std::vector<raft::RaftStatus::Peer> able;
   for (const raft::RaftStatus::Peer& peer : status.peers) {
-    const bool able = peer.id != status.self && !peer.learner && peer.recent_active &&
-                      peer.state == raft::ProgressState::replicate;
-    if (able && (best == nullptr || peer.match > best->match)) best = &peer;
+    const bool is_able = peer.id != status.self && !peer.learner && peer.recent_active &&
+                         peer.state == raft::ProgressState::replicate;
+    if (is_able) able.push_back(peer);
   }
-  if (best == nullptr) return std::nullopt;
-  return best->id;
+  if (able.empty()) return std::nullopt;
+  std::ranges::sort(able, {}, [](const raft::RaftStatus::Peer& peer) {
+    return std::tuple(~peer.match.value(), peer.id);
+  });
+  return able[attempt % able.size()].id;
 }
 
 }  // namespace vectron

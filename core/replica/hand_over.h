@@ -1,4 +1,4 @@
-// hand_over_target: to whom a leader that is about to go leaves its group.
+// hand_over_target: to whom a leader that is about to go, or whose disk stalls, leaves its group.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,9 @@
 namespace vectron {
 
 /// The voter that was heard of lately and has most of the log, the one of the smallest id among
-/// equals; nothing when nobody can take over. Requires: `status` is a leader's. O(peers).
-std::optional<ReplicaId> hand_over_target(const raft::RaftStatus& status);
+/// equals, at the first try; the next best at each further `attempt` (from 0), round and round,
+/// because a target may be no better off. Nothing when nobody can take over. Requires: `status` is
+/// a leader's.
+std::optional<ReplicaId> hand_over_target(const raft::RaftStatus& status, uint64_t attempt = 0);
 
 }  // namespace vectron

@@ -28,6 +28,12 @@ Result<Bytes> unframed(const std::string& path, ByteView bytes) {
   return to_bytes(reader.rest());
 }
 
+/// An error of the device is not damage: what it would not read now it may read at the next start.
+Status unread(const std::string& path, const Status& status) {
+  if (status.code() != Code::data_loss) return status;
+  return Status(Code::unavailable, "the manifest " + path + " cannot be read: " + status.message());
+}
+
 }  // namespace
 
 Task<Result<void>> write_manifest(Env* env, std::string folder, std::string name, Bytes record) {
@@ -59,7 +65,7 @@ Task<Result<Bytes>> read_manifest(Env* env, std::string path) {
   }
   Bytes bytes(*size);
   const auto read = co_await file->read_at(0, bytes);
-  VECTRON_CO_CHECK_OK(read);
+  if (!read.has_value()) co_return fail(unread(path, read.error()));
   bytes.resize(*read);
   co_return unframed(path, bytes);
 }

@@ -14,7 +14,8 @@ namespace vectron {
 /// old file is there or the new one, whole; durable on return.
 Task<Result<void>> write_manifest(Env* env, std::string folder, std::string name, Bytes record);
 
-/// Reads a record. Errors: not_found (no such file), data_loss (damaged).
+/// Reads a record. Errors: not_found (no such file), data_loss (damaged), unavailable (the
+/// device does not read it now).
 Task<Result<Bytes>> read_manifest(Env* env, std::string path);
 
 }  // namespace vectron

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "core/base/ids.h"
+#include "core/base/status.h"
 #include "core/raft/types.h"
 
 namespace vectron {
@@ -37,6 +38,9 @@ class ReplicaObserver {
   /// A snapshot replaced the log; the state machine now stands at `snapshot.index`.
   virtual void on_snapshot(const ReplicaName& name, const raft::SnapshotMeta& snapshot) = 0;
   virtual void on_commit(const ReplicaName& name, Term term, LogIndex commit_index) = 0;
+  /// It takes no part any more, for this reason (damage, an error of the disk), until its node
+  /// starts again.
+  virtual void on_stop(const ReplicaName& name, const Status& status) { (void)name, (void)status; }
   /// One entry was applied; `digest` is that of the whole state after it.
   virtual void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) = 0;
   /// The replica was told to be gone for ever: it stops and takes no part any more.

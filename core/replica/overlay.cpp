@@ -142,6 +142,12 @@ void OverlayStore::end_entry() {
   if (has_flushable()) flushable_.notify_all();
 }
 
+void OverlayStore::fail_entry(const Status& why) {
+  VECTRON_ASSERT(entry_index_ && !why.ok(), "no entry is open, or nothing is wrong with it");
+  if (failure_.ok()) failure_ = why;
+  room_.notify_all();
+}
+
 Result<void> OverlayStore::write(ByteView key, KvValue value) {
   VECTRON_ASSERT(entry_index_, "a write outside of an entry");
   VECTRON_ASSERT(!key.empty() && key.size() <= kKvKeyBytesMax, "a key of {} bytes", key.size());

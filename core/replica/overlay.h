@@ -62,6 +62,8 @@ class OverlayStore {
   Result<void> erase(ByteView key);
   /// Completes the entry: from now on it may be flushed. applied_index() becomes its index.
   void end_entry();
+  /// The open entry could not be applied: nothing is flushed any more, and the replica must stop.
+  void fail_entry(const Status& why);
 
   // ---- Reads: at applied_index() (inside an entry: with its writes so far). ----
 

@@ -89,12 +89,23 @@ bool RaftTransport::send(GroupId group, const ReplicaMember& to, raft::Message m
 }
 
 bool RaftTransport::Outbox::add(GroupId group, const raft::Message& message) {
+  const MessageFate fate = owner_->env_->message_fate();
+  if (fate == MessageFate::lose) return true;
+  if (fate == MessageFate::overtake && overtaken_.size() < kOvertakenMessagesMax) {
+    overtaken_.push_back(to_wire(group, message));
+    return true;
+  }
+  put(group, message);
+  if (fate == MessageFate::repeat) put(group, message);
+  return !dropping_;
+}
+
+void RaftTransport::Outbox::put(GroupId group, const raft::Message& message) {
   const size_t bytes = cost_of(message);
   if (batch_bytes_ > 0 && batch_bytes_ + bytes > kBatchBytesMax) flush();
   batch_.messages.push_back(to_wire(group, message));
   batch_bytes_ += bytes;
   if (!queued()) owner_->env_->scheduler().post(*this);
-  return !dropping_;
 }
 
 void RaftTransport::Outbox::flush() {
@@ -105,6 +116,7 @@ void RaftTransport::Outbox::flush() {
   if (dropping_) owner_->env_->metrics().add(Metric::raft_messages_dropped, batch_.messages.size());
   batch_.messages.clear();
   batch_bytes_ = 0;
+  batch_.messages.swap(overtaken_);
 }
 
 Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPiece piece,

@@ -49,17 +49,22 @@ class RaftTransport final : public RaftLinks {
       if (address_ != address) address_ = address;
     }
 
+    /// Messages that wait to be overtaken.
+    static constexpr size_t kOvertakenMessagesMax = 16;
+
    protected:
     void fire() override { flush(); }
 
    private:
+    void put(GroupId group, const raft::Message& message);
     void flush();
 
     RaftTransport* owner_;
     Address address_;
     wire::RaftBatch batch_;
     size_t batch_bytes_ = 0;
-    bool dropping_ = false;  ///< The last frame was not taken.
+    std::vector<wire::RaftMessage> overtaken_;  ///< Go with the next frame (MessageFate::overtake).
+    bool dropping_ = false;                     ///< The last frame was not taken.
   };
 
   Env* env_;

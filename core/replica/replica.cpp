@@ -128,8 +128,38 @@ Task<Result<void>> Replica::start(WalGroupState recovered) {
 void Replica::tick() {
   if (raft_ == nullptr || !failure_.ok()) return;
   raft_->tick();
+  hand_over_when_stalled();
+  if (planted_lease_ticks_ > 0) --planted_lease_ticks_;
   pump();
   compact(false);
+  stop_when_damaged();
+}
+
+// Whoever ran into damage got an error; the replica as a whole must not go on either.
+void Replica::stop_when_damaged() {
+  if (failure_.ok() && kv_ != nullptr && kv_->damaged()) {
+    fail_stop(Status(Code::data_loss, "what this replica has stored is damaged: it is fenced"));
+  }
+}
+
+// A leader that cannot write keeps its group from working although a quorum may be well. It goes
+// on leading until somebody else does: when all disks are full, reads still have a leader.
+void Replica::hand_over_when_stalled() {
+  const bool log_waits = !persist_queue_.empty();
+  log_stall_.tick(log_waits, log_waits ? persist_queue_.front().sequence : 0);
+  apply_stall_.tick(!apply_queue_.empty() && !switching_, applied_index().value());
+  const uint32_t stalled = std::max(log_stall_.stalled_ticks(), apply_stall_.stalled_ticks());
+  if (hand_over_pause_ticks_ > 0) --hand_over_pause_ticks_;
+  if (!raft_->is_leader() || stalled < config_.election_ticks || hand_over_pause_ticks_ > 0) return;
+  const auto successor = hand_over_target(raft_->status(), hand_over_attempts_);
+  if (!successor || raft_->transferring()) return;
+  // A try is given up after election_ticks, and asking again would put off the check of the quorum.
+  hand_over_pause_ticks_ = 2 * config_.election_ticks;
+  ++hand_over_attempts_;
+  const auto handed = raft_->transfer_leadership(*successor);
+  VECTRON_ASSERT(handed.has_value(), "{}", handed.error().to_string());
+  parts_.env->log().warning(kComponent, "replica {} of group {}: its disk stalls, {} should lead",
+                            spec_.self, spec_.group, *successor);
 }
 
 void Replica::step(raft::Message message) {
@@ -293,7 +323,10 @@ Result<void> Replica::apply_entry(const raft::Entry& entry) {
   Bytes answer;
   if (entry.kind == raft::EntryKind::normal) {
     auto applied = state_machine_->apply(entry.index, raft::view(entry.data));
-    if (!applied.has_value()) return fail(applied.error());
+    if (!applied.has_value()) {
+      overlay_->fail_entry(applied.error());
+      return fail(applied.error());
+    }
     answer = *std::move(applied);
   }
   overlay_->end_entry();
@@ -329,6 +362,10 @@ Task<Result<Applied>> Replica::propose(Bytes command, Instant deadline) {
   if (!serving() || !raft_->is_leader()) co_return fail(not_leader());
   if (pending_.size() >= config_.pending_proposals_max) {
     co_return fail(Code::resource_exhausted, "too many writes wait in this shard; try again later");
+  }
+  if (parts_.wal->is_full()) {
+    co_return fail(Code::resource_exhausted,
+                   "the disk of this node is full: free space, or write again when it has some");
   }
   if (!overlay_->has_room() || !parts_.wal->has_room()) {
     co_return fail(Code::resource_exhausted,
@@ -370,7 +407,9 @@ void Replica::finish_reads(const raft::Ready& ready) {
     read_in_flight_ = 0;
   };
   for (const raft::ReadState& read : ready.reads) {
-    if (read_in_flight_ != 0 && read.request_id == read_in_flight_) finish(read.index);
+    if (read_in_flight_ == 0 || read.request_id != read_in_flight_) continue;
+    planted_lease_ticks_ = config_.election_ticks;
+    finish(read.index);
   }
   for (const uint64_t dropped : ready.dropped_reads) {
     if (read_in_flight_ != 0 && dropped == read_in_flight_) finish(fail(not_leader()));
@@ -397,8 +436,15 @@ Task<Result<LogIndex>> Replica::wait_for_read(std::shared_ptr<ReadRound> round) 
   co_return applied_index();
 }
 
+// The planted bug: a lease counted in this process' own ticks, of which none passes while it is
+// paused.
+bool Replica::holds_planted_lease() {
+  return planted_lease_ticks_ > 0 && parts_.env->planted("stale_read_after_pause");
+}
+
 Task<Result<LogIndex>> Replica::read_barrier(Instant deadline) {
   if (!serving() || !raft_->is_leader()) co_return fail(not_leader());
+  if (holds_planted_lease()) co_return applied_index();
   if (!round_gathering_) {
     round_gathering_ = std::make_shared<ReadRound>(parts_.env->scheduler());
   }
@@ -451,7 +497,7 @@ ReplicaStatus Replica::status() const {
   ReplicaStatus status;
   status.self = spec_.self;
   if (raft_ == nullptr) return status;
-  status.is_leader = raft_->is_leader();
+  status.is_leader = is_leader();
   status.term = raft_->term();
   const ReplicaMember* leader = find_member(spec_, raft_->leader());
   if (leader != nullptr) status.leader = *leader;
@@ -486,6 +532,7 @@ void Replica::fail_stop(Status status) {
   failure_ = std::move(status);
   parts_.env->log().error(kComponent, "replica {} of group {} stops: {}", spec_.self, spec_.group,
                           failure_.to_string());
+  if (parts_.observer != nullptr) parts_.observer->on_stop(name_, failure_);
   refuse_waiting();
 }
 

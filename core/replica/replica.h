@@ -24,6 +24,7 @@
 #include "core/replica/overlay.h"
 #include "core/replica/raft_links.h"
 #include "core/replica/replica_config.h"
+#include "core/replica/stall_watch.h"
 #include "core/replica/state_machine.h"
 #include "core/wal/wal.h"
 
@@ -92,8 +93,8 @@ class Replica {
 
   /// Proposes a command and waits until it is applied here. `deadline` is this node's monotonic
   /// time. Errors: unavailable (not the leader, see status().leader), resource_exhausted (a bound
-  /// is reached), aborted (another leader's entry took its place): none of these happened.
-  /// unknown_outcome: the deadline passed, or the replica moved on by a snapshot.
+  /// is reached, or the disk is full), aborted (another leader's entry took its place): none of
+  /// these happened. unknown_outcome: the deadline passed, or the replica moved on by a snapshot.
   Task<Result<Applied>> propose(Bytes command, Instant deadline);
 
   /// Waits until a read of the state machine that begins afterwards is linearizable (Ongaro 6.4),
@@ -123,7 +124,7 @@ class Replica {
   // State.
 
   ReplicaStatus status() const;
-  bool is_leader() const { return raft_ && raft_->is_leader(); }
+  bool is_leader() const { return raft_ && failure_.ok() && raft_->is_leader(); }
   /// False before start() ends and while a snapshot replaces the state: reads must be refused then.
   bool serving() const { return raft_ != nullptr && !switching_ && failure_.ok(); }
   const ReplicaSpec& spec() const { return spec_; }
@@ -135,6 +136,9 @@ class Replica {
   uint64_t stored_bytes() const { return kv_ ? kv_->used_bytes() : 0; }
   /// Why the replica stopped for good; ok while it runs.
   const Status& failure() const { return failure_; }
+  /// Whether it stopped because what it has stored is damaged: it is fenced, the rest of its node
+  /// is well. Any other failure is one of the disk, and the node must stop.
+  bool damaged() const { return !failure_.ok() && kv_ != nullptr && kv_->damaged(); }
 
   /// A bounded, unmoving view of the store at its flushed index, which is at least `index_min`
   /// (applied entries are flushed first where needed). Snapshots and backups read through it.
@@ -184,6 +188,9 @@ class Replica {
   raft::Config raft_config() const;
   std::string generation_folder(uint64_t generation) const;
   Task<Result<void>> open_store(uint64_t generation);
+  void stop_when_damaged();
+  void hand_over_when_stalled();
+  bool holds_planted_lease();
   void wake();
   void pump();
   void handle_ready(raft::Ready ready);
@@ -235,6 +242,12 @@ class Replica {
   Condition persist_queued_;
   Condition applied_changed_;
 
+  StallWatch log_stall_;
+  StallWatch apply_stall_;
+  uint32_t hand_over_pause_ticks_ = 0;  ///< Until the next try.
+  uint64_t hand_over_attempts_ = 0;
+
+  uint32_t planted_lease_ticks_ = 0;  ///< Planted bug stale_read_after_pause.
   uint64_t next_read_id_ = 0;
   uint64_t read_in_flight_ = 0;  // 0: none.
   std::shared_ptr<ReadRound> round_in_flight_;

@@ -1,6 +1,7 @@
 #include "core/replica/replica_host.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/replica/manifest_file.h"
 
@@ -51,6 +52,12 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
     manifest.folder_id = std::max<uint64_t>(env->random("folder id").next(), 1);
   }
   ++manifest.incarnation;
+  if (env->planted("reuse_replica_after_disk_loss")) {
+    // An empty folder passes for a later start of the one that is lost.
+    const Duration since_epoch = env->clock().wall().time_since_epoch();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count();
+    manifest.incarnation = std::max<uint64_t>(manifest.incarnation, static_cast<uint64_t>(seconds));
+  }
   const auto written =
       co_await write_manifest(env, "", std::string(kNodeManifest), encode(manifest));
   VECTRON_CO_CHECK_OK(written);
@@ -107,12 +114,12 @@ Task<Result<std::unique_ptr<ReplicaHost>>> ReplicaHost::open(Env* env, ReplicaHo
     if (state.hard_state.term || !state.entries.empty()) host->took_part_.insert(group);
     host->recovered_.emplace(group, std::move(state));
   }
-  const auto read = co_await host->read_manifests();
-  VECTRON_CO_CHECK_OK(read);
   for (const WalDropped& dropped : wal.dropped) {
     const auto finished = co_await host->finish_drop(dropped.group, dropped.replica);
     VECTRON_CO_CHECK_OK(finished);
   }
+  const auto read = co_await host->read_manifests();
+  VECTRON_CO_CHECK_OK(read);
   host->tasks_.spawn(host->tick_loop());
   co_return host;
 }
@@ -121,31 +128,75 @@ Task<Result<void>> ReplicaHost::read_manifests() {
   auto listed = co_await env_->disk().list(std::string(kReplicasFolder));
   VECTRON_CO_TRY(const std::vector<std::string> names, listed);
   for (const std::string& name : names) {
-    const std::string folder = fmt::format("{}/{}", kReplicasFolder, name);
-    const auto bytes = co_await read_manifest(env_, fmt::format("{}/{}", folder, kReplicaManifest));
-    if (!bytes.has_value() && bytes.error().code() == Code::not_found) {
-      // A birth that a crash cut short: nothing of it ever took part.
-      const auto removed = co_await env_->disk().remove_tree(folder);
-      VECTRON_CO_CHECK_OK(removed);
-      continue;
-    }
-    VECTRON_CO_CHECK_OK(bytes);
-    const auto manifest = decode<stored::ReplicaManifest>(*bytes);
-    VECTRON_CO_CHECK_OK(manifest);
-    const auto format = check_format(manifest->format_version, "the folder " + folder);
-    VECTRON_CO_CHECK_OK(format);
-    const ReplicaId replica(manifest->replica_id);
-    const auto state = recovered_.find(GroupId(manifest->group_id));
-    if (state == recovered_.end() || !state->second.mark) {
-      const auto removed = co_await env_->disk().remove_tree(folder);
-      VECTRON_CO_CHECK_OK(removed);
-      continue;
-    }
-    const auto cleaned = co_await remove_stale_generations(replica, state->second.mark->generation);
-    VECTRON_CO_CHECK_OK(cleaned);
-    manifests_.emplace(replica, *manifest);
+    const auto read = co_await read_replica_folder(name);
+    VECTRON_CO_CHECK_OK(read);
   }
   co_return Result<void>();
+}
+
+Task<Result<void>> ReplicaHost::read_replica_folder(std::string name) {
+  const std::string folder = fmt::format("{}/{}", kReplicasFolder, name);
+  const auto bytes = co_await read_manifest(env_, fmt::format("{}/{}", folder, kReplicaManifest));
+  if (!bytes.has_value() && bytes.error().code() == Code::not_found) {
+    // A birth that a crash cut short: nothing of it ever took part.
+    const auto removed = co_await env_->disk().remove_tree(folder);
+    co_return removed;
+  }
+  const auto manifest = bytes.has_value() ? decode<stored::ReplicaManifest>(*bytes)
+                                          : Result<stored::ReplicaManifest>(fail(bytes.error()));
+  if (!manifest.has_value() && manifest.error().code() == Code::data_loss) {
+    // One folder that cannot be read does not keep the others from serving.
+    uint64_t number = 0;
+    std::from_chars(name.data(), name.data() + name.size(), number);
+    keep_as_lost(ReplicaId(number), manifest.error().message());
+    co_return Result<void>();
+  }
+  VECTRON_CO_CHECK_OK(manifest);
+  const auto format = check_format(manifest->format_version, "the folder " + folder);
+  VECTRON_CO_CHECK_OK(format);
+  const ReplicaId replica(manifest->replica_id);
+  manifests_.emplace(replica, *manifest);
+  const auto state = recovered_.find(GroupId(manifest->group_id));
+  if (state == recovered_.end() || !state->second.mark) {
+    const auto taken = co_await take_unlogged(replica);
+    co_return taken;
+  }
+  const auto cleaned = co_await remove_stale_generations(replica, state->second.mark->generation);
+  co_return cleaned;
+}
+
+// A folder that the log does not name: the birth was cut short before its record, so it is empty
+// and goes; or the log is lost, and then nothing that is left is thrown away.
+Task<Result<void>> ReplicaHost::take_unlogged(ReplicaId replica) {
+  const std::string folder = folder_of(replica);
+  const bool holds = co_await holds_data(folder);
+  if (holds) {
+    keep_as_lost(replica, "its folder holds data and the write-ahead log knows nothing of it");
+    co_return Result<void>();
+  }
+  manifests_.erase(replica);
+  const auto removed = co_await env_->disk().remove_tree(folder);
+  co_return removed;
+}
+
+Task<bool> ReplicaHost::holds_data(std::string folder) {
+  const auto names = co_await env_->disk().list(folder);
+  if (!names.has_value()) co_return true;
+  for (const std::string& name : *names) {
+    if (!name.starts_with("generation-")) continue;
+    auto store = co_await KvStore::open(env_, folder + "/" + name, config_.replica.kv);
+    if (!store.has_value()) co_return true;  // Nobody can say that it is empty.
+    const auto applied = OverlayStore::applied_index_of(store->get());
+    const bool empty = applied.has_value() && *applied == LogIndex();
+    co_await (*store)->close();
+    if (!empty) co_return true;
+  }
+  co_return false;
+}
+
+void ReplicaHost::keep_as_lost(ReplicaId replica, std::string_view why) {
+  env_->log().error(kComponent, "replica {} is lost and will not vote: {}", replica, why);
+  lost_.insert(replica);
 }
 
 Task<Result<void>> ReplicaHost::remove_stale_generations(ReplicaId replica, uint64_t generation) {
@@ -241,6 +292,10 @@ Task<Result<Replica*>> ReplicaHost::start(GroupId group,
     env_->log().error(kComponent, "replica {} of group {} is lost: {}", self, group,
                       started.error().to_string());
     lost_.insert(self);
+    // Anything but damage may be well at the next start.
+    if (started.error().code() != Code::data_loss) ended_.set(started.error());
+    const ReplicaName name{group, self, config_.node};
+    if (observer_ != nullptr) observer_->on_stop(name, started.error());
     co_return fail(started.error());
   }
   co_return replica.get();
@@ -313,7 +368,11 @@ Task<void> ReplicaHost::tick_loop() {
 void ReplicaHost::tick() {
   for (const auto& [group, replica] : replicas_) {
     replica->tick();
-    if (!replica->failure().ok()) ended_.set(replica->failure());
+    if (replica->damaged()) {
+      lost_.insert(replica->spec().self);  // Fenced; the others on this node are well.
+    } else if (!replica->failure().ok()) {
+      ended_.set(replica->failure());
+    }
   }
   if (!wal_->failure().ok()) ended_.set(wal_->failure());
   if (!wal_->over_retention()) return;

@@ -36,7 +36,9 @@ class ReplicaHost {
     absent,  ///< Nothing.
     born,    ///< Made and durable, not running.
     running,
-    lost,  ///< The log names it and its folder is gone, or it stopped for damage: it must not vote.
+    /// It must not vote, and is kept as it is: the log names it and its folder is gone, its folder
+    /// holds data and the log does not name it, its manifest is damaged, or it stopped for damage.
+    lost,
   };
 
   /// Opens the log and looks at all replicas; starts none. `links` and `observer` (may be null)
@@ -83,6 +85,10 @@ class ReplicaHost {
 
   Task<Result<void>> read_manifests();
   Task<Result<void>> finish_drop(GroupId group, ReplicaId replica);
+  Task<Result<void>> read_replica_folder(std::string name);
+  Task<Result<void>> take_unlogged(ReplicaId replica);
+  Task<bool> holds_data(std::string folder);
+  void keep_as_lost(ReplicaId replica, std::string_view why);
   Task<Result<void>> remove_stale_generations(ReplicaId replica, uint64_t generation);
   const stored::ReplicaManifest* manifest_of(GroupId group) const;
   Task<void> tick_loop();

@@ -145,10 +145,10 @@ Task<Result<void>> Wal::start_segment() {
       file_ = *std::move(opened);
       break;
     }
-    if (opened.error().code() != Code::resource_exhausted) co_return fail(opened.error());
-    env_->log().warning("wal", "a new segment waits: {}", opened.error().to_string());
-    co_await env_->clock().sleep_for(config_.full_pause);
+    const auto waited = co_await wait_for_space(opened.error());
+    VECTRON_CO_CHECK_OK(waited);
   }
+  full_ = false;
   ++next_segment_;
   segments_.push_back({number, 0});
   buffer_ =
@@ -182,20 +182,30 @@ void Wal::add_record(const WalBatch& batch, bool relocation) {
   index_.apply(batch, segment.number, relocation);
 }
 
+/// A full disk heals, any other error does not: that one is given back.
+Task<Result<void>> Wal::wait_for_space(Status cause) {
+  if (cause.code() != Code::resource_exhausted) co_return fail(std::move(cause));
+  if (!std::exchange(full_, true)) {
+    env_->log().warning("wal", "writes wait for space: {}", cause.to_string());
+  }
+  co_await env_->clock().sleep_for(config_.full_pause);
+  co_return Result<void>();
+}
+
 Task<Result<void>> Wal::write_buffer() {
   while (true) {
     const auto written = co_await file_->write_at(segments_.back().bytes, buffer_);
     if (written.has_value()) break;
-    // A full disk heals: the same bytes go to the same place again, over what a part of them left.
-    if (written.error().code() != Code::resource_exhausted) co_return fail(written.error());
-    env_->log().warning("wal", "a write waits: {}", written.error().to_string());
-    co_await env_->clock().sleep_for(config_.full_pause);
+    // The same bytes go to the same place again, over what a part of them left.
+    const auto waited = co_await wait_for_space(written.error());
+    VECTRON_CO_CHECK_OK(waited);
   }
+  full_ = false;
   segments_.back().bytes += buffer_.size();
   env_->metrics().add(Metric::wal_bytes, buffer_.size());
   if (env_->planted("wal_skip_sync")) co_return Result<void>();
   const auto synced = co_await file_->sync();
-  VECTRON_CO_CHECK_OK(synced);
+  if (!env_->planted("ignore_sync_failure")) VECTRON_CO_CHECK_OK(synced);
   ++syncs_;
   env_->metrics().add(Metric::wal_syncs);
   co_return Result<void>();

@@ -46,6 +46,8 @@ class Wal {
   /// Errors: resource_exhausted (queue_bytes_max: not queued, wait_for_room() first), data_loss
   /// (the log has failed).
   Result<WalTicket> append(WalBatch batch);
+  /// True while the disk is full: what is queued waits for space.
+  bool is_full() const { return full_; }
   bool has_room() const { return queued_bytes_ < config_.queue_bytes_max; }
   /// Waits until append() has room. Errors: data_loss (the log has failed).
   Task<Result<void>> wait_for_room();
@@ -92,6 +94,7 @@ class Wal {
 
   /// Reads one segment into the index; returns the bytes of its torn tail, which it cuts.
   Task<Result<uint64_t>> recover_segment(uint64_t number, bool is_newest);
+  Task<Result<void>> wait_for_space(Status cause);
   Task<void> write_loop();
   Task<Result<void>> write_once();
   Task<Result<void>> start_segment();
@@ -122,6 +125,7 @@ class Wal {
   WalTicket durable_;
   Bytes buffer_;  // The write in flight.
   bool removing_ = false;
+  bool full_ = false;
   uint64_t syncs_ = 0;
   Status failure_;
 

@@ -71,7 +71,11 @@ Task<Result<WalOpened>> Wal::open(Env* env, std::string folder, WalConfig config
   made = co_await env->disk().sync_directory(folder);
   VECTRON_CO_CHECK_OK(made);
 
-  if (opened.torn_bytes > 0) env->metrics().add(Metric::wal_torn_tails);
+  if (opened.torn_bytes > 0) {
+    env->metrics().add(Metric::wal_torn_tails);
+    env->log().info("wal", "cut a torn tail of {} bytes, which was never acknowledged",
+                    opened.torn_bytes);
+  }
   wal.durable_sequence_ = wal.next_sequence_ - 1;
   opened.groups = wal.index_.groups();
   opened.dropped = wal.index_.dropped();
@@ -112,6 +116,10 @@ Task<Result<uint64_t>> Wal::recover_segment(uint64_t number, bool is_newest) {
     VECTRON_CO_CHECK_OK(truncated);
   }
   if (is_newest) {
+    // Written again, not just synced: after a sync that failed the kernel calls pages clean that
+    // never reached the disk, and a further sync of those succeeds without doing anything.
+    const auto written = co_await file->write_at(0, ByteView(*content).first(kept));
+    VECTRON_CO_CHECK_OK(written);
     const auto synced = co_await file->sync();
     VECTRON_CO_CHECK_OK(synced);
   }

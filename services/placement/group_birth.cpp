@@ -50,6 +50,11 @@ Task<Result<bool>> GroupBirth::run() {
   using Presence = ReplicaHost::Presence;
   const auto presence = node_->host().presence(kPlacementGroup, ReplicaId(config_->node.value()));
   if (presence == Presence::lost) co_return lost();
+  if (presence == Presence::absent && env_->planted("reuse_replica_after_disk_loss")) {
+    const auto born = co_await node_->host().bear(manifest_of(*config_));
+    VECTRON_CO_CHECK_OK(born);
+    co_return true;
+  }
   if (presence == Presence::absent && !config_->bootstrap) {
     co_return fail(
         Code::data_loss,

@@ -62,6 +62,13 @@ std::string operation_field(size_t index, std::string_view field) {
   return fmt::format("operations[{}].{}", index, field);
 }
 
+/// What a reader is told of a store that could not be read: damage here is no word on the data,
+/// which other replicas have; the damaged replica is fenced within a tick.
+Status unreadable(const Status& status) {
+  if (status.code() != Code::data_loss) return status;
+  return Status(Code::unavailable, "this replica is damaged and stops: " + status.message());
+}
+
 }  // namespace
 
 Shard::Shard(Env* env, const WorkerConfig* config, std::shared_ptr<Replica> replica,
@@ -103,7 +110,7 @@ Status Shard::with_leader(Status status) const {
   return status.with_detail(encode(detail));
 }
 
-Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) const {
+Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) {
   const ShardOptions& options = state_->options();
   if (request.operations.empty() || request.operations.size() > config_->write_operations_max) {
     return fail(Code::invalid_argument,
@@ -113,10 +120,8 @@ Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) const
   }
   stored::ShardCommand command;
   command.header.schema_version = 1;
-  const Duration wall = env_->clock().wall().time_since_epoch();
-  command.header.timestamp =
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(wall).count())
-      << 16;
+  timestamps_.observe(state_->last_timestamp());
+  command.header.timestamp = timestamps_.next(env_->clock().wall(), env_->clock().monotonic());
   command.operations.reserve(request.operations.size());
   for (size_t i = 0; i < request.operations.size(); ++i) {
     wire::WriteOperation& operation = request.operations[i];
@@ -219,7 +224,7 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
     const auto id = id_of_message(wanted);
     VECTRON_CO_CHECK_OK(id);
     auto point = state_->read(*id);
-    VECTRON_CO_CHECK_OK(point);
+    if (!point.has_value()) co_return fail(with_leader(unreadable(point.error())));
     wire::PointRead found;
     found.id = std::move(wanted);
     found.found = point->has_value();
@@ -326,7 +331,7 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
     if (!replica_->serving())
       co_return fail(Code::unavailable, "this replica was replaced by a snapshot");
     const auto complete = add_details(request, &reply.hits);
-    VECTRON_CO_CHECK_OK(complete);
+    if (!complete.has_value()) co_return fail(with_leader(unreadable(complete.error())));
     if (*complete) co_return reply;
     if (last) co_return fail(Code::internal, "a search on the event loop saw a change");
   }

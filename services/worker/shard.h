@@ -9,6 +9,7 @@
 
 #include "core/async/task_group.h"
 #include "core/env/env.h"
+#include "core/model/hybrid_clock.h"
 #include "core/replica/replica.h"
 #include "core/rpc/request_context.h"
 #include "schemas/worker_messages.h"
@@ -43,7 +44,7 @@ class Shard {
   using Hits = std::vector<index::Hit>;
 
   Result<void> check_route(uint64_t epoch) const;
-  Result<stored::ShardCommand> command_of(wire::WriteRequest request) const;
+  Result<stored::ShardCommand> command_of(wire::WriteRequest request);
   Status with_leader(Status status) const;
   Task<Result<void>> reach(wire::ReadLevel level, Instant deadline);
   Task<Hits> run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
@@ -59,6 +60,7 @@ class Shard {
   const WorkerConfig* config_;
   std::shared_ptr<Replica> replica_;
   ShardState* state_;
+  HybridClock timestamps_;  ///< Of the entries that are proposed here.
   Epoch epoch_;
   size_t searches_in_flight_ = 0;
   bool index_lingers_ = false;  ///< One index loop waits for a fuller batch on behalf of all.

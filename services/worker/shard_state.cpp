@@ -110,6 +110,7 @@ Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
   if (!decoded.has_value() || decoded->header.schema_version > kCommandVersion) {
     return fail(Code::data_loss, fmt::format("log entry {} is not a shard command", index));
   }
+  last_timestamp_ = std::max(last_timestamp_, decoded->header.timestamp);
   VECTRON_TRY(const std::optional<ShardAnswer> before, repeated(decoded->header));
   if (before) return encode_shard_answer(*before);
   ShardAnswer answer;

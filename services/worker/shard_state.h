@@ -83,6 +83,8 @@ class ShardState final : public StateMachine {
   size_t requests_remembered() const { return requests_.size(); }
   /// Whoever links slots into the graph waits here; one of them is woken by each write.
   Condition& index_work() { return index_work_; }
+  /// The highest timestamp of the entries that were applied since the process started.
+  uint64_t last_timestamp() const { return last_timestamp_; }
 
  private:
   struct PlacementHasher {
@@ -97,6 +99,7 @@ class ShardState final : public StateMachine {
   void put_into_index(const PointId& id, uint64_t version, std::span<const float> vector);
 
   Env* env_;
+  uint64_t last_timestamp_ = 0;
   const ShardOptions options_;
   OverlayStore* store_ = nullptr;
   std::shared_ptr<ShardContent> content_;

@@ -238,6 +238,7 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
       break;
     }
     case ReplicaHost::Presence::lost:
+      if (!host_->manifests().contains(replica)) missing_.emplace(replica, ShardId(group.value()));
       break;
     case ReplicaHost::Presence::born:
       // It runs from the moment that its birth is on record (docs/decisions/0008-replica-birth.md).

@@ -111,7 +111,7 @@ Task<void> Aftermath::await_convergence(std::vector<ProbedShard> groups, Instant
   while (true) {
     why.reset();
     for (const ProbedShard& group : groups) {
-      why = parts_.watch->divergence(group.group, group.replicas);
+      why = parts_.watch->divergence(group.group, group.replicas, parts_.hurt);
       if (why.has_value()) break;
     }
     if (!why.has_value()) co_return;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "core/async/task_group.h"
 #include "core/model/shard_map.h"
@@ -35,6 +36,7 @@ class Aftermath {
     ReplicaWatch* watch = nullptr;
     PointClient* client = nullptr;
     uint32_t client_number = 0;  ///< For the history.
+    std::set<NodeId> hurt;       ///< Nodes that lost what they had stored: they may stay broken.
   };
   /// All of `parts` outlives this.
   explicit Aftermath(Parts parts) : parts_(parts) {}

@@ -11,6 +11,15 @@ constexpr Duration kRestartPause = 300ms;  ///< After a node ended by itself.
 /// A power cut waits for the node's next commits; a node that makes none loses power anyway.
 constexpr Duration kPowerCutPatience = 1s;
 
+/// Draws by how much a machine's clocks are wrong.
+void skew(const PlanIntensities& intensities, RandomStream random, NodeOptions* options) {
+  const auto either_way = [&random](int64_t most) {
+    return static_cast<int64_t>(random.below(static_cast<uint64_t>(most) * 2 + 1)) - most;
+  };
+  options->wall_offset = std::chrono::milliseconds(either_way(intensities.clock_offset_ms_max));
+  options->drift_ppb = either_way(intensities.clock_drift_ppm_max) * 1'000;
+}
+
 }  // namespace
 
 ClusterNodes::ClusterNodes(const Plan* plan, RunRecord* record, ReplicaWatch* watch)
@@ -18,6 +27,7 @@ ClusterNodes::ClusterNodes(const Plan* plan, RunRecord* record, ReplicaWatch* wa
   for (uint32_t i = 0; i < plan_.shape.placement_nodes; ++i) add(NodeKind::placement, i);
   for (uint32_t i = 0; i < plan_.shape.workers; ++i) add(NodeKind::worker, i);
   for (uint32_t i = 0; i < plan_.shape.gateways; ++i) add(NodeKind::gateway, i);
+  watch_.on_stopped([this](NodeId node, const Status& status) { replica_stopped(node, status); });
 }
 
 void ClusterNodes::add(NodeKind kind, uint32_t number) {
@@ -29,6 +39,7 @@ void ClusterNodes::add(NodeKind kind, uint32_t number) {
   // Clocks of different machines have nothing in common; a deadline that crossed the wire would
   // show.
   options.monotonic_offset = std::chrono::milliseconds(random.below(1'000'000));
+  skew(plan_.intensities, record_.world.random(fmt::format("clock[{}]", name)), &options);
   node->machine = &record_.world.add_node(name, options);
   node->kind = kind;
   node->number = number;
@@ -45,6 +56,7 @@ void ClusterNodes::boot(Node* node) {
   node->seen_running = true;
   node->ended_by_itself = false;
   if (node->starts++ > 0) ++restarts_;
+  node->errors_before = node->machine->disk().trouble().errors_given();
   node->machine->start([this, node](Env& env) { return run_node(node, &env); });
 }
 
@@ -71,6 +83,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   // A power cut inside a commit shows as failing calls until the node is gone.
   const bool dying = !node->machine->running();
   if (dying || node->reported || status.code() == Code::unavailable) co_return;
+  if (has_reason_to_stop(*node)) co_return;
   node->reported = true;
   record_.violations.add(
       oracle::kDurability, record_.world.now(),
@@ -85,8 +98,34 @@ Task<void> ClusterNodes::supervise() {
   }
 }
 
+bool ClusterNodes::has_reason_to_stop(const Node& node) const {
+  SimDisk& disk = node.machine->disk();
+  return node.hurt || disk.trouble().errors_given() > node.errors_before;
+}
+
+void ClusterNodes::replica_stopped(NodeId id, const Status& status) {
+  Node* node = find(id);
+  if (node == nullptr || !node->machine->running()) return;
+  SimDisk& disk = node->machine->disk();
+  if (disk.ever_rotted() && status.code() == Code::data_loss) disk.trouble().rot_was_read();
+  if (has_reason_to_stop(*node)) return;
+  record_.violations.add(oracle::kDurability, record_.world.now(),
+                         fmt::format("a replica on {} stopped by itself: {}", node->machine->name(),
+                                     status.to_string()));
+}
+
 void ClusterNodes::look_after(Node* node) {
   if (node->machine->running()) return;
+  if (std::exchange(node->disk_gone, false)) {
+    if (node->machine->disk().used_bytes() > 0) {
+      record_.world.fault_fired(FaultClass::lost_machine);
+    }
+    node->machine->lose_disk();
+  }
+  if (node->gone) {
+    if (std::exchange(node->seen_running, false)) watch_.node_stopped(node->id);
+    return;
+  }
   if (node->seen_running) {
     node->seen_running = false;
     watch_.node_stopped(node->id);
@@ -110,6 +149,16 @@ void ClusterNodes::crash(Node* node, CrashMode mode, uint32_t commit_call, Durat
                                                        : CrashKind::power_loss);
 }
 
+void ClusterNodes::end(Node* node, CrashMode mode, Duration down) {
+  if (!node->machine->running()) return;
+  node->down_until = record_.world.now() + down;
+  if (mode == CrashMode::process_kill) {
+    node->machine->kill();
+  } else {
+    node->machine->cut_power();
+  }
+}
+
 Task<void> ClusterNodes::finish_power_cut(Node* node, uint64_t start) {
   const Instant until = record_.world.now() + kPowerCutPatience;
   co_await SleepAwaiter(record_.world.scheduler(), until);
@@ -118,8 +167,41 @@ Task<void> ClusterNodes::finish_power_cut(Node* node, uint64_t start) {
   node->machine->crash(CrashKind::power_loss);
 }
 
+void ClusterNodes::lose_machine(Node* node, Duration down) {
+  node->hurt = node->disk_gone = true;
+  node->gone = down == Duration::zero();
+  node->down_until = record_.world.now() + down;
+  node->machine->cut_power();
+}
+
+void ClusterNodes::rot(Node* node, RotKind kind, RandomStream random, Duration later) {
+  if (!node->machine->disk().rot(static_cast<RotPlace>(kind), &random)) return;
+  node->hurt = true;
+  if (later == Duration::zero()) return;
+  record_.world.driver().spawn(end_later(node, later, CrashKind::process_kill));
+}
+
+Task<void> ClusterNodes::end_later(Node* node, Duration later, CrashKind kind) {
+  co_await SleepAwaiter(record_.world.scheduler(), record_.world.now() + later);
+  if (kind == CrashKind::process_kill) {
+    node->machine->kill();
+  } else {
+    node->machine->cut_power();
+  }
+}
+
+std::set<NodeId> ClusterNodes::hurt() const {
+  std::set<NodeId> out;
+  for (const auto& node : nodes_) {
+    if (node->hurt) out.insert(node->id);
+  }
+  return out;
+}
+
 void ClusterNodes::revive_all() {
   for (const auto& node : nodes_) {
+    node->machine->go_on();
+    node->machine->disk().trouble().heal();
     node->down_until = record_.world.now();
     if (node->machine->running()) node->machine->cut_power_at_kv_call(0);
   }

@@ -3,10 +3,11 @@
 //
 // A supervisor task looks at all nodes every few simulated milliseconds, as an init system would:
 // one that is down and whose time to come back has come is started again, also one that ended by
-// itself. A node that ends by itself because its data is damaged is a violation: no fault of this
-// plan damages data.
+// itself. A node or a replica that stops by itself must have a reason: an error that its disk gave
+// it, or damage that was done to what it had stored. Otherwise it is a violation.
 #pragma once
 
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,10 @@ class ClusterNodes {
     bool ended_by_itself = false;
     bool reported = false;  ///< As one that ended by itself; once is enough.
     uint64_t starts = 0;
+    bool hurt = false;           ///< Something that it had stored was destroyed.
+    bool gone = false;           ///< Never comes back.
+    bool disk_gone = false;      ///< Its disk is replaced by an empty one as soon as it is down.
+    uint64_t errors_before = 0;  ///< That its disk had given when the process started.
   };
 
   /// Adds the plan's nodes to the world; starts none. All outlive this.
@@ -41,6 +46,17 @@ class ClusterNodes {
   /// Ends a process, or cuts the power in its next commits; it comes back after `down`. Does
   /// nothing when it is down.
   void crash(Node* node, CrashMode mode, uint32_t commit_call, Duration down);
+  /// The same as a part of another fault than a crash, whatever the class `crash` is.
+  void end(Node* node, CrashMode mode, Duration down);
+  /// Destroys the machine's disk; it comes back empty after `down`, or never when that is zero.
+  void lose_machine(Node* node, Duration down);
+  /// Flips a bit of what it has stored; kills its process `later`, unless that is zero.
+  void rot(Node* node, RotKind kind, RandomStream random, Duration later);
+  /// Ends its process, or cuts its power, after a while: a part of another fault, whatever the
+  /// class `crash` is.
+  Task<void> end_later(Node* node, Duration later, CrashKind kind);
+  /// The nodes of which something stored was destroyed: their replicas may be missing.
+  std::set<NodeId> hurt() const;
   /// Brings back at once whatever is down, and disarms power cuts that have not struck.
   void revive_all();
   bool all_running() const;
@@ -58,6 +74,8 @@ class ClusterNodes {
   Task<void> run_node(Node* node, Env* env);
   Task<void> supervise();
   void look_after(Node* node);
+  bool has_reason_to_stop(const Node& node) const;
+  void replica_stopped(NodeId id, const Status& status);
   Task<void> finish_power_cut(Node* node, uint64_t start);
 
   const Plan& plan_;

@@ -6,6 +6,12 @@ namespace {
 constexpr Duration kHuntInterval = 5ms;          ///< How often a hunt looks for a new leader.
 constexpr Duration kHuntPatience = 5s;           ///< Without a new leader, the hunt ends.
 constexpr uint64_t kMercyMillisecondsMax = 500;  ///< How long a new leader may lead at most.
+
+bool is_of_machine(FaultClass fault_class) {
+  using enum FaultClass;
+  return is_destructive(fault_class) || fault_class == clock_step || fault_class == pause ||
+         fault_class == io_error || fault_class == disk_full || fault_class == slow_disk;
+}
 }  // namespace
 
 void FaultPlayer::start() {
@@ -67,15 +73,75 @@ void FaultPlayer::strike(const PlannedFault& fault) {
     bool struck = false;
     for (ClusterNodes::Node* node : nodes_.resolve(fault.target)) {
       struck |= node->machine->running();
-      nodes_.crash(node, fault.mode, fault.commit_call, down);
+      if (fault.fault_class == FaultClass::kill_all) {
+        nodes_.end(node, fault.mode, down);
+      } else {
+        nodes_.crash(node, fault.mode, fault.commit_call, down);
+      }
     }
     if (struck && fault.fault_class == FaultClass::kill_all) {
       record_.world.fault_fired(FaultClass::kill_all);
     }
     return;
   }
+  if (is_of_machine(fault.fault_class)) {
+    for (ClusterNodes::Node* node : nodes_.resolve(fault.target)) strike_machine(fault, node);
+    return;
+  }
   for (SimNode* target : machines_of(fault.target)) {
     for (SimNode* peer : peers_of(fault, *target)) strike_network(fault, *target, *peer);
+  }
+}
+
+void FaultPlayer::strike_machine(const PlannedFault& fault, ClusterNodes::Node* node) {
+  const auto duration = std::chrono::milliseconds(fault.duration_ms);
+  const auto step = std::chrono::milliseconds(fault.step_ms);
+  switch (fault.fault_class) {
+    case FaultClass::clock_step:
+      node->machine->step_clock(fault.step == StepDirection::forward ? step : -step);
+      break;
+    case FaultClass::pause:
+      node->machine->pause(duration);
+      break;
+    case FaultClass::lost_machine:
+      nodes_.lose_machine(node, duration);
+      break;
+    case FaultClass::bit_rot:
+      nodes_.rot(node, fault.rot, record_.world.random(fmt::format("fault[{}]", fault.id)),
+                 duration);
+      break;
+    case FaultClass::sync_failure:
+      node->machine->disk().trouble().fail_syncs(fault.calls);
+      if (fault.duration_ms == 0) break;
+      record_.world.driver().spawn(nodes_.end_later(node, duration, CrashKind::power_loss));
+      break;
+    default:
+      strike_disk(fault, &node->machine->disk().trouble());
+  }
+}
+
+void FaultPlayer::strike_disk(const PlannedFault& fault, DiskTrouble* trouble) {
+  const Instant until = record_.world.now() + std::chrono::milliseconds(fault.duration_ms);
+  switch (fault.fault_class) {
+    case FaultClass::io_error:
+      if (fault.io == IoKind::read) {
+        trouble->fail_reads(fault.calls);
+      } else {
+        trouble->fail_writes(fault.calls);
+      }
+      break;
+    case FaultClass::disk_full:
+      trouble->fill_up(until);
+      break;
+    case FaultClass::slow_disk:
+      if (fault.factor == 0) {
+        trouble->stall(until);
+      } else {
+        trouble->slow_down(until, fault.factor);
+      }
+      break;
+    default:
+      VECTRON_ASSERT(false, "{} is no fault of a disk", fault_class_name(fault.fault_class));
   }
 }
 

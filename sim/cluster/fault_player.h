@@ -22,6 +22,9 @@ class FaultPlayer {
   /// Cuts off one leader of a group after another.
   Task<void> hunt_leaders(const PlannedFault* fault);
   void cut_off(const PlannedFault& fault, SimNode* node, bool healed);
+  /// Faults of one machine: its clock, its disk, its process.
+  void strike_machine(const PlannedFault& fault, ClusterNodes::Node* node);
+  void strike_disk(const PlannedFault& fault, DiskTrouble* trouble);
   void strike_network(const PlannedFault& fault, const SimNode& target, const SimNode& peer);
   std::vector<SimNode*> peers_of(const PlannedFault& fault, const SimNode& target);
   std::vector<SimNode*> machines_of(const std::string& target);

@@ -155,6 +155,9 @@ WorldConfig world_config(const Plan& plan) {
   if (plan.lost_unsynced) config.fault_classes.add(FaultClass::lost_unsynced);
   if (plan.torn_writes) config.fault_classes.add(FaultClass::torn_write);
   config.network = network_faults(plan.intensities);
+  config.messages = {.lose_ppm = plan.intensities.message_lose_ppm,
+                     .repeat_ppm = plan.intensities.message_repeat_ppm,
+                     .overtake_ppm = plan.intensities.message_overtake_ppm};
   config.buggify_point_ppm = plan.intensities.buggify_point_ppm;
   config.buggify_fire_ppm = plan.intensities.buggify_fire_ppm;
   for (const std::string& name : plan.planted) config.planted.insert(name);

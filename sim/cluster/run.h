@@ -56,6 +56,9 @@ struct RunReport {
 
   uint64_t events = 0;
   FaultCounters faults;
+  /// The plan put more copies at risk than the system promises to survive (within_risk_budget):
+  /// the run expected neither availability nor that everything is still there.
+  bool beyond_promises = false;
   OperationCounts operations;
   uint64_t upserts_ok = 0;
   uint64_t gets_ok = 0;
@@ -69,7 +72,8 @@ struct RunReport {
   uint64_t leader_changes = 0;
   uint64_t snapshots_installed = 0;
   uint64_t entries_applied = 0;
-  std::string history;  ///< JSON lines, when asked for.
+  uint64_t log_digest = 0;  ///< Of all entries that were applied, by group and index.
+  std::string history;      ///< JSON lines, when asked for.
 
   bool passed() const { return violation_count == 0; }
 };

@@ -54,7 +54,8 @@ Json report_to_json(const RunReport& report) {
       {"profile", report.profile},
       {"trace", fmt::format("{:016x}{:016x}", report.trace.high(), report.trace.low())},
       {"simulated_ns", count_of(report.simulated)},
-      {"loaded_simulated_ns", count_of(report.loaded_simulated)}};
+      {"loaded_simulated_ns", count_of(report.loaded_simulated)},
+      {"beyond_promises", report.beyond_promises}};
   for_each_number(copy, [&](const char* name, uint64_t& value) { out.emplace_back(name, value); });
   JsonObject faults;
   for (const FaultClassInfo& info : fault_classes()) {
@@ -87,6 +88,9 @@ Result<RunReport> report_from_json(const Json& json) {
   report.simulated = Duration(number(json, "simulated_ns"));
   report.loaded_simulated = Duration(number(json, "loaded_simulated_ns"));
   for_each_number(report, [&](const char* name, uint64_t& value) { value = number(json, name); });
+  const Json* beyond = json.find("beyond_promises");
+  complete &= beyond != nullptr && beyond->as<bool>() != nullptr;
+  report.beyond_promises = complete && *beyond->as<bool>();
   const Json* faults = json.find("faults");
   const Json* violations = json.find("violations");
   if (faults == nullptr || violations == nullptr || violations->as<JsonArray>() == nullptr) {
@@ -144,6 +148,11 @@ std::string report_to_text(const RunReport& report) {
   for (const FaultClassInfo& info : fault_classes()) {
     const uint64_t count = report.faults.count(info.fault_class);
     if (count > 0) out += fmt::format(" {} {}", info.name, count);
+  }
+  if (report.beyond_promises) {
+    out +=
+        "\n  more copies were at risk than the system promises to survive: what is left is not "
+        "judged";
   }
   out += fmt::format(
       "\n  {}\n",

@@ -51,6 +51,10 @@ int open_tracked(TrackedFolder* folder, const std::string& name, const char* pat
   VECTRON_ASSERT((flags & O_TRUNC) == 0, "the interposers do not know O_TRUNC");
   TrackedFile& file = folder->file(name);
   if (file.power->off()) return fail_with(EIO);
+  if (creates && !file.volatile_content) {
+    const int trouble = file.power->trouble(FileCall::create, true);
+    if (trouble != 0) return fail_with(trouble);
+  }
   const bool cut = creates && !file.volatile_content && file.power->count_call();
   const int descriptor = kernel::open(path, flags, mode);
   if (creates && !file.volatile_content) {
@@ -74,6 +78,12 @@ void save_pages(TrackedFile* file, uint64_t offset, uint64_t size) {
     if (file->undo.contains(page)) continue;
     const uint64_t begin = page * kPageBytes;
     const std::span<uint8_t> image = file->undo.add(page);
+    if (file->doomed.contains(page)) {
+      // Dirty again: what the medium holds is still what it held before the sync that failed.
+      std::ranges::copy(file->doomed.before(page), image.begin());
+      file->doomed.remove(page);
+      continue;
+    }
     const uint64_t there =
         file->size > begin ? std::min<uint64_t>(file->size - begin, kPageBytes) : 0;
     std::memcpy(image.data(), file->map.data() + begin, there);
@@ -89,6 +99,8 @@ ssize_t write_tracked(int descriptor, Descriptor* open, const iovec* parts, int 
   uint64_t size = 0;
   for (int i = 0; i < count; ++i) size += parts[i].iov_len;
   const uint64_t end = offset + size;
+  const int trouble = file.power->trouble(FileCall::write, end > file.size);
+  if (trouble != 0) return fail_with(trouble);
   const int failed = file.map.reserve(file.path, std::max(end, file.size));
   if (failed != 0) return fail_with(failed);
   const bool cut = file.power->count_call();
@@ -104,16 +116,30 @@ ssize_t write_tracked(int descriptor, Descriptor* open, const iovec* parts, int 
     file.durable_size = std::max(file.durable_size, end);
     for (uint64_t page = offset / kPageBytes; page * kPageBytes < end; ++page) {
       file.undo.remove(page);
+      file.doomed.remove(page);
     }
   }
   file.power->tell({FileCall::write, !cut, offset, size});
   return cut ? fail_with(EIO) : static_cast<ssize_t>(size);
 }
 
+/// The kernel gives up the pages that it could not write: they look clean from now on.
+void doom_pages(TrackedFile* file) {
+  for (const uint64_t page : file->undo.pages()) {
+    std::ranges::copy(file->undo.before(page), file->doomed.add(page).begin());
+  }
+  file->undo.clear();
+}
+
 int sync_tracked(Descriptor* open) {
   TrackedFile& file = *open->file;
   if (file.volatile_content) return 0;
   if (file.power->off()) return fail_with(EIO);
+  const int trouble = file.power->trouble(FileCall::sync, false);
+  if (trouble != 0) {
+    doom_pages(&file);
+    return fail_with(trouble);
+  }
   const bool cut = file.power->count_call();
   file.power->tell({FileCall::sync, !cut, 0, file.size});
   if (cut) return fail_with(EIO);
@@ -131,6 +157,8 @@ int truncate_tracked(int descriptor, Descriptor* open, uint64_t size) {
   }
   if (file.power->off()) return fail_with(EIO);
   VECTRON_ASSERT(size >= file.size, "the interposers do not know how to cut {}", file.path);
+  const int trouble = file.power->trouble(FileCall::truncate, size > file.size);
+  if (trouble != 0) return fail_with(trouble);
   const int failed = file.map.reserve(file.path, size);
   if (failed != 0) return fail_with(failed);
   const bool cut = file.power->count_call();

@@ -14,6 +14,7 @@
 
 #include "core/base/assert.h"
 #include "sim/interpose/kernel.h"
+#include "sim/interpose/stored_values.h"
 
 namespace vectron::sim {
 namespace {
@@ -72,6 +73,15 @@ PowerLossCounts lose_pages(TrackedFile* file, PageFates* fates) {
       if ((kept >> sector & 1) != 0) kept_end = std::max(kept_end, end);
     }
   }
+  for (const uint64_t number : file->doomed.pages()) {
+    const uint64_t begin = number * kPageBytes;
+    if (begin >= file->size) continue;
+    const std::span<uint8_t> now(page.data(), std::min<uint64_t>(kPageBytes, file->size - begin));
+    raw.read(begin, now);
+    blend_page(now, file->doomed.before(number), 0, &counts);
+    raw.write(begin, now);
+  }
+  file->doomed.clear();
   // A file that grew ends after the last sector that reached the medium, or at its full length with
   // zeros.
   if (file->size > kept_end && fates->loses_metadata()) {
@@ -150,6 +160,17 @@ Bytes TrackedFolder::content(const std::string& name) const {
   RawFile raw(file.path);
   raw.read(0, bytes);
   return bytes;
+}
+
+bool TrackedFolder::rot(const std::string& name, uint64_t choice) {
+  const Bytes bytes = content(name);
+  const std::vector<ValuePlace> places = stored_values(bytes);
+  if (places.empty()) return false;
+  const ValuePlace& place = places[choice % places.size()];
+  const uint64_t offset = place.offset + (choice >> 20) % place.bytes;
+  const auto flipped = static_cast<uint8_t>(bytes[offset] ^ (1u << (choice >> 60) % 8));
+  RawFile(files_.at(name)->path).write(offset, std::span(&flipped, 1));
+  return true;
 }
 
 void TrackedFolder::sync_names() {

@@ -51,8 +51,16 @@ class PowerSwitch {
     observer_ = std::move(observer);
   }
 
+  /// Asked before each call (`needs_space`: it adds bytes or a name): 0, or the errno with which
+  /// the call fails.
+  using Trouble = std::function<int(FileCall call, bool needs_space)>;
+  void set_trouble(Trouble trouble) { trouble_ = std::move(trouble); }
+
   // For the interposed calls.
 
+  int trouble(FileCall call, bool needs_space) {
+    return trouble_ ? trouble_(call, needs_space) : 0;
+  }
   /// Counts a call. True when power goes off within it.
   bool count_call() {
     ++calls_;
@@ -70,6 +78,7 @@ class PowerSwitch {
   uint64_t calls_left_ = 0;
   bool off_ = false;
   std::function<void(const FileCallRecord&)> observer_;
+  Trouble trouble_;
 };
 
 /// A file below a TrackedFolder. Its content is the real file's; here is what of it is not durable.
@@ -83,7 +92,8 @@ struct TrackedFile {
   bool volatile_content = false;
   size_t descriptors = 0;
   PageUndo undo;
-  FileMap map;  ///< While descriptors are open and something was written.
+  PageUndo doomed;  ///< Pages whose sync failed: they look clean, and are lost at a power loss.
+  FileMap map;      ///< While descriptors are open and something was written.
 };
 
 class TrackedFolder {
@@ -103,6 +113,11 @@ class TrackedFolder {
   size_t open_descriptors() const;
   /// The bytes of a file as they stand. Requires: contains(name).
   Bytes content(const std::string& name) const;
+
+  /// Flips one bit of what is stored in an intact pair of the store in file `name`, wherever
+  /// `choice` says; false when none is found. Damage of the file's structure is out of scope: the
+  /// library may take the process with it. Requires: contains(name).
+  bool rot(const std::string& name, uint64_t choice);
 
   /// Makes the names of its files durable.
   void sync_names();

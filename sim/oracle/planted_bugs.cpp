@@ -66,6 +66,19 @@ const std::vector<PlantedBug>& planted_bugs() {
       {"remove_leaves_stored",
        "a delete takes the point from the index and leaves it in the store",
        {kLinearizability, kSearch, kEventualReads, kReadFreshness}},
+      {"ignore_sync_failure",
+       "the log believes a sync that failed",
+       {kDurability, kConvergence, kRaftSafety, kAcknowledgedWrites, kLinearizability}},
+      {"trust_rotten_value",
+       "no stored value is compared with its checksum",
+       {kReplicaDigest, kSearch, kLinearizability, kEventualReads, kVersions, kDurability,
+        kAcknowledgedWrites, kCrash}},
+      {"reuse_replica_after_disk_loss",
+       "a replica whose disk is gone takes part again with an empty log",
+       {kRaftSafety, kCrash}},
+      {"stale_read_after_pause",
+       "a leader counts a read lease in its own ticks, of which none passes while it is paused",
+       {kReadFreshness, kLinearizability}},
   };
   return kBugs;
 }

@@ -7,13 +7,23 @@ namespace vectron::sim {
 void ReplicaWatch::node_stopped(NodeId node) {
   for (auto& [group_id, group] : groups_) {
     for (auto& [replica, member] : group.members) {
-      if (member.node != node || !member.running) continue;
-      member.running = false;
-      member.role = raft::Role::follower;
-      // Once it has objected, the checker is told nothing more.
-      if (!safety_reported_) safety_.stopped(group_id, replica);
+      if (member.node == node && member.running) stopped(group_id, replica, &member);
     }
   }
+}
+
+void ReplicaWatch::stopped(GroupId group_id, ReplicaId replica, Member* member) {
+  member->running = false;
+  member->role = raft::Role::follower;
+  // Once it has objected, the checker is told nothing more.
+  if (!safety_reported_) safety_.stopped(group_id, replica);
+}
+
+void ReplicaWatch::on_stop(const ReplicaName& name, const Status& status) {
+  Member& member = groups_[name.group].members[name.replica];
+  member.node = name.node;
+  if (member.running) stopped(name.group, name.replica, &member);
+  if (stopped_) stopped_(name.node, status);
 }
 
 void ReplicaWatch::on_start(const ReplicaName& name, const raft::HardState& hard_state,
@@ -162,20 +172,25 @@ bool ReplicaWatch::ever_started(GroupId group, NodeId node) const {
                              [&](const auto& member) { return member.second.node == node; });
 }
 
-std::optional<std::string> ReplicaWatch::divergence(GroupId group, size_t replicas) const {
+std::optional<std::string> ReplicaWatch::divergence(GroupId group, size_t replicas,
+                                                    const std::set<NodeId>& hurt) const {
   const auto found = groups_.find(group);
   if (found == groups_.end()) return fmt::format("group {} has no replica", group);
   LogIndex highest;
   size_t running = 0;
   for (const auto& [replica, member] : found->second.members) {
-    highest = std::max(highest, member.applied_index);
-    running += member.running ? 1 : 0;
+    const bool excused = !member.running && hurt.contains(member.node);
+    if (!excused) highest = std::max(highest, member.applied_index);
+    running += member.running || excused ? 1 : 0;
   }
-  if (running != replicas) {
+  // One that was to be made on a node that is gone was never seen at all.
+  if (running > replicas || running + hurt.size() < replicas) {
     return fmt::format("group {}: {} of {} replicas run", group, running, replicas);
   }
   for (const auto& [replica, member] : found->second.members) {
-    if (member.applied_index == highest) continue;
+    if (member.applied_index == highest || (!member.running && hurt.contains(member.node))) {
+      continue;
+    }
     return fmt::format("replica {} of group {} on node {} has applied {}, another one {}", replica,
                        group, member.node, member.applied_index, highest);
   }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/base/time.h"
@@ -28,6 +29,10 @@ class ReplicaWatch final : public ReplicaObserver {
   /// A node's process ended: its replicas lead nothing any more.
   void node_stopped(NodeId node);
 
+  /// Told of every replica that stops by itself.
+  using Stopped = std::function<void(NodeId node, const Status& status)>;
+  void on_stopped(Stopped listener) { stopped_ = std::move(listener); }
+
   void on_start(const ReplicaName& name, const raft::HardState& hard_state,
                 const raft::SnapshotMeta& snapshot, std::span<const raft::Entry> entries,
                 LogIndex applied_index) override;
@@ -35,6 +40,7 @@ class ReplicaWatch final : public ReplicaObserver {
   void on_append(const ReplicaName& name, std::span<const raft::Entry> entries) override;
   void on_snapshot(const ReplicaName& name, const raft::SnapshotMeta& snapshot) override;
   void on_commit(const ReplicaName& name, Term term, LogIndex commit_index) override;
+  void on_stop(const ReplicaName& name, const Status& status) override;
   void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) override;
   void on_dropped(const ReplicaName& name) override;
 
@@ -48,8 +54,10 @@ class ReplicaWatch final : public ReplicaObserver {
   /// Whether a replica of `group` ever started on `node`.
   bool ever_started(GroupId group, NodeId node) const;
   /// Why the group is not all well: a replica that does not run, or has not applied all that
-  /// another one has; nothing when `replicas` of them run and stand at one index.
-  std::optional<std::string> divergence(GroupId group, size_t replicas) const;
+  /// another one has; nothing when `replicas` of them run and stand at one index. Replicas on nodes
+  /// in `hurt` need not run.
+  std::optional<std::string> divergence(GroupId group, size_t replicas,
+                                        const std::set<NodeId>& hurt) const;
 
   /// The payloads of entries 1, 2, ... of `group` as far as they were applied; null for those
   /// without a command.
@@ -77,7 +85,10 @@ class ReplicaWatch final : public ReplicaObserver {
   void observe(const ReplicaName& name, raft::SafetyChecker::Observation observation);
   void remember(Group& group, const ReplicaName& name, const raft::Entry& entry, uint64_t digest);
 
+  void stopped(GroupId group_id, ReplicaId replica, Member* member);
+
   std::function<Instant()> now_;
+  Stopped stopped_;
   ViolationLog& log_;
   raft::SafetyChecker safety_;
   bool safety_reported_ = false;

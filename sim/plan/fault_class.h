@@ -17,14 +17,24 @@ enum class FaultClass : uint8_t {
   stall,          ///< Bytes stop for a while, then come all at once.
   partition,      ///< Nodes cannot hear others, both ways or one way.
   connect,        ///< Connects are refused, or hang.
+  message,        ///< One-way frames (Raft) are lost, doubled or overtaken, above TCP's truth.
+  clock_skew,     ///< Wall clocks are apart, and clocks run fast or slow.
+  clock_step,     ///< The wall clock jumps; the monotonic one never does.
   lost_unsynced,  ///< A power loss loses what was not synced: files and LMDB pages.
   torn_write,     ///< A power loss keeps some 512-byte sectors of an unsynced page.
+  bit_rot,        ///< A bit of something durable flips.
+  io_error,       ///< Reads or writes fail with EIO.
+  sync_failure,   ///< A sync fails; its pages look clean afterwards and are lost at a power loss.
+  disk_full,      ///< No space for a while.
+  slow_disk,      ///< A disk takes much longer, or does nothing for a while.
   crash,          ///< A process dies at any await point (or inside a commit) and starts again.
+  pause,          ///< A process stops for a while and goes on as if no time had passed.
+  lost_machine,   ///< A machine and its disk are gone for ever; it comes back empty or never.
   kill_all,       ///< Power loss of a zone, or of everything.
   knobs,          ///< Configuration drawn at random.
 };
 
-inline constexpr size_t kFaultClassCount = 12;
+inline constexpr size_t kFaultClassCount = 22;
 
 struct FaultClassInfo {
   FaultClass fault_class;

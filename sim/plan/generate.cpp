@@ -9,9 +9,12 @@ namespace vectron::sim {
 namespace {
 
 constexpr uint64_t kClassOnPpm =
-    620'000;  ///< A little over half: some classes have no chance to fire in a short run.
-constexpr uint32_t kCrashesMax = 6;
-constexpr uint32_t kNetworkFaultsMax = 6;     ///< Scheduled faults of each network class.
+    500'000;  ///< Half of them, so that faults do not mask one another.
+constexpr uint32_t kCrashesMax = 5;
+constexpr uint32_t kDiskFaultsMax = 2;  ///< Scheduled faults of each class of disks.
+constexpr uint32_t kPausesMax = 3;
+constexpr uint32_t kClockStepsMax = 3;
+constexpr uint32_t kNetworkFaultsMax = 5;     ///< Scheduled faults of each network class.
 constexpr uint32_t kFaultQuietEndMs = 1'500;  ///< The end of the workload has no new faults.
 
 template <typename T>
@@ -33,6 +36,7 @@ class Generator {
     draw_workload();
     if (on(FaultClass::knobs)) draw_knobs();
     draw_intensities();
+    draw_victims();
     draw_faults();
     plan_.loaded = {.from_ms = 0, .to_ms = plan_.workload.duration_ms};
     for (const FaultClassInfo& info : fault_classes()) {
@@ -93,7 +97,7 @@ class Generator {
     RandomStream random = stream("workload");
     PlanWorkload& workload = plan_.workload;
     workload.duration_ms = static_cast<uint32_t>(random.between(18'000, 26'000));
-    workload.operations_per_second = static_cast<uint32_t>(random.between(88, 125));
+    workload.operations_per_second = static_cast<uint32_t>(random.between(100, 140));
     workload.batch_points_max = static_cast<uint32_t>(random.between(1, 8));
     workload.exact_search_ppm = static_cast<uint32_t>(random.between(300'000, 800'000));
     workload.eventual_read_ppm = static_cast<uint32_t>(random.below(400'000));
@@ -229,10 +233,40 @@ class Generator {
       intensities.refuse_ppm = tail(connect, 2'000, 100'000);
       intensities.hang_ppm = tail(connect, 2'000, 50'000);
     }
+    if (on(FaultClass::message)) {
+      RandomStream message = stream("intensity.message");
+      intensities.message_lose_ppm = tail(message, 1'000, 100'000);
+      intensities.message_repeat_ppm = tail(message, 1'000, 100'000);
+      intensities.message_overtake_ppm = tail(message, 1'000, 100'000);
+    }
+    if (on(FaultClass::clock_skew)) {
+      RandomStream skew = stream("intensity.clock_skew");
+      intensities.clock_offset_ms_max = tail(skew, 10, 86'400'000);
+      intensities.clock_drift_ppm_max = tail(skew, 100, 50'000);
+    }
     // Not a fault but rare, legal behaviour: half of the runs make some of it common.
     if (buggify.chance_ppm(500'000)) {
       intensities.buggify_point_ppm = static_cast<uint32_t>(buggify.between(100'000, 600'000));
       intensities.buggify_fire_ppm = tail(buggify, 1'000, 100'000);
+    }
+  }
+
+  /// The nodes that destructive faults may strike: a minority of whatever they belong to.
+  void draw_victims() {
+    RandomStream random = stream("victims");
+    const RiskBudget budget = risk_budget(plan_);
+    draw_victims_of(random, "placement", plan_.shape.placement_nodes, budget.placement_nodes);
+    draw_victims_of(random, "worker", plan_.shape.workers, budget.workers);
+  }
+
+  void draw_victims_of(RandomStream& random, std::string_view kind, uint32_t nodes,
+                       uint32_t victims) {
+    std::vector<std::string> names;
+    for (uint32_t i = 0; i < nodes; ++i) names.push_back(fmt::format("{}-{}", kind, i));
+    for (uint32_t i = 0; i < victims; ++i) {
+      const auto chosen = names.begin() + static_cast<ptrdiff_t>(random.below(names.size()));
+      victims_.push_back(std::move(*chosen));
+      names.erase(chosen);
     }
   }
 
@@ -242,6 +276,14 @@ class Generator {
     add_faults(FaultClass::stall, 1, kNetworkFaultsMax);
     add_faults(FaultClass::partition, 1, kNetworkFaultsMax);
     add_faults(FaultClass::connect, 1, kNetworkFaultsMax);
+    add_faults(FaultClass::clock_step, 1, kClockStepsMax);
+    add_faults(FaultClass::bit_rot, 1, 2);
+    add_faults(FaultClass::io_error, 1, kDiskFaultsMax);
+    add_faults(FaultClass::sync_failure, 1, 2);
+    add_faults(FaultClass::disk_full, 1, kDiskFaultsMax);
+    add_faults(FaultClass::slow_disk, 1, kDiskFaultsMax);
+    add_faults(FaultClass::pause, 1, kPausesMax);
+    add_faults(FaultClass::lost_machine, 1, 1);
     add_faults(FaultClass::crash, 1, kCrashesMax);
     add_faults(FaultClass::kill_all, 1, 2);
     if (power_loss_ && options_.allowed.contains(FaultClass::crash)) add_power_losses();
@@ -251,7 +293,7 @@ class Generator {
   }
 
   void add_faults(FaultClass fault_class, uint64_t low, uint64_t high) {
-    if (!on(fault_class)) return;
+    if (!on(fault_class) || (is_destructive(fault_class) && victims_.empty())) return;
     const std::string_view name = fault_class_name(fault_class);
     RandomStream random = stream(fmt::format("faults.{}", name));
     const uint64_t count = random.between(low, high);
@@ -278,10 +320,60 @@ class Generator {
         plan_.workload.duration_ms - std::min(kFaultQuietEndMs, plan_.workload.duration_ms / 2)));
     if (fault_class == FaultClass::crash || fault_class == FaultClass::kill_all) {
       fill_crash(random, out);
+    } else if (is_destructive(fault_class)) {
+      fill_destructive(random, out);
+    } else if (is_of_machine(fault_class)) {
+      fill_machine(random, out);
     } else {
       fill_network(random, out);
     }
     return out;
+  }
+
+  static bool is_of_machine(FaultClass fault_class) {
+    using enum FaultClass;
+    return fault_class == clock_step || fault_class == io_error || fault_class == disk_full ||
+           fault_class == slow_disk || fault_class == pause;
+  }
+
+  void fill_destructive(RandomStream& random, PlannedFault& out) const {
+    out.target = victims_[random.below(victims_.size())];
+    const auto kind =
+        pick(random, {RotKind::log, RotKind::store, RotKind::store, RotKind::manifest});
+    const bool later = random.chance_ppm(500'000);
+    const auto soon = static_cast<uint32_t>(random.heavy_tail(50, 8'000));
+    if (out.fault_class == FaultClass::bit_rot) {
+      out.rot = kind;
+      // What is read only at a start would else stay unnoticed.
+      out.duration_ms = kind == RotKind::store && later ? 0 : soon;
+    } else if (out.fault_class == FaultClass::sync_failure) {
+      out.calls = static_cast<uint32_t>(random.between(1, 2));
+      out.duration_ms = later ? soon : 0;
+    } else {
+      out.duration_ms = later ? soon : 0;
+    }
+  }
+
+  void fill_machine(RandomStream& random, PlannedFault& out) const {
+    const std::vector<std::string> durable = durable_node_names(plan_.shape);
+    const bool leader = random.chance_ppm(400'000);
+    out.target = leader ? "leader" : durable[random.below(durable.size())];
+    out.duration_ms = static_cast<uint32_t>(random.heavy_tail(200, 6'000));
+    const auto step = pick(random, {StepDirection::forward, StepDirection::backward});
+    const auto io = pick(random, {IoKind::read, IoKind::write, IoKind::write});
+    const auto amount = random.heavy_tail(100, 86'400'000);
+    const bool stalled = random.chance_ppm(500'000);
+    if (out.fault_class == FaultClass::clock_step) {
+      out.duration_ms = 0;
+      out.step = step;
+      out.step_ms = static_cast<uint32_t>(amount);
+    } else if (out.fault_class == FaultClass::io_error) {
+      out.duration_ms = 0;
+      out.io = io;
+      out.calls = static_cast<uint32_t>(1 + amount % 3);
+    } else if (out.fault_class == FaultClass::slow_disk) {
+      out.factor = stalled ? 0 : static_cast<uint32_t>(random.heavy_tail(5, 100));
+    }
   }
 
   void fill_crash(RandomStream& random, PlannedFault& out) const {
@@ -341,6 +433,7 @@ class Generator {
   Plan plan_;
   FaultClassSet on_;
   bool power_loss_ = false;
+  std::vector<std::string> victims_;
 };
 
 }  // namespace

@@ -31,9 +31,10 @@ struct ProfileInfo {
 /// The profiles that generate_plan knows.
 const std::vector<ProfileInfo>& profiles();
 
-/// Makes the plan of `seed`. It hurts no more copies than the system promises to survive: every
-/// crashed node comes back with its disk, and no machine is lost for ever, so availability is
-/// promised again after the last fault. Errors: invalid_argument (unknown profile).
+/// Makes the plan of `seed`. It hurts no more copies than the system promises to survive: crashed
+/// nodes come back with their disks, and destructive faults strike only a few nodes that are drawn
+/// first, a minority of every replica set (within_risk_budget()); so availability is promised again
+/// after the last fault. Errors: invalid_argument (unknown profile).
 Result<Plan> generate_plan(uint64_t seed, const GenerateOptions& options);
 
 }  // namespace vectron::sim

@@ -90,6 +90,11 @@ Result<void> check_intensities(const PlanIntensities& intensities) {
       {"intensities.stall_us_max", intensities.stall_us_max, 0, 60'000'000},
       {"intensities.refuse_ppm", intensities.refuse_ppm, 0, 1'000'000},
       {"intensities.hang_ppm", intensities.hang_ppm, 0, 1'000'000},
+      {"intensities.message_lose_ppm", intensities.message_lose_ppm, 0, 300'000},
+      {"intensities.message_repeat_ppm", intensities.message_repeat_ppm, 0, 300'000},
+      {"intensities.message_overtake_ppm", intensities.message_overtake_ppm, 0, 300'000},
+      {"intensities.clock_offset_ms_max", intensities.clock_offset_ms_max, 0, 1u << 31},
+      {"intensities.clock_drift_ppm_max", intensities.clock_drift_ppm_max, 0, 200'000},
       {"intensities.buggify_point_ppm", intensities.buggify_point_ppm, 0, 1'000'000},
       {"intensities.buggify_fire_ppm", intensities.buggify_fire_ppm, 0, 1'000'000},
   });
@@ -149,6 +154,16 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
   VECTRON_CHECK_OK(check_range("faults.at_ms", fault.at_ms, 0, plan.workload.duration_ms));
   VECTRON_CHECK_OK(check_range("faults.duration_ms", fault.duration_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.rounds", fault.rounds, 0, 100));
+  VECTRON_CHECK_OK(check_range("faults.calls", fault.calls, 0, 1'000));
+  VECTRON_CHECK_OK(check_range("faults.factor", fault.factor, 0, 1'000));
+  if (is_destructive(fault.fault_class) &&
+      std::ranges::count(durable_node_names(plan.shape), fault.target) == 0) {
+    return fail(Code::invalid_argument,
+                fmt::format("plan: fault '{}': {} strikes one placement node or worker by name, "
+                            "so that it is known what is at risk",
+                            fault.id, fault_class_name(fault.fault_class)),
+                "faults.target");
+  }
   if (!targets.contains(fault.target)) {
     return fail(Code::invalid_argument,
                 fmt::format("plan: fault '{}': there is no target '{}'", fault.id, fault.target),
@@ -181,6 +196,41 @@ Result<void> check_faults(const Plan& plan) {
 }
 
 }  // namespace
+
+bool is_destructive(FaultClass fault_class) {
+  return fault_class == FaultClass::bit_rot || fault_class == FaultClass::sync_failure ||
+         fault_class == FaultClass::lost_machine;
+}
+
+std::vector<std::string> nodes_at_risk(const Plan& plan) {
+  std::set<std::string> names;
+  for (const PlannedFault& fault : plan.faults) {
+    if (is_destructive(fault.fault_class)) names.insert(fault.target);
+  }
+  return {names.begin(), names.end()};
+}
+
+RiskBudget risk_budget(const Plan& plan) {
+  // Any workers may hold the replicas of a shard, so the smallest replica set decides.
+  uint32_t replicas = plan.shape.workers;
+  if (plan.profile != "raft") {
+    for (const PlanCollection& collection : plan.workload.collections) {
+      replicas = std::min(replicas, collection.replication);
+    }
+  }
+  const auto minority = [](uint32_t copies) { return copies == 0 ? 0 : (copies - 1) / 2; };
+  return {.workers = minority(replicas), .placement_nodes = minority(plan.shape.placement_nodes)};
+}
+
+bool within_risk_budget(const Plan& plan) {
+  const RiskBudget budget = risk_budget(plan);
+  uint32_t workers = 0;
+  uint32_t placement_nodes = 0;
+  for (const std::string& name : nodes_at_risk(plan)) {
+    ++(name.starts_with("worker-") ? workers : placement_nodes);
+  }
+  return workers <= budget.workers && placement_nodes <= budget.placement_nodes;
+}
 
 std::vector<std::string> durable_node_names(const PlanShape& shape) {
   std::vector<std::string> names;

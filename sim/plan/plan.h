@@ -120,24 +120,32 @@ struct PlanLoadedInterval {
 
 /// Behaviour that lasts for the whole run. Zero switches a thing off.
 struct PlanIntensities {
-  uint32_t delay_base_us_max = 0;  ///< Base latency of a direction is drawn up to this.
-  uint32_t delay_tail_us_max = 0;  ///< Heavy tail above the base.
-  uint32_t delay_tail_ppm = 0;     ///< Writes that get a tail.
-  uint32_t reset_ppm = 0;          ///< Blocks of 16 KiB at which the connection dies.
-  uint32_t half_open_ppm = 0;      ///< Of those resets: only one end learns of it.
-  uint32_t short_io_ppm = 0;       ///< Reads and writes cut short.
-  uint32_t stall_ppm = 0;          ///< Writes that clog their direction.
-  uint32_t stall_us_max = 0;       ///< For up to so long.
-  uint32_t refuse_ppm = 0;         ///< Connects that are refused.
-  uint32_t hang_ppm = 0;           ///< Connects that hang.
-  uint32_t buggify_point_ppm = 0;  ///< Buggify points that are active in this run.
-  uint32_t buggify_fire_ppm = 0;   ///< How often an active one fires.
+  uint32_t delay_base_us_max = 0;     ///< Base latency of a direction is drawn up to this.
+  uint32_t delay_tail_us_max = 0;     ///< Heavy tail above the base.
+  uint32_t delay_tail_ppm = 0;        ///< Writes that get a tail.
+  uint32_t reset_ppm = 0;             ///< Blocks of 16 KiB at which the connection dies.
+  uint32_t half_open_ppm = 0;         ///< Of those resets: only one end learns of it.
+  uint32_t short_io_ppm = 0;          ///< Reads and writes cut short.
+  uint32_t stall_ppm = 0;             ///< Writes that clog their direction.
+  uint32_t stall_us_max = 0;          ///< For up to so long.
+  uint32_t refuse_ppm = 0;            ///< Connects that are refused.
+  uint32_t hang_ppm = 0;              ///< Connects that hang.
+  uint32_t message_lose_ppm = 0;      ///< One-way messages that are lost,
+  uint32_t message_repeat_ppm = 0;    ///< that are sent twice,
+  uint32_t message_overtake_ppm = 0;  ///< that go out behind later ones.
+  uint32_t clock_offset_ms_max = 0;   ///< Each node's wall clock is off by up to this, either way.
+  uint32_t clock_drift_ppm_max = 0;   ///< Each node's clocks are fast or slow by up to this.
+  uint32_t buggify_point_ppm = 0;     ///< Buggify points that are active in this run.
+  uint32_t buggify_fire_ppm = 0;      ///< How often an active one fires.
   bool operator==(const PlanIntensities&) const = default;
 };
 
 enum class FaultDirection : uint8_t { both, outgoing, incoming };
 enum class CrashMode : uint8_t { process_kill, power_loss, power_loss_in_commit };
 enum class ConnectMode : uint8_t { refuse, hang };
+enum class IoKind : uint8_t { read, write };
+enum class RotKind : uint8_t { log, store, manifest };
+enum class StepDirection : uint8_t { forward, backward };
 
 /// One fault at one time. Fields that its class does not use stay at their defaults and are not
 /// written.
@@ -145,7 +153,10 @@ struct PlannedFault {
   std::string id;  ///< Names its random stream ("partition-3"); unique in the plan.
   FaultClass fault_class = FaultClass::crash;
   uint32_t at_ms = 0;
-  uint32_t duration_ms = 0;  ///< crash, kill_all: until the restart.
+  /// crash, kill_all: until the restart. lost_machine: until it comes back with an empty disk; 0:
+  /// never. bit_rot: until its process is killed, so that the disk is read again; sync_failure:
+  /// until its power fails, which takes what the syncs did not write; 0: neither.
+  uint32_t duration_ms = 0;
   /// A node's name, a zone ("zone-1"), "all", or "leader" (who leads the most groups at that
   /// moment).
   std::string target;
@@ -161,7 +172,13 @@ struct PlannedFault {
   uint32_t rounds = 0;
   uint32_t commit_call =
       0;  ///< power_loss_in_commit: it strikes at this interposed call from then on.
-  ConnectMode connect = ConnectMode::refuse;  ///< connect.
+  ConnectMode connect = ConnectMode::refuse;    ///< connect.
+  IoKind io = IoKind::write;                    ///< io_error: which calls fail.
+  uint32_t calls = 0;                           ///< io_error, sync_failure: how many fail.
+  RotKind rot = RotKind::log;                   ///< bit_rot: what is struck.
+  uint32_t factor = 0;                          ///< slow_disk: times as slow; 0: it does nothing.
+  uint32_t step_ms = 0;                         ///< clock_step: how far,
+  StepDirection step = StepDirection::forward;  ///< and which way.
   bool operator==(const PlannedFault&) const = default;
 };
 
@@ -185,6 +202,22 @@ struct Plan {
   Result<void> validate() const;
   bool operator==(const Plan&) const = default;
 };
+
+/// Whether faults of this class may destroy what a node holds for ever: bit_rot, sync_failure,
+/// lost_machine.
+bool is_destructive(FaultClass fault_class);
+/// The nodes that a plan's destructive faults strike, sorted.
+std::vector<std::string> nodes_at_risk(const Plan& plan);
+/// How many workers, and how many placement nodes, may be at risk so that every replica set and the
+/// placement driver keep a majority whatever is destroyed.
+struct RiskBudget {
+  uint32_t workers = 0;
+  uint32_t placement_nodes = 0;
+};
+RiskBudget risk_budget(const Plan& plan);
+/// False when more copies are at risk than the system promises to survive: then a run expects that
+/// nothing wrong is said, but neither availability nor that everything is still there.
+bool within_risk_budget(const Plan& plan);
 
 /// The names of the nodes of a shape that have a disk, in order: "placement-0", ..., "worker-0",
 /// ...

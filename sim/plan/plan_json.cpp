@@ -35,6 +35,18 @@ template <>
 struct EnumNames<ConnectMode> {
   static constexpr std::array<std::string_view, 2> kNames = {"refuse", "hang"};
 };
+template <>
+struct EnumNames<IoKind> {
+  static constexpr std::array<std::string_view, 2> kNames = {"read", "write"};
+};
+template <>
+struct EnumNames<RotKind> {
+  static constexpr std::array<std::string_view, 3> kNames = {"log", "store", "manifest"};
+};
+template <>
+struct EnumNames<StepDirection> {
+  static constexpr std::array<std::string_view, 2> kNames = {"forward", "backward"};
+};
 
 // The field lists. `fields.optional` leaves a default out when it writes.
 
@@ -127,6 +139,11 @@ void walk(Fields& fields, PlanIntensities& intensities) {
   fields.field("stall_us_max", intensities.stall_us_max);
   fields.field("refuse_ppm", intensities.refuse_ppm);
   fields.field("hang_ppm", intensities.hang_ppm);
+  fields.field("message_lose_ppm", intensities.message_lose_ppm);
+  fields.field("message_repeat_ppm", intensities.message_repeat_ppm);
+  fields.field("message_overtake_ppm", intensities.message_overtake_ppm);
+  fields.field("clock_offset_ms_max", intensities.clock_offset_ms_max);
+  fields.field("clock_drift_ppm_max", intensities.clock_drift_ppm_max);
   fields.field("buggify_point_ppm", intensities.buggify_point_ppm);
   fields.field("buggify_fire_ppm", intensities.buggify_fire_ppm);
 }
@@ -151,6 +168,12 @@ void walk(Fields& fields, PlannedFault& fault) {
   fields.optional("rounds", fault.rounds, defaults.rounds);
   fields.optional("commit_call", fault.commit_call, defaults.commit_call);
   fields.optional("connect", fault.connect, defaults.connect);
+  fields.optional("io", fault.io, defaults.io);
+  fields.optional("calls", fault.calls, defaults.calls);
+  fields.optional("rot", fault.rot, defaults.rot);
+  fields.optional("factor", fault.factor, defaults.factor);
+  fields.optional("step_ms", fault.step_ms, defaults.step_ms);
+  fields.optional("step", fault.step, defaults.step);
 }
 
 template <typename Fields>

@@ -54,6 +54,14 @@ struct NetworkFaults {
   Duration retransmission_timeout = 30s;
 };
 
+/// Class message: what becomes of one-way messages (Env::message_fate), as chances of each. Their
+/// sum is at most a million.
+struct MessageFaults {
+  uint32_t lose_ppm = 0;
+  uint32_t repeat_ppm = 0;
+  uint32_t overtake_ppm = 0;  ///< It goes out behind later ones.
+};
+
 /// How long a disk takes. A device carries one transfer at a time; latency comes on top and
 /// overlaps.
 struct DiskModel {
@@ -78,6 +86,7 @@ struct WorldConfig {
   /// zero.
   FaultClassSet fault_classes = every_fault_class();
   NetworkFaults network;
+  MessageFaults messages;
   DiskModel disk;
 
   /// The chance that a buggify point is active in this run, and that an active one fires when it is
@@ -111,7 +120,8 @@ struct NodeOptions {
   /// This node's clocks against the world's: monotonic() and wall() are ahead by this.
   Duration monotonic_offset = 0ns;
   Duration wall_offset = 0ns;
-  /// Parts per thousand million by which its clocks run fast (may be negative).
+  /// Parts per thousand million by which its clocks run fast (may be negative). Class clock_skew,
+  /// with wall_offset.
   int64_t drift_ppb = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "sim/world/world.h"
 
@@ -10,6 +11,10 @@ namespace vectron::sim {
 namespace {
 
 using Kind = DiskNode::Kind;
+
+constexpr std::string_view kStoreFile = "data.mdb";
+constexpr uint64_t kRotAttemptsMax = 8;  ///< Stores that are looked at for something to rot.
+
 using NodePointer = std::shared_ptr<DiskNode>;
 
 /// The parts of a path; none for "", the data folder. Errors: invalid_argument.
@@ -79,6 +84,32 @@ void lose_names(DiskNode* folder, PageFates* fates, PowerLossCounts* counts) {
   folder->changes.clear();
 }
 
+/// What of a disk can rot, in the order of names.
+struct Rottables {
+  std::vector<FileImage*> files;  ///< With something in them that is settled.
+  std::vector<TrackedFolder*> stores;
+};
+
+bool is_of(RotPlace place, std::string_view name) {
+  if (place == RotPlace::log) return name.ends_with(".wal");
+  return place == RotPlace::manifest && (name.ends_with(".manifest") || name == "FORMAT");
+}
+
+void collect_rottables(const DiskNode& folder, RotPlace place, Rottables* out) {
+  if (folder.real_folder != nullptr && place == RotPlace::store) {
+    if (folder.real_folder->contains(std::string(kStoreFile))) {
+      out->stores.push_back(folder.real_folder.get());
+    }
+  }
+  for (const auto& [name, child] : folder.entries) {
+    if (child->kind == Kind::folder) {
+      collect_rottables(*child, place, out);
+    } else if (is_of(place, name) && child->image.synced()) {
+      out->files.push_back(&child->image);
+    }
+  }
+}
+
 uint64_t bytes_below(const DiskNode& node) {
   uint64_t bytes = node.image.size();
   if (node.real_folder != nullptr) bytes += node.real_folder->bytes();
@@ -94,7 +125,10 @@ SimDisk::SimDisk(SimWorld* world, std::string node_name, uint64_t generation)
       real_root_(fmt::format("{}/{}-{}", world->real_folder(), name_, generation)),
       timing_(world->seed(), fmt::format("disk[{}]", name_), generation),
       losses_(world->seed(), fmt::format("disk[{}].losses", name_), generation),
+      trouble_(world),
       root_(std::make_shared<DiskNode>(Kind::folder, 0)) {
+  power_.set_trouble(
+      [this](FileCall call, bool needs_space) { return trouble_of_call(call, needs_space); });
   power_.observe([this](const FileCallRecord& record) {
     world_.record(TraceKind::kv,
                   record.offset << 8 | (record.succeeded ? 16 : 0) | unsigned(record.call),
@@ -274,7 +308,10 @@ void SimDisk::lose_power() {
                              world_.fault_enabled(FaultClass::torn_write)});
   lose_power(root_.get(), &fates, &counts);
   power_.restore();
-  for (uint64_t i = 0; i < counts.lost; ++i) world_.fault_fired(FaultClass::lost_unsynced);
+  // A tear that spares none of what changed looks like a loss, and is a tear all the same.
+  const bool loses = world_.fault_enabled(FaultClass::lost_unsynced);
+  const FaultClass of_lost = loses ? FaultClass::lost_unsynced : FaultClass::torn_write;
+  for (uint64_t i = 0; i < counts.lost; ++i) world_.fault_fired(of_lost);
   for (uint64_t i = 0; i < counts.torn; ++i) world_.fault_fired(FaultClass::torn_write);
 }
 
@@ -286,6 +323,40 @@ void SimDisk::lose_power(DiskNode* node, PageFates* fates, PowerLossCounts* coun
   if (!node->changes.empty()) lose_names(node, fates, counts);
   if (node->real_folder != nullptr) *counts += node->real_folder->lose_power(fates);
   for (const auto& [name, child] : node->entries) lose_power(child.get(), fates, counts);
+}
+
+int SimDisk::trouble_of_call(FileCall call, bool needs_space) {
+  if (call == FileCall::sync) return trouble_.sync_fails() ? EIO : 0;
+  if (trouble_.write_fails()) return EIO;
+  return needs_space && trouble_.is_full() ? ENOSPC : 0;
+}
+
+bool SimDisk::rot(RotPlace place, RandomStream* random) {
+  if (!world_.fault_enabled(FaultClass::bit_rot)) return false;
+  Rottables found;
+  collect_rottables(*root_, place, &found);
+  if (place == RotPlace::store) return rot_store(found.stores, random);
+  std::erase_if(found.files, [place](const FileImage* image) {
+    return (place == RotPlace::log ? image->settled_bytes() : image->size()) == 0;
+  });
+  if (found.files.empty()) return false;
+  FileImage* image = found.files[random->below(found.files.size())];
+  const uint64_t bytes = place == RotPlace::log ? image->settled_bytes() : image->size();
+  const uint64_t offset = random->below(bytes);
+  image->rot(offset, static_cast<unsigned>(random->below(8)));
+  ever_rotted_ = true;
+  return true;
+}
+
+bool SimDisk::rot_store(const std::vector<TrackedFolder*>& stores, RandomStream* random) {
+  if (stores.empty()) return false;
+  for (uint64_t i = 0; i < kRotAttemptsMax; ++i) {
+    TrackedFolder* store = stores[random->below(stores.size())];
+    if (!store->rot(std::string(kStoreFile), random->next())) continue;
+    ever_rotted_ = true;
+    return true;
+  }
+  return false;
 }
 
 Instant SimDisk::transfer(uint64_t bytes) {

@@ -14,6 +14,7 @@
 #include "core/base/result.h"
 #include "sim/interpose/tracked_folder.h"
 #include "sim/world/config.h"
+#include "sim/world/disk_trouble.h"
 #include "sim/world/file_image.h"
 
 namespace vectron::sim {
@@ -42,6 +43,13 @@ struct DiskNode {
   std::unique_ptr<TrackedFolder> real_folder;  ///< Of a folder that a key-value store uses.
   bool real_folder_open = false;
   Instant real_folder_free_at{};  ///< Its work runs one at a time, in the order of the calls.
+};
+
+/// What bit rot strikes.
+enum class RotPlace : uint8_t {
+  log,       ///< A segment of the write-ahead log, before its last write.
+  store,     ///< A pair in a key-value store.
+  manifest,  ///< A manifest or a store's marker.
 };
 
 /// See the top of this file. Paths are relative to the data folder; "" and "." are the data folder
@@ -77,6 +85,15 @@ class SimDisk {
   void lose_power();
   PowerSwitch& power() { return power_; }
 
+  /// What is wrong with it.
+  DiskTrouble& trouble() { return trouble_; }
+  /// Flips one durable bit of such a place, drawn from `random`. False when there is none, or when
+  /// the class is off. It counts as a fault when somebody reads it (files), or when the owner says
+  /// so with trouble().rot_was_read() (stores: the library's reads are not seen).
+  bool rot(RotPlace place, RandomStream* random);
+  /// Whether anything ever rotted here.
+  bool ever_rotted() const { return ever_rotted_; }
+
   /// Reserves the device for a transfer of `bytes` from now on; returns when it will be through.
   Instant transfer(uint64_t bytes);
   /// Draws the times of operations.
@@ -93,6 +110,8 @@ class SimDisk {
   Result<Place> locate_existing(const std::string& path);
   Result<std::shared_ptr<DiskNode>> find_folder(const std::string& path);
   std::shared_ptr<DiskNode> make(DiskNode::Kind kind);
+  int trouble_of_call(FileCall call, bool needs_space);
+  bool rot_store(const std::vector<TrackedFolder*>& stores, RandomStream* random);
   void lose_power(DiskNode* node, PageFates* fates, PowerLossCounts* counts);
 
   SimWorld& world_;
@@ -101,6 +120,8 @@ class SimDisk {
   RandomStream timing_;
   RandomStream losses_;
   PowerSwitch power_;
+  DiskTrouble trouble_;
+  bool ever_rotted_ = false;
   uint64_t next_id_ = 1;
   Instant device_free_at_{};
   std::shared_ptr<DiskNode> root_;

@@ -6,6 +6,16 @@
 
 namespace vectron::sim {
 
+WallTime NodeClock::wall() {
+  node_.clock_was_read(true);
+  return clock_.wall(scheduler_.now());
+}
+
+Instant NodeClock::scheduler_time(Instant local) {
+  node_.clock_was_read(false);
+  return clock_.world_time(local);
+}
+
 bool SimLog::enabled(LogLevel level) const {
   return world_.config().log_sink != nullptr && level >= world_.config().log_level;
 }
@@ -20,9 +30,11 @@ SimEnv::SimEnv(SimWorld* world, SimNode* node, uint64_t incarnation)
       node_(*node),
       incarnation_(incarnation),
       scheduler_(&world->queue(),
-                 RandomStream(world->seed(), fmt::format("sched[{}]", node->name()), incarnation)),
-      clock_(&node->clock(), &scheduler_),
+                 RandomStream(world->seed(), fmt::format("sched[{}]", node->name()), incarnation),
+                 node->event_owner()),
+      clock_(node, &node->clock(), &scheduler_),
       network_(world, &world->network(), node, &scheduler_),
+      message_fates_(world->seed(), fmt::format("message[{}]", node->name()), incarnation),
       log_(world, node),
       disk_(world, node, &scheduler_),
       cpu_(&scheduler_, node->options().cores,
@@ -50,6 +62,17 @@ bool SimEnv::buggify(std::string_view point) {
 
 bool SimEnv::planted(std::string_view name) {
   return world_.config().planted.contains(name);
+}
+
+MessageFate SimEnv::message_fate() {
+  const MessageFaults& faults = world_.config().messages;
+  const uint32_t any_ppm = faults.lose_ppm + faults.repeat_ppm + faults.overtake_ppm;
+  if (any_ppm == 0 || !world_.fault_enabled(FaultClass::message)) return MessageFate::deliver;
+  const uint64_t draw = message_fates_.below(1'000'000);
+  if (draw >= any_ppm) return MessageFate::deliver;
+  world_.fault_fired(FaultClass::message);
+  if (draw < faults.lose_ppm) return MessageFate::lose;
+  return draw < faults.lose_ppm + faults.repeat_ppm ? MessageFate::repeat : MessageFate::overtake;
 }
 
 }  // namespace vectron::sim

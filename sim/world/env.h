@@ -17,13 +17,15 @@ namespace vectron::sim {
 
 class NodeClock final : public Clock {
  public:
-  NodeClock(const SimClock* clock, Scheduler* scheduler) : clock_(*clock), scheduler_(*scheduler) {}
+  NodeClock(SimNode* node, const SimClock* clock, Scheduler* scheduler)
+      : node_(*node), clock_(*clock), scheduler_(*scheduler) {}
   Instant monotonic() override { return clock_.monotonic(scheduler_.now()); }
-  WallTime wall() override { return clock_.wall(scheduler_.now()); }
-  Instant scheduler_time(Instant local) override { return clock_.world_time(local); }
+  WallTime wall() override;
+  Instant scheduler_time(Instant local) override;
   Scheduler& scheduler() override { return scheduler_; }
 
  private:
+  SimNode& node_;
   const SimClock& clock_;
   Scheduler& scheduler_;
 };
@@ -56,6 +58,7 @@ class SimEnv final : public Env {
   RandomStream random(std::string_view name) override;
   bool buggify(std::string_view point) override;
   bool planted(std::string_view name) override;
+  MessageFate message_fate() override;
 
  private:
   struct BuggifyPoint {
@@ -69,6 +72,7 @@ class SimEnv final : public Env {
   TieScheduler scheduler_;
   NodeClock clock_;
   NodeNetwork network_;
+  RandomStream message_fates_;
   SimLog log_;
   Metrics metrics_;
   std::unordered_map<std::string_view, BuggifyPoint>

@@ -19,6 +19,10 @@ void FileImage::write(uint64_t offset, ByteView bytes) {
   for (uint64_t page = offset / kPageBytes; page * kPageBytes < end; ++page) {
     save_page(&generation, page);
   }
+  generation.first_changed = std::min(generation.first_changed, offset);
+  if (!rotten_.empty()) {
+    std::erase_if(rotten_, [&](uint64_t place) { return place >= offset && place < end; });
+  }
   if (end > content_.size()) content_.resize(end);
   std::memcpy(content_.data() + offset, bytes.data(), bytes.size());
 }
@@ -38,16 +42,54 @@ uint64_t FileImage::begin_sync() {
 }
 
 void FileImage::end_sync(uint64_t number) {
-  while (!generations_.empty() && generations_.front().number <= number) {
-    spare_ = std::move(generations_.front().undo);
-    spare_.clear();
-    generations_.pop_front();
+  if (has_doomed_) {
+    for (const Generation& generation : generations_) {
+      if (generation.number <= number && !generation.doomed) outlive_doomed(generation);
+    }
   }
+  auto at = generations_.begin();
+  while (at != generations_.end() && at->number <= number) {
+    if (at->doomed) {
+      ++at;
+      continue;
+    }
+    if (at->first_changed != UINT64_MAX) settled_bytes_ = at->first_changed;
+    spare_ = std::move(at->undo);
+    spare_.clear();
+    at = generations_.erase(at);
+  }
+}
+
+void FileImage::fail_sync(uint64_t number) {
+  for (Generation& generation : generations_) {
+    if (generation.number <= number) generation.doomed = has_doomed_ = true;
+  }
+}
+
+/// Pages that were written again as a whole page and synced are durable, whatever failed before.
+void FileImage::outlive_doomed(const Generation& synced) {
+  for (Generation& older : generations_) {
+    if (!older.doomed || older.number > synced.number) continue;
+    for (const uint64_t page : synced.undo.pages()) older.undo.remove(page);
+    older.size_before = content_.size();
+  }
+}
+
+void FileImage::rot(uint64_t offset, unsigned bit) {
+  content_[offset] ^= static_cast<uint8_t>(1u << (bit % 8));
+  rotten_.push_back(offset);
+}
+
+bool FileImage::is_rotten(uint64_t offset, uint64_t size) const {
+  return std::ranges::any_of(
+      rotten_, [&](uint64_t place) { return place >= offset && place < offset + size; });
 }
 
 uint64_t FileImage::unsynced_bytes() const {
   uint64_t pages = 0;
-  for (const Generation& generation : generations_) pages += generation.pages;
+  for (const Generation& generation : generations_) {
+    if (!generation.doomed) pages += generation.pages;
+  }
   return pages * kPageBytes;
 }
 
@@ -77,6 +119,8 @@ PowerLossCounts FileImage::lose_power(PageFates* fates) {
   }
   generations_.clear();
   newest_is_open_ = false;
+  has_doomed_ = false;
+  std::erase_if(rotten_, [&](uint64_t place) { return place >= content_.size(); });
   return counts;
 }
 
@@ -94,7 +138,7 @@ PowerLossCounts FileImage::lose(const Generation& generation, PageFates* fates) 
   uint64_t kept_end = std::min(size_before, size_now);
   for (const uint64_t page : generation.undo.pages()) {
     const uint64_t begin = page * kPageBytes;
-    SectorMask kept = fates->next();
+    SectorMask kept = generation.doomed ? SectorMask{0} : fates->next();
     if (cut_is_lost && begin + kPageBytes > size_now) kept = 0;
     if (begin >= content_.size()) continue;
     const std::span<uint8_t> now =
@@ -107,7 +151,8 @@ PowerLossCounts FileImage::lose(const Generation& generation, PageFates* fates) 
   }
   // A file that grew ends after the last sector that reached the medium, or at its full length with
   // zeros.
-  if (size_now > size_before && content_.size() > kept_end && fates->loses_metadata()) {
+  const bool grew = size_now > size_before && content_.size() > kept_end;
+  if (grew && (generation.doomed || fates->loses_metadata())) {
     content_.resize(kept_end);
     ++counts.lost;
   }

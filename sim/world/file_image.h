@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <vector>
 
 #include "sim/interpose/page_undo.h"
 
@@ -23,8 +24,18 @@ class FileImage {
 
   /// Closes the open generation; returns its number for end_sync().
   uint64_t begin_sync();
-  /// Makes all generations up to `number` durable.
+  /// Makes all generations up to `number` durable, but for those whose sync failed before.
   void end_sync(uint64_t number);
+  /// The sync failed: the pages of all generations up to `number` look clean from now on. They are
+  /// lost at the next power loss, each unless it is written and synced again.
+  void fail_sync(uint64_t number);
+  /// Flips one bit of the medium. Requires: offset < size().
+  void rot(uint64_t offset, unsigned bit);
+  /// Whether rot shows in [offset, offset + size).
+  bool is_rotten(uint64_t offset, uint64_t size) const;
+  /// What was durable before the last sync that wrote something: damage there is followed by
+  /// something younger.
+  uint64_t settled_bytes() const { return settled_bytes_; }
   /// Bytes of the pages that are not durable.
   uint64_t unsynced_bytes() const;
   bool synced() const { return generations_.empty(); }
@@ -38,18 +49,24 @@ class FileImage {
     uint64_t number = 0;
     uint64_t size_before = 0;
     uint64_t pages = 0;
+    uint64_t first_changed = UINT64_MAX;  ///< The lowest offset that was written.
+    bool doomed = false;                  ///< Its sync failed.
     PageUndo undo;
   };
 
   Generation& open_generation();
   void save_page(Generation* generation, uint64_t page);
+  void outlive_doomed(const Generation& synced);
   PowerLossCounts lose(const Generation& generation, PageFates* fates);
 
   Bytes content_;
   std::deque<Generation> generations_;  ///< Oldest first.
   uint64_t next_generation_ = 1;
   bool newest_is_open_ = false;
-  PageUndo spare_;  ///< Memory for the next generation.
+  bool has_doomed_ = false;
+  uint64_t settled_bytes_ = 0;
+  std::vector<uint64_t> rotten_;  ///< Offsets, in the order in which they rotted.
+  PageUndo spare_;                ///< Memory for the next generation.
 };
 
 }  // namespace vectron::sim

@@ -1,5 +1,7 @@
 #include "sim/world/node.h"
 
+#include <algorithm>
+
 #include "sim/world/env.h"
 #include "sim/world/world.h"
 
@@ -29,6 +31,7 @@ SimNode::~SimNode() {
 void SimNode::start(Main main) {
   VECTRON_ASSERT(process_ == nullptr, "{} runs already, or dies in this very event", name_);
   ++incarnation_;
+  skew_seen_ = false;
   world_->record(TraceKind::node, index_, incarnation_ << 2);
   const bool was_off = std::exchange(powered_off_, false);
   process_ = std::make_unique<Process>(world_, this, incarnation_, std::move(main));
@@ -93,6 +96,36 @@ void SimNode::end(Ending ending) {
   }
 }
 
+void SimNode::step_clock(Duration step) {
+  if (!world_->fault_enabled(FaultClass::clock_step)) return;
+  clock_->step_wall(step);
+  step_unseen_ = true;
+}
+
+void SimNode::clock_was_read(bool wall) {
+  if (wall && std::exchange(step_unseen_, false)) world_->fault_fired(FaultClass::clock_step);
+  const bool skewed = options_.drift_ppb != 0 || (wall && options_.wall_offset != 0ns);
+  if (!skewed || skew_seen_) return;
+  skew_seen_ = true;
+  if (world_->fault_enabled(FaultClass::clock_skew)) world_->fault_fired(FaultClass::clock_skew);
+}
+
+bool SimNode::pause(Duration duration) {
+  if (!world_->fault_enabled(FaultClass::pause) || !running()) return false;
+  paused_until_ = std::max(paused_until_, world_->now() + duration);
+  if (!std::exchange(paused_, true)) world_->queue().hold(event_owner());
+  awakening_.cancel();
+  world_->scheduler().post_at(awakening_, paused_until_);
+  return true;
+}
+
+void SimNode::go_on() {
+  if (!std::exchange(paused_, false)) return;
+  awakening_.cancel();
+  paused_until_ = {};
+  if (world_->queue().let_go(event_owner()) > 0) world_->fault_fired(FaultClass::pause);
+}
+
 bool SimNode::running() const {
   return process_ != nullptr && ending_ == Ending::none;
 }
@@ -116,6 +149,7 @@ void SimNode::bury() {
   if (power_loss) process_->env.network().lose_power();
   process_->tasks.cancel_all();
   process_.reset();
+  go_on();  // A process that is gone is not paused.
   if (power_loss) {
     disk_->lose_power();
   } else {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "core/async/event_queue.h"
 #include "core/async/task_group.h"
 #include "core/env/env.h"
 #include "sim/world/config.h"
@@ -59,6 +60,15 @@ class SimNode {
   /// disarms.
   void cut_power_at_kv_call(uint64_t call);
 
+  /// Stops the process for `duration`, as SIGSTOP or a stalled virtual machine does: none of its
+  /// code runs, its kernel and its clocks go on. Then it goes on as if nothing had happened: what
+  /// was due meanwhile runs at once, in order. Longer of two when it is paused already. Does
+  /// nothing when no process runs or the class `pause` is off. Returns whether it did anything.
+  bool pause(Duration duration);
+  bool paused() const { return paused_; }
+  /// Ends a pause now. Does nothing when there is none.
+  void go_on();
+
   /// False from the moment of crash() on.
   bool running() const;
   /// True after a power loss, until the next start: the machine answers nothing, not even with a
@@ -75,12 +85,18 @@ class SimNode {
   SimDisk& disk() { return *disk_; }
   /// Replaces the disk by an empty one. Requires: not running.
   void lose_disk();
-  /// This machine's clock, for drift and steps.
-  SimClock& clock() { return *clock_; }
+  const SimClock& clock() const { return *clock_; }
+  /// The wall clock jumps; the monotonic one does not. Does nothing when the class `clock_step` is
+  /// off. Counts when the process reads the wall clock next.
+  void step_clock(Duration step);
 
   // For the parts of the world.
 
+  /// Who its process' events belong to (EventQueue::hold).
+  uint32_t event_owner() const { return static_cast<uint32_t>(index_) + 1; }
   SimWorld& world() { return *world_; }
+  /// A process reads its wall clock, or turns one of its times into the world's.
+  void clock_was_read(bool wall);
   /// The two kinds of crash, whatever the classes say.
   void kill();
   void cut_power();
@@ -92,6 +108,17 @@ class SimNode {
  private:
   struct Process;
   enum class Ending : uint8_t { none, exit, process_kill, power_loss };
+  /// Ends a pause.
+  class Awakening final : public QueuedEvent {
+   public:
+    explicit Awakening(SimNode* node) : node_(node) {}
+
+   protected:
+    void fire() override { node_->go_on(); }
+
+   private:
+    SimNode* node_;
+  };
   static Task<void> run_main(SimNode* node, Task<void> main);
   void end(Ending ending);
 
@@ -105,7 +132,12 @@ class SimNode {
   uint64_t incarnation_ = 0;
   bool powered_off_ = false;
   Ending ending_ = Ending::none;  ///< Not none: dies when the running event has returned.
+  bool step_unseen_ = false;      ///< The wall clock jumped, and nobody has looked since.
+  bool skew_seen_ = false;        ///< By the present process.
+  bool paused_ = false;
+  Instant paused_until_{};
   std::unique_ptr<Process> process_;
+  Awakening awakening_{this};
 };
 
 }  // namespace vectron::sim

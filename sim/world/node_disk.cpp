@@ -54,6 +54,14 @@ SimDisk::Creation creation_of(OpenMode mode) {
   VECTRON_ASSERT(false, "open mode {}", static_cast<int>(mode));
 }
 
+std::unexpected<Status> io_error() {
+  return fail(Code::data_loss, "the disk reported an I/O error (EIO)");
+}
+
+std::unexpected<Status> no_space() {
+  return fail(Code::resource_exhausted, "the disk is full (ENOSPC)");
+}
+
 }  // namespace
 
 NodeDisk::NodeDisk(SimWorld* world, SimNode* node, Scheduler* scheduler)
@@ -61,7 +69,11 @@ NodeDisk::NodeDisk(SimWorld* world, SimNode* node, Scheduler* scheduler)
 
 SleepAwaiter NodeDisk::cache_delay() {
   const auto base = static_cast<uint64_t>(world_.config().disk.page_cache_latency.count());
-  return {scheduler_, world_.now() + Duration(disk_.timing().between(base / 2, base * 2))};
+  return device_delay(world_.now() + Duration(disk_.timing().between(base / 2, base * 2)));
+}
+
+SleepAwaiter NodeDisk::device_delay(Instant planned) {
+  return {scheduler_, disk_.trouble().delayed(planned)};
 }
 
 Duration NodeDisk::sync_latency() {
@@ -89,7 +101,11 @@ Task<Result<T>> NodeDisk::cached(Operation operation, uint64_t detail, F action)
 
 Task<Result<std::unique_ptr<File>>> NodeDisk::open(std::string path, OpenMode mode) {
   const uint64_t detail = hash64(path);
-  auto action = [path = std::move(path), mode](SimDisk& disk) {
+  auto action = [path = std::move(path), mode](SimDisk& disk) -> Result<std::shared_ptr<DiskNode>> {
+    const auto there = disk.exists(path);
+    const bool creates =
+        there.has_value() && !*there && creation_of(mode) != SimDisk::Creation::never;
+    if (creates && disk.trouble().is_full()) return no_space();
     return disk.open_file(path, creation_of(mode));
   };
   Result<std::shared_ptr<DiskNode>> node =
@@ -122,15 +138,18 @@ Task<Result<void>> NodeDisk::remove_tree(std::string path) {
 Task<Result<void>> NodeDisk::create_directory(std::string path) {
   const uint64_t detail = hash64(path);
   return cached<void>(Operation::create_directory, detail, [path = std::move(path)](SimDisk& disk) {
+    const auto there = disk.exists(path);
+    if (there.has_value() && !*there && disk.trouble().is_full()) return Result<void>(no_space());
     return disk.create_directory(path);
   });
 }
 
 Task<Result<void>> NodeDisk::sync_directory(std::string path) {
   const Instant through = disk_.transfer(kPageBytes);
-  SleepAwaiter device(scheduler_, through + sync_latency());
+  SleepAwaiter device = device_delay(through + sync_latency());
   co_await device;
-  Result<void> result = disk_.sync_directory(path);
+  Result<void> result =
+      disk_.trouble().sync_fails() ? Result<void>(io_error()) : disk_.sync_directory(path);
   ended(Operation::sync_directory, hash64(path), result.has_value());
   co_return result;
 }
@@ -162,7 +181,12 @@ Task<Result<size_t>> NodeDisk::read_file(std::shared_ptr<DiskNode> file, uint64_
                                          std::span<uint8_t> into) {
   SleepAwaiter delay = cache_delay();
   co_await delay;
+  if (disk_.trouble().read_fails()) {
+    ended(Operation::read, mix64(file->id) ^ offset, false);
+    co_return io_error();
+  }
   const size_t size = file->image.read(offset, into);
+  if (file->image.is_rotten(offset, size)) disk_.trouble().rot_was_read();
   ended(Operation::read, mix64(file->id) ^ offset ^ hash64(into.first(size)), true);
   co_return size;
 }
@@ -170,21 +194,44 @@ Task<Result<size_t>> NodeDisk::read_file(std::shared_ptr<DiskNode> file, uint64_
 Task<Result<void>> NodeDisk::write_file(std::shared_ptr<DiskNode> file, uint64_t offset,
                                         ByteView bytes) {
   const bool at_begin = (disk_.timing().next() & 1) != 0;
-  if (at_begin) file->image.write(offset, bytes);
+  Result<void> result;
+  if (at_begin) result = write_now(file.get(), offset, bytes);
   SleepAwaiter delay = cache_delay();
   co_await delay;
-  if (!at_begin) file->image.write(offset, bytes);
-  ended(Operation::write, mix64(file->id) ^ offset ^ hash64(bytes), true);
-  co_return Result<void>();
+  if (!at_begin) result = write_now(file.get(), offset, bytes);
+  ended(Operation::write, mix64(file->id) ^ offset ^ hash64(bytes), result.has_value());
+  co_return result;
+}
+
+/// A write that fails has done a part of its work: the first half, or what fits.
+Result<void> NodeDisk::write_now(DiskNode* file, uint64_t offset, ByteView bytes) {
+  FileImage& image = file->image;
+  if (disk_.trouble().write_fails()) {
+    image.write(offset, bytes.first(bytes.size() / 2));
+    return io_error();
+  }
+  const bool grows = offset + bytes.size() > image.size();
+  if (grows && disk_.trouble().is_full()) {
+    if (offset < image.size()) image.write(offset, bytes.first(image.size() - offset));
+    return no_space();
+  }
+  image.write(offset, bytes);
+  return {};
 }
 
 Task<Result<void>> NodeDisk::sync_file(std::shared_ptr<DiskNode> file) {
   const Instant through = disk_.transfer(file->image.unsynced_bytes());
   const uint64_t generation = file->image.begin_sync();
-  SleepAwaiter device(scheduler_, through + sync_latency());
+  SleepAwaiter device = device_delay(through + sync_latency());
   co_await device;
-  file->image.end_sync(generation);
-  ended(Operation::sync, file->id, true);
+  const bool failed = disk_.trouble().sync_fails();
+  if (failed) {
+    file->image.fail_sync(generation);
+  } else {
+    file->image.end_sync(generation);
+  }
+  ended(Operation::sync, file->id, !failed);
+  if (failed) co_return io_error();
   co_return Result<void>();
 }
 
@@ -202,7 +249,7 @@ Task<void> NodeDisk::run_blocking(std::shared_ptr<DiskNode> folder, BlockingCost
   const Duration latency = cost.syncs ? sync_latency() : world_.config().disk.page_cache_latency;
   WorkLane::Slot slot;
   slot.begin = std::max(world_.now(), folder->real_folder_free_at);
-  slot.end = through + latency;
+  slot.end = disk_.trouble().delayed(through + latency);
   slot.runs_at_begin = (disk_.timing().next() & 1) != 0;
   folder->real_folder_free_at = slot.end + 1ns;
   std::function<void()> watched = [this, folder, work = std::move(work)] {

@@ -63,7 +63,10 @@ class NodeDisk final : public Disk {
   template <typename T, typename F>
   Task<Result<T>> cached(Operation operation, uint64_t detail, F action);
   SleepAwaiter cache_delay();
+  /// Waits until `planned`, or for as long as a slow or stalled device takes.
+  SleepAwaiter device_delay(Instant planned);
   Duration sync_latency();
+  Result<void> write_now(DiskNode* file, uint64_t offset, ByteView bytes);
   void ended(Operation operation, uint64_t detail, bool succeeded);
 
   SimWorld& world_;

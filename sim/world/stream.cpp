@@ -175,7 +175,17 @@ void Stream::hand_over(int from) {
     pipe.timeout.cancel();
   }
   if (pipe.end_delivered) forget_if_done();
-  if (StreamWait* reader = sides_[1 - from].reader; reader != nullptr) reader->resume();
+  resume(1 - from, sides_[1 - from].reader);
+}
+
+/// Goes on with what the process of `side` waits for: at once, or when the process does.
+void Stream::resume(int side, StreamWait* waiting) {
+  if (waiting == nullptr || waiting->queued()) return;
+  if (network_.world_.nodes()[node(side)]->paused()) {
+    sides_[side].scheduler->post(*waiting);  // The kernel has the bytes; nobody runs to take them.
+  } else {
+    waiting->resume();
+  }
 }
 
 /// Keeps what is in flight until the direction is open again.
@@ -226,7 +236,7 @@ void Stream::acknowledge(int from) {
     return;
   }
   pipe.acknowledged = pipe.read;
-  if (StreamWait* writer = sides_[from].writer; writer != nullptr) writer->resume();
+  resume(from, sides_[from].writer);
 }
 
 void Stream::shutdown_write(int side) {

@@ -192,6 +192,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   void begin_reset(int from);
   void deliver(int from);
   void hand_over(int from);
+  void resume(int side, StreamWait* waiting);
   void acknowledge(int from);
   void time_out(int from);
   void reset_arrives(int from);

@@ -11,14 +11,19 @@ namespace vectron::sim {
 /// the seed says which.
 class TieScheduler final : public Scheduler {
  public:
-  TieScheduler(EventQueue* queue, RandomStream ties) : queue_(*queue), ties_(ties) {}
+  /// `owner` names whose events these are (EventQueue::hold); 0: nobody's.
+  TieScheduler(EventQueue* queue, RandomStream ties, uint32_t owner)
+      : queue_(*queue), ties_(ties), owner_(owner) {}
   EventQueue& queue() override { return queue_; }
-  void post(QueuedEvent& event) override { queue_.add(event, queue_.now(), ties_.next()); }
-  void post_at(QueuedEvent& event, Instant when) override { queue_.add(event, when, ties_.next()); }
+  void post(QueuedEvent& event) override { queue_.add(event, queue_.now(), ties_.next(), owner_); }
+  void post_at(QueuedEvent& event, Instant when) override {
+    queue_.add(event, when, ties_.next(), owner_);
+  }
 
  private:
   EventQueue& queue_;
   RandomStream ties_;
+  const uint32_t owner_;
 };
 
 }  // namespace vectron::sim

@@ -10,7 +10,7 @@ namespace vectron::sim {
 SimWorld::SimWorld(uint64_t seed, WorldConfig config)
     : seed_(seed),
       config_(std::move(config)),
-      scheduler_(&queue_, RandomStream(seed, "sched[world]")),
+      scheduler_(&queue_, RandomStream(seed, "sched[world]"), 0),
       real_folder_(make_real_folder()),
       network_(std::make_unique<SimNetwork>(this)),
       driver_(scheduler_) {

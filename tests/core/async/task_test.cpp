@@ -220,5 +220,41 @@ TEST(EventQueue, ForgetsManyCancelledTimers) {
   EXPECT_TRUE(out.empty());
 }
 
+TEST(EventQueue, HoldsBackTheEventsOfAnOwnerAndRunsThemInTheirOrder) {
+  EventQueue queue;
+  std::vector<int> out;
+  Recorder a(&out, 1), b(&out, 2), c(&out, 3), d(&out, 4);
+  queue.add(a, Instant(2ms), 0, 7);
+  queue.add(b, Instant(1ms), 0, 7);
+  queue.add(c, Instant(1ms), 0, 8);
+  queue.add(d, Instant(5ms), 0, 7);
+  queue.hold(7);
+  EXPECT_TRUE(queue.is_held(7));
+  EXPECT_EQ(queue.next_time(), Instant(1ms));
+  queue.run_next();
+  EXPECT_EQ(out, (std::vector<int>{3}));
+  queue.advance_to(Instant(3ms));
+  EXPECT_EQ(queue.next_time(), kNever);
+  EXPECT_EQ(queue.let_go(7), 3u);
+  EXPECT_EQ(queue.next_time(), Instant(3ms));
+  while (queue.next_time() != kNever) queue.run_next();
+  EXPECT_EQ(out, (std::vector<int>{3, 2, 1, 4}));
+  EXPECT_EQ(queue.now(), Instant(5ms));
+}
+
+TEST(EventQueue, ForgetsCancelledEventsThatItHoldsBack) {
+  EventQueue queue;
+  std::vector<int> out;
+  queue.hold(1);
+  {
+    Recorder a(&out, 1);
+    queue.add(a, Instant(1ms), 0, 1);
+    EXPECT_EQ(queue.next_time(), kNever);
+  }
+  EXPECT_EQ(queue.let_go(1), 0u);
+  EXPECT_EQ(queue.next_time(), kNever);
+  EXPECT_EQ(queue.size(), 0u);
+}
+
 }  // namespace
 }  // namespace vectron

@@ -40,6 +40,10 @@ TEST(HandOverTarget, LeavesOutWhoeverCannotLead) {
             ReplicaId(6));
   EXPECT_EQ(hand_over_target(leader({peer(1, 9), silent})), std::nullopt);
   EXPECT_EQ(hand_over_target(leader({peer(1, 9)})), std::nullopt);
+  const auto three = leader({peer(1, 9), peer(2, 5), peer(3, 8), peer(4, 8)});
+  EXPECT_EQ(hand_over_target(three, 1), ReplicaId(4));
+  EXPECT_EQ(hand_over_target(three, 2), ReplicaId(2));
+  EXPECT_EQ(hand_over_target(three, 3), ReplicaId(3));
 }
 
 }  // namespace

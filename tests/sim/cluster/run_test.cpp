@@ -78,6 +78,8 @@ TEST_P(RunPlan, IsQuietWithoutFaults) {
   options.allowed = FaultClassSet::none();
   Plan plan = *generate_plan(5, options);
   plan.intensities = {};
+  // What is asked of a collection that was removed fails, and rightly so.
+  std::erase_if(plan.workload.collections, [](const auto& c) { return c.lifetime_ms != 0; });
   const RunReport report = run_plan(plan, {});
   EXPECT_TRUE(report.passed()) << told(report);
   EXPECT_EQ(report.faults.classes_fired(), 0u);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "sim/plan/generate.h"
+#include "sim/plan/without.h"
 
 namespace vectron::sim {
 namespace {
@@ -135,8 +136,65 @@ TEST(GeneratePlan, DrawsEveryClassOnAndOffOverSeeds) {
     for (const std::string& name : plan_of(seed).switched_on) ++on[name];
   }
   for (const FaultClassInfo& info : fault_classes()) {
-    EXPECT_GT(on[std::string(info.name)], 30) << info.name;
-    EXPECT_LT(on[std::string(info.name)], 90) << info.name;
+    EXPECT_GT(on[std::string(info.name)], 25) << info.name;
+    EXPECT_LT(on[std::string(info.name)], 75) << info.name;
+  }
+}
+
+TEST(GeneratePlan, PutsAMinorityOfEachReplicaSetAtRisk) {
+  size_t at_risk = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    GenerateOptions options;
+    options.profile = profiles()[seed % 2].name;
+    const Plan plan = plan_of(seed, options);
+    EXPECT_TRUE(within_risk_budget(plan)) << "seed " << seed;
+    const RiskBudget budget = risk_budget(plan);
+    at_risk += nodes_at_risk(plan).size();
+    EXPECT_LE(nodes_at_risk(plan).size(), budget.workers + budget.placement_nodes);
+    for (const PlanCollection& collection : plan.workload.collections) {
+      if (plan.profile == "cluster") EXPECT_LT(budget.workers * 2, collection.replication);
+    }
+  }
+  EXPECT_GT(at_risk, 100u);
+}
+
+TEST(RiskBudget, IsTheMinorityOfTheSmallestReplicaSet) {
+  Plan plan = plan_of(1);
+  plan.shape.workers = 5;
+  plan.shape.placement_nodes = 3;
+  plan.workload.collections.resize(1);
+  constexpr std::pair<uint32_t, uint32_t> kCases[] = {{1, 0}, {2, 0}, {3, 1}, {4, 1}, {5, 2}};
+  for (const auto& [replication, workers] : kCases) {
+    plan.workload.collections[0].replication = replication;
+    EXPECT_EQ(risk_budget(plan).workers, workers);
+    EXPECT_EQ(risk_budget(plan).placement_nodes, 1u);
+  }
+  plan.workload.collections[0].replication = 3;
+  plan.faults = {{.id = "a", .fault_class = FaultClass::bit_rot, .target = "worker-0"},
+                 {.id = "b", .fault_class = FaultClass::lost_machine, .target = "worker-0"},
+                 {.id = "c", .fault_class = FaultClass::lost_machine, .target = "placement-1"}};
+  EXPECT_TRUE(within_risk_budget(plan));
+  plan.faults[1].target = "worker-1";
+  EXPECT_FALSE(within_risk_budget(plan));
+}
+
+TEST(Plan, RefusesDestructionOfWhoeverLeads) {
+  Plan plan = plan_of(1);
+  plan.faults = {{.id = "a", .fault_class = FaultClass::lost_machine, .target = "leader"}};
+  ASSERT_FALSE(plan.validate().has_value());
+  EXPECT_EQ(plan.validate().error().field(), "faults.target");
+}
+
+TEST(PlanWithout, TakesOutOneClassAndNothingElse) {
+  for (const FaultClassInfo& info : fault_classes()) {
+    const Plan whole = plan_of(5);
+    const Plan plan = plan_without(whole, info.fault_class);
+    EXPECT_TRUE(plan.validate().has_value());
+    EXPECT_EQ(std::ranges::count(plan.switched_on, info.name), 0);
+    for (const PlannedFault& fault : whole.faults) {
+      const auto left = std::ranges::count(plan.faults, fault);
+      EXPECT_EQ(left, fault.fault_class == info.fault_class ? 0 : 1) << fault.id;
+    }
   }
 }
 

@@ -1,0 +1,83 @@
+#include "sim/world/disk_trouble.h"
+
+#include <algorithm>
+
+#include "sim/world/world.h"
+
+namespace vectron::sim {
+
+void DiskTrouble::fail_reads(uint32_t count) {
+  if (world_.fault_enabled(FaultClass::io_error)) failing_reads_ += count;
+}
+
+void DiskTrouble::fail_writes(uint32_t count) {
+  if (world_.fault_enabled(FaultClass::io_error)) failing_writes_ += count;
+}
+
+void DiskTrouble::fail_syncs(uint32_t count) {
+  if (world_.fault_enabled(FaultClass::sync_failure)) failing_syncs_ += count;
+}
+
+void DiskTrouble::fill_up(Instant until) {
+  if (world_.fault_enabled(FaultClass::disk_full)) full_until_ = std::max(full_until_, until);
+}
+
+void DiskTrouble::slow_down(Instant until, uint32_t factor) {
+  if (!world_.fault_enabled(FaultClass::slow_disk)) return;
+  slow_until_ = until;
+  slow_factor_ = factor;
+}
+
+void DiskTrouble::stall(Instant until) {
+  if (world_.fault_enabled(FaultClass::slow_disk)) {
+    stalled_until_ = std::max(stalled_until_, until);
+  }
+}
+
+void DiskTrouble::heal() {
+  failing_reads_ = failing_writes_ = failing_syncs_ = 0;
+  full_until_ = slow_until_ = stalled_until_ = {};
+}
+
+bool DiskTrouble::take(uint32_t* left, FaultClass fault_class) {
+  if (*left == 0) return false;
+  --*left;
+  ++errors_given_;
+  world_.fault_fired(fault_class);
+  return true;
+}
+
+bool DiskTrouble::read_fails() {
+  return take(&failing_reads_, FaultClass::io_error);
+}
+
+bool DiskTrouble::write_fails() {
+  return take(&failing_writes_, FaultClass::io_error);
+}
+
+bool DiskTrouble::sync_fails() {
+  return take(&failing_syncs_, FaultClass::sync_failure);
+}
+
+bool DiskTrouble::is_full() {
+  if (full_until_ <= world_.now()) return false;
+  ++errors_given_;
+  world_.fault_fired(FaultClass::disk_full);
+  return true;
+}
+
+Instant DiskTrouble::delayed(Instant planned) {
+  const Instant now = world_.now();
+  Instant end = planned;
+  if (slow_until_ > now) end = now + (planned - now) * slow_factor_;
+  end = std::max(end, stalled_until_);
+  if (end != planned) world_.fault_fired(FaultClass::slow_disk);
+  return end;
+}
+
+void DiskTrouble::rot_was_read() {
+  ++errors_given_;
+  world_.fault_fired(FaultClass::bit_rot);
+}
+
+}  // namespace vectron::sim

@@ -1,0 +1,69 @@
+// DiskTrouble: what is wrong with one machine's disk at present, besides what a power loss does.
+//
+// Owned by a SimDisk; armed by whoever plays a plan; asked by every operation, those of the
+// key-value library included (PowerSwitch::set_trouble). An answer that changes what the operation
+// would have done counts as a fault of its class. Bit rot is done to the medium itself
+// (SimDisk::rot).
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/time.h"
+#include "sim/plan/fault_class.h"
+
+namespace vectron::sim {
+
+class SimWorld;
+
+class DiskTrouble {
+ public:
+  explicit DiskTrouble(SimWorld* world) : world_(*world) {}
+
+  // What happens to it. Each does nothing when its class is off.
+
+  /// The next `count` reads, or writes, fail with EIO.
+  void fail_reads(uint32_t count);
+  void fail_writes(uint32_t count);
+  /// The next `count` syncs fail. What they should have written looks clean afterwards and is lost
+  /// at a power loss, unless it is written again.
+  void fail_syncs(uint32_t count);
+  /// There is no space for anything new until then.
+  void fill_up(Instant until);
+  /// Everything takes `factor` times as long until then.
+  void slow_down(Instant until, uint32_t factor);
+  /// Nothing ends until then.
+  void stall(Instant until);
+  /// All is well again; what was lost stays lost.
+  void heal();
+
+  // What an operation asks.
+
+  bool read_fails();
+  bool write_fails();
+  bool sync_fails();
+  /// Whether something that needs space must fail.
+  bool is_full();
+  /// When an operation ends that would end at `planned`.
+  Instant delayed(Instant planned);
+  /// A read gave bytes that rot had changed.
+  void rot_was_read();
+
+  /// How many errors and wrong bytes it has given out so far: a process that ends by itself has a
+  /// reason when there were some.
+  uint64_t errors_given() const { return errors_given_; }
+
+ private:
+  bool take(uint32_t* left, FaultClass fault_class);
+
+  SimWorld& world_;
+  uint32_t failing_reads_ = 0;
+  uint32_t failing_writes_ = 0;
+  uint32_t failing_syncs_ = 0;
+  Instant full_until_{};
+  Instant slow_until_{};
+  uint32_t slow_factor_ = 1;
+  Instant stalled_until_{};
+  uint64_t errors_given_ = 0;
+};
+
+}  // namespace vectron::sim

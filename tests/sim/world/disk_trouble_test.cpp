@@ -1,0 +1,234 @@
+// What a disk does besides losing power: errors, failed syncs, no space, slowness, rot.
+#include <gtest/gtest.h>
+
+#include "core/kv/kv_store.h"
+#include "sim/interpose/stored_values.h"
+#include "tests/sim/world/run_task.h"
+
+namespace vectron::sim {
+namespace {
+
+Task<Result<void>> write_file(Env* env, std::string path, uint64_t offset, Bytes bytes, bool sync) {
+  auto opened = co_await env->disk().open(path, OpenMode::create);
+  VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
+  const auto written = co_await file->write_at(offset, bytes);
+  VECTRON_CO_CHECK_OK(written);
+  if (!sync) co_return Result<void>();
+  const auto synced = co_await file->sync();
+  VECTRON_CO_CHECK_OK(synced);
+  const auto named = co_await env->disk().sync_directory("");
+  co_return named;
+}
+
+Task<Result<Bytes>> read_file(Env* env, std::string path) {
+  auto opened = co_await env->disk().open(path, OpenMode::read);
+  VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
+  const auto size = file->size();
+  VECTRON_CO_CHECK_OK(size);
+  Bytes bytes(*size);
+  const auto read = co_await file->read_at(0, bytes);
+  VECTRON_CO_CHECK_OK(read);
+  co_return bytes;
+}
+
+Task<Instant> time_of_sync(Env* env) {
+  const auto written = co_await write_file(env, "timed", 0, Bytes(10, 7), true);
+  EXPECT_TRUE(written.has_value());
+  co_return env->scheduler().now();
+}
+
+class DiskTroubleTest : public ::testing::Test {
+ protected:
+  DiskTroubleTest() : world_(1, {}), node_(world_.add_node("a")) { node_.start(); }
+  Env* env() { return &node_.env(); }
+  DiskTrouble& trouble() { return node_.disk().trouble(); }
+  Result<void> write(std::string path, uint64_t offset, Bytes bytes, bool sync = true) {
+    return run(node_, write_file(env(), std::move(path), offset, std::move(bytes), sync));
+  }
+  Result<Bytes> read(std::string path) { return run(node_, read_file(env(), std::move(path))); }
+  void lose_power() {
+    EXPECT_TRUE(node_.crash(CrashKind::power_loss));
+    world_.run_for(1ms);
+    node_.start();
+  }
+  uint64_t fired(FaultClass fault_class) const { return world_.faults().count(fault_class); }
+
+  SimWorld world_;
+  SimNode& node_;
+};
+
+TEST_F(DiskTroubleTest, FailsAsManyReadsAndWritesAsWereArmed) {
+  ASSERT_TRUE(write("f", 0, Bytes(100, 1)).has_value());
+  trouble().fail_reads(1);
+  EXPECT_EQ(read("f").error().code(), Code::data_loss);
+  EXPECT_EQ(read("f")->size(), 100u);
+  trouble().fail_writes(1);
+  EXPECT_EQ(write("f", 0, Bytes(100, 2)).error().code(), Code::data_loss);
+  EXPECT_TRUE(write("f", 0, Bytes(100, 3)).has_value());
+  EXPECT_EQ(fired(FaultClass::io_error), 2u);
+  EXPECT_EQ(trouble().errors_given(), 2u);
+}
+
+TEST_F(DiskTroubleTest, CallsPagesCleanAfterAFailedSyncAndLosesThemWithThePower) {
+  ASSERT_TRUE(write("f", 0, Bytes(5'000, 1)).has_value());
+  trouble().fail_syncs(1);
+  EXPECT_FALSE(write("f", 0, Bytes(5'000, 2)).has_value());
+  // A second sync succeeds without having written anything; a reader sees the new bytes.
+  EXPECT_TRUE(write("f", 4'999, Bytes(0)).has_value());
+  EXPECT_EQ(*read("f"), Bytes(5'000, 2));
+  lose_power();
+  EXPECT_EQ(*read("f"), Bytes(5'000, 1));
+  EXPECT_EQ(fired(FaultClass::sync_failure), 1u);
+}
+
+TEST_F(DiskTroubleTest, KeepsWhatIsWrittenAndSyncedAgainAfterAFailedSync) {
+  ASSERT_TRUE(write("f", 0, Bytes(9'000, 1)).has_value());
+  trouble().fail_syncs(1);
+  EXPECT_FALSE(write("f", 0, Bytes(9'000, 2)).has_value());
+  EXPECT_TRUE(write("f", 0, Bytes(1, 2)).has_value());  // Its page is dirty again, as a whole.
+  lose_power();
+  const Bytes left = *read("f");
+  ASSERT_EQ(left.size(), 9'000u);
+  EXPECT_EQ(left[0], 2);
+  EXPECT_EQ(left[4'095], 2);
+  EXPECT_EQ(left[4'096], 1);
+  EXPECT_EQ(left[8'999], 1);
+}
+
+TEST_F(DiskTroubleTest, LosesTheEndThatAFailedSyncShouldHaveWritten) {
+  ASSERT_TRUE(write("f", 0, Bytes(100, 1)).has_value());
+  trouble().fail_syncs(1);
+  EXPECT_FALSE(write("f", 100, Bytes(10'000, 2)).has_value());
+  lose_power();
+  EXPECT_EQ(*read("f"), Bytes(100, 1));
+}
+
+TEST_F(DiskTroubleTest, RefusesWhatNeedsSpaceUntilThereIsSome) {
+  ASSERT_TRUE(write("f", 0, Bytes(100, 1)).has_value());
+  trouble().fill_up(world_.now() + 1s);
+  EXPECT_EQ(write("g", 0, Bytes(1, 1)).error().code(), Code::resource_exhausted);
+  EXPECT_EQ(write("f", 50, Bytes(100, 2)).error().code(), Code::resource_exhausted);
+  EXPECT_TRUE(write("f", 0, Bytes(100, 3)).has_value());
+  world_.run_for(1s);
+  EXPECT_TRUE(write("g", 0, Bytes(1, 1)).has_value());
+  EXPECT_EQ(fired(FaultClass::disk_full), 2u);
+}
+
+TEST_F(DiskTroubleTest, TakesLongerAndStalls) {
+  const Instant begin = world_.now();
+  const Duration usual = run(node_, time_of_sync(env())) - begin;
+  EXPECT_EQ(fired(FaultClass::slow_disk), 0u);
+  trouble().stall(world_.now() + 3s);
+  const Instant stalled = world_.now();
+  EXPECT_GE(run(node_, time_of_sync(env())) - stalled, 3s);
+  trouble().slow_down(world_.now() + 100s, 1'000);
+  const Instant slow = world_.now();
+  EXPECT_GT(run(node_, time_of_sync(env())) - slow, usual * 10);
+  EXPECT_GT(fired(FaultClass::slow_disk), 0u);
+  trouble().heal();
+  const Instant healed = world_.now();
+  EXPECT_LT(run(node_, time_of_sync(env())) - healed, 100ms);
+}
+
+TEST_F(DiskTroubleTest, RotsBeforeTheLastWriteAndCountsWhenItIsRead) {
+  RandomStream random(1, "rot");
+  ASSERT_TRUE(write("1.wal", 0, Bytes(100, 1)).has_value());
+  EXPECT_FALSE(node_.disk().rot(RotPlace::log, &random));  // Only a last write is there.
+  ASSERT_TRUE(write("1.wal", 100, Bytes(100, 1)).has_value());
+  EXPECT_TRUE(node_.disk().rot(RotPlace::log, &random));
+  EXPECT_EQ(fired(FaultClass::bit_rot), 0u);
+  const Bytes bytes = *read("1.wal");
+  EXPECT_EQ(std::count(bytes.begin(), bytes.begin() + 100, 1), 99);
+  EXPECT_EQ(std::count(bytes.begin() + 100, bytes.end(), 1), 100);
+  EXPECT_EQ(fired(FaultClass::bit_rot), 1u);
+  ASSERT_TRUE(write("1.wal", 0, Bytes(200, 1)).has_value());
+  EXPECT_TRUE(read("1.wal").has_value());
+  EXPECT_EQ(fired(FaultClass::bit_rot), 1u);  // Written over.
+}
+
+KvConfig kv_config() {
+  KvConfig config;
+  config.map_bytes_max = 4 << 20;
+  config.readers_max = 8;
+  return config;
+}
+
+KvBatch batch_of(int version) {
+  KvBatch batch;
+  for (int i = 0; i < 50; ++i) {
+    batch.put(as_bytes(fmt::format("key-{}", i)), Bytes(700, static_cast<uint8_t>(version)));
+  }
+  return batch;
+}
+
+class StoreTroubleTest : public DiskTroubleTest {
+ protected:
+  std::unique_ptr<KvStore> open() {
+    return value(run(node_, KvStore::open(env(), "store", kv_config())));
+  }
+};
+
+TEST_F(StoreTroubleTest, TakesCommitsAgainWhenThereIsSpace) {
+  std::unique_ptr<KvStore> store = open();
+  trouble().fill_up(world_.now() + 1s);
+  EXPECT_EQ(run(node_, store->commit(batch_of(1))).error().code(), Code::resource_exhausted);
+  world_.run_for(1s);
+  EXPECT_TRUE(run(node_, store->commit(batch_of(2))).has_value());
+  EXPECT_EQ(**store->get(as_bytes("key-7")), Bytes(700, 2));
+}
+
+TEST_F(StoreTroubleTest, TakesNoCommitAfterAFailedSyncAndHoldsTheOldStateAtTheNextStart) {
+  std::unique_ptr<KvStore> store = open();
+  ASSERT_TRUE(run(node_, store->commit(batch_of(1))).has_value());
+  trouble().fail_syncs(1);
+  EXPECT_EQ(run(node_, store->commit(batch_of(2))).error().code(), Code::data_loss);
+  EXPECT_EQ(run(node_, store->commit(batch_of(3))).error().code(), Code::data_loss);
+  store.reset();
+  store = open();
+  EXPECT_EQ(**store->get(as_bytes("key-7")), Bytes(700, 1));
+  ASSERT_TRUE(run(node_, store->commit(batch_of(4))).has_value());
+  store.reset();
+  lose_power();
+  store = open();
+  EXPECT_EQ(**store->get(as_bytes("key-7")), Bytes(700, 4));
+  EXPECT_TRUE(run(node_, store->verify()).has_value());
+}
+
+TEST_F(StoreTroubleTest, FindsARottenValueWhereverItIsRead) {
+  std::unique_ptr<KvStore> store = open();
+  ASSERT_TRUE(run(node_, store->commit(batch_of(1))).has_value());
+  RandomStream random(1, "rot");
+  ASSERT_TRUE(node_.disk().rot(RotPlace::store, &random));
+  EXPECT_TRUE(node_.disk().ever_rotted());
+  size_t damaged = 0;
+  size_t damaged_hashes = 0;
+  for (int i = 0; i < 50; ++i) {
+    const std::string key = fmt::format("key-{}", i);
+    const auto hash = store->get_pair_hash(as_bytes(key));
+    const auto found = store->get(as_bytes(key));
+    damaged += found.has_value() ? 0 : 1;
+    damaged_hashes += hash.has_value() ? 0 : 1;
+    if (found.has_value()) EXPECT_EQ(**found, Bytes(700, 1));
+  }
+  EXPECT_EQ(damaged, 1u);
+  EXPECT_EQ(damaged_hashes, 1u);
+  EXPECT_TRUE(store->damaged());
+}
+
+TEST_F(StoreTroubleTest, KnowsWhereTheValuesLie) {
+  {
+    const std::unique_ptr<KvStore> store = open();
+    ASSERT_TRUE(run(node_, store->commit(batch_of(9))).has_value());
+  }
+  const Bytes file = value(node_.disk().content("store/data.mdb"));
+  const std::vector<ValuePlace> places = stored_values(file);
+  EXPECT_GE(places.size(), 50u);
+  for (const ValuePlace& place : places) {
+    EXPECT_EQ(place.bytes, 708u);
+    EXPECT_EQ(file[place.offset], 9);
+    EXPECT_EQ(file[place.offset + 699], 9);
+  }
+}
+
+}  // namespace
+}  // namespace vectron::sim

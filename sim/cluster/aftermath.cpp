@@ -123,9 +123,9 @@ Task<void> Aftermath::await_convergence(std::vector<ProbedShard> groups, Instant
       fmt::format("{}, {} s after the last fault", *why, to_seconds(kAvailableWithin)));
 }
 
-Task<void> Aftermath::search_everywhere() {
+Task<void> Aftermath::search_everywhere(std::set<uint32_t> collections) {
   RunRecord& record = *parts_.record;
-  for (uint32_t i = 0; i < parts_.plan->workload.collections.size(); ++i) {
+  for (const uint32_t i : collections) {
     Status last(Code::unavailable, "not tried");
     for (int attempt = 0; attempt < kReadAttemptsMax && !last.ok(); ++attempt) {
       last = co_await search_whole(i);
@@ -167,10 +167,10 @@ Task<Status> Aftermath::search_whole(uint32_t collection) {
                    fmt::format("{} shards were missing", answer.missing_shards.size()));
 }
 
-Task<void> Aftermath::read_everything() {
+Task<void> Aftermath::read_everything(std::set<uint32_t> collections) {
   std::map<uint32_t, std::vector<PointId>> points;
   for (const auto& [key, positions] : operations_by_point(parts_.record->history)) {
-    points[key.collection].push_back(key.id);
+    if (collections.contains(key.collection)) points[key.collection].push_back(key.id);
   }
   for (const auto& [collection, ids] : points) {
     std::vector<Task<bool>> readers;

@@ -46,11 +46,11 @@ class Aftermath {
   Task<void> await_availability(std::vector<ProbedShard> shards, Instant since);
   /// Waits until all replicas of all groups agree; objects when that takes too long.
   Task<void> await_convergence(std::vector<ProbedShard> groups, Instant since);
-  /// Searches each collection, as one who takes a partial answer: nothing is away any more, so none
-  /// may be; objects when it stays so.
-  Task<void> search_everywhere();
+  /// Searches each of these collections, as one who takes a partial answer: nothing is away any
+  /// more, so none may be; objects when it stays so.
+  Task<void> search_everywhere(std::set<uint32_t> collections);
   /// Reads every point of the history; what it finds are the history's final reads.
-  Task<void> read_everything();
+  Task<void> read_everything(std::set<uint32_t> collections);
 
  private:
   Task<void> probe(ProbedShard shard, uint64_t number, Instant until);

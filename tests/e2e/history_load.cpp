@@ -62,6 +62,11 @@ Task<bool> HistoryLoad::finish() {
   co_return true;
 }
 
+// Half of the writes may be repeated safely, by the clients themselves.
+uint64_t HistoryLoad::request_id() const {
+  return last_request_ % 2 == 0 ? last_request_ : 0;
+}
+
 PointId HistoryLoad::draw_point(RandomStream* random) const {
   return PointId(random->below(kKeys));
 }
@@ -89,7 +94,8 @@ Task<void> HistoryLoad::upsert(uint32_t number, RandomStream* random) {
     items.push_back({id, ++last_value_});
     positions.push_back(begin(number, sim::OperationKind::upsert, std::move(id), last_value_));
   }
-  const sim::UpsertAnswer answer = co_await clients_[number]->upsert(0, std::move(items));
+  const sim::UpsertAnswer answer =
+      co_await clients_[number]->upsert(0, std::move(items), request_id());
   for (size_t i = 0; i < positions.size(); ++i) {
     sim::Operation& operation = history_.at(positions[i]);
     operation.status = answer.items[i].status;
@@ -115,7 +121,8 @@ Task<void> HistoryLoad::get(uint32_t number, PointId id, bool final_read) {
 Task<void> HistoryLoad::remove(uint32_t number, PointId id) {
   ++last_request_;
   const size_t position = begin(number, sim::OperationKind::remove, id, sim::kAbsent);
-  const sim::RemoveAnswer answer = co_await clients_[number]->remove(0, std::move(id));
+  const sim::RemoveAnswer answer =
+      co_await clients_[number]->remove(0, std::move(id), request_id());
   sim::Operation& operation = history_.at(position);
   operation.status = answer.status;
   operation.existed = answer.existed;

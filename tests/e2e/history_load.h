@@ -30,6 +30,7 @@ class HistoryLoad {
   Task<void> get(uint32_t number, PointId id, bool final_read);
   Task<void> remove(uint32_t number, PointId id);
   Task<void> search(uint32_t number, RandomStream* random);
+  uint64_t request_id() const;
   PointId draw_point(RandomStream* random) const;
   size_t begin(uint32_t number, sim::OperationKind kind, PointId id, sim::ValueNumber value);
 

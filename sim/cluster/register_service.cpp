@@ -151,7 +151,11 @@ Task<Result<void>> run_register_node(Env* env, RegisterConfig config) {
   auto opened = co_await ReplicaHost::open(env, host_config, &transport, config.observer);
   VECTRON_CO_TRY(const std::unique_ptr<ReplicaHost> host, opened);
   const ReplicaId self(config.node.value());
-  if (host->presence(kRegisterGroup, self) == ReplicaHost::Presence::absent) {
+  const ReplicaHost::Presence presence = host->presence(kRegisterGroup, self);
+  if (presence == ReplicaHost::Presence::lost) {
+    co_return fail(Code::data_loss, "the replica's folder is damaged or missing");
+  }
+  if (presence == ReplicaHost::Presence::absent) {
     if (!config.bootstrap) co_return fail(Code::data_loss, "the replica's folder is missing");
     const auto born = co_await host->bear(manifest_of(config));
     VECTRON_CO_CHECK_OK(born);

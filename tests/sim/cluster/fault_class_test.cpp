@@ -9,7 +9,7 @@
 namespace vectron::sim {
 namespace {
 
-constexpr uint64_t kSeedsMax = 12;
+constexpr uint64_t kSeedsMax = 80;
 
 std::string told(const RunReport& report) {
   std::string out;

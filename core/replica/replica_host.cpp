@@ -27,7 +27,8 @@ Result<void> check_format(uint32_t version, std::string_view what) {
 
 }  // namespace
 
-Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster, NodeId node) {
+Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster, NodeId node,
+                                                    uint64_t incarnation_min) {
   stored::NodeManifest manifest;
   manifest.format_version = kFormatVersion;
   manifest.cluster_id = cluster.value();
@@ -50,7 +51,7 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
   } else {
     manifest.folder_id = std::max<uint64_t>(env->random("folder id").next(), 1);
   }
-  ++manifest.incarnation;
+  manifest.incarnation = std::max(manifest.incarnation + 1, incarnation_min);
   const auto written =
       co_await write_manifest(env, "", std::string(kNodeManifest), encode(manifest));
   VECTRON_CO_CHECK_OK(written);

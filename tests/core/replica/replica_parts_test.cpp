@@ -135,6 +135,16 @@ TEST(NodeFolder, CountsStartsAndRefusesStrangers) {
   EXPECT_EQ(other_cluster.error().code(), Code::failed_precondition);
 }
 
+TEST(NodeFolder, CountsOnFromTheTimeOfAStartWhoseClockWasAhead) {
+  MemoryEnv env;
+  const auto start = [&env](uint64_t time) {
+    return env.run(open_node_folder(&env, ClusterId(5), NodeId(1), time))->incarnation;
+  };
+  EXPECT_EQ(start(1'000), 1'000u);
+  EXPECT_EQ(start(7), 1'001u);
+  EXPECT_EQ(start(2'000), 2'000u);
+}
+
 TEST(NodeFolder, RefusesANewerFormatByName) {
   MemoryEnv env;
   stored::NodeManifest manifest;

@@ -41,6 +41,9 @@ TEST(ReplicaConfig, NamesTheFieldThatIsWrong) {
   config.election_ticks = 3;
   EXPECT_EQ(config.validate().error().field(), "election_ticks");
   config = ReplicaConfig();
+  config.append_bytes_max = size_t{64} << 20;
+  EXPECT_EQ(config.validate().error().field(), "append_bytes_max");
+  config = ReplicaConfig();
   config.snapshot_chunk_bytes_max = 0;
   EXPECT_EQ(config.validate().error().field(), "snapshot_chunk_bytes_max");
 }

@@ -1,6 +1,13 @@
 #include "core/replica/replica_config.h"
 
 namespace vectron {
+namespace {
+
+// An append travels in one frame of 64 MiB at most (rpc::ClientConfig): a greater one would be
+// refused each time, and a follower that lags would never be caught up by the log.
+constexpr size_t kAppendBytesMax = size_t{32} << 20;
+
+}  // namespace
 
 Result<void> ReplicaConfig::validate() const {
   if (tick_interval <= Duration::zero()) {
@@ -13,8 +20,11 @@ Result<void> ReplicaConfig::validate() const {
   if (pending_proposals_max == 0) {
     return fail(Code::invalid_argument, "must be at least 1", "pending_proposals_max");
   }
+  if (append_bytes_max == 0 || append_bytes_max > kAppendBytesMax) {
+    return fail(Code::invalid_argument, "must be between 1 and 32 MiB", "append_bytes_max");
+  }
   if (snapshot_chunk_bytes_max == 0 || snapshot_chunk_bytes_max > kv.batch_bytes_max / 2) {
-    return fail(Code::invalid_argument, "must be between 1 and half of kv.batch_bytes_max",
+    return fail(Code::invalid_argument, "must be between 1 and half of kv_batch_bytes_max",
                 "snapshot_chunk_bytes_max");
   }
   VECTRON_CHECK_OK(kv.validate());

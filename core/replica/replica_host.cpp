@@ -28,7 +28,8 @@ Result<void> check_format(uint32_t version, std::string_view what) {
 
 }  // namespace
 
-Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster, NodeId node) {
+Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster, NodeId node,
+                                                    uint64_t incarnation_min) {
   stored::NodeManifest manifest;
   manifest.format_version = kFormatVersion;
   manifest.cluster_id = cluster.value();
@@ -51,7 +52,7 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
   } else {
     manifest.folder_id = std::max<uint64_t>(env->random("folder id").next(), 1);
   }
-  ++manifest.incarnation;
+  manifest.incarnation = std::max(manifest.incarnation + 1, incarnation_min);
   if (env->planted("reuse_replica_after_disk_loss")) {
     // An empty folder passes for a later start of the one that is lost.
     const Duration since_epoch = env->clock().wall().time_since_epoch();

@@ -16,10 +16,12 @@
 namespace vectron {
 
 /// Opens the node's folder: checks that it is this cluster's and this node's, and counts the start.
-/// A new one gets a folder id of its own.
+/// A new one gets a folder id of its own. The incarnation is above that of every start before, and
+/// `incarnation_min` at least: for a folder that may be lost without harm, a clock's time.
 /// Errors: failed_precondition (another cluster's or node's folder, or a newer format, by name),
 /// data_loss.
-Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster, NodeId node);
+Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster, NodeId node,
+                                                    uint64_t incarnation_min = 0);
 
 struct ReplicaHostConfig {
   ClusterId cluster;

@@ -193,7 +193,7 @@ void add_raft(Rows* rows) {
   rows->push_back({"heartbeat_ticks", kReplicas, "Ticks between a leader's heartbeats.",
                    count(field(&R::heartbeat_ticks), 1, 5'000)});
   rows->push_back({"append_bytes_max", kReplicas, "Entries in one message to a follower.",
-                   bytes(field(&R::append_bytes_max), 1'024)});
+                   bytes(field(&R::append_bytes_max), 1'024, 32 << 20)});
   rows->push_back({"uncommitted_bytes_max", kReplicas,
                    "Writes that a leader has taken and not committed; more are refused.",
                    bytes(field(&R::uncommitted_bytes_max), 1'024)});

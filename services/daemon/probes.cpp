@@ -22,8 +22,8 @@ http::Response text_response(int status, std::string text) {
 
 }  // namespace
 
-Probes::Probes(Env* env, const Event* stopping, const Completion<Result<void>>* ended)
-    : env_(env), stopping_(stopping), ended_(ended), server_(*env, router_, probe_server_config()) {
+Probes::Probes(Env* env, Life life)
+    : env_(env), life_(life), server_(*env, router_, probe_server_config()) {
   const auto alive_start = [this](const http::Request&) { return alive(); };
   router_.add(http::Method::get, "/healthz", alive_start);
   router_.add(http::Method::get, "/livez", alive_start);
@@ -36,8 +36,9 @@ Task<http::Response> Probes::alive() {
 }
 
 Task<http::Response> Probes::ready() {
-  if (stopping_->is_set()) co_return text_response(503, "stopping\n");
-  if (ended_->is_set()) co_return text_response(503, "ended\n");
+  if (life_.stopping->is_set()) co_return text_response(503, "stopping\n");
+  if (life_.ended->is_set()) co_return text_response(503, "ended\n");
+  if (!life_.listening->is_set()) co_return text_response(503, "starting\n");
   co_return text_response(200, "ok\n");
 }
 

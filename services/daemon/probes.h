@@ -12,8 +12,16 @@ namespace vectron {
 
 class Probes {
  public:
-  /// /readyz says 503 once `stopping` or `ended` is set. All outlive the probes.
-  Probes(Env* env, const Event* stopping, const Completion<Result<void>>* ended);
+  /// What tells how far the node is. /readyz says 503 until `listening` is set, and once one of the
+  /// others is.
+  struct Life {
+    const Completion<Address>* listening;
+    const Event* stopping;
+    const Completion<Result<void>>* ended;
+  };
+
+  /// All outlive the probes.
+  Probes(Env* env, Life life);
 
   /// Begins to listen. Errors: of Network::listen.
   Result<void> start(const Address& address) { return server_.start(address); }
@@ -26,8 +34,7 @@ class Probes {
   Task<http::Response> metrics();
 
   Env* env_;
-  const Event* stopping_;
-  const Completion<Result<void>>* ended_;
+  Life life_;
   http::Router router_;
   http::Server server_;
 };

@@ -29,19 +29,19 @@ Result<std::unique_ptr<RoleNode>> RoleNode::open(const Ground& ground, std::stri
 Task<Result<void>> RoleNode::start(PlacementConfig config, std::optional<Address> probes) {
   config.stop = &stop_;
   config.on_listening = [this](const Address& address) { listens(address); };
+  const auto served = serve_probes(std::move(probes));
+  VECTRON_CO_CHECK_OK(served);
   auto launched = co_await launch(run_placement(env_.get(), std::move(config)));
-  VECTRON_CO_CHECK_OK(launched);
-  auto served = co_await serve_probes(std::move(probes));
-  co_return served;
+  co_return launched;
 }
 
 Task<Result<void>> RoleNode::start(WorkerConfig config, std::optional<Address> probes) {
   config.stop = &stop_;
   config.on_listening = [this](const Address& address) { listens(address); };
+  const auto served = serve_probes(std::move(probes));
+  VECTRON_CO_CHECK_OK(served);
   auto launched = co_await launch(run_worker(env_.get(), std::move(config)));
-  VECTRON_CO_CHECK_OK(launched);
-  auto served = co_await serve_probes(std::move(probes));
-  co_return served;
+  co_return launched;
 }
 
 Task<Result<void>> RoleNode::start(GatewayConfig config) {
@@ -69,13 +69,12 @@ Task<Result<void>> RoleNode::launch(Task<Result<void>> service) {
   co_return fail(Code::cancelled, name_ + " was asked to stop before it was ready");
 }
 
-Task<Result<void>> RoleNode::serve_probes(std::optional<Address> address) {
-  if (!address.has_value()) co_return Result<void>();
-  probes_ = std::make_unique<Probes>(env_.get(), &stop_, &ended_);
-  const auto started = probes_->start(*address);
-  VECTRON_CO_CHECK_OK(started);
+Result<void> RoleNode::serve_probes(std::optional<Address> address) {
+  if (!address.has_value()) return {};
+  probes_ = std::make_unique<Probes>(env_.get(), Probes::Life{&listening_, &stop_, &ended_});
+  VECTRON_CHECK_OK(probes_->start(*address));
   http_ = probes_->address();
-  co_return Result<void>();
+  return {};
 }
 
 Task<void> RoleNode::watch(Task<Result<void>> service) {

@@ -33,7 +33,8 @@ class RoleNode {
   ~RoleNode();
 
   /// Starts the service, and returns when it listens. `probes`: where it answers probes over HTTP
-  /// besides (a gateway does that at its http_listen). Errors: those with which the service ended;
+  /// besides, from the beginning: waiting for the other members and loading shards may take long
+  /// (a gateway answers them at its http_listen). Errors: those with which the service ended;
   /// cancelled when it was asked to stop before it listened.
   Task<Result<void>> start(PlacementConfig config, std::optional<Address> probes);
   Task<Result<void>> start(WorkerConfig config, std::optional<Address> probes);
@@ -56,7 +57,7 @@ class RoleNode {
  private:
   RoleNode(const Ground& ground, std::string name, Condition* changed);
   Task<Result<void>> launch(Task<Result<void>> service);
-  Task<Result<void>> serve_probes(std::optional<Address> address);
+  Result<void> serve_probes(std::optional<Address> address);
   Task<void> watch(Task<Result<void>> service);
   void listens(const Address& address);
 

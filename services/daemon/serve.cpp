@@ -5,16 +5,20 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/replica/replica_host.h"
 #include "services/daemon/process.h"
 
 namespace vectron {
 namespace {
 
-// A gateway keeps nothing, so its starts are told apart by the time: nodes that know a later start
-// of it refuse an earlier one.
-uint64_t incarnation_by_time(Clock& clock) {
-  const auto since = clock.wall().time_since_epoch();
-  return std::max<int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count(), 1);
+// Nodes that know a later start of a gateway refuse an earlier one. Its folder counts the starts,
+// whatever the clock does; the time is for a gateway whose folder is made anew at each start.
+Task<Result<uint64_t>> count_start(Env* env, ClusterId cluster, NodeId node) {
+  const auto since = env->clock().wall().time_since_epoch();
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+  const auto folder = co_await open_node_folder(env, cluster, node, std::max<int64_t>(now, 1));
+  VECTRON_CO_CHECK_OK(folder);
+  co_return folder->incarnation;
 }
 
 Task<Result<void>> start_role(Role role, const Settings* settings, RoleNode* node) {
@@ -25,7 +29,8 @@ Task<Result<void>> start_role(Role role, const Settings* settings, RoleNode* nod
     started = co_await node->start(worker_config(*settings), settings->http);
   } else {
     GatewayConfig config = gateway_config(*settings);
-    config.incarnation = incarnation_by_time(node->env().clock());
+    auto incarnation = co_await count_start(&node->env(), config.cluster, config.node);
+    VECTRON_CO_TRY(config.incarnation, incarnation);
     started = co_await node->start(std::move(config));
   }
   co_return started;

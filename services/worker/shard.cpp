@@ -4,6 +4,7 @@
 
 #include "core/base/hash.h"
 #include "schemas/point_id_message.h"
+#include "services/worker/work_cost.h"
 
 namespace vectron {
 namespace {
@@ -26,10 +27,6 @@ class InFlight {
  private:
   size_t* count_;
 };
-
-CpuCost cpu_cost(uint64_t distances_times_dimension) {
-  return {1000 + distances_times_dimension / 12};
-}
 
 Status too_many_requests() {
   return Status(Code::resource_exhausted,
@@ -244,7 +241,10 @@ Task<Shard::Hits> Shard::run_search(std::shared_ptr<ShardContent> content, index
                                     std::shared_ptr<const std::vector<float>> query,
                                     index::SearchOptions options, bool inline_on_loop) {
   if (inline_on_loop) co_return content->index.search(cut, *query, options);
-  const CpuCost cost = cpu_cost(content->index.search_cost(cut, options));
+  const uint64_t dimension = state_->options().dimension;
+  const uint64_t evaluations = content->index.search_cost(cut, options) / dimension;
+  const CpuCost cost =
+      options.exact ? scan_cost(evaluations, dimension) : walk_cost(evaluations, dimension);
   std::function<Hits()> work = [content, cut, query, options] {
     return content->index.search(cut, *query, options);
   };
@@ -358,7 +358,9 @@ Task<void> Shard::index_loop() {
       continue;
     }
     if (waiting > points_max) state_->index_work().notify_one();
-    const CpuCost cost = cpu_cost(content->index.index_cost(points_max));
+    const uint64_t dimension = state_->options().dimension;
+    const uint64_t evaluations = content->index.index_cost(points_max) / dimension;
+    const CpuCost cost = linking_cost(evaluations, dimension);
     std::function<uint32_t()> work = [content, points_max] {
       return content->index.index_some(points_max);
     };

@@ -45,7 +45,8 @@ Result<void> WorkerConfig::validate() const {
           replica.kv.batch_bytes_max) {
     return wrong(
         "write_bytes_max",
-        "must be above zero, at most 8 MiB, and with the operations fit into kv.batch_bytes_max");
+        "must be above zero, at most 8 MiB, and with the operations fit twice into the store's "
+        "batch: set entry_bytes_max and kv_batch_bytes_max");
   }
   if (reply_bytes_max == 0) return wrong("reply_bytes_max", "must be above zero");
   return replica.validate();

@@ -41,6 +41,9 @@ TEST(ReplicaConfig, NamesTheFieldThatIsWrong) {
   config.election_ticks = 3;
   EXPECT_EQ(config.validate().error().field(), "election_ticks");
   config = ReplicaConfig();
+  config.append_bytes_max = size_t{64} << 20;
+  EXPECT_EQ(config.validate().error().field(), "append_bytes_max");
+  config = ReplicaConfig();
   config.snapshot_chunk_bytes_max = 0;
   EXPECT_EQ(config.validate().error().field(), "snapshot_chunk_bytes_max");
   // The record of the applied index goes into the same commit.
@@ -139,6 +142,16 @@ TEST(NodeFolder, CountsStartsAndRefusesStrangers) {
   EXPECT_EQ(other_node.error().code(), Code::failed_precondition);
   const auto other_cluster = env.run(open_node_folder(&env, ClusterId(6), NodeId(1)));
   EXPECT_EQ(other_cluster.error().code(), Code::failed_precondition);
+}
+
+TEST(NodeFolder, CountsOnFromTheTimeOfAStartWhoseClockWasAhead) {
+  MemoryEnv env;
+  const auto start = [&env](uint64_t time) {
+    return env.run(open_node_folder(&env, ClusterId(5), NodeId(1), time))->incarnation;
+  };
+  EXPECT_EQ(start(1'000), 1'000u);
+  EXPECT_EQ(start(7), 1'001u);
+  EXPECT_EQ(start(2'000), 2'000u);
 }
 
 TEST(NodeFolder, RefusesANewerFormatByName) {

@@ -1,0 +1,29 @@
+#include "services/worker/work_cost.h"
+
+#include <gtest/gtest.h>
+
+namespace vectron {
+namespace {
+
+bool is_light(CpuCost cost) {
+  return cost.nanoseconds <= CpuCost::kLightNanosecondsMax;
+}
+
+TEST(WorkCost, LinkingIsNeverLight) {
+  EXPECT_FALSE(is_light(linking_cost(0, 1)));
+  EXPECT_FALSE(is_light(linking_cost(8 * 1'492, 2)));
+  EXPECT_GT(linking_cost(100'000, 128).nanoseconds, linking_cost(10'000, 128).nanoseconds);
+}
+
+TEST(WorkCost, AScanOfManyShortVectorsIsNotLight) {
+  EXPECT_TRUE(is_light(scan_cost(1'000, 8)));
+  EXPECT_FALSE(is_light(scan_cost(80'000, 8)));
+}
+
+TEST(WorkCost, AWalkOverShortVectorsIsLight) {
+  EXPECT_TRUE(is_light(walk_cost(1'500, 128)));
+  EXPECT_FALSE(is_light(walk_cost(1'500, 1'024)));
+}
+
+}  // namespace
+}  // namespace vectron

@@ -352,6 +352,11 @@ void Graph::raise_entry_point(Slot slot, int level) {
   if (level > entry_point().level) entry_.store(pack({slot, level}), std::memory_order_release);
 }
 
+void Graph::set_entry_point(EntryPoint entry) {
+  const std::scoped_lock lock(entry_mutex_);
+  entry_.store(pack(entry), std::memory_order_release);
+}
+
 Graph::EntryPoint Graph::entry_point() const {
   return unpack(entry_.load(std::memory_order_acquire));
 }

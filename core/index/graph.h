@@ -22,6 +22,8 @@
 #include <mutex>
 #include <vector>
 
+#include "core/base/bytes.h"
+#include "core/base/result.h"
 #include "core/index/distance.h"
 #include "core/index/neighbor.h"
 #include "core/index/segmented_array.h"
@@ -73,6 +75,40 @@ class Graph {
   };
   EntryPoint entry_point() const;
 
+  // ---- A graph that comes back from a file (core/index/index_restore.h). graph_image.cpp. ----
+
+  /// Appends the lists of `slot` to `out`, without links at or beyond `slot_end`. Beside add() on
+  /// other threads; see links(). Bytes: levels u8 (0: not linked), then for each level from 0 on a
+  /// count u16 and so many slots u32, little-endian.
+  void export_node(Slot slot, Slot slot_end, Bytes* out) const;
+
+  // The rest changes the graph and belongs to one thread, before anybody walks.
+
+  /// Makes room for the slots [0, slot_end).
+  void reserve(Slot slot_end);
+  /// Takes the lists of `slot` as export_node() wrote them. Returns whether it is linked now (a
+  /// node without links counts as not linked). Errors: data_loss: this cannot be what a graph of
+  /// these options wrote. Requires: reserve(), and slot below its end.
+  Result<bool> import_node(Slot slot, Slot slot_end, ByteReader* in);
+  /// A link that bridge() made.
+  struct NewLink {
+    Slot from = 0;
+    Slot to = 0;
+    int level = 0;
+  };
+  /// Takes links to slots that are `gone` out of the lists of `slot`; their own neighbours come in
+  /// for them, as far as they fit and point different ways. (Singh et al.: "FreshDiskANN", 2021,
+  /// algorithm 4; here it goes on through neighbours that are gone as well.) Appends what is new.
+  template <typename Gone>
+  void bridge(Slot slot, const Gone& gone, std::vector<NewLink>* made);
+  /// Adds the opposite of a link that bridge() made, unless it is there or the list is full.
+  void link_opposite(NewLink link);
+  /// Empties the lists of `slot`.
+  void unlink(Slot slot);
+  /// Sets where walks begin: the first of the highest nodes below `slot_end` that are not `gone`.
+  template <typename Gone>
+  void choose_entry_point(Slot slot_end, const Gone& gone);
+
  private:
   struct Scratch;
   class ScratchLease;
@@ -88,9 +124,14 @@ class Graph {
   void make_room(Slot slot, int level);
   bool become_first(Slot slot, int level);
   void raise_entry_point(Slot slot, int level);
+  void set_entry_point(EntryPoint entry);
   void find_neighbors(Slot slot, int level, EntryPoint entry, Scratch& scratch) const;
   void link_back(Slot from, NeighborKey to, int level, Scratch& scratch);
   void select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max) const;
+  void choose_newcomers(std::vector<NeighborKey>& stay, const std::vector<NeighborKey>& come,
+                        size_t keep_max) const;
+  template <typename Gone>
+  void bridge_level(Slot slot, int level, const Gone& gone, std::vector<NewLink>* made);
 
   NeighborKey descend(const float* query, EntryPoint entry, int level_end) const;
   template <typename Accept>

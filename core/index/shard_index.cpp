@@ -50,6 +50,11 @@ Slot ShardIndex::append(std::span<const float> vector) {
                                            : vectors_.append(vector);
 }
 
+Slot ShardIndex::append_stored(std::span<const float> row) {
+  tombstones_.append(vectors_.count());
+  return vectors_.append(row);
+}
+
 void ShardIndex::remove(Slot slot) {
   VECTRON_ASSERT(slot < vectors_.count(), "slot {} was never appended", slot);
   tombstones_.remove(slot);
@@ -111,6 +116,17 @@ uint32_t ShardIndex::index_some(uint32_t slots_max) {
   }
   finish(range);
   return range.end - range.begin;
+}
+
+void ShardIndex::export_links(Slot begin, Slot end, Cut cut, Bytes* out) const {
+  VECTRON_ASSERT(begin <= end && end <= graph_end() && end <= cut.slots, "[{}, {})", begin, end);
+  for (Slot slot = begin; slot < end; ++slot) {
+    if (live(slot, cut)) {
+      graph_.export_node(slot, cut.slots, out);
+    } else {
+      ByteWriter(*out).put(uint8_t{0});
+    }
+  }
 }
 
 ShardIndex::Range ShardIndex::claim(uint32_t slots_max) {

@@ -81,6 +81,9 @@ class ShardIndex {
   /// loop only.
   Slot append(std::span<const float> vector);
 
+  /// The same for a row of vector() of an index with the same options, bit for bit.
+  Slot append_stored(std::span<const float> row);
+
   /// Puts a tombstone on `slot`. Requires: appended, not removed before. Event loop only. O(1).
   void remove(Slot slot);
 
@@ -111,6 +114,15 @@ class ShardIndex {
   /// Cost of index_some(slots) in the same unit.
   uint64_t index_cost(uint32_t slots) const;
 
+  /// True when `slot` is live at `cut`. Any thread.
+  bool live(Slot slot, Cut cut) const { return tombstones_.live_at(slot, cut); }
+  /// Slots below it are in the graph, or died before it came to that. Only grows. Any thread.
+  Slot graph_end() const { return indexed(); }
+  /// Appends the lists of the slots [begin, end) to `out` (Graph::export_node), empty ones for
+  /// those that are not live at `cut`. Any thread, beside everything. Requires: end <= graph_end(),
+  /// and end <= cut.slots.
+  void export_links(Slot begin, Slot end, Cut cut, Bytes* out) const;
+
   /// The stored form of `slot` (normalised under cosine); valid as long as the index.
   std::span<const float> vector(Slot slot) const {
     return {vectors_.row(slot), options_.dimension};
@@ -118,6 +130,8 @@ class ShardIndex {
   const Graph& graph() const { return graph_; }
 
  private:
+  friend class IndexRestore;
+
   struct Range {
     Slot begin = 0;
     Slot end = 0;

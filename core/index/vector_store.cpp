@@ -37,6 +37,22 @@ Slot VectorStore::append_normalized(std::span<const float> vector) {
   return publish();
 }
 
+void VectorStore::reserve(Slot slots) {
+  VECTRON_ASSERT(count() == 0 && slots <= kSlotsMax, "{} rows are there already", count());
+  for (Slot slot = 0; slot < slots; slot += rows_.run_length(slot)) rows_.ensure(slot);
+  count_.store(slots, std::memory_order_release);
+}
+
+void VectorStore::place(Slot slot, std::span<const float> vector, bool normalized) {
+  VECTRON_ASSERT(slot < count() && vector.size() == dimension_, "slot {} of {}, {} elements", slot,
+                 count(), vector.size());
+  float* row = rows_.mutable_element(slot);
+  std::ranges::copy(vector, row);
+  if (!normalized) return;
+  const bool done = normalize({row, dimension_});
+  VECTRON_ASSERT(done, "a zero vector under cosine");
+}
+
 float* VectorStore::next_row() {
   const Slot slot = count_.load(std::memory_order_relaxed);
   VECTRON_ASSERT(slot < kSlotsMax);

@@ -35,6 +35,12 @@ class VectorStore {
   /// The same, normalised. Requires: not a zero vector.
   Slot append_normalized(std::span<const float> vector);
 
+  /// Makes rows [0, slots) exist, without content, for place(). Requires: empty.
+  void reserve(Slot slots);
+  /// Copies `vector` to a reserved row, normalised when `normalized` says so. Requires: not a zero
+  /// vector then; nobody reads the row yet.
+  void place(Slot slot, std::span<const float> vector, bool normalized);
+
   /// The row of `slot`, dimension() long. Lives as long as the store.
   const float* row(Slot slot) const { return rows_.element(slot); }
 

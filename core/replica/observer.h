@@ -5,7 +5,9 @@
 // observer never changes anything.
 #pragma once
 
+#include <array>
 #include <span>
+#include <string_view>
 
 #include "core/base/ids.h"
 #include "core/base/status.h"
@@ -20,6 +22,21 @@ struct ReplicaName {
   NodeId node;
   auto operator<=>(const ReplicaName&) const = default;
 };
+
+/// What became of the index of a shard replica.
+enum class IndexEvent : uint8_t {
+  learnt,        ///< Loaded from the store's points alone.
+  restored,      ///< Loaded with the graph of a checkpoint.
+  refused,       ///< A checkpoint was there and could not be used.
+  rebuilt,       ///< A new one without tombstones took its place.
+  checkpointed,  ///< A checkpoint of it is durable.
+};
+
+constexpr std::string_view index_event_name(IndexEvent event) {
+  constexpr std::array<std::string_view, 5> kNames = {"learnt", "restored", "refused", "rebuilt",
+                                                      "checkpointed"};
+  return kNames[static_cast<size_t>(event)];
+}
 
 class ReplicaObserver {
  public:
@@ -45,6 +62,10 @@ class ReplicaObserver {
   virtual void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) = 0;
   /// The replica was told to be gone for ever: it stops and takes no part any more.
   virtual void on_dropped(const ReplicaName& name) = 0;
+  /// Something happened to the index of a shard, which stands at `applied_index`; `coverage` sums
+  /// up the points that it finds (services/worker/shard_content.h; refused: 0).
+  virtual void on_index(const ReplicaName& name, IndexEvent event, LogIndex applied_index,
+                        uint64_t coverage) = 0;
 };
 
 }  // namespace vectron

@@ -321,8 +321,14 @@ Task<Result<void>> OverlayStore::flush_to(LogIndex index) {
   co_return Result<void>();
 }
 
+void OverlayStore::request_flush() {
+  requested_index_ = applied_index_;
+  flushable_.notify_all();
+}
+
 bool OverlayStore::flush_is_due() const {
-  return has_flushable() && (overlay_bytes_ >= config_.flush_bytes_min || !has_room());
+  return has_flushable() && (overlay_bytes_ >= config_.flush_bytes_min || !has_room() ||
+                             flushed_index_ < requested_index_);
 }
 
 Task<bool> OverlayStore::wait_until_due() {

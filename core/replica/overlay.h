@@ -94,6 +94,8 @@ class OverlayStore {
   Task<Result<bool>> flush_some();
   /// Flushes all entries up to `index`. Requires: they are applied and durable.
   Task<Result<void>> flush_to(LogIndex index);
+  /// Makes flush_loop() flush what is applied now without waiting for more to come.
+  void request_flush();
   /// Flushes by the limits of the configuration, for ever: spawn it once. A full disk is tried
   /// again; returns the error when the store failed, and the replica must stop then.
   Task<Result<void>> flush_loop();
@@ -161,6 +163,7 @@ class OverlayStore {
   size_t entry_bytes_ = 0;
   LogIndex durable_index_;
   LogIndex flushed_index_;
+  LogIndex requested_index_;  // Asked for by request_flush().
   Status failure_;
 
   Semaphore flush_turn_;

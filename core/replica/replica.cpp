@@ -48,6 +48,10 @@ std::string Replica::generation_folder(uint64_t generation) const {
   return fmt::format("{}/generation-{}", spec_.folder, generation);
 }
 
+StateHome Replica::state_home() const {
+  return {.name = name_, .folder = spec_.folder, .generation = generation_};
+}
+
 raft::Config Replica::raft_config() const {
   Env& env = *parts_.env;
   raft::Config config;
@@ -95,7 +99,7 @@ Task<Result<void>> Replica::open_store(uint64_t generation) {
   auto overlay = OverlayStore::open(parts_.env, kv_.get(), config_.overlay);
   VECTRON_CO_TRY(overlay_, overlay);
   generation_ = generation;
-  auto loaded = co_await state_machine_->load(overlay_.get());
+  auto loaded = co_await state_machine_->load(overlay_.get(), state_home());
   co_return loaded;
 }
 

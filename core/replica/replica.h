@@ -129,6 +129,10 @@ class Replica {
   bool serving() const { return raft_ != nullptr && !switching_ && failure_.ok(); }
   const ReplicaSpec& spec() const { return spec_; }
   LogIndex applied_index() const { return overlay_ ? overlay_->applied_index() : LogIndex(); }
+  /// Brings applied entries into the store soon. Requires: serving().
+  void request_flush() { overlay_->request_flush(); }
+  /// What the store holds durably.
+  LogIndex flushed_index() const { return overlay_ ? overlay_->flushed_index() : LogIndex(); }
   /// The state at applied_index(). Requires: serving(). Do not keep it across an await.
   OverlayStore& store() { return *overlay_; }
   StateMachine& state_machine() { return *state_machine_; }
@@ -187,6 +191,7 @@ class Replica {
   Result<void> check_recovered(const WalGroupState& recovered, const raft::SnapshotMeta& base);
   raft::Config raft_config() const;
   std::string generation_folder(uint64_t generation) const;
+  StateHome state_home() const;
   Task<Result<void>> open_store(uint64_t generation);
   void stop_when_damaged();
   void hand_over_when_stalled();

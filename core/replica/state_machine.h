@@ -6,10 +6,18 @@
 #include "core/base/bytes.h"
 #include "core/base/ids.h"
 #include "core/base/result.h"
+#include "core/replica/observer.h"
 
 namespace vectron {
 
 class OverlayStore;
+
+/// Where a state machine may keep files of its own, and whose they are.
+struct StateHome {
+  ReplicaName name;
+  std::string folder;       ///< The replica's; the generations of its store lie in it too.
+  uint64_t generation = 0;  ///< Of the store: files made for another one are worthless.
+};
 
 /// Owned by its Replica, touched on the node's event loop only.
 ///
@@ -23,7 +31,7 @@ class StateMachine {
   /// Builds what it keeps in memory from `store`, at the start and again when a snapshot replaced
   /// the store; `store` lives until the next load() or the end of the replica. Nothing is applied
   /// or read meanwhile. May take long, and awaits now and then so that the event loop goes on.
-  virtual Task<Result<void>> load(OverlayStore* store) = 0;
+  virtual Task<Result<void>> load(OverlayStore* store, StateHome home) = 0;
 
   /// Applies the command committed at `index` to the store given to load(). Returns the answer for
   /// whoever proposed it. A command that is refused is a defined answer that leaves the store as it

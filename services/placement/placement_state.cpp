@@ -58,7 +58,7 @@ uint32_t schema_version_of(const stored::PlacementCommand& command) {
   return second ? 2 : 1;
 }
 
-Task<Result<void>> PlacementState::load(OverlayStore* store) {
+Task<Result<void>> PlacementState::load(OverlayStore* store, StateHome) {
   store_ = store;
   workers_.clear();
   collections_.clear();

@@ -75,6 +75,7 @@ Shard::Shard(Env* env, const WorkerConfig* config, std::shared_ptr<Replica> repl
       replica_(std::move(replica)),
       state_(state),
       epoch_(epoch),
+      upkeep_(env, &config->upkeep, replica_.get(), state),
       tasks_(env->scheduler()) {
   for (size_t i = 0; i < env->cpu().parallelism(); ++i) tasks_.spawn(index_loop());
 }
@@ -366,6 +367,7 @@ Task<void> Shard::index_loop() {
     };
     const uint32_t indexed = co_await run_on<uint32_t>(&env_->cpu(), cost, std::move(work));
     env_->metrics().add(Metric::worker_points_indexed, indexed);
+    if (state_->content() == content) state_->note_linked(indexed);
     const uint64_t tail_slots = content->index.tail_slots();
     if (tail_slots >= kCatchingUpSlotsMin) catching_up_ = true;
     if (tail_slots == 0) catching_up_ = false;

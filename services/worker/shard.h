@@ -14,6 +14,7 @@
 #include "core/rpc/request_context.h"
 #include "schemas/worker_messages.h"
 #include "services/worker/shard_state.h"
+#include "services/worker/shard_upkeep.h"
 #include "services/worker/worker_service.h"
 
 namespace vectron {
@@ -36,6 +37,7 @@ class Shard {
   void set_epoch(Epoch epoch);
   Replica& replica() { return *replica_; }
   const ShardState& state() const { return *state_; }
+  ShardUpkeep& upkeep() { return upkeep_; }
   size_t searches_in_flight() const { return searches_in_flight_; }
   /// Whether linking fell far behind the writes and has not caught up since.
   bool catching_up() const { return catching_up_; }
@@ -65,6 +67,7 @@ class Shard {
   size_t searches_in_flight_ = 0;
   bool index_lingers_ = false;  ///< One index loop waits for a fuller batch on behalf of all.
   bool catching_up_ = false;
+  ShardUpkeep upkeep_;
   TaskGroup tasks_;
 };
 

@@ -1,25 +1,36 @@
 #include "services/worker/shard_state.h"
 
 #include "schemas/point_id_message.h"
+#include "services/worker/checkpoint_file.h"
 
 namespace vectron {
 namespace {
 
+constexpr std::string_view kComponent = "shard";
 constexpr size_t kLoadPageBytesMax = 4 << 20;
 /// 2: entries with a request id.
 constexpr uint32_t kCommandVersion = 2;
+constexpr uint32_t kMendSlots = 2'048;  // In one piece of work on the Cpu pool.
+/// A guess at what mending a slot costs; most of them cost nothing.
+constexpr uint64_t kMendSlotNanoseconds = 500;
 
-index::ShardIndexOptions index_options(const ShardOptions& options) {
-  index::ShardIndexOptions out;
-  out.metric = static_cast<index::Metric>(options.distance);
-  out.dimension = options.dimension;
-  out.m = options.index.m;
-  out.ef_construction = options.index.ef_construction;
-  return out;
+Result<PointId> check_point(const Result<stored::StoredPoint>& point, uint32_t dimension) {
+  if (!point.has_value()) return fail(point.error());
+  if (point->vectors.empty() || point->vectors.front().values.size() != dimension) {
+    return fail(Code::data_loss, "a stored point cannot be read");
+  }
+  return id_of_message(point->id);
 }
-static_assert(static_cast<int>(index::Metric::cosine) == static_cast<int>(Distance::cosine));
-static_assert(static_cast<int>(index::Metric::dot) == static_cast<int>(Distance::dot));
-static_assert(static_cast<int>(index::Metric::euclidean) == static_cast<int>(Distance::euclidean));
+
+// Points that the checkpoint knows and the store has no more, or has in another version.
+void forget_rows_without_vector(CheckpointContent* loaded) {
+  ShardContent& content = *loaded->content;
+  for (index::Slot slot = 0; slot < loaded->live.size(); ++slot) {
+    if (!loaded->live[slot] || loaded->restore->has_vector(slot)) continue;
+    const auto found = content.slots.find(content.rows[slot].id);
+    if (found != content.slots.end() && found->second == slot) content.slots.erase(found);
+  }
+}
 
 }  // namespace
 
@@ -54,56 +65,152 @@ Result<ShardAnswer> decode_shard_answer(ByteView bytes) {
   return fail(Code::internal, "an answer of the shard's state cannot be read");
 }
 
-ShardState::ShardState(Env* env, ShardOptions options, RequestMemoryLimits requests)
+ShardState::ShardState(Env* env, ShardOptions options, RequestMemoryLimits requests,
+                       ReplicaObserver* observer)
     : env_(env),
       options_(options),
+      observer_(observer),
       requests_(requests),
       forget_tombstones_(env->planted("forget_tombstone")),
       forget_requests_(env->planted("forget_request")),
+      skip_tail_(env->planted("checkpoint_skips_tail")),
       index_work_(env->scheduler()) {}
 
-Task<Result<void>> ShardState::load(OverlayStore* store) {
+void ShardState::report(IndexEvent event) const {
+  if (observer_ == nullptr) return;
+  const uint64_t coverage = content_ ? content_->coverage(content_->index.cut()) : 0;
+  observer_->on_index(home_.name, event, store_->applied_index(), coverage);
+}
+
+// ---------------------------------------------------------------------------------------- load
+
+Task<Result<void>> ShardState::load(OverlayStore* store, StateHome home) {
   store_ = store;
-  slots_.clear();
-  content_ = std::make_shared<ShardContent>(index_options(options_));
+  home_ = std::move(home);
+  content_.reset();
+  rebuild_.reset();
+  std::shared_ptr<CheckpointContent> loaded = co_await find_checkpoint();
+  bool restored = loaded != nullptr;
+  if (restored) {
+    const auto fits = co_await take_points(loaded.get());
+    VECTRON_CO_CHECK_OK(fits);
+    restored = *fits;
+    if (!restored) refuse_checkpoint(Status(Code::data_loss, "points of its time are not in it"));
+  }
+  if (!restored) {
+    loaded = std::make_shared<CheckpointContent>();
+    loaded->content = std::make_shared<ShardContent>(options_);
+    const auto learnt = co_await take_points(loaded.get());
+    VECTRON_CO_CHECK_OK(learnt);
+  }
+  if (restored) co_await mend(loaded);
+  const auto remembered = requests_.load(store_);
+  VECTRON_CO_CHECK_OK(remembered);
+  content_ = std::move(loaded->content);
+  env_->metrics().add(restored ? Metric::worker_indexes_restored : Metric::worker_indexes_learnt);
+  report(restored ? IndexEvent::restored : IndexEvent::learnt);
+  index_work_.notify_all();
+  co_return Result<void>();
+}
+
+// The checkpoint of this generation, or null when there is none that holds.
+Task<std::shared_ptr<CheckpointContent>> ShardState::find_checkpoint() {
+  const auto cleaned = co_await remove_stale_checkpoints(env_, home_);
+  if (!cleaned.has_value()) {
+    env_->log().warning(kComponent, "old checkpoints of replica {} stay: {}", home_.name.replica,
+                        cleaned.error().to_string());
+  }
+  auto read = co_await read_checkpoint(env_, home_, options_);
+  if (read.has_value() && read->applied_index > store_->applied_index()) {
+    read = fail(Code::data_loss, "the graph checkpoint is ahead of the store");
+  }
+  if (read.has_value()) co_return std::make_shared<CheckpointContent>(*std::move(read));
+  if (read.error().code() != Code::not_found) refuse_checkpoint(read.error());
+  co_return nullptr;
+}
+
+void ShardState::refuse_checkpoint(const Status& why) {
+  env_->log().warning(kComponent, "replica {} learns its graph anew: {}", home_.name.replica,
+                      why.to_string());
+  env_->metrics().add(Metric::worker_checkpoints_refused);
+  report(IndexEvent::refused);
+}
+
+// Gives `into` all points of the store. False when they and its checkpoint do not go together.
+Task<Result<bool>> ShardState::take_points(CheckpointContent* into) {
   KvScanRange range;
   range.bytes_max = kLoadPageBytesMax;
   KvScanEnd next = Bytes();
   while (next) {
     range.from = *next;
     Status damage;
-    const KvVisitor visitor = [this, &damage](ByteView key, ByteView value) {
+    bool fits = true;
+    const KvVisitor visitor = [&](ByteView key, ByteView value) {
       if (is_request_key(key)) return true;
       const auto point = decode<stored::StoredPoint>(value);
-      const auto id = point.has_value() ? id_of_message(point->id) : fail(point.error());
-      if (!id.has_value() || point->vectors.empty() ||
-          point->vectors.front().values.size() != options_.dimension) {
-        damage = Status(Code::data_loss, "a stored point cannot be read");
-        return false;
-      }
-      put_into_index(*id, point->version, point->vectors.front().values);
-      return true;
+      const auto id = check_point(point, options_.dimension);
+      if (!id.has_value()) damage = id.error();
+      fits = fits && id.has_value() && take_point(into, *id, *point);
+      return fits;
     };
-    const auto end = store->scan(range, visitor);
+    const auto end = store_->scan(range, visitor);
     if (!end.has_value()) co_return fail(end.error());
     if (!damage.ok()) co_return fail(damage);
+    if (!fits) co_return false;
     next = *end;
     // Let the node's other work go on between pages.
     co_await env_->clock().sleep_for(Duration::zero());
   }
-  const auto remembered = requests_.load(store);
-  VECTRON_CO_CHECK_OK(remembered);
-  index_work_.notify_all();
-  co_return Result<void>();
+  co_return true;
 }
 
-void ShardState::put_into_index(const PointId& id, uint64_t version,
-                                std::span<const float> vector) {
-  const index::Slot slot = content_->index.append(vector);
-  VECTRON_ASSERT(slot == content_->rows.size());
-  content_->rows.push_back({id, version});
-  slots_[id] = slot;
+bool ShardState::take_point(CheckpointContent* into, const PointId& id,
+                            const stored::StoredPoint& point) {
+  ShardContent& content = *into->content;
+  const std::vector<float>& vector = point.vectors.front().values;
+  if (into->restore) {
+    const auto known = content.slots.find(id);
+    if (known != content.slots.end() && content.rows[known->second].version == point.version) {
+      into->restore->take_vector(known->second, vector);
+      return true;
+    }
+    if (point.version <= into->applied_index.value()) return skip_tail_;
+  }
+  content.put(id, point.version, vector);
+  return true;
 }
+
+// Takes what is not in the store any more out of the checkpoint's content.
+Task<void> ShardState::mend(std::shared_ptr<CheckpointContent> loaded) {
+  const uint64_t rows = loaded->live.size();
+  std::function<void()> forget = [loaded] { forget_rows_without_vector(loaded.get()); };
+  co_await env_->cpu().run({1000 + 20 * rows}, std::move(forget));
+  for (bool done = false; !done;) {
+    std::function<bool()> work = [loaded] { return loaded->restore->repair_some(kMendSlots); };
+    const CpuCost cost{1000 + kMendSlots * kMendSlotNanoseconds};
+    done = co_await run_on<bool>(&env_->cpu(), cost, std::move(work));
+  }
+}
+
+// ------------------------------------------------------------------------------------- rebuild
+
+std::shared_ptr<ShardRebuild> ShardState::begin_rebuild() {
+  VECTRON_ASSERT(content_ && !rebuild_);
+  rebuild_ =
+      std::make_shared<ShardRebuild>(content_, options_, env_->planted("rebuild_forgets_deletes"));
+  return rebuild_;
+}
+
+std::shared_ptr<ShardContent> ShardState::finish_rebuild() {
+  VECTRON_ASSERT(rebuild_ && rebuild_->from() == content_ && rebuild_->caught_up());
+  std::shared_ptr<ShardContent> old = std::exchange(content_, rebuild_->to());
+  rebuild_.reset();
+  report(IndexEvent::rebuilt);
+  index_work_.notify_all();
+  return old;
+}
+
+// --------------------------------------------------------------------------------------- apply
 
 Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
   auto decoded = decode<stored::ShardCommand>(command);
@@ -127,6 +234,7 @@ Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
     answer.existed.push_back(existed ? 1 : 0);
   }
   VECTRON_CHECK_OK(remember(decoded->header, answer));
+  progress_ += answer.existed.size();
   env_->metrics().add(Metric::worker_points_written, answer.existed.size());
   index_work_.notify_one();
   return encode_shard_answer(answer);
@@ -176,10 +284,10 @@ Result<bool> ShardState::upsert(LogIndex index, const PointId& id,
     return fail(Code::data_loss,
                 fmt::format("log entry {} has a vector of another dimension", index));
   }
-  const auto old = slots_.find(id);
-  const bool existed = old != slots_.end();
-  if (existed && !forget_tombstones_) content_->index.remove(old->second);
-  put_into_index(id, index.value(), *vector);
+  const auto old = content_->slots.find(id);
+  const bool existed = old != content_->slots.end();
+  if (existed) remove_slot(old->second);
+  content_->put(id, index.value(), *vector);
   stored::StoredPoint point;
   point.id = std::move(operation.id);
   point.version = index.value();
@@ -195,13 +303,19 @@ Result<bool> ShardState::upsert(LogIndex index, const PointId& id,
 }
 
 Result<bool> ShardState::remove(const PointId& id) {
-  const auto old = slots_.find(id);
-  if (old == slots_.end()) return false;
-  if (!forget_tombstones_) content_->index.remove(old->second);
-  slots_.erase(old);
+  const auto old = content_->slots.find(id);
+  if (old == content_->slots.end()) return false;
+  remove_slot(old->second);
+  content_->slots.erase(old);
   if (env_->planted("remove_leaves_stored")) return true;
   VECTRON_CHECK_OK(store_->erase(point_key(id)));
   return true;
+}
+
+void ShardState::remove_slot(index::Slot slot) {
+  if (forget_tombstones_) return;
+  content_->index.remove(slot);
+  if (rebuild_) rebuild_->removed(slot);
 }
 
 Result<std::optional<stored::StoredPoint>> ShardState::read(const PointId& id) const {

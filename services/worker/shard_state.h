@@ -8,30 +8,20 @@
 
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "core/async/sync.h"
 #include "core/env/env.h"
-#include "core/index/shard_index.h"
-#include "core/model/collection.h"
-#include "core/model/point_id.h"
-#include "core/model/shard_map.h"
 #include "core/replica/overlay.h"
 #include "core/replica/state_machine.h"
 #include "schemas/storage_messages.h"
+#include "services/worker/checkpoint_format.h"
 #include "services/worker/request_memory.h"
+#include "services/worker/shard_content.h"
+#include "services/worker/shard_rebuild.h"
 
 namespace vectron {
 
-/// What a shard is.
-struct ShardOptions {
-  ShardId shard;
-  HashRange range;
-  uint32_t dimension = 0;
-  Distance distance = Distance::cosine;
-  IndexOptions index;
-};
 ShardOptions shard_options_of(const wire::ShardOptions& options);
 
 /// What apply() answers the proposer of a command.
@@ -50,63 +40,77 @@ Bytes encode_shard_answer(const ShardAnswer& answer);
 /// Errors: internal.
 Result<ShardAnswer> decode_shard_answer(ByteView bytes);
 
-/// What a search needs, kept alive by whoever searches: a snapshot install makes a new one.
-struct ShardContent {
-  explicit ShardContent(const index::ShardIndexOptions& options) : index(options) {}
-
-  /// Which point a slot is. The row of a slot never changes.
-  struct Row {
-    PointId id;
-    uint64_t version = 0;
-  };
-  index::ShardIndex index;
-  std::vector<Row> rows;  ///< By slot. Event loop only.
-};
-
 class ShardState final : public StateMachine {
  public:
-  /// `env` outlives it. The limits are part of the state machine: the same at every replica.
-  ShardState(Env* env, ShardOptions options, RequestMemoryLimits requests = {});
+  /// `env` and `observer`, which may be null, outlive it. The limits are part of the state machine:
+  /// the same at every replica.
+  ShardState(Env* env, ShardOptions options, RequestMemoryLimits requests = {},
+             ReplicaObserver* observer = nullptr);
 
-  Task<Result<void>> load(OverlayStore* store) override;
+  /// Takes up the checkpoint of the graph, if there is one that holds; else learns all anew.
+  Task<Result<void>> load(OverlayStore* store, StateHome home) override;
   Result<Bytes> apply(LogIndex index, ByteView command) override;
 
   const ShardOptions& options() const { return options_; }
   const std::shared_ptr<ShardContent>& content() const { return content_; }
   /// The point as it is stored; none when there is none. Errors: data_loss.
   Result<std::optional<stored::StoredPoint>> read(const PointId& id) const;
-  uint64_t points() const { return slots_.size(); }
+  uint64_t points() const { return content_ ? content_->slots.size() : 0; }
   /// Whether a command with this header would not be refused for want of memory, as far as this
   /// replica knows. Errors: data_loss.
   Result<bool> has_room_for(const stored::EntryHeader& header) const;
   /// Requests that a repetition would be recognised of.
   size_t requests_remembered() const { return requests_.size(); }
+  /// Of the store that was loaded last.
+  const StateHome& home() const { return home_; }
+  /// Points that were written, removed or linked since the start: what a checkpoint would add.
+  uint64_t progress() const { return progress_; }
+  void note_linked(uint64_t points) { progress_ += points; }
+  /// Tells the observer what the index finds now. Costs nothing where there is none.
+  void report(IndexEvent event) const;
+
+  // ---- A rebuild: at most one at a time; a load ends it. ----
+
+  /// Begins to build a content without tombstones. Requires: content(), and no rebuild.
+  std::shared_ptr<ShardRebuild> begin_rebuild();
+  /// The one that goes on, or null.
+  const std::shared_ptr<ShardRebuild>& rebuild() const { return rebuild_; }
+  /// Puts the new content in the old one's place and returns the old one. Requires: a rebuild that
+  /// has caught up.
+  std::shared_ptr<ShardContent> finish_rebuild();
+
   /// Whoever links slots into the graph waits here; one of them is woken by each write.
   Condition& index_work() { return index_work_; }
   /// The highest timestamp of the entries that were applied since the process started.
   uint64_t last_timestamp() const { return last_timestamp_; }
 
  private:
-  struct PlacementHasher {
-    size_t operator()(const PointId& id) const { return placement_hash(id); }
-  };
+  Task<std::shared_ptr<CheckpointContent>> find_checkpoint();
+  void refuse_checkpoint(const Status& why);
+  Task<Result<bool>> take_points(CheckpointContent* into);
+  bool take_point(CheckpointContent* into, const PointId& id, const stored::StoredPoint& point);
+  Task<void> mend(std::shared_ptr<CheckpointContent> loaded);
 
   bool remembers(const stored::EntryHeader& header) const;
   Result<std::optional<ShardAnswer>> repeated(const stored::EntryHeader& header) const;
   Result<void> remember(const stored::EntryHeader& header, const ShardAnswer& answer);
   Result<bool> upsert(LogIndex index, const PointId& id, stored::ShardOperation operation);
   Result<bool> remove(const PointId& id);
-  void put_into_index(const PointId& id, uint64_t version, std::span<const float> vector);
+  void remove_slot(index::Slot slot);
 
   Env* env_;
   uint64_t last_timestamp_ = 0;
   const ShardOptions options_;
+  ReplicaObserver* observer_;
   OverlayStore* store_ = nullptr;
-  std::shared_ptr<ShardContent> content_;
-  std::unordered_map<PointId, index::Slot, PlacementHasher> slots_;  // Never iterated.
+  StateHome home_;
+  std::shared_ptr<ShardContent> content_;  // Null before the first load, and during each.
+  std::shared_ptr<ShardRebuild> rebuild_;
   RequestMemory requests_;
-  bool forget_tombstones_;  // A planted bug.
-  bool forget_requests_;    // Another one.
+  uint64_t progress_ = 0;
+  bool forget_tombstones_;  // Planted bugs.
+  bool forget_requests_;
+  bool skip_tail_;
   Condition index_work_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/async/combine.h"
 #include "core/base/hash.h"
 
 namespace vectron {
@@ -57,13 +58,30 @@ Task<void> Worker::start_known_replicas() {
 
 Task<void> Worker::start_replica(const stored::ReplicaManifest* manifest) {
   const ShardOptions options = shard_options_of(*manifest->shard);
-  auto state = std::make_unique<ShardState>(env_, options);
+  auto state =
+      std::make_unique<ShardState>(env_, options, RequestMemoryLimits(), config_->observer);
   ShardState* state_pointer = state.get();
   const auto started = co_await host_->start(GroupId(manifest->group_id), std::move(state));
   if (!started.has_value()) co_return;  // The host has said why, and reports it as lost.
   const GroupId group(manifest->group_id);
   shards_[options.shard] = std::make_shared<Shard>(env_, config_, host_->find(group), state_pointer,
                                                    Epoch(manifest->epoch));
+}
+
+Task<void> Worker::write_checkpoints() {
+  const Instant until = env_->clock().scheduler_time(env_->clock().monotonic() +
+                                                     config_->upkeep.checkpoint_stop_timeout);
+  const auto written = co_await with_deadline(&env_->scheduler(), until, write_all_checkpoints());
+  if (!written) env_->log().warning(kComponent, "stopped before all checkpoints were written");
+}
+
+Task<bool> Worker::write_all_checkpoints() {
+  std::vector<std::shared_ptr<Shard>> shards;  // The map may change meanwhile.
+  for (const auto& [id, shard] : shards_) shards.push_back(shard);
+  for (const std::shared_ptr<Shard>& shard : shards) {
+    co_await shard->upkeep().checkpoint_before_stop();
+  }
+  co_return true;
 }
 
 RequestContext Worker::with_deadline_of(RequestContext context) const {

@@ -35,6 +35,10 @@ class Worker final : public wire::WorkerHandler {
   /// damaged disk never end it: such a replica is reported as lost.
   Task<void> start_known_replicas();
 
+  /// Checkpoints of all shards' graphs, for a worker that stops; ends after
+  /// UpkeepConfig::checkpoint_stop_timeout whatever is done by then.
+  Task<void> write_checkpoints();
+
   Task<Result<wire::WriteReply>> write(RequestContext context, wire::WriteRequest request) override;
   Task<Result<wire::ReadReply>> read(RequestContext context, wire::ReadRequest request) override;
   Task<Result<wire::ShardSearchReply>> search(RequestContext context,
@@ -71,6 +75,7 @@ class Worker final : public wire::WorkerHandler {
   Task<Result<void>> drop(ReplicaId replica);
   Task<Result<void>> hold(wire::Assignment assignment);
   Task<void> start_replica(const stored::ReplicaManifest* manifest);
+  Task<bool> write_all_checkpoints();
   Result<std::shared_ptr<Shard>> shard_of(uint64_t shard_id) const;
   RequestContext with_deadline_of(RequestContext context) const;
 

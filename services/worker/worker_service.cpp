@@ -49,6 +49,7 @@ Result<void> WorkerConfig::validate() const {
         "batch: set entry_bytes_max and kv_batch_bytes_max");
   }
   if (reply_bytes_max == 0) return wrong("reply_bytes_max", "must be above zero");
+  VECTRON_CHECK_OK(upkeep.validate());
   return replica.validate();
 }
 
@@ -77,6 +78,7 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   const auto ended = co_await node->host().run_until(config.stop);
   if (ended.has_value()) co_await node->drain(&server, config.drain_timeout);
   server.stop();
+  if (ended.has_value()) co_await worker.write_checkpoints();
   co_return ended;
 }
 

@@ -32,6 +32,19 @@ ReplicaConfig replica_config(const PlanKnobs& knobs) {
   return config;
 }
 
+UpkeepConfig upkeep_config(const PlanKnobs& knobs) {
+  UpkeepConfig config;
+  config.check_interval = Milliseconds(knobs.upkeep_interval_ms);
+  config.checkpoint_points_min = knobs.checkpoint_points;
+  config.checkpoint_idle = 3s;
+  config.checkpoint_pause_min = Milliseconds(knobs.checkpoint_pause_ms);
+  config.checkpoint_bytes_per_second_max = knobs.checkpoint_bytes_per_second;
+  config.rebuild_tombstones_min = knobs.rebuild_tombstones;
+  config.rebuild_tombstones_ppm = knobs.rebuild_tombstones_ppm;
+  config.rebuild_slice_points = knobs.rebuild_slice_points;
+  return config;
+}
+
 WalConfig wal_config(const PlanKnobs& knobs) {
   WalConfig config;
   config.segment_bytes_max = knobs.wal_segment_bytes;
@@ -110,6 +123,7 @@ WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* o
   config.host = node_name(NodeKind::worker, number);
   config.heartbeat_interval = Milliseconds(plan.knobs.heartbeat_ms);
   config.index_batch_points_max = plan.knobs.index_batch_points;
+  config.upkeep = upkeep_config(plan.knobs);
   config.index_linger = std::chrono::milliseconds(plan.knobs.index_linger_ms);
   config.replica = replica_config(plan.knobs);
   config.wal = wal_config(plan.knobs);

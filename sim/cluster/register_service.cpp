@@ -58,7 +58,7 @@ Bytes key_of(uint64_t key) {
 /// Keys to (value, version).
 class RegisterState final : public StateMachine {
  public:
-  Task<Result<void>> load(OverlayStore* store) override {
+  Task<Result<void>> load(OverlayStore* store, StateHome) override {
     store_ = store;
     co_return Result<void>();
   }

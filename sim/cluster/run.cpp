@@ -355,6 +355,10 @@ class Run {
     }
     report_.leader_changes = watch_.leader_changes();
     report_.snapshots_installed = watch_.snapshots_installed();
+    report_.indexes_restored = watch_.index_events(IndexEvent::restored);
+    report_.checkpoints_written = watch_.index_events(IndexEvent::checkpointed);
+    report_.checkpoints_refused = watch_.index_events(IndexEvent::refused);
+    report_.indexes_rebuilt = watch_.index_events(IndexEvent::rebuilt);
     report_.entries_applied = watch_.entries_applied();
     for (const GroupId group : watch_.groups()) {
       for (const raft::Payload& entry : watch_.applied_entries(group)) {
@@ -429,8 +433,26 @@ class Run {
         models[i].shards.emplace(shard, *std::move(model));
       }
     }
+    check_coverages(models);
     report_.recall = check_answers(told, models, &record_.violations);
     check_recall(report_.recall, &record_.violations);
+  }
+
+  /// Every index found exactly the points of its time, whatever it was made from.
+  void check_coverages(const std::vector<CollectionModel>& models) {
+    for (const ReplicaWatch::Coverage& seen : watch_.coverages()) {
+      for (const CollectionModel& collection : models) {
+        const auto shard = collection.shards.find(seen.name.group.value());
+        if (shard == collection.shards.end()) continue;
+        if (shard->second.coverage(seen.applied_index.value()) == seen.coverage) continue;
+        record_.violations.add(
+            oracle::kIndexCoverage, seen.at,
+            fmt::format("the index of replica {} of shard {} does not find exactly the points of "
+                        "index {} ({})",
+                        seen.name.replica, seen.name.group, seen.applied_index,
+                        index_event_name(seen.event)));
+      }
+    }
   }
 
   const Plan& plan_;

@@ -71,6 +71,11 @@ struct RunReport {
   Recall recall;
   uint64_t leader_changes = 0;
   uint64_t snapshots_installed = 0;
+  /// Of shard indexes, by what became of them (core/replica/observer.h, IndexEvent).
+  uint64_t indexes_restored = 0;
+  uint64_t checkpoints_written = 0;
+  uint64_t checkpoints_refused = 0;
+  uint64_t indexes_rebuilt = 0;
   uint64_t entries_applied = 0;
   uint64_t log_digest = 0;  ///< Of all entries that were applied, by group and index.
   std::string history;      ///< JSON lines, when asked for.

@@ -16,6 +16,12 @@ const std::vector<ProbeInfo>& probes() {
       {"http_operations", "an operation was done over HTTP", [](R r) { return r.http_ok; }},
       {"exact_searches", "an exact search was compared with the model",
        [](R r) { return r.recall.exact_searches; }},
+      {"checkpoints_written", "a graph checkpoint became durable",
+       [](R r) { return r.checkpoints_written; }},
+      {"indexes_restored", "an index came back from a checkpoint",
+       [](R r) { return r.indexes_restored; }},
+      {"indexes_rebuilt", "an index without tombstones took another's place",
+       [](R r) { return r.indexes_rebuilt; }},
       {"missed_neighbours", "an approximate search missed a neighbour",
        [](R r) { return r.recall.expected - r.recall.found; }},
   };

@@ -32,6 +32,10 @@ void for_each_number(RunReport& report, Visit visit) {
   visit("exact_searches", report.recall.exact_searches);
   visit("leader_changes", report.leader_changes);
   visit("snapshots_installed", report.snapshots_installed);
+  visit("indexes_restored", report.indexes_restored);
+  visit("checkpoints_written", report.checkpoints_written);
+  visit("checkpoints_refused", report.checkpoints_refused);
+  visit("indexes_rebuilt", report.indexes_rebuilt);
   visit("entries_applied", report.entries_applied);
 }
 
@@ -143,8 +147,12 @@ std::string report_to_text(const RunReport& report) {
       static_cast<double>(report.recall.found_ppm()) / 1e6);
   out += fmt::format("  {:.0f} completed a second, {:.1f} % of them searches\n",
                      completed_per_second(report), 100 * search_share(report));
-  out += fmt::format("  {} leader changes, {} snapshots installed, {} entries applied\n  faults:",
+  out += fmt::format("  {} leader changes, {} snapshots installed, {} entries applied\n",
                      report.leader_changes, report.snapshots_installed, report.entries_applied);
+  out += fmt::format(
+      "  graphs: {} checkpoints written, {} restored from one, {} refused, {} rebuilt\n  faults:",
+      report.checkpoints_written, report.indexes_restored, report.checkpoints_refused,
+      report.indexes_rebuilt);
   for (const FaultClassInfo& info : fault_classes()) {
     const uint64_t count = report.faults.count(info.fault_class);
     if (count > 0) out += fmt::format(" {} {}", info.name, count);

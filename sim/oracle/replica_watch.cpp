@@ -128,6 +128,13 @@ void ReplicaWatch::remember(Group& group, const ReplicaName& name, const raft::E
                   name.replica, name.group, name.node, digest, entry.index, group.digests[at]));
 }
 
+void ReplicaWatch::on_index(const ReplicaName& name, IndexEvent event, LogIndex applied_index,
+                            uint64_t coverage) {
+  ++index_events_[static_cast<size_t>(event)];
+  if (event == IndexEvent::refused) return;  // It found nothing yet.
+  coverages_.push_back({name, event, applied_index, coverage, now_()});
+}
+
 std::optional<NodeId> ReplicaWatch::busiest_leader() const {
   std::map<NodeId, size_t> leads;
   for (const auto& [id, group] : groups_) {

@@ -7,6 +7,7 @@
 // shard is built.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -43,6 +44,22 @@ class ReplicaWatch final : public ReplicaObserver {
   void on_stop(const ReplicaName& name, const Status& status) override;
   void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) override;
   void on_dropped(const ReplicaName& name) override;
+  void on_index(const ReplicaName& name, IndexEvent event, LogIndex applied_index,
+                uint64_t coverage) override;
+
+  /// What a replica's index found at a moment.
+  struct Coverage {
+    ReplicaName name;
+    IndexEvent event{};
+    LogIndex applied_index;
+    uint64_t coverage = 0;
+    Instant at{};
+  };
+  /// All of them, in order; to be compared with the shards' models.
+  const std::vector<Coverage>& coverages() const { return coverages_; }
+  uint64_t index_events(IndexEvent event) const {
+    return index_events_[static_cast<size_t>(event)];
+  }
 
   /// The node that leads the most groups now (the lowest id among equals), or none.
   std::optional<NodeId> busiest_leader() const;
@@ -93,6 +110,8 @@ class ReplicaWatch final : public ReplicaObserver {
   raft::SafetyChecker safety_;
   bool safety_reported_ = false;
   std::map<GroupId, Group> groups_;
+  std::vector<Coverage> coverages_;
+  std::array<uint64_t, 5> index_events_{};
   uint64_t leader_changes_ = 0;
   uint64_t snapshots_installed_ = 0;
   uint64_t entries_applied_ = 0;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/base/assert.h"
+#include "core/model/coverage.h"
 #include "schemas/point_id_message.h"
 #include "schemas/storage_messages.h"
 #include "sim/history/value.h"
@@ -69,6 +70,14 @@ void ShardModel::for_each(
   for (const auto& [id, versions] : points_) {
     if (const PointVersion* version = version_at(versions, index)) visit(id, *version);
   }
+}
+
+uint64_t ShardModel::coverage(uint64_t index) const {
+  uint64_t sum = 0;
+  for_each(index, [&sum](const PointId& id, const PointVersion& version) {
+    sum += coverage_hash(id, version.index);
+  });
+  return sum;
 }
 
 }  // namespace vectron::sim

@@ -36,6 +36,8 @@ class ShardModel {
   /// Visits every point that exists at `index`.
   void for_each(uint64_t index,
                 const std::function<void(const PointId&, const PointVersion&)>& visit) const;
+  /// The coverage (core/model/coverage.h) of all points that exist at `index`.
+  uint64_t coverage(uint64_t index) const;
   uint64_t last_index() const { return last_index_; }
 
  private:

@@ -16,6 +16,10 @@ const std::vector<OracleInfo>& oracles() {
       {oracle::kConvergence, "every replica runs and has applied everything once all is quiet"},
       {oracle::kReplicaDigest, "replicas at the same applied index have the same content"},
       {oracle::kSearch, "a search equals the model at the indexes that its answer names"},
+      {oracle::kIndexCoverage,
+       "an index that was loaded, restored, rebuilt or checkpointed finds exactly the points of "
+       "its "
+       "time"},
       {oracle::kSearchRecall, "the recall of approximate searches stays above its floor"},
       {oracle::kAvailability, "every shard takes a write and a read within 30 s of the last fault"},
       {oracle::kPlacement, "epochs only grow; replicas of a shard on distinct failure domains"},

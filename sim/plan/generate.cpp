@@ -204,6 +204,13 @@ class Generator {
     knobs.index_linger_ms = tail(1, 1'000);
     knobs.heartbeat_ms = uniform(300, 3'000);
     knobs.client_deadline_ms = uniform(1'500, 6'000);
+    knobs.upkeep_interval_ms = uniform(100, 1'500);
+    knobs.checkpoint_points = uniform(5, 400);
+    knobs.checkpoint_pause_ms = uniform(500, 8'000);
+    knobs.checkpoint_bytes_per_second = tail(16'384, 16'777'216);
+    knobs.rebuild_tombstones = uniform(10, 200);
+    knobs.rebuild_tombstones_ppm = uniform(150'000, 700'000);
+    knobs.rebuild_slice_points = tail(1, 64);
   }
 
   void draw_intensities() {

@@ -73,6 +73,13 @@ Result<void> check_knobs(const PlanKnobs& knobs) {
       {"knobs.wal_segment_bytes", knobs.wal_segment_bytes, 4'096, 1u << 30},
       {"knobs.index_batch_points", knobs.index_batch_points, 1, 65'536},
       {"knobs.index_linger_ms", knobs.index_linger_ms, 0, 60'000},
+      {"knobs.upkeep_interval_ms", knobs.upkeep_interval_ms, 1, 60'000},
+      {"knobs.checkpoint_points", knobs.checkpoint_points, 1, 1u << 30},
+      {"knobs.checkpoint_pause_ms", knobs.checkpoint_pause_ms, 0, 3'600'000},
+      {"knobs.checkpoint_bytes_per_second", knobs.checkpoint_bytes_per_second, 1'024, 1u << 30},
+      {"knobs.rebuild_tombstones", knobs.rebuild_tombstones, 1, 1u << 30},
+      {"knobs.rebuild_tombstones_ppm", knobs.rebuild_tombstones_ppm, 1, 1'000'000},
+      {"knobs.rebuild_slice_points", knobs.rebuild_slice_points, 1, 65'536},
       {"knobs.heartbeat_ms", knobs.heartbeat_ms, 10, 60'000},
       {"knobs.client_deadline_ms", knobs.client_deadline_ms, 10, 60'000},
   });

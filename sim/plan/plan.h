@@ -55,8 +55,15 @@ struct PlanKnobs {
   uint32_t wal_segment_bytes = 262'144;        ///< A WAL file before the next one begins.
   uint32_t index_linger_ms = 200;              ///< How long fewer vectors wait to be linked.
   uint32_t index_batch_points = 8;             ///< Vectors linked by one piece of background work.
-  uint32_t heartbeat_ms = 1'000;               ///< Worker to placement driver.
-  uint32_t client_deadline_ms = 4'000;         ///< Deadline of each client operation.
+  uint32_t upkeep_interval_ms = 500;           ///< How often a shard looks after its graph.
+  uint32_t checkpoint_points = 60;             ///< Changed points before a checkpoint of the graph.
+  uint32_t checkpoint_pause_ms = 3'000;        ///< Between two checkpoints of a shard.
+  uint32_t checkpoint_bytes_per_second = 1'048'576;
+  uint32_t rebuild_tombstones = 40;           ///< Tombstones before a graph is built anew,
+  uint32_t rebuild_tombstones_ppm = 400'000;  ///< and their share of its slots.
+  uint32_t rebuild_slice_points = 8;          ///< One piece of a rebuild.
+  uint32_t heartbeat_ms = 1'000;              ///< Worker to placement driver.
+  uint32_t client_deadline_ms = 4'000;        ///< Deadline of each client operation.
   bool operator==(const PlanKnobs&) const = default;
 };
 

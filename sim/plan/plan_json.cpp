@@ -77,6 +77,13 @@ void walk(Fields& fields, PlanKnobs& knobs) {
   fields.field("wal_segment_bytes", knobs.wal_segment_bytes);
   fields.field("index_batch_points", knobs.index_batch_points);
   fields.field("index_linger_ms", knobs.index_linger_ms);
+  fields.field("upkeep_interval_ms", knobs.upkeep_interval_ms);
+  fields.field("checkpoint_points", knobs.checkpoint_points);
+  fields.field("checkpoint_pause_ms", knobs.checkpoint_pause_ms);
+  fields.field("checkpoint_bytes_per_second", knobs.checkpoint_bytes_per_second);
+  fields.field("rebuild_tombstones", knobs.rebuild_tombstones);
+  fields.field("rebuild_tombstones_ppm", knobs.rebuild_tombstones_ppm);
+  fields.field("rebuild_slice_points", knobs.rebuild_slice_points);
   fields.field("heartbeat_ms", knobs.heartbeat_ms);
   fields.field("client_deadline_ms", knobs.client_deadline_ms);
 }

@@ -65,6 +65,7 @@ class WorkerCluster : public testing::Test {
     for (const auto& member : members_) config.placement.push_back(member.address);
     config.replica.kv.map_bytes_max = 16 << 20;
     config.replica = replica_config_ ? *replica_config_ : config.replica;
+    config.upkeep = upkeep_;
     config.index_batch_points_max = index_batch_points_max_;
     config.index_linger = index_linger_;
     config.stop = &stop_of(fmt::format("worker-{}", i));
@@ -237,6 +238,7 @@ class WorkerCluster : public testing::Test {
   size_t ends_ = 0;  ///< Services that returned.
   std::map<std::string, std::unique_ptr<Event>> stops_;
   std::optional<ReplicaConfig> replica_config_;
+  UpkeepConfig upkeep_;
   uint32_t index_batch_points_max_ = 8;
   Duration index_linger_ = 200ms;
 };
@@ -308,6 +310,120 @@ TEST_F(WorkerCluster, NothingIsLostWhenEveryNodeLosesPower) {
   ASSERT_TRUE(hits.has_value()) << hits.error().to_string();
   EXPECT_EQ(hits->hits.size(), 19u);
   EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+TEST_F(WorkerCluster, TakesUpItsGraphAfterAPowerLossAndAddsTheDifference) {
+  upkeep_.check_interval = 100ms;
+  upkeep_.checkpoint_idle = 1s;
+  upkeep_.checkpoint_pause_min = 0s;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (uint64_t id = 0; id < 60; ++id) {
+    ASSERT_TRUE(write(id, {static_cast<float>(id), 1, 1, 1}).has_value());
+  }
+  SimNode& node = *world_->find_node("worker-0");
+  const auto metric = [&](Metric metric) { return node.env().metrics().value(metric); };
+  const bool written = world_->run_until(
+      [&] { return metric(Metric::worker_checkpoints_written) > 0; }, world_->now() + 20s);
+  ASSERT_TRUE(written);
+  ASSERT_TRUE(write(60, {60, 1, 1, 1}).has_value());
+  ASSERT_TRUE(write(7, {700, 1, 1, 1}).has_value());
+  ASSERT_TRUE(write(8, {}, true).has_value());
+  node.crash(CrashKind::power_loss);
+  world_->run_for(1s);
+  start_worker(node, 0);
+  world_->run_for(3s);
+  const auto hits = search({0, 1, 1, 1}, 100);
+  ASSERT_TRUE(hits.has_value()) << hits.error().to_string();
+  EXPECT_EQ(metric(Metric::worker_indexes_restored), 1u);
+  ASSERT_EQ(hits->hits.size(), 60u);
+  EXPECT_EQ(hits->hits.back().id.number, 7u);
+  EXPECT_EQ(hits->hits.back().distance, 490000.0F);
+  const auto from_graph = std::ranges::count(hits->hits, false, &wire::ShardHit::from_tail);
+  EXPECT_GE(from_graph, 58) << "what the checkpoint covers is not learnt again";
+  for (const wire::ShardHit& hit : hits->hits) EXPECT_NE(hit.id.number, 8u);
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+TEST_F(WorkerCluster, LearnsTheGraphAnewWhenTheCheckpointIsDamaged) {
+  upkeep_.check_interval = 100ms;
+  upkeep_.checkpoint_idle = 500ms;
+  upkeep_.checkpoint_pause_min = 3600s;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (uint64_t id = 0; id < 30; ++id) {
+    ASSERT_TRUE(write(id, {static_cast<float>(id), 1, 1, 1}).has_value());
+  }
+  SimNode& node = *world_->find_node("worker-0");
+  const auto metric = [&](Metric metric) { return node.env().metrics().value(metric); };
+  const bool written = world_->run_until(
+      [&] { return metric(Metric::worker_checkpoints_written) > 0; }, world_->now() + 20s);
+  ASSERT_TRUE(written);
+  const auto flip = [](Env* env) -> Task<Result<void>> {
+    auto names = co_await env->disk().list("replicas");
+    VECTRON_CO_CHECK_OK(names);
+    const std::string path = fmt::format("replicas/{}/graph-1.checkpoint", names->front());
+    auto opened = co_await env->disk().open(path, OpenMode::read_write);
+    VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
+    Bytes byte(1);
+    const auto read = co_await file->read_at(200, byte);
+    VECTRON_CO_CHECK_OK(read);
+    byte[0] ^= 4;
+    auto changed = co_await file->write_at(200, byte);
+    co_return changed;
+  };
+  ASSERT_TRUE(await(flip(&node.env())).has_value());
+  node.crash(CrashKind::process_kill);
+  world_->run_for(1s);
+  start_worker(node, 0);
+  world_->run_for(3s);
+  const auto hits = search({0, 1, 1, 1}, 100);
+  ASSERT_TRUE(hits.has_value()) << hits.error().to_string();
+  EXPECT_EQ(hits->hits.size(), 30u);
+  EXPECT_EQ(metric(Metric::worker_checkpoints_refused), 1u);
+  EXPECT_EQ(metric(Metric::worker_indexes_learnt), 1u);
+}
+
+TEST_F(WorkerCluster, WritesACheckpointWhenItIsToldToStop) {
+  upkeep_.checkpoint_idle = 3600s;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (uint64_t id = 0; id < 20; ++id) {
+    ASSERT_TRUE(write(id, {static_cast<float>(id), 1, 1, 1}).has_value());
+  }
+  SimNode& node = *world_->find_node("worker-0");
+  ASSERT_EQ(node.env().metrics().value(Metric::worker_checkpoints_written), 0u);
+  stop_of("worker-0").set();
+  const bool ended = world_->run_until([&] { return !node.running(); }, world_->now() + 30s);
+  ASSERT_TRUE(ended);
+  stop_of("worker-0").reset();
+  start_worker(node, 0);
+  world_->run_for(3s);
+  world_->run_for(3s);
+  ASSERT_TRUE(read(1).has_value());
+  EXPECT_EQ(node.env().metrics().value(Metric::worker_indexes_restored), 1u);
+}
+
+TEST_F(WorkerCluster, BuildsItsIndexAnewWhenTombstonesPileUp) {
+  upkeep_.check_interval = 50ms;
+  upkeep_.rebuild_tombstones_min = 40;
+  upkeep_.rebuild_tombstones_ppm = 600'000;
+  upkeep_.rebuild_slice_points = 3;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  for (uint64_t i = 0; i < 300; ++i) {
+    const auto value = static_cast<float>(i);
+    ASSERT_TRUE(write(i % 20, {value, 1, 1, 1}).has_value());
+    const auto hits = search({value, 1, 1, 1}, 1);
+    ASSERT_TRUE(hits.has_value()) << hits.error().to_string();
+    ASSERT_EQ(hits->hits[0].id.number, i % 20);
+    ASSERT_EQ(hits->hits[0].distance, 0.0F);
+  }
+  EXPECT_GE(node.env().metrics().value(Metric::worker_rebuilds), 2u);
+  const auto hits = search({0, 1, 1, 1}, 100);
+  ASSERT_TRUE(hits.has_value());
+  EXPECT_EQ(hits->hits.size(), 20u);
 }
 
 TEST_F(WorkerCluster, AFollowerThatWasAwayGetsASnapshot) {

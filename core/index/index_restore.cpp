@@ -1,0 +1,93 @@
+#include "core/index/index_restore.h"
+
+#include "core/index/graph_image.h"
+
+namespace vectron::index {
+
+IndexRestore::IndexRestore(ShardIndex* index, Slot slots)
+    : index_(index), slots_(slots), linked_(slots), has_vector_(slots) {
+  index_->vectors_.reserve(slots);
+  index_->graph_.reserve(slots);
+  for (Slot slot = 0; slot < slots; ++slot) index_->tombstones_.append(slot);
+}
+
+Result<void> IndexRestore::take_links(Slot count, ByteView bytes) {
+  VECTRON_ASSERT(step_ == Step::bridge && next_ == 0);
+  if (count > slots_ - graph_end_) {
+    return fail(Code::data_loss, "the index image has links of more slots than it has");
+  }
+  ByteReader reader(bytes);
+  for (const Slot end = graph_end_ + count; graph_end_ < end; ++graph_end_) {
+    VECTRON_TRY(const bool linked, index_->graph_.import_node(graph_end_, slots_, &reader));
+    linked_[graph_end_] = linked;
+  }
+  if (!reader.done()) return fail(Code::data_loss, "the index image has bytes beyond its links");
+  return {};
+}
+
+void IndexRestore::take_vector(Slot slot, std::span<const float> vector) {
+  VECTRON_ASSERT(slot < slots_ && !has_vector_[slot], "slot {}", slot);
+  index_->vectors_.place(slot, vector, index_->options_.metric == Metric::cosine);
+  has_vector_[slot] = true;
+}
+
+Slot IndexRestore::step_end() const {
+  switch (step_) {
+    case Step::link_opposites:
+      return static_cast<Slot>(new_links_.size());
+    case Step::bury:
+      return slots_;
+    default:
+      return graph_end_;
+  }
+}
+
+bool IndexRestore::repair_some(uint32_t slots_max) {
+  for (; slots_max > 0 && step_ != Step::done; --slots_max) {
+    while (next_ == step_end() && step_ != Step::done) {
+      const auto gone_now = [this](Slot slot) { return gone(slot); };
+      if (step_ == Step::unlink) index_->graph_.choose_entry_point(graph_end_, gone_now);
+      step_ = static_cast<Step>(static_cast<uint8_t>(step_) + 1);
+      next_ = 0;
+    }
+    if (step_ != Step::done) repair(next_++);
+  }
+  if (step_ != Step::done) return false;
+  const std::scoped_lock lock(index_->claims_mutex_);
+  index_->claimed_ = graph_end_;
+  index_->indexed_.store(graph_end_, std::memory_order_release);
+  return true;
+}
+
+void IndexRestore::repair(Slot slot) {
+  Graph& graph = index_->graph_;
+  switch (step_) {
+    case Step::bridge:
+      if (!gone(slot)) graph.bridge(slot, [this](Slot other) { return gone(other); }, &new_links_);
+      return;
+    case Step::unlink:
+      if (linked_[slot] && !has_vector_[slot]) {
+        graph.unlink(slot);
+        linked_[slot] = false;
+      }
+      return;
+    case Step::link_opposites:
+      graph.link_opposite(new_links_[slot]);
+      return;
+    case Step::add:
+      // Alone in the file's graph, or it was removed while the file was written, which its cut does
+      // not know.
+      if (has_vector_[slot] && !linked_[slot]) {
+        graph.add(slot);
+        linked_[slot] = true;
+      }
+      return;
+    case Step::bury:
+      if (!has_vector_[slot]) index_->tombstones_.remove(slot);
+      return;
+    case Step::done:
+      return;
+  }
+}
+
+}  // namespace vectron::index

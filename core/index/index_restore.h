@@ -1,0 +1,62 @@
+// IndexRestore: brings a ShardIndex back from the links that it once had and the vectors of today.
+//
+// A checkpoint holds links by slot and no vectors: those are where the points are. Some of its
+// slots are gone by now (their points were removed or written again), so the order is: links in,
+// vectors in, and what has no vector is taken out of the graph, its neighbours led around it.
+// Points that are newer than the checkpoint are appended afterwards as always.
+//
+// Owner: whoever loads a shard. One thread at a time, and nobody else has the index until
+// repair_some() has returned true. It holds nothing that must outlive it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+#include "core/index/shard_index.h"
+
+namespace vectron::index {
+
+class IndexRestore {
+ public:
+  /// Makes the slots [0, slots) of `index`, which is empty and outlives this.
+  IndexRestore(ShardIndex* index, Slot slots);
+  IndexRestore(const IndexRestore&) = delete;
+  IndexRestore& operator=(const IndexRestore&) = delete;
+
+  Slot slots() const { return slots_; }
+
+  /// Takes the links of the next `count` slots, as ShardIndex::export_links wrote them. Errors:
+  /// data_loss: this index cannot have written them; throw it away. Requires: before any vector.
+  Result<void> take_links(Slot count, ByteView bytes);
+  /// Slots whose links were taken: the graph's end.
+  Slot graph_end() const { return graph_end_; }
+
+  /// Gives `slot` its vector (as ShardIndex::append takes it). A slot that gets none is dead.
+  void take_vector(Slot slot, std::span<const float> vector);
+  /// True when the slot has its vector.
+  bool has_vector(Slot slot) const { return has_vector_[slot]; }
+
+  /// Mends the graph: call it until it returns true. Each call works on about `slots_max` slots.
+  bool repair_some(uint32_t slots_max);
+
+ private:
+  enum class Step : uint8_t { bridge, unlink, link_opposites, add, bury, done };
+
+  bool gone(Slot slot) const { return !linked_[slot] || !has_vector_[slot]; }
+  void repair(Slot slot);
+  Slot step_end() const;
+
+  ShardIndex* index_;
+  const Slot slots_;
+  Slot graph_end_ = 0;
+  std::vector<bool> linked_;      ///< Its links came.
+  std::vector<bool> has_vector_;  ///< Its vector came.
+  Step step_ = Step::bridge;
+  Slot next_ = 0;  ///< Of the step.
+  std::vector<Graph::NewLink> new_links_;
+};
+
+}  // namespace vectron::index

@@ -1,0 +1,42 @@
+#include "services/worker/shard_content.h"
+
+#include "core/base/assert.h"
+
+namespace vectron {
+
+static_assert(static_cast<int>(index::Metric::cosine) == static_cast<int>(Distance::cosine));
+static_assert(static_cast<int>(index::Metric::dot) == static_cast<int>(Distance::dot));
+static_assert(static_cast<int>(index::Metric::euclidean) == static_cast<int>(Distance::euclidean));
+
+index::ShardIndexOptions index_options(const ShardOptions& options) {
+  index::ShardIndexOptions out;
+  out.metric = static_cast<index::Metric>(options.distance);
+  out.dimension = options.dimension;
+  out.m = options.index.m;
+  out.ef_construction = options.index.ef_construction;
+  return out;
+}
+
+void ShardContent::put(const PointId& id, uint64_t version, std::span<const float> vector) {
+  add(id, version, index.append(vector));
+}
+
+void ShardContent::put_stored(const PointId& id, uint64_t version, std::span<const float> vector) {
+  add(id, version, index.append_stored(vector));
+}
+
+void ShardContent::add(const PointId& id, uint64_t version, index::Slot slot) {
+  VECTRON_ASSERT(slot == rows.size(), "slot {} after {} rows", slot, rows.size());
+  rows.push_back({id, version});
+  slots[id] = slot;
+}
+
+uint64_t ShardContent::coverage(index::Cut cut, index::Slot begin, index::Slot end) const {
+  uint64_t sum = 0;
+  for (index::Slot slot = begin; slot < end; ++slot) {
+    if (index.live(slot, cut)) sum += coverage_hash(rows[slot].id, rows[slot].version);
+  }
+  return sum;
+}
+
+}  // namespace vectron

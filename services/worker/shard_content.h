@@ -1,0 +1,59 @@
+// ShardContent: what a search of one shard replica needs: the index, and which point each slot is.
+//
+// Kept alive by whoever searches: a snapshot install, and a rebuild, put a new one in its place.
+// Owned by ShardState. The index says what other threads may do; all else belongs to the event
+// loop (or to one job of the Cpu pool at a time, while nobody else has the content yet).
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "core/index/shard_index.h"
+#include "core/model/collection.h"
+#include "core/model/coverage.h"
+#include "core/model/point_id.h"
+#include "core/model/shard_map.h"
+
+namespace vectron {
+
+/// What a shard is.
+struct ShardOptions {
+  ShardId shard;
+  HashRange range;
+  uint32_t dimension = 0;
+  Distance distance = Distance::cosine;
+  IndexOptions index;
+};
+index::ShardIndexOptions index_options(const ShardOptions& options);
+
+struct ShardContent {
+  explicit ShardContent(const ShardOptions& options) : index(index_options(options)) {}
+
+  /// Which point a slot is. The row of a slot never changes.
+  struct Row {
+    PointId id;
+    uint64_t version = 0;  ///< The log index that wrote it.
+  };
+  struct PlacementHasher {
+    size_t operator()(const PointId& id) const { return placement_hash(id); }
+  };
+
+  /// Gives the point a new slot. Whoever had one before has removed it.
+  void put(const PointId& id, uint64_t version, std::span<const float> vector);
+  /// The same with a vector that an index of the same options has stored already.
+  void put_stored(const PointId& id, uint64_t version, std::span<const float> vector);
+  /// The coverage (core/model/coverage.h) of the points in the slots [begin, end) that are live at
+  /// `cut`. Over all slots it is what the content finds. O(end - begin).
+  uint64_t coverage(index::Cut cut, index::Slot begin, index::Slot end) const;
+  uint64_t coverage(index::Cut cut) const { return coverage(cut, 0, cut.slots); }
+
+  index::ShardIndex index;
+  std::vector<Row> rows;                                            ///< By slot.
+  std::unordered_map<PointId, index::Slot, PlacementHasher> slots;  ///< Never iterated.
+
+ private:
+  void add(const PointId& id, uint64_t version, index::Slot slot);
+};
+
+}  // namespace vectron

@@ -1,0 +1,59 @@
+#include "services/worker/upkeep_config.h"
+
+#include <gtest/gtest.h>
+
+namespace vectron {
+namespace {
+
+CheckpointProgress busy(uint64_t changes, uint64_t points) {
+  return {.changes = changes, .points = points, .since_change = 0s, .since_attempt = 3600s};
+}
+
+TEST(CheckpointIsDue, WhenEnoughChangedForTheSizeOfTheShard) {
+  const UpkeepConfig config;  // 10,000 points and 10 %.
+  EXPECT_FALSE(checkpoint_is_due(config, busy(9'999, 10'000)));
+  EXPECT_TRUE(checkpoint_is_due(config, busy(10'000, 10'000)));
+  EXPECT_FALSE(checkpoint_is_due(config, busy(50'000, 1'000'000)));
+  EXPECT_TRUE(checkpoint_is_due(config, busy(100'000, 1'000'000)));
+}
+
+TEST(CheckpointIsDue, WhenAnythingChangedAndNothingMoreForAWhile) {
+  const UpkeepConfig config;
+  CheckpointProgress progress = busy(1, 1'000'000);
+  progress.since_change = config.checkpoint_idle;
+  EXPECT_TRUE(checkpoint_is_due(config, progress));
+  progress.changes = 0;
+  EXPECT_FALSE(checkpoint_is_due(config, progress));
+}
+
+TEST(CheckpointIsDue, NeverSoonAfterTheOneBefore) {
+  const UpkeepConfig config;
+  CheckpointProgress progress = busy(1'000'000, 10);
+  progress.since_attempt = config.checkpoint_pause_min - 1ns;
+  EXPECT_FALSE(checkpoint_is_due(config, progress));
+}
+
+TEST(RebuildIsDue, WhenTombstonesAreManyAndALargeShare) {
+  const UpkeepConfig config;  // 10,000 and 30 %.
+  EXPECT_FALSE(rebuild_is_due(config, 20'000, 9'999));
+  EXPECT_TRUE(rebuild_is_due(config, 20'000, 10'000));
+  EXPECT_FALSE(rebuild_is_due(config, 1'000'000, 299'999));
+  EXPECT_TRUE(rebuild_is_due(config, 1'000'000, 300'000));
+}
+
+TEST(UpkeepConfig, NamesTheFieldThatIsWrong) {
+  const auto field = [](auto change) {
+    UpkeepConfig config;
+    change(config);
+    const auto valid = config.validate();
+    return valid.has_value() ? std::string() : std::string(valid.error().field());
+  };
+  EXPECT_EQ(field([](auto&) {}), "");
+  EXPECT_EQ(field([](auto& c) { c.check_interval = 0s; }), "check_interval");
+  EXPECT_EQ(field([](auto& c) { c.rebuild_tombstones_ppm = 0; }), "rebuild_tombstones_ppm");
+  EXPECT_EQ(field([](auto& c) { c.checkpoint_bytes_per_second_max = 0; }),
+            "checkpoint_bytes_per_second_max");
+}
+
+}  // namespace
+}  // namespace vectron

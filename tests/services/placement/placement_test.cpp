@@ -85,7 +85,7 @@ class PlacementStateTest : public testing::Test {
     VECTRON_ASSERT(store.has_value());
     store_ = *std::move(store);
     overlay_ = *OverlayStore::open(&env_, store_.get(), OverlayConfig());
-    const auto loaded = env_.run(state_.load(overlay_.get()));
+    const auto loaded = env_.run(state_.load(overlay_.get(), {}));
     VECTRON_ASSERT(loaded.has_value());
   }
 
@@ -181,7 +181,7 @@ TEST_F(PlacementStateTest, GivesOutIdsOnceAndSurvivesAReload) {
   EXPECT_EQ(create("b", {7}).collection, CollectionId(2));
   EXPECT_EQ(create("a", {7}).status.code(), Code::already_exists);
   PlacementState reloaded;
-  ASSERT_TRUE(env_.run(reloaded.load(overlay_.get())).has_value());
+  ASSERT_TRUE(env_.run(reloaded.load(overlay_.get(), {})).has_value());
   EXPECT_EQ(reloaded.collections(), state_.collections());
   EXPECT_EQ(reloaded.workers(), state_.workers());
   EXPECT_EQ(reloaded.counters(), state_.counters());
@@ -195,7 +195,7 @@ TEST_F(PlacementStateTest, TakesTheLineageOfTheFirstRegistrationForEver) {
   ASSERT_TRUE(register_worker(1, 1, 1, 5).status.ok());
   ASSERT_TRUE(register_worker(2, 1, 1, 6).status.ok());
   EXPECT_EQ(state_.counters().lineage, 5U);
-  ASSERT_TRUE(env_.run(state_.load(overlay_.get())).has_value());
+  ASSERT_TRUE(env_.run(state_.load(overlay_.get(), {})).has_value());
   EXPECT_EQ(state_.counters().lineage, 5U);
   EXPECT_TRUE(state_.check_lineage(0).has_value());
   EXPECT_TRUE(state_.check_lineage(5).has_value());
@@ -255,7 +255,7 @@ TEST_F(PlacementStateTest, RemovesACollectionByItsIdAndFreesItsName) {
   EXPECT_EQ(remove(3).status.code(), Code::not_found);
   EXPECT_EQ(remove(0).status.code(), Code::not_found);
   PlacementState reloaded;
-  ASSERT_TRUE(env_.run(reloaded.load(overlay_.get())).has_value());
+  ASSERT_TRUE(env_.run(reloaded.load(overlay_.get(), {})).has_value());
   EXPECT_EQ(reloaded.removed(), state_.removed());
   EXPECT_EQ(reloaded.collections(), state_.collections());
 }

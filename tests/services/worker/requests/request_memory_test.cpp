@@ -171,7 +171,8 @@ class SmallShard {
     config.map_bytes_max = 16 << 20;
     store_ = *env_.run(KvStore::open(&env_, "kv", config));
     overlay_ = *OverlayStore::open(&env_, store_.get(), OverlayConfig());
-    const auto loaded = env_.run(state_.load(overlay_.get()));
+    const auto loaded =
+        env_.run(state_.load(overlay_.get(), StateHome{.name = {}, .folder = "replica"}));
     VECTRON_ASSERT(loaded.has_value());
   }
 

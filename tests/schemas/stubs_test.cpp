@@ -158,6 +158,7 @@ TEST(MethodTables, KeepTheNumbersOfThePublicContract) {
                                                        {"Upsert", 0x65cd7eb6},
                                                        {"Get", 0x9eee8573},
                                                        {"Delete", 0x82962a56},
+                                                       {"DeleteCollection", 0x54a0848e},
                                                        {"Search", 0x47a7453d}};
   EXPECT_EQ(ids, pinned);
 }

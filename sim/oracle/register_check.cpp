@@ -82,6 +82,9 @@ std::optional<uint64_t> effect(const RegisterOperation& operation, uint64_t valu
   return std::nullopt;
 }
 
+/// Stands for each value that no read found: such values cannot be told from one another.
+constexpr uint64_t kUnreadValue = UINT64_MAX;
+
 class Checker {
  public:
   explicit Checker(std::vector<RegisterOperation> operations) : operations_(std::move(operations)) {
@@ -148,6 +151,8 @@ class Checker {
     for (size_t slot = 0; slot < slots_end_; ++slot) {
       if (!taken_[slot] || unknown_[slot] || state.done[slot]) continue;
       const RegisterOperation& operation = operations_[slots_[slot]];
+      // A write that nobody read may still serve a remove that has to find something.
+      if (operation.kind == Kind::write && operation.value == kUnreadValue) continue;
       if (operation.kind == Kind::write && operation.value != state.value) continue;
       if (effect(operation, state.value) == state.value) state.done[slot] = true;
     }
@@ -180,6 +185,7 @@ class Checker {
   void expand(const State& state) {
     for (size_t slot = 0; slot < slots_end_; ++slot) {
       if (!taken_[slot] || unknown_[slot] || state.done[slot]) continue;
+      if (has_earlier_alike(state, slot)) continue;
       const RegisterOperation& operation = operations_[slots_[slot]];
       if (const auto value = effect(operation, state.value)) {
         reach(state, *value, slot, slot);
@@ -187,6 +193,21 @@ class Checker {
         expand_with_unknown(state, slot);
       }
     }
+  }
+
+  /// Whether a pending operation of the same effect and answer returns before this one: in any order
+  /// in which it comes later, the two can change places.
+  bool has_earlier_alike(const State& state, size_t slot) const {
+    const RegisterOperation& operation = operations_[slots_[slot]];
+    const auto is_alike = [&](const RegisterOperation& other) {
+      return other.kind == operation.kind && other.value == operation.value &&
+             other.existed == operation.existed && other.returned < operation.returned;
+    };
+    for (size_t i = 0; i < slots_end_; ++i) {
+      if (!taken_[i] || unknown_[i] || state.done[i]) continue;
+      if (is_alike(operations_[slots_[i]])) return true;
+    }
+    return false;
   }
 
   /// An unknown write matters only directly before an answer that needs it, so that is where it
@@ -214,7 +235,7 @@ class Checker {
     seen_.insert(next);
   }
 
-  /// Marks the unknown writes that some read found.
+  /// Marks the writes that some read found; the values of the others become one.
   void find_read_values() {
     std::set<uint64_t> found;
     for (const RegisterOperation& operation : operations_) {
@@ -223,6 +244,7 @@ class Checker {
     read_.resize(operations_.size());
     for (size_t i = 0; i < operations_.size(); ++i) {
       read_[i] = operations_[i].kind == Kind::write && found.contains(operations_[i].value);
+      if (operations_[i].kind == Kind::write && !read_[i]) operations_[i].value = kUnreadValue;
     }
   }
 

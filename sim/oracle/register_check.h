@@ -4,11 +4,12 @@
 // and Gong 1993): walk the invocations and returns in real-time order and keep the set of all
 // states that some order of the operations so far can have reached; at a return, linearize only
 // what must come before it. A state is the register's value and a bitset of the pending operations
-// that have taken effect. We differ in three ways, all for speed: a pending operation that changes
+// that have taken effect. We differ in four ways, all for speed: a pending operation that changes
 // nothing and fits takes effect at once (postponing it never helps); an unknown write takes effect
 // only directly before an answer that needs it (anywhere else it could as well not have happened);
-// and of two states that differ only in which unknown writes they have used up, the one that used
-// a subset is kept.
+// of two states that differ only in which unknown writes they have used up, the one that used a
+// subset is kept; and of pending operations with the same effect and answer (writes that no read
+// found among them) the one that returns first takes effect first.
 #pragma once
 
 #include <cstdint>

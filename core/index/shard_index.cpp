@@ -89,7 +89,9 @@ std::vector<Hit> ShardIndex::search(Cut cut, std::span<const float> query,
     for (const NeighborKey key : graph_.search(target, ef, tombstones_, graph_cut)) best.offer(key);
   }
   const Slot scan_begin = options.exact ? 0 : graph_end;
-  vectors_.scan(distance_, target, scan_begin, cut.slots, tombstones_, cut, best);
+  if (!options.planted_skip_tail || options.exact) {
+    vectors_.scan(distance_, target, scan_begin, cut.slots, tombstones_, cut, best);
+  }
   if (best.size() < std::min<uint64_t>(options.k, cut.live())) {
     // The graph did not lead to k live points (many equal vectors, or a lone part): compare the
     // rest too.

@@ -43,6 +43,7 @@ struct SearchOptions {
   uint32_t k = 10;     ///< Hits wanted, 1 to kHitsMax.
   uint32_t ef = 100;   ///< Candidates kept by the graph walk; at least k is used, at most kEfMax.
   bool exact = false;  ///< Scan everything instead of walking the graph.
+  bool planted_skip_tail = false;  ///< The planted bug search_skips_tail.
 };
 
 inline constexpr uint32_t kHitsMax = 65'536;  ///< Bound of SearchOptions::k.

@@ -55,7 +55,8 @@ Result<api::SearchReply> make_search_reply(const Route& route, SearchReplyOption
     if (options.give_up_shards && options.allow_partial && i > 0) {
       reply.missing_shards.push_back(missing_shard(route.shards[i].id, Status()));
     } else if (answers[i].has_value()) {
-      reply.shards.push_back({answers[i]->shard_id, answers[i]->applied_index});
+      reply.shards.push_back(
+          {answers[i]->shard_id, answers[i]->applied_index, answers[i]->linked_index});
       lists.push_back(std::move(answers[i]->hits));
     } else {
       reply.missing_shards.push_back(missing_shard(route.shards[i].id, answers[i].error()));

@@ -238,7 +238,7 @@ Result<void> CheckpointDecoder::take_rows(ByteView payload) {
     if (live && !content.slots.emplace(row.id, slot).second) return damaged("a point twice");
     if (live) coverage_ += coverage_hash(row.id, row.version);
     out_.live.push_back(live);
-    content.rows.push_back(std::move(row));
+    content.add_row(std::move(row));
   }
   return reader.done() ? Result<void>() : damaged("bytes beyond the rows");
 }

@@ -319,6 +319,7 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
   search_options.k = request.k;
   search_options.ef = std::min(request.ef == 0 ? options.index.ef_search : request.ef, kEfMax);
   search_options.exact = request.exact;
+  search_options.planted_skip_tail = env_->planted("search_skips_tail");
   for (int attempt = 0;; ++attempt) {
     const bool last = attempt == kDetailAttempts;
     const std::shared_ptr<ShardContent> content = state_->content();
@@ -328,6 +329,8 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
     wire::ShardSearchReply reply;
     reply.shard_id = options.shard.value();
     reply.applied_index = applied.value();
+    // What is linked by now may have been in the tail then, never the other way round.
+    reply.linked_index = content->version_below(std::min(content->index.graph_end(), cut.slots));
     reply.hits = rows_of(*content, hits, request.k);
     if (!replica_->serving())
       co_return fail(Code::unavailable, "this replica was replaced by a snapshot");

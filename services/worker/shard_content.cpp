@@ -1,5 +1,7 @@
 #include "services/worker/shard_content.h"
 
+#include <algorithm>
+
 #include "core/base/assert.h"
 
 namespace vectron {
@@ -27,8 +29,23 @@ void ShardContent::put_stored(const PointId& id, uint64_t version, std::span<con
 
 void ShardContent::add(const PointId& id, uint64_t version, index::Slot slot) {
   VECTRON_ASSERT(slot == rows.size(), "slot {} after {} rows", slot, rows.size());
-  rows.push_back({id, version});
+  add_row({id, version});
   slots[id] = slot;
+}
+
+void ShardContent::add_row(Row row) {
+  const uint64_t version = row.version;
+  rows.push_back(std::move(row));
+  if (version < version_max_) {
+    ordered_from_ = static_cast<index::Slot>(rows.size());
+    unordered_max_ = version_max_;
+  }
+  version_max_ = std::max(version_max_, version);
+}
+
+uint64_t ShardContent::version_below(index::Slot end) const {
+  if (end == 0) return 0;
+  return end <= ordered_from_ ? unordered_max_ : rows[end - 1].version;
 }
 
 uint64_t ShardContent::coverage(index::Cut cut, index::Slot begin, index::Slot end) const {

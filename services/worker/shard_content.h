@@ -43,10 +43,16 @@ struct ShardContent {
   void put(const PointId& id, uint64_t version, std::span<const float> vector);
   /// The same with a vector that an index of the same options has stored already.
   void put_stored(const PointId& id, uint64_t version, std::span<const float> vector);
+  /// Says which point the next slot is, where the index gets its vector in another way.
+  void add_row(Row row);
   /// The coverage (core/model/coverage.h) of the points in the slots [begin, end) that are live at
   /// `cut`. Over all slots it is what the content finds. O(end - begin).
   uint64_t coverage(index::Cut cut, index::Slot begin, index::Slot end) const;
   uint64_t coverage(index::Cut cut) const { return coverage(cut, 0, cut.slots); }
+
+  /// No slot below `end` has a version above the result; it is the highest one there, or an upper
+  /// bound where the slots are not in the order of their versions. O(1).
+  uint64_t version_below(index::Slot end) const;
 
   index::ShardIndex index;
   std::vector<Row> rows;                                            ///< By slot.
@@ -54,6 +60,12 @@ struct ShardContent {
 
  private:
   void add(const PointId& id, uint64_t version, index::Slot slot);
+
+  // A load and a rebuild give out slots in the order of ids, and a row that was dead in a
+  // checkpoint has no version; what is written later follows in the order of versions.
+  index::Slot ordered_from_ = 0;  ///< From here on versions never go down.
+  uint64_t version_max_ = 0;      ///< Of all slots.
+  uint64_t unordered_max_ = 0;    ///< Of the slots below ordered_from_.
 };
 
 }  // namespace vectron

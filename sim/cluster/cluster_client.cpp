@@ -31,6 +31,15 @@ std::vector<ShardAt> tokens_of(const std::vector<api::ShardToken>& tokens) {
   return out;
 }
 
+std::vector<ShardAt> tokens_of(const std::vector<api::SearchedShard>& shards) {
+  std::vector<ShardAt> out;
+  out.reserve(shards.size());
+  for (const api::SearchedShard& shard : shards) {
+    out.push_back({shard.shard_id, shard.applied_index, shard.linked_index});
+  }
+  return out;
+}
+
 api::ReadLevel level_of(bool linearizable) {
   return linearizable ? api::ReadLevel::linearizable : api::ReadLevel::eventual;
 }

@@ -39,6 +39,8 @@ inline constexpr ValueNumber kAbsent = 0;
 struct ShardAt {
   uint64_t shard_id = 0;
   uint64_t applied_index = 0;
+  /// search: what later entries wrote was compared exactly.
+  uint64_t linked_index = UINT64_MAX;
   bool operator==(const ShardAt&) const = default;
 };
 

@@ -56,7 +56,7 @@ class AnswerCheck {
       check_exact(expected);
       return;
     }
-    check_approximate();
+    if (check_approximate(expected.size())) check_tail();
     count_recall(expected, recall);
   }
 
@@ -124,31 +124,62 @@ class AnswerCheck {
            same_bits(hit.score, index::score_of(collection_.metric, right.distance));
   }
 
-  void check_approximate() {
+  /// False when it has objected.
+  bool check_approximate(size_t count) {
     std::set<PointId> seen;
     std::optional<Candidate> before;
-    if (record_.hits.size() > record_.k)
-      object("count", fmt::format("{} hits", record_.hits.size()));
     for (const SearchHit& hit : record_.hits) {
-      if (!seen.insert(hit.id).second)
-        return object("twice", fmt::format("{} twice", describe(hit)));
+      if (!seen.insert(hit.id).second) {
+        object("twice", fmt::format("{} twice", describe(hit)));
+        return false;
+      }
       const PointVersion* version = find(hit.id);
       if (version == nullptr) {
-        return object("foreign",
-                      fmt::format("{} is deleted or foreign at the answer's index", describe(hit)));
+        object("foreign",
+               fmt::format("{} is deleted or foreign at the answer's index", describe(hit)));
+        return false;
       }
       const Candidate right{index::distance_between(collection_.metric, query_, version->vector),
                             &hit.id, version};
       if (!matches(hit, right)) {
-        return object(
-            "hit", fmt::format("{}, but the model has score {}, version {}, value {}",
-                               describe(hit), index::score_of(collection_.metric, right.distance),
-                               version->index, version->value));
+        object("hit",
+               fmt::format("{}, but the model has score {}, version {}, value {}", describe(hit),
+                           index::score_of(collection_.metric, right.distance), version->index,
+                           version->value));
+        return false;
       }
       if (before.has_value() && right < *before) {
-        return object("order", fmt::format("{} stands after a worse one", describe(hit)));
+        object("order", fmt::format("{} stands after a worse one", describe(hit)));
+        return false;
       }
       before = right;
+    }
+    if (record_.hits.size() == count) return true;
+    object("count", fmt::format("{} hits of {}", record_.hits.size(), count));
+    return false;
+  }
+
+  /// What was not linked yet was compared: it is missing only where k points are better.
+  /// Requires: check_approximate() had no objection.
+  void check_tail() {
+    std::set<PointId> found;
+    for (const SearchHit& hit : record_.hits) found.insert(hit.id);
+    std::optional<Candidate> last;
+    if (!record_.hits.empty()) {
+      const PointId& id = record_.hits.back().id;
+      const PointVersion* version = find(id);
+      last = {index::distance_between(collection_.metric, query_, version->vector), &id, version};
+    }
+    for (const ShardAt& token : search_.tokens) {
+      const ShardModel& shard = collection_.shards.at(token.shard_id);
+      shard.for_each(token.applied_index, [&](const PointId& id, const PointVersion& version) {
+        if (version.index <= token.linked_index || found.contains(id)) return;
+        const Candidate missing{index::distance_between(collection_.metric, query_, version.vector),
+                                &id, &version};
+        if (last.has_value() && *last < missing) return;
+        object("tail", fmt::format("{} of index {} is missing, which was not linked (up to {})",
+                                   id.to_string(), version.index, token.linked_index));
+      });
     }
   }
 

@@ -2,8 +2,10 @@
 //
 // An exact search must be what brute force over the model gives: the same ids in the same order,
 // the same bits of each score, the same versions. An approximate one may miss points, and nothing
-// else: no id twice, none that is deleted or foreign, each score and version right, best first; its
-// recall is added up over the run. A get must be the model's value.
+// else: no id twice, none that is deleted or foreign, each score and version right, best first, as
+// many as there are up to k; its recall is added up over the run. It may not miss a point that was
+// written after the index up to which the answer says that the graph was asked. A get must be the
+// model's value.
 #pragma once
 
 #include <map>

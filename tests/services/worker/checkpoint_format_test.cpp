@@ -178,5 +178,24 @@ TEST(CheckpointFormat, IsWrittenByteForByteAsItAlwaysWas) {
   EXPECT_EQ(text, golden);
 }
 
+TEST(ShardContent, KnowsNoVersionAboveItsBoundBelowASlot) {
+  ShardContent content(small_options());
+  uint64_t number = 0;
+  const auto put = [&](uint64_t version) {
+    content.put(id_of(number), version, vector_of(number));
+    ++number;
+  };
+  EXPECT_EQ(content.version_below(0), 0u);
+  for (const uint64_t version : {7, 3, 5}) put(version);  // A load gives them in the order of ids.
+  EXPECT_EQ(content.version_below(0), 0u);
+  EXPECT_EQ(content.version_below(1), 7u);
+  EXPECT_EQ(content.version_below(3), 7u);
+  for (const uint64_t version : {8, 8, 12}) put(version);
+  EXPECT_EQ(content.version_below(2), 7u);
+  EXPECT_EQ(content.version_below(4), 8u);
+  EXPECT_EQ(content.version_below(5), 8u);
+  EXPECT_EQ(content.version_below(6), 12u);
+}
+
 }  // namespace
 }  // namespace vectron

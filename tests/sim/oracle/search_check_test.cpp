@@ -136,13 +136,35 @@ TEST_F(SearchCheck, RefusesADeletedPoint) {
 }
 
 TEST_F(SearchCheck, RefusesAMissingPointOnlyInAnExactSearch) {
-  Operation short_answer = search(20, 20, true);
-  short_answer.search->hits.erase(short_answer.search->hits.begin() + 3);
-  EXPECT_NE(verdict(short_answer), "");
-  short_answer.search->exact = false;
-  EXPECT_EQ(verdict(short_answer), "");
-  EXPECT_EQ(recall_.found, 19u);
-  EXPECT_EQ(recall_.expected, 20u);
+  Operation leaky = search(20, 11, true);
+  leaky.search->k = 10;
+  leaky.search->hits.erase(leaky.search->hits.begin() + 3);
+  EXPECT_NE(verdict(leaky), "");
+  leaky.search->exact = false;
+  EXPECT_EQ(verdict(leaky), "");
+  EXPECT_EQ(recall_.found, 9u);
+  EXPECT_EQ(recall_.expected, 10u);
+}
+
+TEST_F(SearchCheck, RefusesAMissingPointThatWasNotLinkedYet) {
+  Operation leaky = search(20, 11, false);
+  leaky.search->k = 10;
+  const uint64_t missing = leaky.search->hits[3].version;
+  leaky.search->hits.erase(leaky.search->hits.begin() + 3);
+  leaky.tokens[0].linked_index = missing;
+  EXPECT_EQ(verdict(leaky), "");
+  leaky.tokens[0].linked_index = missing - 1;
+  EXPECT_NE(verdict(leaky).find("was not linked"), std::string::npos);
+  // One that ten others beat need not be there.
+  Operation whole = search(20, 10, false);
+  whole.tokens[0].linked_index = 0;
+  EXPECT_EQ(verdict(whole), "");
+}
+
+TEST_F(SearchCheck, RefusesFewerHitsThanThereArePoints) {
+  Operation short_answer = search(20, 20, false);
+  short_answer.search->hits.pop_back();
+  EXPECT_NE(verdict(short_answer).find("19 hits of 20"), std::string::npos);
 }
 
 TEST_F(SearchCheck, RefusesDuplicatesWrongScoresVersionsAndOrders) {

@@ -43,7 +43,7 @@ void read(ByteView file) {
     found.restore->take_vector(slot, vector);
     ++live;
   }
-  while (!found.restore->repair_some(5)) {
+  while (!found.restore->repair_some({.slots_max = 5})) {
   }
   const std::vector<float> query = {1, 1};
   const index::ShardIndex& index = found.content->index;

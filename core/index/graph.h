@@ -99,8 +99,9 @@ class Graph {
   /// Takes links to slots that are `gone` out of the lists of `slot`; their own neighbours come in
   /// for them, as far as they fit and point different ways. (Singh et al.: "FreshDiskANN", 2021,
   /// algorithm 4; here it goes on through neighbours that are gone as well.) Appends what is new.
+  /// Returns about how many distances that took.
   template <typename Gone>
-  void bridge(Slot slot, const Gone& gone, std::vector<NewLink>* made);
+  uint64_t bridge(Slot slot, const Gone& gone, std::vector<NewLink>* made);
   /// Adds the opposite of a link that bridge() made, unless it is there or the list is full.
   void link_opposite(NewLink link);
   /// Empties the lists of `slot`.
@@ -131,7 +132,7 @@ class Graph {
   void choose_newcomers(std::vector<NeighborKey>& stay, const std::vector<NeighborKey>& come,
                         size_t keep_max) const;
   template <typename Gone>
-  void bridge_level(Slot slot, int level, const Gone& gone, std::vector<NewLink>* made);
+  uint64_t bridge_level(Slot slot, int level, const Gone& gone, std::vector<NewLink>* made);
 
   NeighborKey descend(const float* query, EntryPoint entry, int level_end) const;
   template <typename Accept>

@@ -16,14 +16,16 @@ inline constexpr size_t kBridgeHolesMax = 64;
 inline constexpr size_t kBridgeCandidatesMax = 256;
 
 template <typename Gone>
-void Graph::bridge(Slot slot, const Gone& gone, std::vector<NewLink>* made) {
+uint64_t Graph::bridge(Slot slot, const Gone& gone, std::vector<NewLink>* made) {
+  uint64_t evaluations = 0;
   for (int level = 0; level <= level_of(slot, options_.m); ++level) {
-    bridge_level(slot, level, gone, made);
+    evaluations += bridge_level(slot, level, gone, made);
   }
+  return evaluations;
 }
 
 template <typename Gone>
-void Graph::bridge_level(Slot slot, int level, const Gone& gone, std::vector<NewLink>* made) {
+uint64_t Graph::bridge_level(Slot slot, int level, const Gone& gone, std::vector<NewLink>* made) {
   const std::vector<Slot> before = links(slot, level);
   std::vector<Slot> holes;
   std::vector<Slot> near;  // First those that stay, then what the holes knew.
@@ -36,7 +38,7 @@ void Graph::bridge_level(Slot slot, int level, const Gone& gone, std::vector<New
     }
   };
   for (const Slot neighbor : before) meet(neighbor);
-  if (holes.empty()) return;
+  if (holes.empty()) return 0;
   const size_t staying = near.size();
   for (size_t i = 0; i < holes.size(); ++i) {
     for (const Slot neighbor : links(holes[i], level)) meet(neighbor);
@@ -57,6 +59,9 @@ void Graph::bridge_level(Slot slot, int level, const Gone& gone, std::vector<New
   for (size_t i = staying; i < stay.size(); ++i) {
     made->push_back({slot, slot_of(stay[i]), level});
   }
+  // Each list that was met costs about as much as a distance, each newcomer one and one more for
+  // each that stays.
+  return holes.size() + near.size() + come.size() * before.size();
 }
 
 template <typename Gone>

@@ -42,15 +42,17 @@ Slot IndexRestore::step_end() const {
   }
 }
 
-bool IndexRestore::repair_some(uint32_t slots_max) {
-  for (; slots_max > 0 && step_ != Step::done; --slots_max) {
+bool IndexRestore::repair_some(RepairBounds bounds) {
+  uint64_t evaluations = 0;
+  for (; bounds.slots_max > 0 && evaluations < bounds.evaluations_max && step_ != Step::done;
+       --bounds.slots_max) {
     while (next_ == step_end() && step_ != Step::done) {
       const auto gone_now = [this](Slot slot) { return gone(slot); };
       if (step_ == Step::unlink) index_->graph_.choose_entry_point(graph_end_, gone_now);
       step_ = static_cast<Step>(static_cast<uint8_t>(step_) + 1);
       next_ = 0;
     }
-    if (step_ != Step::done) repair(next_++);
+    if (step_ != Step::done) evaluations += repair(next_++);
   }
   if (step_ != Step::done) return false;
   const std::scoped_lock lock(index_->claims_mutex_);
@@ -59,35 +61,35 @@ bool IndexRestore::repair_some(uint32_t slots_max) {
   return true;
 }
 
-void IndexRestore::repair(Slot slot) {
+uint64_t IndexRestore::repair(Slot slot) {
   Graph& graph = index_->graph_;
   switch (step_) {
     case Step::bridge:
-      if (!gone(slot)) graph.bridge(slot, [this](Slot other) { return gone(other); }, &new_links_);
-      return;
+      if (gone(slot)) return 0;
+      return graph.bridge(slot, [this](Slot other) { return gone(other); }, &new_links_);
     case Step::unlink:
       if (linked_[slot] && !has_vector_[slot]) {
         graph.unlink(slot);
         linked_[slot] = false;
       }
-      return;
+      return 0;
     case Step::link_opposites:
       graph.link_opposite(new_links_[slot]);
-      return;
+      return 0;
     case Step::add:
       // Alone in the file's graph, or it was removed while the file was written, which its cut does
       // not know.
-      if (has_vector_[slot] && !linked_[slot]) {
-        graph.add(slot);
-        linked_[slot] = true;
-      }
-      return;
+      if (!has_vector_[slot] || linked_[slot]) return 0;
+      graph.add(slot);
+      linked_[slot] = true;
+      return index_->index_cost(1) / index_->options_.dimension;
     case Step::bury:
       if (!has_vector_[slot]) index_->tombstones_.remove(slot);
-      return;
+      return 0;
     case Step::done:
-      return;
+      return 0;
   }
+  return 0;
 }
 
 }  // namespace vectron::index

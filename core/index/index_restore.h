@@ -39,14 +39,21 @@ class IndexRestore {
   /// True when the slot has its vector.
   bool has_vector(Slot slot) const { return has_vector_[slot]; }
 
-  /// Mends the graph: call it until it returns true. Each call works on about `slots_max` slots.
-  bool repair_some(uint32_t slots_max);
+  /// How much one call of repair_some() does: it ends with the slot that reaches either bound. Most
+  /// slots cost nothing; one in the middle of slots that are gone costs thousands of distances.
+  struct RepairBounds {
+    uint32_t slots_max = 2'048;
+    uint64_t evaluations_max = 2'048;
+  };
+  /// Mends the graph: call it until it returns true.
+  bool repair_some(RepairBounds bounds);
 
  private:
   enum class Step : uint8_t { bridge, unlink, link_opposites, add, bury, done };
 
   bool gone(Slot slot) const { return !linked_[slot] || !has_vector_[slot]; }
-  void repair(Slot slot);
+  /// Returns about how many distances it took.
+  uint64_t repair(Slot slot);
   Slot step_end() const;
 
   ShardIndex* index_;

@@ -64,6 +64,12 @@ Task<Result<void>> remove_stale_checkpoints(Env* env, StateHome home) {
   co_return Result<void>();
 }
 
+Task<void> remove_unfinished_checkpoint(Env* env, StateHome home) {
+  const auto removed = co_await env->disk().remove(checkpoint_path(home) + std::string(kTemporary));
+  // The next write, or the next start, overwrites what stays.
+  (void)removed;
+}
+
 CheckpointWriter::CheckpointWriter(Env* env, StateHome home, std::unique_ptr<File> file,
                                    ByteView header)
     : env_(env), home_(std::move(home)), file_(std::move(file)), blocks_(header) {}

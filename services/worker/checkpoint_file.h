@@ -27,8 +27,12 @@ Task<Result<CheckpointContent>> read_checkpoint(Env* env, StateHome home, ShardO
 /// a crash cut short. Errors: of the disk.
 Task<Result<void>> remove_stale_checkpoints(Env* env, StateHome home);
 
-/// A checkpoint that is being written. Destroyed before commit(), it leaves a temporary file, which
-/// the next write overwrites.
+/// Removes what a write that failed has left, which may be the disk's last bytes. Requires: its
+/// CheckpointWriter is gone. No error when there is nothing.
+Task<void> remove_unfinished_checkpoint(Env* env, StateHome home);
+
+/// A checkpoint that is being written. Destroyed before commit(), it leaves a temporary file: see
+/// remove_unfinished_checkpoint().
 class CheckpointWriter {
  public:
   /// Creates the temporary file and writes the header.

@@ -80,6 +80,11 @@ Shard::Shard(Env* env, const WorkerConfig* config, std::shared_ptr<Replica> repl
   for (size_t i = 0; i < env->cpu().parallelism(); ++i) tasks_.spawn(index_loop());
 }
 
+Task<void> Shard::end() {
+  tasks_.cancel_all();
+  co_await upkeep_.end();
+}
+
 void Shard::set_epoch(Epoch epoch) {
   epoch_ = std::max(epoch_, epoch);
 }

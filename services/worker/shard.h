@@ -34,6 +34,10 @@ class Shard {
   Task<Result<wire::ShardSearchReply>> search(RequestContext context,
                                               wire::ShardSearchRequest request);
 
+  /// Ends what it does in the background, for good: its replica is about to be removed. Requests go
+  /// on, and are refused by the replica.
+  Task<void> end();
+
   void set_epoch(Epoch epoch);
   Replica& replica() { return *replica_; }
   const ShardState& state() const { return *state_; }

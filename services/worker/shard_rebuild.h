@@ -21,7 +21,9 @@ class ShardRebuild {
 
   /// Copies up to `slots_max` of the old slots; true when all are done.
   bool copy_some(uint32_t slots_max);
-  bool caught_up() const { return to_slot_.size() == from_->rows.size(); }
+  bool caught_up() const { return uncopied() == 0; }
+  /// Old slots that were not looked at yet.
+  uint64_t uncopied() const { return from_->rows.size() - to_slot_.size(); }
   /// A slot of the old content was removed.
   void removed(index::Slot slot);
 

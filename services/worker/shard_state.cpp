@@ -2,6 +2,7 @@
 
 #include "schemas/point_id_message.h"
 #include "services/worker/checkpoint_file.h"
+#include "services/worker/work_cost.h"
 
 namespace vectron {
 namespace {
@@ -10,9 +11,9 @@ constexpr std::string_view kComponent = "shard";
 constexpr size_t kLoadPageBytesMax = 4 << 20;
 /// 2: entries with a request id.
 constexpr uint32_t kCommandVersion = 2;
-constexpr uint32_t kMendSlots = 2'048;  // In one piece of work on the Cpu pool.
-/// A guess at what mending a slot costs; most of them cost nothing.
-constexpr uint64_t kMendSlotNanoseconds = 500;
+/// One piece of mending on the Cpu pool: short, for searches may wait behind it.
+constexpr index::IndexRestore::RepairBounds kMendPiece{.slots_max = 2'048,
+                                                       .evaluations_max = 2'048};
 
 Result<PointId> check_point(const Result<stored::StoredPoint>& point, uint32_t dimension) {
   if (!point.has_value()) return fail(point.error());
@@ -186,8 +187,8 @@ Task<void> ShardState::mend(std::shared_ptr<CheckpointContent> loaded) {
   std::function<void()> forget = [loaded] { forget_rows_without_vector(loaded.get()); };
   co_await env_->cpu().run({1000 + 20 * rows}, std::move(forget));
   for (bool done = false; !done;) {
-    std::function<bool()> work = [loaded] { return loaded->restore->repair_some(kMendSlots); };
-    const CpuCost cost{1000 + kMendSlots * kMendSlotNanoseconds};
+    std::function<bool()> work = [loaded] { return loaded->restore->repair_some(kMendPiece); };
+    const CpuCost cost = linking_cost(kMendPiece.evaluations_max, options_.dimension);
     done = co_await run_on<bool>(&env_->cpu(), cost, std::move(work));
   }
 }
@@ -199,6 +200,11 @@ std::shared_ptr<ShardRebuild> ShardState::begin_rebuild() {
   rebuild_ =
       std::make_shared<ShardRebuild>(content_, options_, env_->planted("rebuild_forgets_deletes"));
   return rebuild_;
+}
+
+std::shared_ptr<ShardContent> ShardState::abandon_rebuild() {
+  VECTRON_ASSERT(rebuild_);
+  return std::exchange(rebuild_, nullptr)->to();
 }
 
 std::shared_ptr<ShardContent> ShardState::finish_rebuild() {

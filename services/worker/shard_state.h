@@ -78,6 +78,8 @@ class ShardState final : public StateMachine {
   /// Puts the new content in the old one's place and returns the old one. Requires: a rebuild that
   /// has caught up.
   std::shared_ptr<ShardContent> finish_rebuild();
+  /// Gives the rebuild up and returns what there is of the new content. Requires: a rebuild.
+  std::shared_ptr<ShardContent> abandon_rebuild();
 
   /// Whoever links slots into the graph waits here; one of them is woken by each write.
   Condition& index_work() { return index_work_; }

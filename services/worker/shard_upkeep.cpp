@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "core/async/combine.h"
+#include "services/worker/work_cost.h"
+
 namespace vectron {
 
 namespace {
@@ -10,6 +13,8 @@ constexpr std::string_view kComponent = "upkeep";
 constexpr uint32_t kRowSlots = 1'024;    // Of one block, encoded in one step of the event loop.
 constexpr uint32_t kLinkSlots = 16'384;  // Of one block at most; its size ends it sooner.
 constexpr uint64_t kLinkSlotNanoseconds = 150;
+constexpr uint64_t kRowBytes = 32;  // Of a row in a checkpoint, for an estimate.
+constexpr Duration kPacePauseMax = 100ms;
 constexpr Duration kStorePause = 20ms;
 constexpr int kStorePausesMax = 1'500;
 constexpr Duration kDisposePause = 10ms;
@@ -24,6 +29,7 @@ ShardUpkeep::ShardUpkeep(Env* env, const UpkeepConfig* config, Replica* replica,
       state_(state),
       changed_at_(env->clock().monotonic()),
       attempted_at_(env->clock().monotonic() - config->checkpoint_pause_min),
+      rebuild_after_(env->clock().monotonic()),
       turn_(env->scheduler(), 1),
       tasks_(env->scheduler()) {
   tasks_.spawn(loop());
@@ -57,6 +63,7 @@ bool ShardUpkeep::wants_checkpoint() const {
 
 bool ShardUpkeep::wants_rebuild() const {
   if (!state_->content() || state_->rebuild()) return false;
+  if (env_->clock().monotonic() < rebuild_after_) return false;
   const index::Cut cut = state_->content()->index.cut();
   return rebuild_is_due(config_, cut.slots, cut.removals);
 }
@@ -68,10 +75,19 @@ Task<void> ShardUpkeep::checkpoint_before_stop() {
   co_await checkpoint();
 }
 
+Task<void> ShardUpkeep::end() {
+  ended_ = true;
+  // Whoever writes a checkpoint gives it up and cleans up behind itself.
+  const Semaphore::Permit turn = co_await turn_.acquire();
+  tasks_.cancel_all();
+}
+
 Task<void> ShardUpkeep::checkpoint() {
   const Semaphore::Permit turn = co_await turn_.acquire();
-  if (!replica_->serving() || !state_->content() || state_->progress() == saved_progress_)
+  if (ended_ || !replica_->serving() || !state_->content() ||
+      state_->progress() == saved_progress_) {
     co_return;
+  }
   Job job;
   job.content = state_->content();
   job.cut = job.content->index.cut();
@@ -80,7 +96,9 @@ Task<void> ShardUpkeep::checkpoint() {
   job.progress = state_->progress();
   job.skip_tail = env_->planted("checkpoint_skips_tail");
   const uint64_t progress = job.progress;
+  const StateHome home = job.home;
   const auto written = co_await write_checkpoint(std::move(job));
+  if (!written.has_value()) co_await remove_unfinished_checkpoint(env_, home);
   attempted_at_ = env_->clock().monotonic();
   if (written.has_value()) {
     saved_progress_ = progress;
@@ -93,7 +111,24 @@ Task<void> ShardUpkeep::checkpoint() {
                       written.error().to_string());
 }
 
+// On a disk that is nearly full, what is left is the write-ahead log's.
+Result<void> ShardUpkeep::check_space(const Job& job) const {
+  VECTRON_TRY(const uint64_t free, env_->disk().free_space_bytes());
+  const uint64_t bytes = job.content->index.stats().graph_bytes + job.cut.slots * kRowBytes;
+  if (free >= bytes + config_.checkpoint_free_bytes_min) return {};
+  return fail(Code::resource_exhausted,
+              fmt::format("{} bytes are free on the disk, it takes {} and leaves {} at least", free,
+                          bytes, config_.checkpoint_free_bytes_min));
+}
+
+Result<void> ShardUpkeep::check_wanted(const Job& job) const {
+  if (!ended_ && replica_->serving() && is_current(job)) return {};
+  return fail(Code::aborted, "the replica stopped, or a snapshot replaced its store");
+}
+
 Task<Result<void>> ShardUpkeep::write_checkpoint(Job job) {
+  const auto space = check_space(job);
+  VECTRON_CO_CHECK_OK(space);
   CheckpointHeader header;
   header.identity = {job.home.name.group, job.home.name.replica, job.home.generation,
                      index_options(state_->options())};
@@ -127,6 +162,8 @@ Task<Result<uint64_t>> ShardUpkeep::write_rows(const Job* job, CheckpointWriter*
     VECTRON_CO_CHECK_OK(added);
     begin = block_end;
     co_await keep_pace(bytes);
+    const auto wanted = check_wanted(*job);
+    VECTRON_CO_CHECK_OK(wanted);
   }
   co_return coverage;
 }
@@ -151,15 +188,16 @@ Task<Result<index::Slot>> ShardUpkeep::write_links(const Job* job, CheckpointWri
     VECTRON_CO_CHECK_OK(added);
     begin = block_end;
     co_await keep_pace(bytes);
+    const auto wanted = check_wanted(*job);
+    VECTRON_CO_CHECK_OK(wanted);
   }
 }
 
 // A checkpoint is of a state that the store has: the store must not come back with less.
 Task<Result<void>> ShardUpkeep::wait_for_store(const Job* job) {
   for (int pause = 0; pause < kStorePausesMax; ++pause) {
-    if (!replica_->serving() || !is_current(*job)) {
-      co_return fail(Code::aborted, "a snapshot replaced the store");
-    }
+    const auto wanted = check_wanted(*job);
+    VECTRON_CO_CHECK_OK(wanted);
     if (replica_->flushed_index() >= job->applied_index) co_return Result<void>();
     if (hurry_) replica_->request_flush();
     co_await env_->clock().sleep_for(kStorePause);
@@ -172,32 +210,71 @@ bool ShardUpkeep::is_current(const Job& job) const {
 }
 
 Task<void> ShardUpkeep::keep_pace(uint64_t bytes) {
-  const uint64_t nanoseconds =
-      hurry_ ? 0 : bytes * 1'000'000'000 / config_.checkpoint_bytes_per_second_max;
-  co_await env_->clock().sleep_for(std::chrono::nanoseconds(nanoseconds));
+  const Duration pause =
+      std::chrono::nanoseconds(bytes * 1'000'000'000 / config_.checkpoint_bytes_per_second_max);
+  const Instant until = env_->clock().monotonic() + pause;
+  // In short pauses, for there may be reason to hurry, or to end, in between.
+  while (!hurry_ && !ended_ && env_->clock().monotonic() < until) {
+    co_await env_->clock().sleep_for(std::min(kPacePauseMax, until - env_->clock().monotonic()));
+  }
+  if (hurry_) co_await env_->clock().sleep_for(Duration::zero());
 }
 
 // ------------------------------------------------------------------------------------ rebuilds
 
 Task<void> ShardUpkeep::rebuild() {
   const std::shared_ptr<ShardRebuild> rebuild = state_->begin_rebuild();
-  const std::shared_ptr<ShardContent> to = rebuild->to();
-  const uint32_t slice = config_.rebuild_slice_points;
-  // Done when all is copied and little is left to link: what is left is the tail of the new index.
-  while (!rebuild->copy_some(slice) || to->index.unclaimed_slots() > slice) {
-    const CpuCost cost{1000 + to->index.index_cost(slice) / 12};
-    std::function<uint32_t()> work = [to, slice] { return to->index.index_some(slice); };
-    const uint32_t linked = co_await run_on<uint32_t>(&env_->cpu(), cost, std::move(work));
-    state_->note_linked(linked);
-    // A snapshot comes, and all is new anyway; or the replica is gone.
-    if (state_->rebuild() != rebuild || !replica_->serving()) co_return;
+  const bool caught_up = co_await build_beside(rebuild);
+  // A snapshot came, and all is new anyway; or the replica is gone.
+  if (state_->rebuild() != rebuild || !replica_->serving()) co_return;
+  if (!caught_up) {
+    env_->metrics().add(Metric::worker_rebuilds_abandoned);
+    env_->log().warning(kComponent, "replica {}: writes outran the rebuild of its index",
+                        replica_->spec().self);
+    rebuild_after_ = env_->clock().monotonic() + config_.rebuild_pause_min;
+    tasks_.spawn(dispose(state_->abandon_rebuild()));
+    co_return;
   }
   const index::Cut before = rebuild->from()->index.cut();
   std::shared_ptr<ShardContent> old = state_->finish_rebuild();
   env_->metrics().add(Metric::worker_rebuilds);
   env_->log().info(kComponent, "replica {} has a new index: {} slots instead of {}",
-                   replica_->spec().self, to->rows.size(), before.slots);
+                   replica_->spec().self, rebuild->to()->rows.size(), before.slots);
   tasks_.spawn(dispose(std::move(old)));
+}
+
+// True when the new content can take the old one's place, with no await since that was found out;
+// false when it is not to be, or does not catch up.
+Task<bool> ShardUpkeep::build_beside(std::shared_ptr<ShardRebuild> rebuild) {
+  const ShardContent& from = *rebuild->from();
+  const auto lanes = static_cast<uint32_t>(env_->cpu().parallelism());
+  RebuildProgress progress;
+  progress.slots_before = from.rows.size();
+  while (true) {
+    rebuild->copy_some(config_.rebuild_slice_points * lanes);
+    progress.slots = from.rows.size();
+    progress.uncopied = rebuild->uncopied();
+    progress.unlinked = rebuild->to()->index.tail_slots();
+    progress.old_unlinked = from.index.tail_slots();
+    const RebuildStep step = rebuild_step(config_, progress);
+    if (step != RebuildStep::go_on) co_return step == RebuildStep::change_places;
+    co_await link_some(rebuild->to());
+    if (state_->rebuild() != rebuild || !replica_->serving()) co_return false;
+  }
+}
+
+// One round of linking, with as many threads as link what is written meanwhile.
+Task<void> ShardUpkeep::link_some(std::shared_ptr<ShardContent> to) {
+  const uint32_t slice = config_.rebuild_slice_points;
+  const uint64_t dimension = state_->options().dimension;
+  const CpuCost cost = linking_cost(to->index.index_cost(slice) / dimension, dimension);
+  std::function<uint32_t()> work = [to, slice] { return to->index.index_some(slice); };
+  std::vector<Task<uint32_t>> lanes;
+  for (size_t i = 0; i < env_->cpu().parallelism(); ++i) {
+    lanes.push_back(run_on<uint32_t>(&env_->cpu(), cost, work));
+  }
+  const std::vector<uint32_t> linked = co_await when_all(std::move(lanes));
+  for (const uint32_t points : linked) state_->note_linked(points);
 }
 
 // Gives a big content back on the Cpu pool once no search and no job has it any more.

@@ -27,6 +27,8 @@ class ShardUpkeep {
   /// Writes a checkpoint now, as fast as it can, unless nothing changed since the last one. For a
   /// worker that stops.
   Task<void> checkpoint_before_stop();
+  /// Ends all of it for good; on return nothing of it touches the replica, its folder or the disk.
+  Task<void> end();
 
  private:
   /// What a checkpoint is of; nothing of it may change while it is written.
@@ -50,9 +52,13 @@ class ShardUpkeep {
   Task<Result<uint64_t>> write_rows(const Job* job, CheckpointWriter* writer);
   Task<Result<index::Slot>> write_links(const Job* job, CheckpointWriter* writer);
   Task<Result<void>> wait_for_store(const Job* job);
+  Result<void> check_space(const Job& job) const;
+  Result<void> check_wanted(const Job& job) const;
   Task<void> keep_pace(uint64_t bytes);
 
   Task<void> rebuild();
+  Task<bool> build_beside(std::shared_ptr<ShardRebuild> rebuild);
+  Task<void> link_some(std::shared_ptr<ShardContent> to);
   Task<void> dispose(std::shared_ptr<ShardContent> old);
 
   Env* env_;
@@ -60,11 +66,13 @@ class ShardUpkeep {
   Replica* replica_;
   ShardState* state_;
   bool hurry_ = false;
+  bool ended_ = false;
   uint64_t seen_progress_ = 0;  // At the last look,
   Instant changed_at_;          // and when it was seen to have moved.
   uint64_t saved_progress_ = 0;
   Instant attempted_at_;
-  Semaphore turn_;  // Of a checkpoint.
+  Instant rebuild_after_;  // After one that was given up.
+  Semaphore turn_;         // Of a checkpoint.
   TaskGroup tasks_;
 };
 

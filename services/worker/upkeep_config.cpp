@@ -38,6 +38,10 @@ Result<void> UpkeepConfig::validate() const {
     return wrong("rebuild_tombstones_ppm", "must be between 1 and 1000000");
   }
   if (rebuild_slice_points == 0) return wrong("rebuild_slice_points", "must be at least 1");
+  if (rebuild_growth_ppm_max == 0) return wrong("rebuild_growth_ppm_max", "must be at least 1");
+  if (rebuild_pause_min < Duration::zero()) {
+    return wrong("rebuild_pause_min", "must not be negative");
+  }
   return {};
 }
 
@@ -46,6 +50,16 @@ bool checkpoint_is_due(const UpkeepConfig& config, const CheckpointProgress& pro
   if (progress.since_change >= config.checkpoint_idle) return true;
   return progress.changes >= config.checkpoint_points_min &&
          is_share(progress.changes, progress.points, config.checkpoint_share_ppm);
+}
+
+RebuildStep rebuild_step(const UpkeepConfig& config, const RebuildProgress& progress) {
+  const bool caught_up = progress.uncopied == 0 &&
+                         progress.unlinked <= progress.old_unlinked + config.rebuild_slice_points;
+  if (caught_up) return RebuildStep::change_places;
+  const uint64_t growth = progress.slots - progress.slots_before;
+  const bool outrun = growth >= config.rebuild_tombstones_min &&
+                      is_share(growth, progress.slots_before, config.rebuild_growth_ppm_max);
+  return outrun ? RebuildStep::give_up : RebuildStep::go_on;
 }
 
 bool rebuild_is_due(const UpkeepConfig& config, uint64_t slots, uint64_t tombstones) {

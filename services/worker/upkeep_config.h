@@ -23,6 +23,9 @@ struct UpkeepConfig {
   /// How fast a checkpoint is written, so that the write-ahead log does not wait behind it. The
   /// last one of a worker that stops is written as fast as it can be.
   uint64_t checkpoint_bytes_per_second_max = uint64_t{64} << 20;
+  /// What a checkpoint must leave free on the disk; else none is begun: the write-ahead log needs
+  /// the space more.
+  uint64_t checkpoint_free_bytes_min = uint64_t{256} << 20;
   /// How long a worker that stops takes for the checkpoints of all its shards.
   Duration checkpoint_stop_timeout = 20s;
 
@@ -30,8 +33,14 @@ struct UpkeepConfig {
   uint64_t rebuild_tombstones_min = 10'000;
   /// and so large a share of them (parts per million).
   uint32_t rebuild_tombstones_ppm = 300'000;
-  /// Points copied on the event loop, and points linked on the Cpu pool, in one piece of a rebuild.
+  /// Points copied on the event loop for each Cpu thread, and points linked by one of its pieces of
+  /// work, in one round of a rebuild.
   uint32_t rebuild_slice_points = 32;
+  /// A rebuild is given up when the old index has grown by such a share (parts per million, and by
+  /// rebuild_tombstones_min at least) since it began: it does not catch up with the writes.
+  uint32_t rebuild_growth_ppm_max = 500'000;
+  /// No sooner than this after one that was given up.
+  Duration rebuild_pause_min = 60s;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;
@@ -48,5 +57,17 @@ bool checkpoint_is_due(const UpkeepConfig& config, const CheckpointProgress& pro
 
 /// Whether an index with so many slots and tombstones should be built anew.
 bool rebuild_is_due(const UpkeepConfig& config, uint64_t slots, uint64_t tombstones);
+
+/// How far a rebuild is.
+struct RebuildProgress {
+  uint64_t slots_before = 0;  ///< Of the old index, when the rebuild began,
+  uint64_t slots = 0;         ///< and now.
+  uint64_t uncopied = 0;      ///< Slots of the old index that were not looked at yet.
+  uint64_t unlinked = 0;      ///< Points of the new index that wait to be linked,
+  uint64_t old_unlinked = 0;  ///< and of the old one.
+};
+enum class RebuildStep : uint8_t { go_on, change_places, give_up };
+/// The new index takes the old one's place once it holds all and its flat tail is hardly longer.
+RebuildStep rebuild_step(const UpkeepConfig& config, const RebuildProgress& progress);
 
 }  // namespace vectron

@@ -228,7 +228,9 @@ Task<Result<void>> Worker::drop(ReplicaId replica) {
   if (env_->planted("keep_removed_replica")) co_return Result<void>();
   const auto shard = shards_.find(ShardId(group.value()));
   if (shard != shards_.end() && shard->second->replica().spec().self == replica) {
+    const std::shared_ptr<Shard> ending = shard->second;
     shards_.erase(shard);
+    co_await ending->end();
   }
   const auto dropped = co_await host_->drop(group, replica);
   VECTRON_CO_CHECK_OK(dropped);
@@ -256,7 +258,7 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
       break;
     }
     case ReplicaHost::Presence::lost:
-      if (!host_->manifests().contains(replica)) missing_.emplace(replica, ShardId(group.value()));
+      if (!host_->manifests().contains(replica)) note_missing(replica, group);
       break;
     case ReplicaHost::Presence::born:
       // It runs from the moment that its birth is on record (docs/decisions/0008-replica-birth.md).
@@ -264,10 +266,7 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
       break;
     case ReplicaHost::Presence::absent: {
       if (!assignment.bootstrap) {
-        if (missing_.emplace(replica, ShardId(group.value())).second) {
-          env_->log().error(kComponent, "replica {} of shard {} is gone: its folder is missing",
-                            replica, group);
-        }
+        note_missing(replica, group);
         break;
       }
       const auto valid = check_assignment(assignment);
@@ -278,6 +277,12 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
     }
   }
   co_return Result<void>();
+}
+
+void Worker::note_missing(ReplicaId replica, GroupId group) {
+  if (!missing_.emplace(replica, ShardId(group.value())).second) return;
+  env_->log().error(kComponent, "replica {} of shard {} is gone: its folder is missing", replica,
+                    group);
 }
 
 std::vector<wire::ReplicaReport> Worker::reports() const {

@@ -74,6 +74,7 @@ class Worker final : public wire::WorkerHandler {
   Task<Result<void>> drop_removed(const WorkerOrders* orders);
   Task<Result<void>> drop(ReplicaId replica);
   Task<Result<void>> hold(wire::Assignment assignment);
+  void note_missing(ReplicaId replica, GroupId group);
   Task<void> start_replica(const stored::ReplicaManifest* manifest);
   Task<bool> write_all_checkpoints();
   Result<std::shared_ptr<Shard>> shard_of(uint64_t shard_id) const;

@@ -39,7 +39,7 @@ void restore(ShardIndex* index, const Image& image, const std::vector<Vector>& v
   for (Slot slot = 0; slot < image.cut.slots; ++slot) {
     if (keep(slot)) restore.take_vector(slot, vectors[slot]);
   }
-  while (!restore.repair_some(64)) {
+  while (!restore.repair_some({.slots_max = 64})) {
   }
 }
 
@@ -143,6 +143,24 @@ TEST(IndexRestore, LinksWhatTheImageHasNoLinksFor) {
   }
 }
 
+TEST(IndexRestore, MendsAGraphFullOfHolesInShortPieces) {
+  const ShardIndexOptions options{.metric = Metric::euclidean, .dimension = 8, .m = 16};
+  const auto vectors = clustered_vectors("points", 8, 2'000);
+  ShardIndex index(options);
+  for (const Vector& vector : vectors) index.append(vector);
+  index.index_some(2'000);
+  const Image image = image_of(index);
+  ShardIndex again(options);
+  IndexRestore restore(&again, image.cut.slots);
+  ASSERT_TRUE(restore.take_links(image.graph_end, image.links).has_value());
+  for (Slot slot = 0; slot < 2'000; slot += 2) restore.take_vector(slot, vectors[slot]);
+  // With half of the slots gone, a thousand slots have to be led around their holes.
+  size_t pieces = 1;
+  while (!restore.repair_some({.slots_max = 100'000, .evaluations_max = 2'048})) ++pieces;
+  EXPECT_GE(pieces, 100u);
+  EXPECT_EQ(again.graph().nodes(), 1'000u);
+}
+
 TEST(IndexRestore, RefusesWhatNoIndexWrote) {
   const ShardIndexOptions options{.metric = Metric::euclidean, .dimension = 4, .m = 4};
   const auto vectors = clustered_vectors("points", 4, 120);
@@ -159,7 +177,7 @@ TEST(IndexRestore, RefusesWhatNoIndexWrote) {
     IndexRestore restore(&again, image.cut.slots);
     if (!restore.take_links(120, links).has_value()) return;
     for (Slot slot = 0; slot < 120; ++slot) restore.take_vector(slot, vectors[slot]);
-    while (!restore.repair_some(7)) {
+    while (!restore.repair_some({.slots_max = 7})) {
     }
     RC_ASSERT(again.search(again.cut(), vectors[0], {.k = 120, .ef = 120}).size() == 120);
   });

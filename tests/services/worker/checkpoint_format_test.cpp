@@ -103,7 +103,7 @@ TEST(CheckpointFormat, BringsBackRowsAndLinks) {
     EXPECT_EQ(read->content->slots.at(content->rows[slot].id), slot);
     read->restore->take_vector(slot, content->index.vector(slot));
   }
-  while (!read->restore->repair_some(5)) {
+  while (!read->restore->repair_some({.slots_max = 5})) {
   }
   const index::Cut cut = read->content->index.cut();
   EXPECT_EQ(read->content->coverage(cut), content->coverage(content->index.cut()));

@@ -41,6 +41,36 @@ TEST(RebuildIsDue, WhenTombstonesAreManyAndALargeShare) {
   EXPECT_TRUE(rebuild_is_due(config, 1'000'000, 300'000));
 }
 
+TEST(RebuildStep, ChangesPlacesOnceTheTailIsHardlyLongerThanBefore) {
+  UpkeepConfig config;
+  config.rebuild_slice_points = 32;
+  RebuildProgress progress{.slots_before = 1'000, .slots = 1'100};
+  progress.uncopied = 1;
+  EXPECT_EQ(rebuild_step(config, progress), RebuildStep::go_on);
+  progress.uncopied = 0;
+  progress.unlinked = 33;
+  EXPECT_EQ(rebuild_step(config, progress), RebuildStep::go_on);
+  progress.unlinked = 32;
+  EXPECT_EQ(rebuild_step(config, progress), RebuildStep::change_places);
+  // When writes keep the old tail long too, waiting for a short one would never end.
+  progress.unlinked = 5'032;
+  progress.old_unlinked = 5'000;
+  EXPECT_EQ(rebuild_step(config, progress), RebuildStep::change_places);
+}
+
+TEST(RebuildStep, GivesUpWhenWritesOutrunIt) {
+  UpkeepConfig config;
+  config.rebuild_tombstones_min = 100;
+  config.rebuild_growth_ppm_max = 500'000;
+  RebuildProgress progress{.slots_before = 1'000, .slots = 1'499, .uncopied = 200};
+  EXPECT_EQ(rebuild_step(config, progress), RebuildStep::go_on);
+  progress.slots = 1'500;
+  EXPECT_EQ(rebuild_step(config, progress), RebuildStep::give_up);
+  // A small index doubles quickly, and is built quickly.
+  progress = {.slots_before = 60, .slots = 159, .uncopied = 20};
+  EXPECT_EQ(rebuild_step(config, progress), RebuildStep::go_on);
+}
+
 TEST(UpkeepConfig, NamesTheFieldThatIsWrong) {
   const auto field = [](auto change) {
     UpkeepConfig config;

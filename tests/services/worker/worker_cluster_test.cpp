@@ -426,6 +426,87 @@ TEST_F(WorkerCluster, BuildsItsIndexAnewWhenTombstonesPileUp) {
   EXPECT_EQ(hits->hits.size(), 20u);
 }
 
+TEST_F(WorkerCluster, ARebuildThatWritesOutrunIsGivenUpAndTriedAgain) {
+  upkeep_.check_interval = 10ms;
+  upkeep_.rebuild_tombstones_min = 1;
+  upkeep_.rebuild_tombstones_ppm = 1;
+  upkeep_.rebuild_slice_points = 1;
+  upkeep_.rebuild_growth_ppm_max = 1;  // Any write while it goes on.
+  upkeep_.rebuild_pause_min = 300ms;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (uint64_t id = 0; id < 400; ++id) {
+    ASSERT_TRUE(write(id, {static_cast<float>(id), 1, 1, 1}).has_value());
+  }
+  const Metrics& metrics = world_->find_node("worker-0")->env().metrics();
+  for (uint64_t i = 0; i < 400; ++i) {
+    ASSERT_TRUE(write(7, {static_cast<float>(i), 2, 1, 1}).has_value());
+  }
+  EXPECT_GE(metrics.value(Metric::worker_rebuilds_abandoned), 1u);
+  world_->run_for(5s);
+  EXPECT_GE(metrics.value(Metric::worker_rebuilds), 1u);
+  const auto hits = search({0, 1, 1, 1}, 1'000);
+  ASSERT_TRUE(hits.has_value());
+  EXPECT_EQ(hits->hits.size(), 400u);
+}
+
+TEST_F(WorkerCluster, ACheckpointThatTheDiskHasNoRoomForLeavesNothingBehind) {
+  upkeep_.check_interval = 50ms;
+  upkeep_.checkpoint_idle = 100ms;
+  upkeep_.checkpoint_bytes_per_second_max = 1'024;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (uint64_t id = 0; id < 60; ++id) {
+    ASSERT_TRUE(write(id, {static_cast<float>(id), 1, 1, 1}).has_value());
+  }
+  SimNode& node = *world_->find_node("worker-0");
+  const auto unfinished = [&] {
+    const auto names = node.disk().list("replicas/1");
+    return names.has_value() && std::ranges::any_of(*names, [](const std::string& name) {
+             return name.starts_with("graph-") && name.ends_with(".new");
+           });
+  };
+  ASSERT_TRUE(world_->run_until(unfinished, world_->now() + 10s));
+  node.disk().trouble().fill_up(world_->now() + 60s);
+  const auto failed = [&] {
+    return node.env().metrics().value(Metric::worker_checkpoints_failed) > 0;
+  };
+  ASSERT_TRUE(world_->run_until(failed, world_->now() + 30s));
+  EXPECT_FALSE(unfinished());
+}
+
+TEST_F(WorkerCluster, NoCheckpointIsBegunOnADiskThatIsNearlyFull) {
+  upkeep_.check_interval = 50ms;
+  upkeep_.checkpoint_idle = 100ms;
+  upkeep_.checkpoint_free_bytes_min = uint64_t{1} << 40;  // More than the disk has.
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  world_->run_for(5s);
+  EXPECT_EQ(node.env().metrics().value(Metric::worker_checkpoints_written), 0u);
+  EXPECT_EQ(node.env().metrics().value(Metric::worker_checkpoints_failed), 1u);
+}
+
+TEST_F(WorkerCluster, ARemovalEndsACheckpointThatIsBeingWritten) {
+  upkeep_.check_interval = 50ms;
+  upkeep_.checkpoint_idle = 100ms;
+  upkeep_.checkpoint_bytes_per_second_max = 1'024;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (uint64_t id = 0; id < 200; ++id) {
+    ASSERT_TRUE(write(id, {static_cast<float>(id), 1, 1, 1}).has_value());
+  }
+  world_->run_for(1s);
+  const Metrics& metrics = world_->find_node("worker-0")->env().metrics();
+  ASSERT_EQ(metrics.value(Metric::worker_checkpoints_written), 0u);
+  EXPECT_TRUE(remove_collection(1).complete);
+  EXPECT_EQ(metrics.value(Metric::worker_checkpoints_failed), 1u);
+  world_->run_for(5s);
+  EXPECT_TRUE(no_folders(1));
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
 TEST_F(WorkerCluster, AFollowerThatWasAwayGetsASnapshot) {
   ReplicaConfig config;
   config.kv.map_bytes_max = 16 << 20;

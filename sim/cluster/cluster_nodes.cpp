@@ -198,6 +198,14 @@ std::set<NodeId> ClusterNodes::hurt() const {
   return out;
 }
 
+size_t ClusterNodes::whole_worker_zones() const {
+  std::set<std::string_view> zones;
+  for (const auto& node : nodes_) {
+    if (node->kind == NodeKind::worker && !node->hurt) zones.insert(node->machine->options().zone);
+  }
+  return zones.size();
+}
+
 void ClusterNodes::revive_all() {
   for (const auto& node : nodes_) {
     node->machine->go_on();

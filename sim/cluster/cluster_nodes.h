@@ -57,6 +57,8 @@ class ClusterNodes {
   Task<void> end_later(Node* node, Duration later, CrashKind kind);
   /// The nodes of which something stored was destroyed: their replicas may be missing.
   std::set<NodeId> hurt() const;
+  /// In how many zones there is a worker that lost nothing.
+  size_t whole_worker_zones() const;
   /// Brings back at once whatever is down, and disarms power cuts that have not struck.
   void revive_all();
   bool all_running() const;

@@ -38,7 +38,7 @@ class Run {
         watch_([this] { return world_.now(); }, &record_.violations),
         nodes_(&plan_, &record_, &watch_),
         faults_(&plan_, &record_, &nodes_, &watch_),
-        placement_(std::min(plan.shape.zones, plan.shape.workers), &record_.violations) {}
+        placement_(&record_.violations) {}
 
   RunReport execute() {
     const uint64_t begin = wall();
@@ -208,7 +208,7 @@ class Run {
     }
     view.invoke_order = ++placement_order_;
     view.return_order = ++placement_order_;
-    placement_.see(view, world_.now());
+    placement_.see(view, nodes_.whole_worker_zones(), world_.now());
   }
 
   Task<void> run_workload(Env* env) {

@@ -6,9 +6,9 @@
 
 namespace vectron::sim {
 
-void PlacementWatch::see(const CollectionView& view, Instant now) {
+void PlacementWatch::see(const CollectionView& view, size_t zones, Instant now) {
   check_ranges(view, now);
-  check_domains(view, now);
+  check_domains(view, zones, now);
   check_epoch(view, now);
 }
 
@@ -24,7 +24,8 @@ void PlacementWatch::check_ranges(const CollectionView& view, Instant now) {
            fmt::format("collection '{}': {}", view.name, covers.error().to_string()), "ranges");
 }
 
-void PlacementWatch::check_domains(const CollectionView& view, Instant now) {
+void PlacementWatch::check_domains(const CollectionView& view, size_t zones_to_choose,
+                                   Instant now) {
   for (const CollectionView::Shard& shard : view.shards) {
     std::set<uint64_t> nodes;
     std::set<std::string> zones;
@@ -36,13 +37,14 @@ void PlacementWatch::check_domains(const CollectionView& view, Instant now) {
     }
     const size_t wanted = view.replication;
     const bool right = shard.replicas.size() == wanted && nodes.size() == wanted &&
-                       replicas.size() == wanted && zones.size() == std::min(wanted, zones_);
+                       replicas.size() == wanted &&
+                       zones.size() >= std::min(wanted, zones_to_choose);
     if (right) continue;
     log_.add(oracle::kPlacement, now,
              fmt::format("collection '{}' shard {}: {} replicas on {} nodes in {} zones, wanted {} "
                          "with {} zones to choose from",
                          view.name, shard.shard_id, shard.replicas.size(), nodes.size(),
-                         zones.size(), wanted, zones_),
+                         zones.size(), wanted, zones_to_choose),
              "domains");
   }
 }

@@ -34,11 +34,12 @@ struct CollectionView {
 
 class PlacementWatch {
  public:
-  /// `zones`: how many failure domains the workers lie in.
-  PlacementWatch(size_t zones, ViolationLog* log) : zones_(zones), log_(*log) {}
+  explicit PlacementWatch(ViolationLog* log) : log_(*log) {}
 
-  /// Checks one description against itself and against all before it.
-  void see(const CollectionView& view, Instant now);
+  /// Checks one description against itself and against all before it. `zones`: how many failure
+  /// domains the workers lie in whose disks are whole; replicas that lie in more are welcome, for
+  /// they may be older than the loss.
+  void see(const CollectionView& view, size_t zones, Instant now);
 
  private:
   struct Known {
@@ -47,10 +48,9 @@ class PlacementWatch {
     uint64_t return_order = 0;
   };
   void check_ranges(const CollectionView& view, Instant now);
-  void check_domains(const CollectionView& view, Instant now);
+  void check_domains(const CollectionView& view, size_t zones_to_choose, Instant now);
   void check_epoch(const CollectionView& view, Instant now);
 
-  size_t zones_;
   ViolationLog& log_;
   std::map<std::string, std::vector<Known>> seen_;
 };

@@ -98,47 +98,48 @@ CollectionView view(uint64_t epoch, uint64_t invoke, std::vector<std::string> zo
 
 TEST(PlacementWatch, AcceptsReplicasOnDistinctDomains) {
   ViolationLog log;
-  PlacementWatch watch(3, &log);
-  watch.see(view(1, 1, {"a", "b", "c"}), Instant());
-  watch.see(view(2, 3, {"c", "b", "a"}), Instant());
+  PlacementWatch watch(&log);
+  watch.see(view(1, 1, {"a", "b", "c"}), 3, Instant());
+  watch.see(view(2, 3, {"c", "b", "a"}), 3, Instant());
   EXPECT_TRUE(log.empty());
 }
 
 TEST(PlacementWatch, FindsAnEpochThatFalls) {
   ViolationLog log;
-  PlacementWatch watch(3, &log);
-  watch.see(view(2, 1, {"a", "b", "c"}), Instant());
-  watch.see(view(1, 3, {"a", "b", "c"}), Instant());
+  PlacementWatch watch(&log);
+  watch.see(view(2, 1, {"a", "b", "c"}), 3, Instant());
+  watch.see(view(1, 3, {"a", "b", "c"}), 3, Instant());
   EXPECT_EQ(log.count(), 1u);
 }
 
 TEST(PlacementWatch, AcceptsAnOlderEpochFromAQuestionAskedAtTheSameTime) {
   ViolationLog log;
-  PlacementWatch watch(3, &log);
+  PlacementWatch watch(&log);
   CollectionView newer = view(2, 1, {"a", "b", "c"});
   newer.return_order = 10;
-  watch.see(newer, Instant());
-  watch.see(view(1, 3, {"a", "b", "c"}), Instant());
+  watch.see(newer, 3, Instant());
+  watch.see(view(1, 3, {"a", "b", "c"}), 3, Instant());
   EXPECT_TRUE(log.empty());
 }
 
 TEST(PlacementWatch, FindsReplicasThatShareADomainWithoutNeed) {
   ViolationLog log;
-  PlacementWatch three(3, &log);
-  three.see(view(1, 1, {"a", "a", "c"}), Instant());
+  PlacementWatch three(&log);
+  three.see(view(1, 1, {"a", "a", "c"}), 3, Instant());
   EXPECT_EQ(log.count(), 1u);
   ViolationLog fine;
-  PlacementWatch two(2, &fine);
-  two.see(view(1, 1, {"a", "a", "c"}), Instant());
+  PlacementWatch two(&fine);
+  two.see(view(1, 1, {"a", "a", "c"}), 2, Instant());
+  two.see(view(1, 3, {"a", "b", "c"}), 2, Instant());
   EXPECT_TRUE(fine.empty());
 }
 
 TEST(PlacementWatch, FindsAHoleInTheHashSpace) {
   ViolationLog log;
-  PlacementWatch watch(3, &log);
+  PlacementWatch watch(&log);
   CollectionView holed = view(1, 1, {"a", "b", "c"});
   holed.shards[0].hash_high -= 1;
-  watch.see(holed, Instant());
+  watch.see(holed, 3, Instant());
   EXPECT_EQ(log.count(), 1u);
 }
 

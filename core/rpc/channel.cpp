@@ -44,6 +44,7 @@ Channel::Channel(Env& env, Address address, ClientConfig config)
       writer_(env.clock(), this),
       buffer_(config_.frame_bytes_max),
       demand_(env.scheduler()),
+      established_(env.scheduler()),
       connection_tasks_(env.scheduler()),
       tasks_(env.scheduler()) {
   VECTRON_ASSERT(config_.validate().has_value());
@@ -62,6 +63,39 @@ Task<Result<Bytes>> Channel::call(RequestContext context, const MethodInfo* meth
   push_request(pending, context, *method, std::move(body), 0);
   Result<Bytes> answer = co_await pending;
   co_return answer;
+}
+
+Task<Result<Bytes>> Channel::call_promptly(RequestContext context, Duration connect_timeout,
+                                           const MethodInfo* method, Bytes body) {
+  const Instant now = env_.clock().monotonic();
+  const Duration patience = std::min(connect_timeout, (context.deadline - now) / 2);
+  const Result<void> ready = co_await connected_by(now + patience);
+  VECTRON_CO_CHECK_OK(ready);
+  auto answer = co_await call(std::move(context), method, std::move(body));
+  co_return answer;
+}
+
+Task<Result<void>> Channel::connected_by(Instant deadline) {
+  if (connected()) co_return Result<void>();
+  Clock& clock = env_.clock();
+  auto waiting = wait_for_connection();
+  const auto waited = co_await with_deadline(&clock.scheduler(), clock.scheduler_time(deadline),
+                                             std::move(waiting));
+  if (!waited.has_value()) {
+    co_return fail(Code::unavailable, "there was no connection to " + address_.text + " in time");
+  }
+  co_return *waited;
+}
+
+// Succeeds, or fails with the next attempt that does: whoever asks may have other nodes to turn to.
+Task<Result<void>> Channel::wait_for_connection() {
+  // Something to send makes run() connect.
+  if (writer_.empty()) push_control(FrameKind::ping, 0);
+  demand_.notify_all();
+  co_await established_.wait();
+  if (connected()) co_return Result<void>();
+  co_return fail(Code::unavailable,
+                 fmt::format("no connection to {}: {}", address_.text, not_established_.message()));
 }
 
 Result<std::unique_ptr<ClientStream>> Channel::open_stream(const RequestContext& context,
@@ -169,12 +203,16 @@ Task<void> Channel::run() {
     const Result<void> established = co_await establish();
     if (!established.has_value()) {
       backing_off_ = true;
+      not_established_ = established.error();
+      established_.notify_all();
       lose(established.error());
       co_await env_.clock().sleep_for(next_backoff());
       backing_off_ = false;
       continue;
     }
     failures_in_a_row_ = 0;
+    not_established_ = Status();
+    established_.notify_all();
     connection_tasks_.spawn(write_frames());
     connection_tasks_.spawn(keep_alive());
     const Status reason = co_await read_until_lost();

@@ -60,6 +60,12 @@ class Channel final : private Admission {
   /// or bytes), invalid_argument (too large), and whatever the server answers.
   Task<Result<Bytes>> call(RequestContext context, const MethodInfo* method, Bytes body);
 
+  /// The same for a caller that has other nodes to turn to: when there is no connection after
+  /// `connect_timeout`, or after half of the time until the deadline, it fails with unavailable and
+  /// nothing was sent.
+  Task<Result<Bytes>> call_promptly(RequestContext context, Duration connect_timeout,
+                                    const MethodInfo* method, Bytes body);
+
   /// Sends the request of a server stream. Never waits. Requires: the channel outlives the stream.
   /// Errors: as of call(); later ones come from the stream.
   Result<std::unique_ptr<ClientStream>> open_stream(const RequestContext& context,
@@ -90,6 +96,8 @@ class Channel final : private Admission {
   void remove(const Exchange& exchange);
 
   Task<void> run();
+  Task<Result<void>> connected_by(Instant deadline);
+  Task<Result<void>> wait_for_connection();
   Task<Result<void>> establish();
   Task<Result<void>> shake_hands();
   Task<Result<Hello>> receive_hello();
@@ -120,6 +128,8 @@ class Channel final : private Admission {
   FrameWriter writer_;
   FrameBuffer buffer_;
   Condition demand_;
+  Condition established_;  // Or failed to be: then why.
+  Status not_established_;
   std::unique_ptr<Connection> connection_;
   TaskGroup connection_tasks_;
   TaskGroup tasks_;

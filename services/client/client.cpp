@@ -64,6 +64,7 @@ Result<void> ClientConfig::validate() const {
   VECTRON_CHECK_OK(need(request_timeout > 0ns, "request_timeout", "must be longer than zero"));
   VECTRON_CHECK_OK(
       need(read_attempt_timeout > 0ns, "read_attempt_timeout", "must be longer than zero"));
+  VECTRON_CHECK_OK(need(connect_timeout > 0ns, "connect_timeout", "must be longer than zero"));
   VECTRON_CHECK_OK(need(backoff_min > 0ns && backoff_max >= backoff_min, "backoff_max",
                         "must be at least backoff_min, above zero"));
   VECTRON_CHECK_OK(need(attempts_max > 0, "attempts_max", "must be at least 1"));
@@ -109,7 +110,8 @@ Task<Result<Reply>> Client::Parts::call(const rpc::MethodInfo* method, Repeat re
     RequestContext context;
     context.deadline = attempt_deadline(deadline, repeat);
     Bytes body = encode(request);
-    auto answer = co_await channel->call(std::move(context), method, std::move(body));
+    auto answer = co_await channel->call_promptly(std::move(context), config.connect_timeout,
+                                                  method, std::move(body));
     if (answer.has_value()) {
       Result<Reply> reply = decode<Reply>(*answer);
       if (reply.has_value() && in_doubt) note_earlier_attempt(&*reply);

@@ -26,6 +26,8 @@ struct ClientConfig {
   /// How long one gateway may think about a read before another one is asked. Only where there are
   /// two gateways or more.
   Duration read_attempt_timeout = 3s;
+  /// How long connecting to a gateway may take before another one is asked.
+  Duration connect_timeout = 1s;
   /// The pause before a second round over all gateways; doubles up to backoff_max.
   Duration backoff_min = 20ms;
   Duration backoff_max = 500ms;

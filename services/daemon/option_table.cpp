@@ -155,6 +155,9 @@ void add_gateway(Rows* rows) {
   rows->push_back({"read_attempt_timeout_ms", kUpGateway,
                    "How long one copy may think about a read before another one is asked.",
                    milliseconds(field(&G::read_attempt_timeout), 1)});
+  rows->push_back({"connect_timeout_ms", kUpGateway,
+                   "How long connecting to a node may take before another one is asked.",
+                   milliseconds(field(&G::connect_timeout), 1)});
   rows->push_back({"backoff_ms_min", kUpGateway, "The first pause between rounds of attempts.",
                    milliseconds(field(&G::backoff_min), 1)});
   rows->push_back({"backoff_ms_max", kUpGateway, "The longest such pause.",

@@ -166,6 +166,7 @@ Result<void> GatewayConfig::validate() const {
                         "request_timeout_max", "must be at least request_timeout, above zero"));
   VECTRON_CHECK_OK(
       need(read_attempt_timeout > 0ns, "read_attempt_timeout", "must be longer than zero"));
+  VECTRON_CHECK_OK(need(connect_timeout > 0ns, "connect_timeout", "must be longer than zero"));
   VECTRON_CHECK_OK(need(backoff_min > 0ns && backoff_max >= backoff_min, "backoff_max",
                         "must be at least backoff_min, above zero"));
   VECTRON_CHECK_OK(need(attempts_max > 0, "attempts_max", "must be at least 1"));

@@ -35,6 +35,9 @@ struct GatewayConfig {
   /// How long one replica or placement node may think about a read before another one is asked.
   /// Writes are never cut short by it: their outcome would be unknown.
   Duration read_attempt_timeout = 2s;
+  /// How long connecting to a node may take before another one is asked; also of writes, for
+  /// nothing was sent yet.
+  Duration connect_timeout = 1s;
   /// The pause before the second attempt of a round; each further pause is twice as long, up to the
   /// next line, and each is shortened by up to a half at random.
   Duration backoff_min = 10ms;

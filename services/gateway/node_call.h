@@ -23,12 +23,15 @@ struct Operation {
 };
 
 /// Asks the node behind `channel` once. Requires: `request` outlives the task. Errors: those of
-/// Channel::call; unknown_outcome when a write was answered by something that cannot be read.
+/// Channel::call_promptly; unknown_outcome when a write was answered by something that cannot be
+/// read.
 template <typename Reply, typename Request>
 Task<Result<Reply>> call_node(std::shared_ptr<rpc::Channel> channel, Operation operation,
-                              RequestContext context, const Request* request) {
+                              RequestContext context, Duration connect_timeout,
+                              const Request* request) {
   Bytes body = encode(*request);
-  auto answer = co_await channel->call(std::move(context), operation.method, std::move(body));
+  auto answer = co_await channel->call_promptly(std::move(context), connect_timeout,
+                                                operation.method, std::move(body));
   if (!answer.has_value()) co_return fail(std::move(answer).error());
   Result<Reply> reply = decode<Reply>(*answer);
   if (!reply.has_value() && operation.access != Access::read) {

@@ -59,8 +59,8 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
     std::shared_ptr<rpc::Channel> channel = channels_.channel(config_.placement[node]);
     RequestContext attempt =
         attempt_context(context, operation.access, env_.clock(), config_.read_attempt_timeout);
-    Result<Reply> reply = co_await call_node<Reply, Request>(std::move(channel), operation,
-                                                             std::move(attempt), &request);
+    Result<Reply> reply = co_await call_node<Reply, Request>(
+        std::move(channel), operation, std::move(attempt), config_.connect_timeout, &request);
     if (reply.has_value()) {
       leader_ = node;
       co_return reply;

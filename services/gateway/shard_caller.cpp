@@ -127,8 +127,8 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
         channels_.channel(route->shards[shard].members[member].address);
     RequestContext attempt =
         attempt_context(context, operation.access, env_.clock(), config_.read_attempt_timeout);
-    Result<Reply> reply = co_await call_node<Reply, Request>(std::move(channel), operation,
-                                                             std::move(attempt), &request);
+    Result<Reply> reply = co_await call_node<Reply, Request>(
+        std::move(channel), operation, std::move(attempt), config_.connect_timeout, &request);
     if (reply.has_value()) {
       if (!operation.any_replica) route->shards[shard].leader = member;
       co_return reply;

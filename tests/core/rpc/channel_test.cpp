@@ -37,6 +37,13 @@ class ChannelTest : public ::testing::Test {
     context.deadline = client_env.in(limit);
     return Call(world.scheduler, channel.call(std::move(context), &method, text(words)));
   }
+  Call call_promptly(Channel& channel, std::string_view words, Duration connect_timeout,
+                     Duration limit) {
+    RequestContext context;
+    context.deadline = client_env.in(limit);
+    return Call(world.scheduler, channel.call_promptly(std::move(context), connect_timeout,
+                                                       &kWriteMethod, text(words)));
+  }
   Code outcome(const Call& call) {
     return call.done() ? status_of(call.get()).code() : Code::unknown;
   }
@@ -137,6 +144,32 @@ TEST_F(ChannelTest, GivesUpAConnectThatHangs) {
   EXPECT_EQ(outcome(impatient), Code::deadline_exceeded);
   world.run_for(1s);
   EXPECT_EQ(outcome(hanging), Code::unavailable);
+}
+
+TEST_F(ChannelTest, LeavesTimeToAskAnotherNodeWhenOneCannotBeConnectedTo) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  world.network.faults.hang = true;
+  Call patient = call_promptly(*channel, "one", 1s, 10s);
+  Call hurried = call_promptly(*channel, "two", 1s, 1s);
+  world.run_for(600ms);
+  EXPECT_EQ(outcome(hurried), Code::unavailable) << "half of its time is left";
+  EXPECT_FALSE(patient.done());
+  world.run_for(500ms);
+  EXPECT_EQ(outcome(patient), Code::unavailable);
+  world.network.faults.hang = false;
+  world.run_for(10s);
+  EXPECT_EQ(words.started, 0) << "nothing is sent later";
+  Call good = call_promptly(*channel, "three", 1s, 10s);
+  world.run_for(1ms);
+  EXPECT_EQ(outcome(good), Code::ok);
+}
+
+TEST_F(ChannelTest, SaysAtOnceThatAConnectionWasRefused) {
+  auto channel = make_channel();
+  Call refused = call_promptly(*channel, "one", 1s, 10s);
+  world.run_for(1ms);
+  EXPECT_EQ(outcome(refused), Code::unavailable);
 }
 
 TEST_F(ChannelTest, DoesNotSendWhatIsNoLongerWanted) {

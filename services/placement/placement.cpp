@@ -192,6 +192,13 @@ bool Placement::knows_who_is_live(size_t live, Instant asked) const {
          now - asked >= config_->create_wait / 2;
 }
 
+// A cluster that has just been made: workers may not have registered yet, and nothing says how many
+// there will be. Its first collection waits a little when more workers could spread it better.
+bool Placement::may_be_incomplete(Instant asked) const {
+  return state_->counters().collection_id == 0 &&
+         env_->clock().monotonic() - asked < config_->create_wait / 4;
+}
+
 Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequest request,
                                                       Instant deadline) {
   const Instant start = env_->clock().monotonic();
@@ -209,7 +216,9 @@ Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequ
     VECTRON_CO_CHECK_OK(valid);
     const auto chosen = choose_workers(candidates, request.shards, replication,
                                        state_->counters().collection_id + 1);
-    if (chosen.has_value() && knows_who_is_live(candidates.size(), start)) {
+    const bool worse_than_need_be =
+        chosen.has_value() && may_be_incomplete(start) && !spreads_over_zones(candidates, *chosen);
+    if (chosen.has_value() && !worse_than_need_be && knows_who_is_live(candidates.size(), start)) {
       stored::PlacementCommand command;
       command.create_collection = command_of(std::move(request), replication, *chosen);
       const auto answer = co_await propose(std::move(command), deadline);

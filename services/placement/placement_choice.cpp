@@ -1,6 +1,8 @@
 #include "services/placement/placement_choice.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <tuple>
 
 #include "core/base/hash.h"
@@ -64,6 +66,19 @@ Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidat
     out.push_back(std::move(nodes));
   }
   return out;
+}
+
+bool spreads_over_zones(std::span<const Candidate> candidates,
+                        const std::vector<std::vector<NodeId>>& chosen) {
+  std::map<NodeId, std::string> zones;
+  for (const Candidate& candidate : candidates) zones[candidate.node] = candidate.zone;
+  return std::all_of(chosen.begin(), chosen.end(), [&](const std::vector<NodeId>& nodes) {
+    std::set<std::string> taken;
+    return std::all_of(nodes.begin(), nodes.end(), [&](NodeId node) {
+      const std::string& zone = zones.at(node);
+      return zone.empty() || taken.insert(zone).second;
+    });
+  });
 }
 
 }  // namespace vectron

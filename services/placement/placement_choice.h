@@ -29,4 +29,9 @@ Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidat
                                                         uint32_t shards, uint32_t replication,
                                                         uint64_t salt);
 
+/// Whether no two replicas of a shard lie in one zone: more workers could not spread them better.
+/// An empty label is a zone of its own for each worker. Requires: `chosen` names candidates.
+bool spreads_over_zones(std::span<const Candidate> candidates,
+                        const std::vector<std::vector<NodeId>>& chosen);
+
 }  // namespace vectron

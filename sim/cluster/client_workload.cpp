@@ -273,7 +273,11 @@ OperationKind ClientWorkload::draw_kind(RandomStream& random) const {
 }
 
 uint32_t ClientWorkload::draw_collection(RandomStream& random) const {
-  return static_cast<uint32_t>(random.below(parts_.plan->workload.collections.size()));
+  const auto& collections = parts_.plan->workload.collections;
+  const auto drawn = static_cast<uint32_t>(random.below(collections.size()));
+  // One that comes and goes keeps operations waiting while it has no leaders: it gets fewer.
+  const bool fleeting = collections[drawn].lifetime_ms != 0;
+  return fleeting && random.chance_ppm(500'000) ? 0 : drawn;
 }
 
 PointId ClientWorkload::draw_point(RandomStream& random, uint32_t collection) const {

@@ -74,6 +74,20 @@ TEST(PlacementChoice, DoesNotPutAllShardsOnTheSameWorkers) {
   EXPECT_GE(sets.size(), 4u);
 }
 
+TEST(PlacementChoice, SaysWhetherMoreWorkersCouldSpreadReplicasBetter) {
+  const std::vector<Candidate> workers = {candidate(1, "a"), candidate(2, "a"), candidate(3, "b"),
+                                          candidate(4), candidate(5)};
+  const auto spreads = [&](std::vector<uint64_t> nodes) {
+    std::vector<NodeId> ids;
+    for (const uint64_t node : nodes) ids.emplace_back(node);
+    return spreads_over_zones(workers, {{NodeId(1)}, ids});
+  };
+  EXPECT_TRUE(spreads({1, 3}));
+  EXPECT_TRUE(spreads({2, 3, 4, 5}));
+  EXPECT_FALSE(spreads({1, 2}));
+  EXPECT_FALSE(spreads({3, 1, 4, 2}));
+}
+
 class PlacementStateTest : public testing::Test {
  protected:
   PlacementStateTest() {

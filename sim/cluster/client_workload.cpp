@@ -103,12 +103,13 @@ Task<void> ClientWorkload::run() {
   Clock& clock = parts_.env->clock();
   const Instant end =
       clock.monotonic() + std::chrono::milliseconds(parts_.plan->workload.duration_ms);
+  const uint32_t in_flight_max = ClientWorkload::in_flight_max(parts_.plan->shape.clients);
   const std::string stream = fmt::format("client[{}].arrival", parts_.number);
   for (uint32_t number = 0;; ++number) {
     const Instant next = clock.monotonic() + draw_pause(*parts_.plan, times_);
     if (next >= end) break;
     co_await clock.sleep_until(next);
-    if (in_flight_ >= kInFlightMax || is_skipped(number)) continue;
+    if (in_flight_ >= in_flight_max || is_skipped(number)) continue;
     ++in_flight_;
     Arrival arrival{.number = number, .random = RandomStream(parts_.plan->seed, stream, number)};
     tasks_.spawn(operate(std::move(arrival)));

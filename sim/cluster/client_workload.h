@@ -23,8 +23,9 @@ uint32_t arrivals_of(const Plan& plan, uint32_t client);
 
 class ClientWorkload {
  public:
-  static constexpr uint32_t kInFlightMax =
-      6;  ///< Operations of one client at once; arrivals beyond are left out.
+  /// Operations of one client at once, of `clients`; arrivals beyond are left out. Few clients have
+  /// more each, so that a run in which most wait for a deadline still has its thousand operations.
+  static constexpr uint32_t in_flight_max(uint32_t clients) { return std::max(6u, 48 / clients); }
 
   struct Parts {
     Env* env = nullptr;

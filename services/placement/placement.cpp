@@ -193,10 +193,11 @@ bool Placement::knows_who_is_live(size_t live, Instant asked) const {
 }
 
 // A cluster that has just been made: workers may not have registered yet, and nothing says how many
-// there will be. Its first collection waits a little when more workers could spread it better.
-bool Placement::may_be_incomplete(Instant asked) const {
+// there will be. Its first collection waits a little when more workers could spread it better: from
+// the leader's first moment on, not from the request's, for a client may ask anew before that ends.
+bool Placement::may_be_incomplete() const {
   return state_->counters().collection_id == 0 &&
-         env_->clock().monotonic() - asked < config_->create_wait / 4;
+         env_->clock().monotonic() - led_since_ < config_->create_wait / 4;
 }
 
 Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequest request,
@@ -217,7 +218,7 @@ Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequ
     const auto chosen = choose_workers(candidates, request.shards, replication,
                                        state_->counters().collection_id + 1);
     const bool worse_than_need_be =
-        chosen.has_value() && may_be_incomplete(start) && !spreads_over_zones(candidates, *chosen);
+        chosen.has_value() && may_be_incomplete() && !spreads_over_zones(candidates, *chosen);
     if (chosen.has_value() && !worse_than_need_be && knows_who_is_live(candidates.size(), start)) {
       stored::PlacementCommand command;
       command.create_collection = command_of(std::move(request), replication, *chosen);

@@ -49,7 +49,7 @@ class Placement final : public wire::PlacementHandler {
   Status with_leader(Status status) const;
   std::vector<Candidate> live_candidates() const;
   bool knows_who_is_live(size_t live, Instant asked) const;
-  bool may_be_incomplete(Instant asked) const;
+  bool may_be_incomplete() const;
   Task<Result<CollectionId>> plan_and_create(wire::CreateCollectionRequest request,
                                              Instant deadline);
   Task<void> wait_for_leaders(CollectionId collection, Instant deadline);

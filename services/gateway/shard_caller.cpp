@@ -79,6 +79,17 @@ class Refreshes {
   bool refreshed_ = false;
 };
 
+// A member that was asked first and did not answer as a leader is not asked first again: a machine
+// that is gone for ever would use up the whole time of each request.
+void pass_on(const Status& failure, size_t asked, Route::Shard* shard) {
+  const bool silent = failure.code() == Code::unavailable ||
+                      failure.code() == Code::deadline_exceeded ||
+                      failure.code() == Code::unknown_outcome || failure.code() == Code::cancelled;
+  if (!silent || shard->leader != asked) return;
+  const auto named = find_member(shard->members, NodeId(detail_of(failure).leader_node));
+  shard->leader = named.value_or((asked + 1) % shard->members.size());
+}
+
 }  // namespace
 
 ShardCaller::ShardCaller(Env& env, rpc::ChannelPool& channels, RouteCache& routes,
@@ -138,6 +149,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
     if (failure.code() == Code::unknown_outcome && env_.planted("resend_unknown_write")) {
       verdict = Verdict::ask_on;
     }
+    if (!operation.any_replica) pass_on(failure, member, &route->shards[shard]);
     if (verdict == Verdict::give_up) {
       co_return fail(doubt.judge(told_to_client(failure, operation, id)));
     }

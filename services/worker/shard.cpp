@@ -167,6 +167,13 @@ Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) {
 Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteRequest request) {
   const auto routed = check_route(request.epoch);
   VECTRON_CO_CHECK_OK(routed);
+  if (env_->planted("drain_drops_writes") && config_->stop != nullptr && config_->stop->is_set()) {
+    wire::WriteReply dropped;
+    dropped.shard_id = request.shard_id;
+    dropped.applied_index = replica_->applied_index().value() + 1;
+    dropped.existed.resize(request.operations.size());
+    co_return dropped;
+  }
   if (!replica_->is_leader()) {
     co_return fail(with_leader(Status(Code::unavailable, "this replica is not the leader")));
   }

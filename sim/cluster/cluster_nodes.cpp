@@ -10,6 +10,32 @@ constexpr Duration kSupervisorInterval = 10ms;
 constexpr Duration kRestartPause = 300ms;  ///< After a node ended by itself.
 /// A power cut waits for the node's next commits; a node that makes none loses power anyway.
 constexpr Duration kPowerCutPatience = 1s;
+/// A stop may take so much longer than its parts: a start that is under way ends first.
+constexpr Duration kStopSlack = 1s;
+
+/// Whether a process ended because the device refused a call, and not for what it found stored.
+bool names_io_error(const Status& status) {
+  return status.message().contains("I/O error") || status.message().contains("Input/output error");
+}
+
+Duration stop_limit(NodeKind kind) {
+  const bool writes_checkpoints = kind == NodeKind::worker;
+  return kDrainTimeout + (writes_checkpoints ? kCheckpointStopTimeout : 0s) + kStopSlack;
+}
+
+/// What tells a process to stop, for as long as the process lives.
+struct StopSwitch {
+  StopSwitch(ClusterNodes::Node* of, Scheduler& scheduler) : node(of), event(scheduler) {
+    node->stop = &event;
+    node->stop_disturbed = false;
+  }
+  StopSwitch(const StopSwitch&) = delete;
+  StopSwitch& operator=(const StopSwitch&) = delete;
+  ~StopSwitch() { node->stop = nullptr; }
+
+  ClusterNodes::Node* node;
+  Event event;
+};
 
 /// Draws by how much a machine's clocks are wrong.
 void skew(const PlanIntensities& intensities, RandomStream random, NodeOptions* options) {
@@ -57,25 +83,35 @@ void ClusterNodes::boot(Node* node) {
   node->ended_by_itself = false;
   if (node->starts++ > 0) ++restarts_;
   node->errors_before = node->machine->disk().trouble().errors_given();
+  node->io_errors_before = node->machine->disk().trouble().io_errors_given();
   node->machine->start([this, node](Env& env) { return run_node(node, &env); });
 }
 
 Task<void> ClusterNodes::run_node(Node* node, Env* env) {
+  StopSwitch stop(node, env->scheduler());
   Result<void> ended;
   if (node->kind == NodeKind::placement) {
     PlacementConfig config = placement_config(plan_, node->number, &watch_);
     config.bootstrap = !watch_.ever_started(kPlacementGroup, node->id);
+    config.stop = &stop.event;
     ended = co_await run_placement(env, std::move(config));
   } else if (node->kind == NodeKind::gateway) {
     GatewayConfig config = gateway_config(plan_, node->number, node->starts);
+    config.stop = &stop.event;
     ended = co_await run_gateway(env, std::move(config));
   } else if (plan_.profile == "raft") {
     RegisterConfig config = register_config(plan_, node->number, &watch_);
     config.bootstrap = !watch_.ever_started(kRegisterGroup, node->id);
+    config.stop = &stop.event;
     ended = co_await run_register_node(env, std::move(config));
   } else {
     WorkerConfig config = worker_config(plan_, node->number, &watch_);
+    config.stop = &stop.event;
     ended = co_await run_worker(env, std::move(config));
+  }
+  if (stop.event.is_set() && ended.has_value()) {
+    stopped(node);
+    co_return;
   }
   node->ended_by_itself = true;
   const Status status = status_of(ended);
@@ -83,7 +119,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   // A power cut inside a commit shows as failing calls until the node is gone.
   const bool dying = !node->machine->running();
   if (dying || node->reported || status.code() == Code::unavailable) co_return;
-  if (has_reason_to_stop(*node)) co_return;
+  if (has_reason_to_stop(*node, status)) co_return;
   node->reported = true;
   record_.violations.add(
       oracle::kDurability, record_.world.now(),
@@ -98,9 +134,11 @@ Task<void> ClusterNodes::supervise() {
   }
 }
 
-bool ClusterNodes::has_reason_to_stop(const Node& node) const {
-  SimDisk& disk = node.machine->disk();
-  return node.hurt || disk.trouble().errors_given() > node.errors_before;
+bool ClusterNodes::has_reason_to_stop(const Node& node, const Status& status) const {
+  const DiskTrouble& trouble = node.machine->disk().trouble();
+  if (names_io_error(status)) return trouble.io_errors_given() > node.io_errors_before;
+  if (status.code() == Code::data_loss) return node.hurt;
+  return trouble.errors_given() > node.errors_before;
 }
 
 void ClusterNodes::replica_stopped(NodeId id, const Status& status) {
@@ -108,14 +146,18 @@ void ClusterNodes::replica_stopped(NodeId id, const Status& status) {
   if (node == nullptr || !node->machine->running()) return;
   SimDisk& disk = node->machine->disk();
   if (disk.ever_rotted() && status.code() == Code::data_loss) disk.trouble().rot_was_read();
-  if (has_reason_to_stop(*node)) return;
+  if (has_reason_to_stop(*node, status)) return;
   record_.violations.add(oracle::kDurability, record_.world.now(),
                          fmt::format("a replica on {} stopped by itself: {}", node->machine->name(),
                                      status.to_string()));
 }
 
 void ClusterNodes::look_after(Node* node) {
-  if (node->machine->running()) return;
+  if (node->machine->running()) {
+    const bool slowed = node->machine->paused() || node->machine->disk().trouble().slows();
+    node->stop_disturbed = node->stop_disturbed || slowed;
+    return;
+  }
   if (std::exchange(node->disk_gone, false)) {
     if (node->machine->disk().used_bytes() > 0) {
       record_.world.fault_fired(FaultClass::lost_machine);
@@ -137,16 +179,54 @@ void ClusterNodes::look_after(Node* node) {
   if (record_.world.now() >= node->down_until) boot(node);
 }
 
-void ClusterNodes::crash(Node* node, CrashMode mode, uint32_t commit_call, Duration down) {
+void ClusterNodes::crash(Node* node, const PlannedFault& fault) {
   if (!node->machine->running()) return;
+  const auto down = std::chrono::milliseconds(fault.duration_ms);
+  if (fault.mode == CrashMode::stop) {
+    stop(node, std::chrono::milliseconds(fault.grace_ms), down);
+    return;
+  }
   node->down_until = record_.world.now() + down;
-  if (mode == CrashMode::power_loss_in_commit) {
-    node->machine->cut_power_at_kv_call(commit_call);
+  if (fault.mode == CrashMode::power_loss_in_commit) {
+    node->machine->cut_power_at_kv_call(fault.commit_call);
     record_.world.driver().spawn(finish_power_cut(node, node->starts));
     return;
   }
-  node->machine->crash(mode == CrashMode::process_kill ? CrashKind::process_kill
-                                                       : CrashKind::power_loss);
+  node->machine->crash(fault.mode == CrashMode::process_kill ? CrashKind::process_kill
+                                                             : CrashKind::power_loss);
+}
+
+void ClusterNodes::stop(Node* node, Duration grace, Duration down) {
+  if (node->stop == nullptr || node->stop->is_set()) return;
+  node->stop_down = down;
+  node->stop->set();
+  record_.world.driver().spawn(finish_stop(node, grace));
+}
+
+// The process has ended as it was told.
+void ClusterNodes::stopped(Node* node) {
+  ++orderly_stops_;
+  record_.world.fault_fired(FaultClass::crash);
+  node->down_until = record_.world.now() + node->stop_down;
+}
+
+Task<void> ClusterNodes::finish_stop(Node* node, Duration grace) {
+  const uint64_t start = node->starts;
+  const Instant asked = record_.world.now();
+  const Duration limit = stop_limit(node->kind);
+  co_await SleepAwaiter(record_.world.scheduler(), asked + std::min(grace, limit));
+  if (node->starts != start || !node->machine->running()) co_return;
+  if (grace > limit) {
+    if (!node->stop_disturbed) {
+      record_.violations.add(oracle::kOrderlyStop, record_.world.now(),
+                             fmt::format("{} was told to stop and still runs {} s later",
+                                         node->machine->name(), to_seconds(limit)));
+    }
+    co_await SleepAwaiter(record_.world.scheduler(), asked + grace);
+    if (node->starts != start || !node->machine->running()) co_return;
+  }
+  node->down_until = record_.world.now() + node->stop_down;
+  node->machine->crash(CrashKind::process_kill);
 }
 
 void ClusterNodes::end(Node* node, CrashMode mode, Duration down) {
@@ -211,6 +291,7 @@ void ClusterNodes::revive_all() {
     node->machine->go_on();
     node->machine->disk().trouble().heal();
     node->down_until = record_.world.now();
+    node->stop_down = Duration::zero();
     if (node->machine->running()) node->machine->cut_power_at_kv_call(0);
   }
 }

@@ -4,7 +4,8 @@
 // A supervisor task looks at all nodes every few simulated milliseconds, as an init system would:
 // one that is down and whose time to come back has come is started again, also one that ended by
 // itself. A node or a replica that stops by itself must have a reason: an error that its disk gave
-// it, or damage that was done to what it had stored. Otherwise it is a violation.
+// it, or damage that was done to what it had stored. Otherwise it is a violation. One that is told
+// to stop must end in time.
 #pragma once
 
 #include <set>
@@ -33,6 +34,10 @@ class ClusterNodes {
     bool gone = false;           ///< Never comes back.
     bool disk_gone = false;      ///< Its disk is replaced by an empty one as soon as it is down.
     uint64_t errors_before = 0;  ///< That its disk had given when the process started.
+    uint64_t io_errors_before = 0;
+    Event* stop = nullptr;        ///< Of the running process: tells it to end in order.
+    Duration stop_down{};         ///< How long it stays down once it has ended so.
+    bool stop_disturbed = false;  ///< Something has kept it from ending in time.
   };
 
   /// Adds the plan's nodes to the world; starts none. All outlive this.
@@ -43,9 +48,9 @@ class ClusterNodes {
   /// Starts every node and the supervisor, which lives as long as the world's driver.
   void start();
 
-  /// Ends a process, or cuts the power in its next commits; it comes back after `down`. Does
-  /// nothing when it is down.
-  void crash(Node* node, CrashMode mode, uint32_t commit_call, Duration down);
+  /// What a fault of class `crash` says: ends a process, cuts the power in its next commits, or
+  /// tells it to stop; it comes back after its duration. Does nothing when it is down.
+  void crash(Node* node, const PlannedFault& fault);
   /// The same as a part of another fault than a crash, whatever the class `crash` is.
   void end(Node* node, CrashMode mode, Duration down);
   /// Destroys the machine's disk; it comes back empty after `down`, or never when that is zero.
@@ -69,6 +74,8 @@ class ClusterNodes {
   std::vector<std::unique_ptr<Node>>& nodes() { return nodes_; }
   Node* find(NodeId id);
   uint64_t restarts() const { return restarts_; }
+  /// Processes that were told to stop and ended by themselves.
+  uint64_t orderly_stops() const { return orderly_stops_; }
 
  private:
   void add(NodeKind kind, uint32_t number);
@@ -76,15 +83,21 @@ class ClusterNodes {
   Task<void> run_node(Node* node, Env* env);
   Task<void> supervise();
   void look_after(Node* node);
-  bool has_reason_to_stop(const Node& node) const;
+  /// Damage needs a cause that damages, an I/O error one that the disk gave; any error of the disk
+  /// is a cause of all else.
+  bool has_reason_to_stop(const Node& node, const Status& status) const;
   void replica_stopped(NodeId id, const Status& status);
   Task<void> finish_power_cut(Node* node, uint64_t start);
+  void stop(Node* node, Duration grace, Duration down);
+  Task<void> finish_stop(Node* node, Duration grace);
+  void stopped(Node* node);
 
   const Plan& plan_;
   RunRecord& record_;
   ReplicaWatch& watch_;
   std::vector<std::unique_ptr<Node>> nodes_;
   uint64_t restarts_ = 0;
+  uint64_t orderly_stops_ = 0;
 };
 
 }  // namespace vectron::sim

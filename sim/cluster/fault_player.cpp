@@ -76,7 +76,7 @@ void FaultPlayer::strike(const PlannedFault& fault) {
       if (fault.fault_class == FaultClass::kill_all) {
         nodes_.end(node, fault.mode, down);
       } else {
-        nodes_.crash(node, fault.mode, fault.commit_call, down);
+        nodes_.crash(node, fault);
       }
     }
     if (struck && fault.fault_class == FaultClass::kill_all) {

@@ -37,6 +37,7 @@ UpkeepConfig upkeep_config(const PlanKnobs& knobs) {
   config.check_interval = Milliseconds(knobs.upkeep_interval_ms);
   config.checkpoint_points_min = knobs.checkpoint_points;
   config.checkpoint_idle = 3s;
+  config.checkpoint_stop_timeout = kCheckpointStopTimeout;
   config.checkpoint_pause_min = Milliseconds(knobs.checkpoint_pause_ms);
   config.checkpoint_bytes_per_second_max = knobs.checkpoint_bytes_per_second;
   config.rebuild_tombstones_min = knobs.rebuild_tombstones;
@@ -100,6 +101,7 @@ NodeId node_id(NodeKind kind, uint32_t number) {
 
 PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
   PlacementConfig config;
+  config.drain_timeout = kDrainTimeout;
   config.cluster = kSimulatedCluster;
   config.node = node_id(NodeKind::placement, number);
   config.listen = node_address(NodeKind::placement, number);
@@ -115,6 +117,7 @@ PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObser
 
 WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
   WorkerConfig config;
+  config.drain_timeout = kDrainTimeout;
   config.cluster = kSimulatedCluster;
   config.node = node_id(NodeKind::worker, number);
   config.listen = node_address(NodeKind::worker, number);
@@ -133,6 +136,7 @@ WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* o
 
 GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarnation) {
   GatewayConfig config;
+  config.drain_timeout = kDrainTimeout;
   config.cluster = kSimulatedCluster;
   config.node = node_id(NodeKind::gateway, number);
   config.incarnation = incarnation;
@@ -145,6 +149,7 @@ GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarna
 
 RegisterConfig register_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
   RegisterConfig config;
+  config.drain_timeout = kDrainTimeout;
   config.cluster = kSimulatedCluster;
   config.node = node_id(NodeKind::worker, number);
   config.listen = node_address(NodeKind::worker, number);

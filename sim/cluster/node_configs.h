@@ -13,6 +13,10 @@ namespace vectron::sim {
 enum class NodeKind : uint8_t { placement, worker, gateway };
 
 inline constexpr ClusterId kSimulatedCluster{0x51};
+/// How long a node that is told to stop takes for what is in flight, and then a worker for its
+/// checkpoints.
+inline constexpr Duration kDrainTimeout = 2s;
+inline constexpr Duration kCheckpointStopTimeout = 2s;
 
 /// "worker-3".
 std::string node_name(NodeKind kind, uint32_t number);

@@ -1,6 +1,7 @@
 #include "sim/cluster/register_service.h"
 
 #include "core/replica/raft_transport.h"
+#include "core/rpc/door.h"
 #include "core/rpc/server.h"
 
 namespace vectron::sim {
@@ -172,9 +173,14 @@ Task<Result<void>> run_register_node(Env* env, RegisterConfig config) {
   rpc::Server server(*env, server_config);
   wire::serve(server, static_cast<wire::RaftHandler&>(receiver));
   handler.serve(server);
+  rpc::Door door;
+  server.set_interceptor(&door);
   const auto listening = server.start(config.listen);
   VECTRON_CO_CHECK_OK(listening);
-  auto ended = co_await host->run_until(nullptr);
+  auto ended = co_await host->run_until(config.stop);
+  door.shut();
+  const Instant until = env->clock().monotonic() + config.drain_timeout;
+  if (ended.has_value()) co_await host->hand_over_all(until);
   server.stop();
   co_return ended;
 }

@@ -24,10 +24,14 @@ struct RegisterConfig {
   ReplicaConfig replica;
   WalConfig wal;
   ReplicaObserver* observer = nullptr;
+  /// As of the services: how long handing over and requests in flight may take after `stop` (may be
+  /// null) was set.
+  Duration drain_timeout = 5s;
+  Event* stop = nullptr;
 };
 
-/// Runs until the task is destroyed, or until the node must stop. Errors: data_loss, unavailable
-/// (cannot listen).
+/// Runs until `config.stop` is set, the task is destroyed, or the node must stop. Errors:
+/// data_loss, unavailable (cannot listen).
 Task<Result<void>> run_register_node(Env* env, RegisterConfig config);
 
 /// The two questions that a node answers; bodies are little-endian integers.

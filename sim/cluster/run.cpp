@@ -392,6 +392,7 @@ class Run {
                  std::ranges::count(plan_.shape.http_clients, operation.client) > 0;
         }));
     report_.restarts = nodes_.restarts();
+    report_.orderly_stops = nodes_.orderly_stops();
     const uint64_t arrivals =
         uint64_t{plan_.workload.operations_per_second} * plan_.workload.duration_ms / 1'000;
     const OperationCounts& counts = report_.operations;

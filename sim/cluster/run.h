@@ -66,8 +66,9 @@ struct RunReport {
   uint64_t searches_ok = 0;
   uint64_t loaded_ok = 0;           ///< Of all kinds, completed within the loaded interval,
   uint64_t loaded_searches_ok = 0;  ///< and the searches among them.
-  uint64_t http_ok = 0;   ///< Of all kinds, by clients that speak HTTP.
-  uint64_t restarts = 0;  ///< Of processes, after crashes and ends of their own.
+  uint64_t http_ok = 0;             ///< Of all kinds, by clients that speak HTTP.
+  uint64_t restarts = 0;            ///< Of processes, after crashes and ends of their own.
+  uint64_t orderly_stops = 0;       ///< Processes that were told to stop and ended by themselves.
   Recall recall;
   uint64_t leader_changes = 0;
   uint64_t snapshots_installed = 0;

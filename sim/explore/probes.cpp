@@ -9,6 +9,8 @@ const std::vector<ProbeInfo>& probes() {
       {"snapshots_installed", "a replica caught up by a snapshot",
        [](R r) { return r.snapshots_installed; }},
       {"restarts", "a process started again", [](R r) { return r.restarts; }},
+      {"orderly_stops", "a process that was told to stop ended in order",
+       [](R r) { return r.orderly_stops; }},
       {"unknown_outcomes", "a client was told that a write may have happened",
        [](R r) { return r.operations.unknown; }},
       {"refused_operations", "a client was told that nothing happened",

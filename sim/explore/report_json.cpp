@@ -26,6 +26,7 @@ void for_each_number(RunReport& report, Visit visit) {
   visit("loaded_searches_ok", report.loaded_searches_ok);
   visit("http_ok", report.http_ok);
   visit("restarts", report.restarts);
+  visit("orderly_stops", report.orderly_stops);
   visit("recall_searches", report.recall.searches);
   visit("recall_found", report.recall.found);
   visit("recall_expected", report.recall.expected);

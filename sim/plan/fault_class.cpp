@@ -25,7 +25,7 @@ const std::array<FaultClassInfo, kFaultClassCount>& fault_classes() {
        "a sync fails; its pages look clean and are lost with the power"},
       {disk_full, "disk_full", "a disk has no space for a while"},
       {slow_disk, "slow_disk", "a disk takes much longer, or does nothing for a while"},
-      {crash, "crash", "a process dies at any await point and starts again"},
+      {crash, "crash", "a process dies at any await point or is told to stop, and starts again"},
       {pause, "pause", "a process stops for a while and goes on as if no time had passed"},
       {lost_machine, "lost_machine", "a disk is gone for ever; its node comes back empty or never"},
       {kill_all, "kill_all", "power loss of a zone, or of everything"},

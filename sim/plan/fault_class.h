@@ -27,11 +27,12 @@ enum class FaultClass : uint8_t {
   sync_failure,   ///< A sync fails; its pages look clean afterwards and are lost at a power loss.
   disk_full,      ///< No space for a while.
   slow_disk,      ///< A disk takes much longer, or does nothing for a while.
-  crash,          ///< A process dies at any await point (or inside a commit) and starts again.
-  pause,          ///< A process stops for a while and goes on as if no time had passed.
-  lost_machine,   ///< A machine and its disk are gone for ever; it comes back empty or never.
-  kill_all,       ///< Power loss of a zone, or of everything.
-  knobs,          ///< Configuration drawn at random.
+  crash,  ///< A process dies at any await point (or inside a commit), or is told to stop; it starts
+          ///< again.
+  pause,  ///< A process stops for a while and goes on as if no time had passed.
+  lost_machine,  ///< A machine and its disk are gone for ever; it comes back empty or never.
+  kill_all,      ///< Power loss of a zone, or of everything.
+  knobs,         ///< Configuration drawn at random.
 };
 
 inline constexpr size_t kFaultClassCount = 22;

@@ -11,6 +11,7 @@ namespace {
 constexpr uint64_t kClassOnPpm =
     500'000;  ///< Half of them, so that faults do not mask one another.
 constexpr uint32_t kCrashesMax = 5;
+constexpr uint32_t kGraceMs = 20'000;   ///< More than a process needs to stop in order.
 constexpr uint32_t kDiskFaultsMax = 2;  ///< Scheduled faults of each class of disks.
 constexpr uint32_t kPausesMax = 3;
 constexpr uint32_t kClockStepsMax = 3;
@@ -313,7 +314,8 @@ class Generator {
     const uint64_t count = random.between(1, 4);
     for (uint64_t i = 0; i < count; ++i) {
       PlannedFault loss = fault(FaultClass::crash, "power", i);
-      if (loss.mode == CrashMode::process_kill) loss.mode = CrashMode::power_loss;
+      if (loss.mode != CrashMode::power_loss_in_commit) loss.mode = CrashMode::power_loss;
+      loss.grace_ms = 0;
       plan_.faults.push_back(std::move(loss));
     }
   }
@@ -386,7 +388,7 @@ class Generator {
 
   void fill_crash(RandomStream& random, PlannedFault& out) const {
     out.mode = pick(random, {CrashMode::process_kill, CrashMode::power_loss, CrashMode::power_loss,
-                             CrashMode::power_loss_in_commit});
+                             CrashMode::power_loss_in_commit, CrashMode::stop, CrashMode::stop});
     out.commit_call = static_cast<uint32_t>(random.between(1, 12));
     out.duration_ms = static_cast<uint32_t>(random.heavy_tail(50, 6'000));
     const std::vector<std::string> durable = durable_node_names(plan_.shape);
@@ -401,10 +403,15 @@ class Generator {
                : "all";
       out.duration_ms = static_cast<uint32_t>(random.heavy_tail(50, 3'000));
       if (out.mode == CrashMode::power_loss_in_commit) out.mode = CrashMode::power_loss;
+      if (out.mode == CrashMode::stop) out.mode = CrashMode::process_kill;
     } else if (gateway) {
       out.target = fmt::format("gateway-{}", random.below(plan_.shape.gateways));
-      out.mode = CrashMode::process_kill;
+      if (out.mode != CrashMode::stop) out.mode = CrashMode::process_kill;
     }
+    // Some are killed in the middle of it, some have all the time that they need.
+    const bool hurried = random.chance_ppm(500'000);
+    const auto little = static_cast<uint32_t>(random.heavy_tail(20, 2'000));
+    if (out.mode == CrashMode::stop) out.grace_ms = hurried ? little : kGraceMs;
     if (out.mode != CrashMode::power_loss_in_commit) out.commit_call = 0;
   }
 

@@ -162,6 +162,7 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
   VECTRON_CHECK_OK(check_range("faults.duration_ms", fault.duration_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.rounds", fault.rounds, 0, 100));
   VECTRON_CHECK_OK(check_range("faults.calls", fault.calls, 0, 1'000));
+  VECTRON_CHECK_OK(check_range("faults.grace_ms", fault.grace_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.factor", fault.factor, 0, 1'000));
   if (is_destructive(fault.fault_class) &&
       std::ranges::count(durable_node_names(plan.shape), fault.target) == 0) {

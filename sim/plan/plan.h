@@ -148,7 +148,9 @@ struct PlanIntensities {
 };
 
 enum class FaultDirection : uint8_t { both, outgoing, incoming };
-enum class CrashMode : uint8_t { process_kill, power_loss, power_loss_in_commit };
+/// stop: the process is told to end in order, as SIGTERM does: it hands over, drains and ends by
+/// itself, or is killed when that takes longer than it is given.
+enum class CrashMode : uint8_t { process_kill, power_loss, power_loss_in_commit, stop };
 enum class ConnectMode : uint8_t { refuse, hang };
 enum class IoKind : uint8_t { read, write };
 enum class RotKind : uint8_t { log, store, manifest };
@@ -160,9 +162,10 @@ struct PlannedFault {
   std::string id;  ///< Names its random stream ("partition-3"); unique in the plan.
   FaultClass fault_class = FaultClass::crash;
   uint32_t at_ms = 0;
-  /// crash, kill_all: until the restart. lost_machine: until it comes back with an empty disk; 0:
-  /// never. bit_rot: until its process is killed, so that the disk is read again; sync_failure:
-  /// until its power fails, which takes what the syncs did not write; 0: neither.
+  /// crash, kill_all: until the restart (stop: from its end on). lost_machine: until it comes back
+  /// with an empty disk; 0: never. bit_rot: until its process is killed, so that the disk is read
+  /// again; sync_failure: until its power fails, which takes what the syncs did not write; 0:
+  /// neither.
   uint32_t duration_ms = 0;
   /// A node's name, a zone ("zone-1"), "all", or "leader" (who leads the most groups at that
   /// moment).
@@ -179,6 +182,7 @@ struct PlannedFault {
   uint32_t rounds = 0;
   uint32_t commit_call =
       0;  ///< power_loss_in_commit: it strikes at this interposed call from then on.
+  uint32_t grace_ms = 0;                        ///< stop: how long it is given.
   ConnectMode connect = ConnectMode::refuse;    ///< connect.
   IoKind io = IoKind::write;                    ///< io_error: which calls fail.
   uint32_t calls = 0;                           ///< io_error, sync_failure: how many fail.

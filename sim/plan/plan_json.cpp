@@ -28,8 +28,8 @@ struct EnumNames<FaultDirection> {
 };
 template <>
 struct EnumNames<CrashMode> {
-  static constexpr std::array<std::string_view, 3> kNames = {"process_kill", "power_loss",
-                                                             "power_loss_in_commit"};
+  static constexpr std::array<std::string_view, 4> kNames = {"process_kill", "power_loss",
+                                                             "power_loss_in_commit", "stop"};
 };
 template <>
 struct EnumNames<ConnectMode> {
@@ -174,6 +174,7 @@ void walk(Fields& fields, PlannedFault& fault) {
   fields.optional("mode", fault.mode, defaults.mode);
   fields.optional("rounds", fault.rounds, defaults.rounds);
   fields.optional("commit_call", fault.commit_call, defaults.commit_call);
+  fields.optional("grace_ms", fault.grace_ms, defaults.grace_ms);
   fields.optional("connect", fault.connect, defaults.connect);
   fields.optional("io", fault.io, defaults.io);
   fields.optional("calls", fault.calls, defaults.calls);

@@ -43,6 +43,7 @@ bool DiskTrouble::take(uint32_t* left, FaultClass fault_class) {
   if (*left == 0) return false;
   --*left;
   ++errors_given_;
+  ++io_errors_given_;
   world_.fault_fired(fault_class);
   return true;
 }
@@ -73,6 +74,10 @@ Instant DiskTrouble::delayed(Instant planned) {
   end = std::max(end, stalled_until_);
   if (end != planned) world_.fault_fired(FaultClass::slow_disk);
   return end;
+}
+
+bool DiskTrouble::slows() const {
+  return world_.now() < std::max({full_until_, slow_until_, stalled_until_});
 }
 
 void DiskTrouble::rot_was_read() {

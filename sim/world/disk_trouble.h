@@ -48,9 +48,13 @@ class DiskTrouble {
   /// A read gave bytes that rot had changed.
   void rot_was_read();
 
+  /// Whether it makes anything wait at present.
+  bool slows() const;
   /// How many errors and wrong bytes it has given out so far: a process that ends by itself has a
   /// reason when there were some.
   uint64_t errors_given() const { return errors_given_; }
+  /// Of them, EIO and syncs that failed.
+  uint64_t io_errors_given() const { return io_errors_given_; }
 
  private:
   bool take(uint32_t* left, FaultClass fault_class);
@@ -64,6 +68,7 @@ class DiskTrouble {
   uint32_t slow_factor_ = 1;
   Instant stalled_until_{};
   uint64_t errors_given_ = 0;
+  uint64_t io_errors_given_ = 0;
 };
 
 }  // namespace vectron::sim

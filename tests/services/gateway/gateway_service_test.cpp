@@ -227,6 +227,19 @@ TEST(Gateway, AnswersUnknownOutcomeInTimeWhenTheLeaderIsSilent) {
   EXPECT_EQ(cluster.env().metrics().value(Metric::gateway_unknown_outcomes), 1U);
 }
 
+TEST(Gateway, AsksAnotherMemberFirstAfterTheLeaderWasSilent) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1}}));
+  cluster.workers[0]->script.silent = true;
+  auto client = cluster.client();
+  for (uint64_t id = 1; id <= 2; ++id) {
+    RequestContext context;
+    context.deadline = cluster.env().clock().monotonic() + 400ms;
+    const auto removed = cluster.run(client.delete_(context, remove(id)));
+    EXPECT_EQ(status_of(removed).code(), id == 1 ? Code::unknown_outcome : Code::ok);
+  }
+}
+
 TEST(Gateway, AsksAnotherReplicaWhenAReadTakesTooLong) {
   FakeCluster cluster(1, 2);
   cluster.add_collection(FakeCluster::route("c", 1, {{0, 1}}));

@@ -146,6 +146,56 @@ TEST(RunPlanOnce, ComesBackAfterAllPowerIsLost) {
   EXPECT_GT(report.faults.count(FaultClass::crash), 0u);
 }
 
+TEST(RunPlanOnce, StopsNodesInOrderWhenTheyAreTold) {
+  for (const std::string profile : {"raft", "cluster"}) {
+    GenerateOptions quiet;
+    quiet.profile = profile;
+    quiet.allowed = FaultClassSet::none();
+    Plan plan = *generate_plan(11, quiet);
+    plan.intensities = {};
+    PlannedFault stop{.id = "stop-0",
+                      .fault_class = FaultClass::crash,
+                      .at_ms = 2'000,
+                      .duration_ms = 1'000,
+                      .target = "leader",
+                      .mode = CrashMode::stop,
+                      .grace_ms = 20'000};
+    plan.faults = {stop};
+    RunReport report = run_plan(plan, {});
+    EXPECT_TRUE(report.passed()) << told(report);
+    EXPECT_EQ(report.orderly_stops, 1u);
+    EXPECT_EQ(report.faults.count(FaultClass::crash), 1u);
+    EXPECT_EQ(report.restarts, 1u);
+    // Without time for it the process is killed.
+    plan.faults[0].grace_ms = 0;
+    report = run_plan(plan, {});
+    EXPECT_TRUE(report.passed()) << told(report);
+    EXPECT_EQ(report.orderly_stops, 0u);
+    EXPECT_EQ(report.restarts, 1u);
+  }
+}
+
+TEST(RunPlanOnce, TellsEveryKindOfNodeToStop) {
+  GenerateOptions quiet;
+  quiet.allowed = FaultClassSet::none();
+  Plan plan = *generate_plan(12, quiet);
+  plan.intensities = {};
+  uint32_t at_ms = 1'000;
+  for (const char* target : {"placement-0", "worker-1", "gateway-1", "worker-2"}) {
+    plan.faults.push_back({.id = fmt::format("stop-{}", target),
+                           .fault_class = FaultClass::crash,
+                           .at_ms = at_ms,
+                           .duration_ms = 500,
+                           .target = target,
+                           .mode = CrashMode::stop,
+                           .grace_ms = 20'000});
+    at_ms += 2'500;
+  }
+  const RunReport report = run_plan(plan, {});
+  EXPECT_TRUE(report.passed()) << told(report);
+  EXPECT_EQ(report.orderly_stops, 4u);
+}
+
 /// Which value was written to which point, by whom, as a history's lines tell it.
 std::set<std::string> upserts_of(const std::string& history) {
   const auto member = [](std::string_view line, std::string_view name) {
@@ -169,7 +219,8 @@ TEST(RunPlanWithSkips, LeavesAllOtherOperationsAsTheyWere) {
   plan.intensities = {};
   plan.workload.duration_ms = 4'000;
   plan.loaded.to_ms = 4'000;
-  // So few that no client ever has as many at once as it may: an arrival that finds no room is lost.
+  // So few that no client ever has as many at once as it may: an arrival that finds no room is
+  // lost.
   plan.workload.operations_per_second = 40;
   RunOptions options;
   options.keep_history = true;

@@ -67,6 +67,7 @@ TEST_F(DiskTroubleTest, FailsAsManyReadsAndWritesAsWereArmed) {
   EXPECT_TRUE(write("f", 0, Bytes(100, 3)).has_value());
   EXPECT_EQ(fired(FaultClass::io_error), 2u);
   EXPECT_EQ(trouble().errors_given(), 2u);
+  EXPECT_EQ(trouble().io_errors_given(), 2u);
 }
 
 TEST_F(DiskTroubleTest, CallsPagesCleanAfterAFailedSyncAndLosesThemWithThePower) {

@@ -387,7 +387,7 @@ class Generator {
   }
 
   void fill_crash(RandomStream& random, PlannedFault& out) const {
-    out.mode = pick(random, {CrashMode::process_kill, CrashMode::power_loss, CrashMode::power_loss,
+    out.mode = pick(random, {CrashMode::process_kill, CrashMode::power_loss,
                              CrashMode::power_loss_in_commit, CrashMode::stop, CrashMode::stop});
     out.commit_call = static_cast<uint32_t>(random.between(1, 12));
     out.duration_ms = static_cast<uint32_t>(random.heavy_tail(50, 6'000));
@@ -409,7 +409,7 @@ class Generator {
       if (out.mode != CrashMode::stop) out.mode = CrashMode::process_kill;
     }
     // Some are killed in the middle of it, some have all the time that they need.
-    const bool hurried = random.chance_ppm(500'000);
+    const bool hurried = random.chance_ppm(350'000);
     const auto little = static_cast<uint32_t>(random.heavy_tail(20, 2'000));
     if (out.mode == CrashMode::stop) out.grace_ms = hurried ? little : kGraceMs;
     if (out.mode != CrashMode::power_loss_in_commit) out.commit_call = 0;

@@ -92,6 +92,16 @@ class TcpConnection final : public Connection {
                    failed_ ? failure_ : "the writing side of the connection was shut");
   }
 
+  std::optional<Result<size_t>> try_write_some(ByteView bytes) override {
+    VECTRON_ASSERT(!bytes.empty());
+    if (failed_ || write_ended_ || inline_operations_ + 1 >= kOperationsInlineMax)
+      return std::nullopt;
+    const ssize_t count = ::send(socket_.descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count <= 0) return std::nullopt;  // write_some() finds out why.
+    ++inline_operations_;
+    return static_cast<size_t>(count);
+  }
+
   void shutdown_write() override {
     if (failed_ || std::exchange(write_ended_, true)) return;
     ::shutdown(socket_.descriptor(), SHUT_WR);

@@ -3,6 +3,7 @@
 
 #include <flatbuffers/flatbuffers.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -13,10 +14,12 @@ namespace vectron {
 template <typename Flat, typename Message>
 flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Flat>>> pack_tables(
     flatbuffers::FlatBufferBuilder& builder, const std::vector<Message>& messages) {
-  std::vector<flatbuffers::Offset<Flat>> offsets;
-  offsets.reserve(messages.size());
-  for (const Message& message : messages) offsets.push_back(pack(builder, message));
-  return builder.CreateVector(offsets);
+  constexpr size_t kFew = 16;
+  std::array<flatbuffers::Offset<Flat>, kFew> few;
+  std::vector<flatbuffers::Offset<Flat>> many(messages.size() > kFew ? messages.size() : 0);
+  flatbuffers::Offset<Flat>* offsets = many.empty() ? few.data() : many.data();
+  for (size_t i = 0; i < messages.size(); ++i) offsets[i] = pack(builder, messages[i]);
+  return builder.CreateVector(offsets, messages.size());
 }
 
 template <typename Message>
@@ -32,9 +35,31 @@ inline size_t texts_hint(const std::vector<std::string>& texts) {
   return sum;
 }
 
+/// Memory for a builder: on the stack as long as that is enough, which it is for most messages.
+class BuilderMemory final : public flatbuffers::Allocator {
+ public:
+  uint8_t* allocate(size_t size) override {
+    if (size > stack_.size() || stack_in_use_) return new uint8_t[size];
+    stack_in_use_ = true;
+    return stack_.data();
+  }
+  void deallocate(uint8_t* memory, size_t) override {
+    if (memory == stack_.data()) {
+      stack_in_use_ = false;
+    } else {
+      delete[] memory;
+    }
+  }
+
+ private:
+  alignas(16) std::array<uint8_t, 2048> stack_;
+  bool stack_in_use_ = false;
+};
+
 template <typename Message>
 Bytes encode_root(const Message& message) {
-  flatbuffers::FlatBufferBuilder builder(size_hint(message) + 32);
+  BuilderMemory memory;
+  flatbuffers::FlatBufferBuilder builder(size_hint(message) + 32, &memory);
   builder.Finish(pack(builder, message));
   return Bytes(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
 }

@@ -9,11 +9,22 @@
 
 namespace vectron {
 
+/// Copies share the flag.
 class CancellationToken {
  public:
-  CancellationToken() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
-  void cancel() { flag_->store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return flag_->load(std::memory_order_relaxed); }
+  /// One that nobody cancels: it costs nothing.
+  CancellationToken() = default;
+  static CancellationToken create() {
+    CancellationToken token;
+    token.flag_ = std::make_shared<std::atomic<bool>>(false);
+    return token;
+  }
+
+  /// Does nothing where the token was not made by create().
+  void cancel() {
+    if (flag_ != nullptr) flag_->store(true, std::memory_order_relaxed);
+  }
+  bool cancelled() const { return flag_ != nullptr && flag_->load(std::memory_order_relaxed); }
 
  private:
   std::shared_ptr<std::atomic<bool>> flag_;

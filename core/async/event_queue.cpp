@@ -40,13 +40,17 @@ void EventQueue::add(QueuedEvent& event, Instant when, uint64_t tie, uint32_t ow
 }
 
 void EventQueue::push(const Entry& entry) {
-  heap_.push_back(entry);
-  std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+  const bool is_timer = entry.time > now_.time_since_epoch().count();
+  // Far timers that are always cancelled (deadlines) would otherwise pile up behind live ones.
+  if (is_timer && timers_.size() > 64 && timers_.size() > 4 * live_) compact_timers();
+  Heap& heap = is_timer ? timers_ : due_;
+  heap.push_back(entry);
+  std::push_heap(heap.begin(), heap.end(), std::greater<>());
 }
 
-void EventQueue::pop() {
-  std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
-  heap_.pop_back();
+void EventQueue::pop(Heap* heap) {
+  std::pop_heap(heap->begin(), heap->end(), std::greater<>());
+  heap->pop_back();
 }
 
 void EventQueue::hold(uint32_t owner) {
@@ -68,17 +72,11 @@ size_t EventQueue::let_go(uint32_t owner) {
   return late;
 }
 
-Instant EventQueue::next_time() {
-  clear_top();
-  if (heap_.empty()) return kNever;
-  return std::max(now_, Instant(Duration(heap_.front().time)));
-}
-
 void EventQueue::run_next() {
-  clear_top();
-  VECTRON_ASSERT(!heap_.empty());
-  const Entry entry = heap_.front();
-  pop();
+  Heap* heap = next_heap();
+  VECTRON_ASSERT(heap != nullptr);
+  const Entry entry = heap->front();
+  pop(heap);
   QueuedEvent* event = slots_[entry.slot].event;
   release(entry.slot);
   event->queue_ = nullptr;
@@ -96,20 +94,20 @@ void EventQueue::release(uint32_t slot) {
   --live_;
 }
 
-void EventQueue::clear_top() {
-  while (!heap_.empty()) {
-    const Entry& top = heap_.front();
+void EventQueue::clear_top(Heap* heap) {
+  while (!heap->empty()) {
+    const Entry& top = heap->front();
     if (!is_cancelled(top)) {
       if (!is_held(slots_[top.slot].owner)) break;
       held_[slots_[top.slot].owner].push_back(top);
     }
-    pop();
+    pop(heap);
   }
-  // Far timers that are always cancelled (deadlines) would otherwise pile up behind live ones.
-  if (heap_.size() > 64 && heap_.size() > 4 * live_) {
-    std::erase_if(heap_, [this](const Entry& entry) { return is_cancelled(entry); });
-    std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
-  }
+}
+
+void EventQueue::compact_timers() {
+  std::erase_if(timers_, [this](const Entry& entry) { return is_cancelled(entry); });
+  std::make_heap(timers_.begin(), timers_.end(), std::greater<>());
 }
 
 }  // namespace vectron

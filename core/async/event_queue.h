@@ -6,6 +6,7 @@
 // zero in production, where order is then first in, first out.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -68,7 +69,11 @@ class EventQueue {
   bool is_held(uint32_t owner) const { return !held_.empty() && held_.contains(owner); }
 
   /// The time of the next event, or kNever. Amortised O(1).
-  Instant next_time();
+  Instant next_time() {
+    const Heap* heap = next_heap();
+    if (heap == nullptr) return kNever;
+    return std::max(now_, Instant(Duration(heap->front().time)));
+  }
   /// Takes the next event out, moves the clock to its time and runs it. Requires: next_time() !=
   /// kNever.
   void run_next();
@@ -98,16 +103,34 @@ class EventQueue {
     uint32_t owner = 0;
   };
 
+  using Heap = std::vector<Entry>;
+
   void push(const Entry& entry);
-  void pop();
+  static void pop(Heap* heap);
   void release(uint32_t slot);
   bool is_cancelled(const Entry& entry) const {
     return slots_[entry.slot].generation != entry.generation;
   }
-  /// Takes what must not run off the top of the heap.
-  void clear_top();
+  /// Whether the top of `heap` may run.
+  bool is_clear(const Heap& heap) const {
+    return heap.empty() || (!is_cancelled(heap.front()) && held_.empty());
+  }
+  /// Takes what must not run off the top of `heap`.
+  void clear_top(Heap* heap);
+  /// Forgets the cancelled timers.
+  void compact_timers();
+  /// The heap whose top is the next event; null when nothing waits.
+  Heap* next_heap() {
+    if (!is_clear(due_)) clear_top(&due_);
+    if (!is_clear(timers_)) clear_top(&timers_);
+    if (due_.empty()) return timers_.empty() ? nullptr : &timers_;
+    return timers_.empty() || timers_.front() > due_.front() ? &due_ : &timers_;
+  }
 
-  std::vector<Entry> heap_;
+  // Most events are due when they are queued and run soon afterwards: in a heap of their own they
+  // do not travel through all the timers.
+  Heap due_;     ///< What was due when it was queued.
+  Heap timers_;  ///< What was not; its time may have come since.
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
   Instant now_{};
@@ -116,6 +139,12 @@ class EventQueue {
   uint64_t events_run_ = 0;
   size_t live_ = 0;
   std::map<uint32_t, std::vector<Entry>> held_;  ///< By owner: what was due since hold().
+};
+
+/// What waits for the end of a turn, in the order in which it runs then.
+enum class TurnEnd : uint8_t {
+  gather,  ///< Puts together what the turn made, for one of the next kind.
+  send,    ///< Hands all that was made to the system.
 };
 
 /// A node's way into its EventQueue: it draws the ties. One for each node, so that one node's
@@ -129,8 +158,19 @@ class Scheduler {
   virtual void post(QueuedEvent& event) = 0;
   /// Queues `event` for `when`, a time of queue().now()'s clock.
   virtual void post_at(QueuedEvent& event, Instant when) = 0;
+  /// Queues `event` behind all that is due now, and behind all that this makes due now: what a turn
+  /// makes for one receiver goes out together.
+  virtual void post_last(QueuedEvent& event, TurnEnd end) {
+    queue().add(event, queue().now(), tie_of(end));
+  }
 
   Instant now() { return queue().now(); }
+
+ protected:
+  /// Behind every tie that post() gives.
+  static uint64_t tie_of(TurnEnd end) {
+    return end == TurnEnd::gather ? UINT64_MAX - 1 : UINT64_MAX;
+  }
 };
 
 }  // namespace vectron

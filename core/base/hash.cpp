@@ -1,5 +1,7 @@
 #include "core/base/hash.h"
 
+// The whole function here, without a call into a library: most of what is hashed is short.
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace vectron {

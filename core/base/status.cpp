@@ -53,22 +53,34 @@ bool certainly_not_done(Code code) {
   return row(code).certainly_not_done;
 }
 
+const Status::What Status::kSuccess;
+
+Status& Status::operator=(const Status& other) {
+  if (this != &other) what_ = other.what_ ? std::make_unique<What>(*other.what_) : nullptr;
+  return *this;
+}
+
+Status::What& Status::own() {
+  if (what_ == nullptr) what_ = std::make_unique<What>();
+  return *what_;
+}
+
 Status Status::with_detail(Bytes detail) const {
   Status result = *this;
-  result.detail_ = std::move(detail);
+  result.own().detail = std::move(detail);
   return result;
 }
 
 Status Status::with_context(std::string_view context) const {
   Status result = *this;
-  result.message_ = fmt::format("{}: {}", context, message_);
+  result.own().message = fmt::format("{}: {}", context, message());
   return result;
 }
 
 std::string Status::to_string() const {
   if (ok()) return "ok";
-  if (field_.empty()) return fmt::format("{}: {}", code_name(code_), message_);
-  return fmt::format("{}: {} (field {})", code_name(code_), message_, field_);
+  if (field().empty()) return fmt::format("{}: {}", code_name(code()), message());
+  return fmt::format("{}: {} (field {})", code_name(code()), message(), field());
 }
 
 }  // namespace vectron

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -46,20 +47,27 @@ std::string_view code_name(Code code);
 int http_status(Code code);
 
 /// A value: a code, a message for the client that says what to do, and optionally the field at
-/// fault.
+/// fault. Success takes a pointer and no memory, for nearly every call of the system carries one.
 class [[nodiscard]] Status {
  public:
   Status() = default;
   Status(Code code, std::string message, std::string field = {})
-      : code_(code), message_(std::move(message)), field_(std::move(field)) {}
+      : what_(std::make_unique<What>(
+            What{.code = code, .message = std::move(message), .field = std::move(field)})) {}
+  Status(const Status& other) { *this = other; }
+  Status& operator=(const Status& other);
+  Status(Status&&) noexcept = default;
+  Status& operator=(Status&&) noexcept = default;
+  ~Status() = default;
 
-  Code code() const { return code_; }
-  bool ok() const { return code_ == Code::ok; }
-  const std::string& message() const { return message_; }
+  Code code() const { return what().code; }
+  bool ok() const { return what_ == nullptr || what_->code == Code::ok; }
+  const std::string& message() const { return what().message; }
   /// The request field at fault, as a path ("points[3].vector"); empty where no single field is.
-  const std::string& field() const { return field_; }
-  /// An encoded message for the caller's program (where to ask instead); travels with the status, shown to nobody.
-  const Bytes& detail() const { return detail_; }
+  const std::string& field() const { return what().field; }
+  /// An encoded message for the caller's program (where to ask instead); travels with the status,
+  /// shown to nobody.
+  const Bytes& detail() const { return what().detail; }
 
   /// Returns this status with `detail` in the place of its own.
   Status with_detail(Bytes detail) const;
@@ -67,13 +75,22 @@ class [[nodiscard]] Status {
   Status with_context(std::string_view context) const;
   std::string to_string() const;
 
-  bool operator==(const Status&) const = default;
+  bool operator==(const Status& other) const { return what() == other.what(); }
 
  private:
-  Code code_ = Code::ok;
-  std::string message_;
-  std::string field_;
-  Bytes detail_;
+  struct What {
+    Code code = Code::ok;
+    std::string message;
+    std::string field;
+    Bytes detail;
+    bool operator==(const What&) const = default;
+  };
+  static const What kSuccess;
+  const What& what() const { return what_ == nullptr ? kSuccess : *what_; }
+  /// What it says, to be changed.
+  What& own();
+
+  std::unique_ptr<What> what_;  ///< Null: success.
 };
 
 /// True when an operation that ended with `code` certainly had no effect, so that it can be sent

@@ -12,6 +12,21 @@ Task<Result<void>> write_all(Connection* connection, ByteView bytes) {
   co_return Result<void>();
 }
 
+std::optional<Result<size_t>> Connection::try_write_some(ByteView) {
+  return std::nullopt;
+}
+
+Result<ByteView> write_at_once(Connection* connection, ByteView bytes) {
+  while (!bytes.empty()) {
+    const std::optional<Result<size_t>> written = connection->try_write_some(bytes);
+    if (!written.has_value()) return bytes;
+    if (!written->has_value()) return fail(written->error());
+    VECTRON_ASSERT(**written > 0 && **written <= bytes.size());
+    bytes = bytes.subspan(**written);
+  }
+  return bytes;
+}
+
 Task<Result<void>> read_exactly(Connection* connection, std::span<uint8_t> into) {
   while (!into.empty()) {
     const auto count = co_await connection->read_some(into);

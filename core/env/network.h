@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/async/task.h"
@@ -36,6 +37,10 @@ class Connection {
   /// (back-pressure). Requires: `bytes` is not empty and outlives the await. Errors: unavailable.
   /// Success says nothing of what the peer received.
   virtual Task<Result<size_t>> write_some(ByteView bytes) = 0;
+
+  /// What write_some() does, where it can be done at once and without a task; none where it would
+  /// have to wait, and then nothing happened. Requires: as write_some().
+  virtual std::optional<Result<size_t>> try_write_some(ByteView bytes);
 
   /// Ends our writing side; the peer reads the rest, then the end. Reading goes on.
   virtual void shutdown_write() = 0;
@@ -70,6 +75,10 @@ class Network {
 
 /// Writes all of `bytes`. Requires: `bytes` outlives the await.
 Task<Result<void>> write_all(Connection* connection, ByteView bytes);
+
+/// Writes what the connection takes at once, and returns what is left: for write_all(). Errors:
+/// unavailable.
+Result<ByteView> write_at_once(Connection* connection, ByteView bytes);
 
 /// Fills all of `into`. Errors: unavailable, also when the stream ends before (then the message
 /// says so).

@@ -38,7 +38,7 @@ struct Request {
   std::vector<Field> parameters;      ///< What the route's pattern named; filled by the router.
   std::string body;                   ///< Without its chunks.
   /// Set when nobody waits for the answer any more.
-  CancellationToken cancellation;
+  CancellationToken cancellation = CancellationToken::create();
 
   /// The value of a header field, by its name in lower case; null where there is none.
   const std::string* header(std::string_view name) const { return find_field(headers, name); }

@@ -10,6 +10,9 @@ namespace vectron::index {
 
 namespace {
 
+// Rows up to this are fetched as soon as a list names them; of longer ones the next ahead, for a
+// list of them would push one another out of the cache.
+constexpr size_t kPrefetchAllRowBytesMax = 256;
 constexpr uint64_t kLevelKey = 0x766563746c76656cULL;  // separates level hashes from all others
 constexpr size_t kCacheLineBytes = 64;
 constexpr size_t kPrefetchBytesMax =
@@ -74,30 +77,33 @@ int level_of(Slot slot, uint32_t m) {
 // nothing between them.
 struct Graph::Scratch {
   std::vector<uint64_t> visited;  // a bit for each slot
-  std::vector<Slot> touched;      // slots whose bit is set, to clear them again
-  std::vector<Slot> fresh;  // neighbours of the node being expanded that were not visited before
+  std::vector<Slot> touched;      // the first `touched_count`: slots whose bit is set
+  size_t touched_count = 0;
   std::vector<NeighborKey> frontier;  // min-heap: seen and not expanded
   std::vector<NeighborKey> best;      // max-heap: the accepted nearest so far
   std::vector<NeighborKey> relink;    // candidates of a full list
   std::array<std::vector<NeighborKey>, kLevelMax + 1> neighbors;  // of a new node, by level
 
-  // Returns true the first time.
-  bool visit(Slot slot) {
+  void begin_walk() {
+    for (size_t i = 0; i < touched_count; ++i) visited[touched[i] / 64] = 0;
+    touched_count = 0;
+    frontier.clear();
+    best.clear();
+  }
+
+  // Room for `count` more touched slots; what lies beyond touched_count means nothing.
+  Slot* make_room(size_t count) {
+    if (touched.size() < touched_count + count) [[unlikely]]
+      touched.resize(2 * (touched_count + count));
+    return touched.data() + touched_count;
+  }
+
+  // The word of `visited` in which the bit of `slot` is.
+  uint64_t& visited_word(Slot slot) {
     const size_t word = slot / 64;
     if (word >= visited.size()) [[unlikely]]
       visited.resize(std::max(word + 1, 2 * visited.size()));
-    const uint64_t bit = uint64_t{1} << slot % 64;
-    if ((visited[word] & bit) != 0) return false;
-    visited[word] |= bit;
-    touched.push_back(slot);
-    return true;
-  }
-
-  void begin_walk() {
-    for (const Slot slot : touched) visited[slot / 64] = 0;
-    touched.clear();
-    frontier.clear();
-    best.clear();
+    return visited[word];
   }
 };
 
@@ -270,16 +276,18 @@ template <typename Accept>
 void Graph::walk(const float* query, NeighborKey entry, int level, size_t ef, const Accept& accept,
                  Scratch& scratch) const {
   scratch.begin_walk();
-  scratch.visit(slot_of(entry));
+  *scratch.make_room(1) = slot_of(entry);
+  ++scratch.touched_count;
+  scratch.visited_word(slot_of(entry)) |= uint64_t{1} << slot_of(entry) % 64;
   push_min(scratch.frontier, entry);
   if (accept(slot_of(entry))) push_max(scratch.best, entry);
   while (!scratch.frontier.empty()) {
     const NeighborKey nearest = pop_min(scratch.frontier);
     if (scratch.best.size() == ef && nearest > scratch.best.front()) break;
-    read_unvisited(slot_of(nearest), level, scratch);
-    for (size_t i = 0; i < scratch.fresh.size(); ++i) {
-      if (i + 1 < scratch.fresh.size()) prefetch_row(scratch.fresh[i + 1]);
-      const NeighborKey key = key_to(query, scratch.fresh[i]);
+    const std::span<const Slot> fresh = read_unvisited(slot_of(nearest), level, scratch);
+    for (size_t i = 0; i < fresh.size(); ++i) {
+      if (i + 1 < fresh.size()) prefetch_row(fresh[i + 1]);
+      const NeighborKey key = key_to(query, fresh[i]);
       const bool full = scratch.best.size() == ef;
       if (full && key > scratch.best.front()) continue;
       push_min(scratch.frontier, key);
@@ -293,16 +301,28 @@ void Graph::walk(const float* query, NeighborKey entry, int level, size_t ef, co
   }
 }
 
-void Graph::read_unvisited(Slot slot, int level, Scratch& scratch) const {
-  scratch.fresh.clear();
+// The neighbours of `slot` that the walk had not visited; they are visited now. Their rows are on
+// their way to the cache: all where they are short, else the first. The span lives until the next
+// call.
+std::span<const Slot> Graph::read_unvisited(Slot slot, int level, Scratch& scratch) const {
   const Word* words = list(slot, level);
-  for (uint32_t i = 0; i < list_words(level); ++i) {
+  const uint32_t words_max = list_words(level);
+  Slot* const fresh = scratch.make_room(words_max);
+  const bool all_rows = vectors_.row_bytes() <= kPrefetchAllRowBytesMax;
+  size_t count = 0;
+  for (uint32_t i = 0; i < words_max; ++i) {
     const Word word = load_word(words + i);
     if (word == 0) break;
-    if (!scratch.visit(word - 1)) continue;
-    if (scratch.fresh.empty()) prefetch_row(word - 1);
-    scratch.fresh.push_back(word - 1);
+    const Slot neighbor = word - 1;
+    uint64_t& visited = scratch.visited_word(neighbor);
+    const uint64_t bit = uint64_t{1} << neighbor % 64;
+    if ((visited & bit) != 0) continue;
+    visited |= bit;
+    fresh[count++] = neighbor;
+    if (all_rows || count == 1) prefetch_row(neighbor);
   }
+  scratch.touched_count += count;
+  return {fresh, count};
 }
 
 Graph::Word* Graph::list(Slot slot, int level) const {

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "core/base/bytes.h"
@@ -138,7 +139,7 @@ class Graph {
   template <typename Accept>
   void walk(const float* query, NeighborKey entry, int level, size_t ef, const Accept& accept,
             Scratch& scratch) const;
-  void read_unvisited(Slot slot, int level, Scratch& scratch) const;
+  std::span<const Slot> read_unvisited(Slot slot, int level, Scratch& scratch) const;
 
   const VectorStore& vectors_;
   const DistanceFunction distance_;

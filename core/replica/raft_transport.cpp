@@ -1,5 +1,7 @@
 #include "core/replica/raft_transport.h"
 
+#include <algorithm>
+
 #include "core/replica/replica_host.h"
 
 namespace vectron {
@@ -105,7 +107,7 @@ void RaftTransport::Outbox::put(GroupId group, const raft::Message& message) {
   if (batch_bytes_ > 0 && batch_bytes_ + bytes > kBatchBytesMax) flush();
   batch_.messages.push_back(to_wire(group, message));
   batch_bytes_ += bytes;
-  if (!queued()) owner_->env_->scheduler().post(*this);
+  if (!queued()) owner_->env_->scheduler().post_last(*this, TurnEnd::gather);
 }
 
 void RaftTransport::Outbox::flush() {
@@ -143,11 +145,19 @@ Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPi
 }
 
 void RaftReceiver::step(RequestContext, wire::RaftBatch request) {
+  // A frame has few groups and mostly one message of each, so looking through them is cheap.
+  std::vector<std::pair<GroupId, std::vector<raft::Message>>> groups;
   for (const wire::RaftMessage& message : request.messages) {
-    const std::shared_ptr<Replica> replica = host_->find(GroupId(message.group_id));
-    if (replica == nullptr) continue;
     auto decoded = from_wire(message);
-    if (decoded.has_value()) replica->step(*std::move(decoded));
+    if (!decoded.has_value()) continue;
+    const GroupId group(message.group_id);
+    auto found = std::ranges::find(groups, group, [](const auto& pair) { return pair.first; });
+    if (found == groups.end()) found = groups.insert(groups.end(), {group, {}});
+    found->second.push_back(*std::move(decoded));
+  }
+  for (auto& [group, messages] : groups) {
+    const std::shared_ptr<Replica> replica = host_->find(group);
+    if (replica != nullptr) replica->step_all(std::move(messages));
   }
 }
 

@@ -172,6 +172,12 @@ void Replica::step(raft::Message message) {
   wake();
 }
 
+void Replica::step_all(std::vector<raft::Message> messages) {
+  if (raft_ == nullptr || !failure_.ok()) return;
+  for (raft::Message& message : messages) raft_->step(std::move(message));
+  pump();
+}
+
 void Replica::wake() {
   if (!pump_event_.queued()) parts_.env->scheduler().post(pump_event_);
 }

@@ -89,7 +89,10 @@ class Replica {
   // Inputs.
 
   void tick();
+  /// Gives a message to Raft; what follows from it happens soon afterwards.
   void step(raft::Message message);
+  /// The same for messages that came together: what follows from them happens before it returns.
+  void step_all(std::vector<raft::Message> messages);
 
   /// Proposes a command and waits until it is applied here. `deadline` is this node's monotonic
   /// time. Errors: unavailable (not the leader, see status().leader), resource_exhausted (a bound

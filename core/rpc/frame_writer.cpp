@@ -20,7 +20,12 @@ void FrameWriter::push(FrameHeader header, Bytes body, Instant deadline) {
   queued_bytes_ += bytes;
   if (header.kind == FrameKind::one_way) queued_one_way_bytes_ += bytes;
   queue_.push_back({header, std::move(body), deadline});
-  changed_.notify_all();
+  wake();
+}
+
+void FrameWriter::wake() {
+  if (idle_ == nullptr || idle_->queued()) return;
+  clock_.scheduler().post_last(*idle_, TurnEnd::send);
 }
 
 void FrameWriter::clear() {
@@ -36,20 +41,27 @@ Task<Result<void>> FrameWriter::run(Connection* connection) {
   for (;;) {
     while (queue_.empty() && padding_bytes_ == 0) {
       if (finishing_) co_return Result<void>();
-      co_await changed_.wait();
+      Idle idle(this);
+      co_await idle;
     }
     fill_batch();
-    const Result<void> wrote_batch = co_await write_all(connection, batch_);
-    VECTRON_CO_CHECK_OK(wrote_batch);
-    const Result<void> wrote_large = co_await write_all(connection, large_);
-    VECTRON_CO_CHECK_OK(wrote_large);
+    const Result<ByteView> rest = write_at_once(connection, batch_);
+    VECTRON_CO_CHECK_OK(rest);
+    if (!rest->empty()) {
+      const Result<void> wrote = co_await write_all(connection, *rest);
+      VECTRON_CO_CHECK_OK(wrote);
+    }
+    if (!large_.empty()) {
+      const Result<void> wrote = co_await write_all(connection, large_);
+      VECTRON_CO_CHECK_OK(wrote);
+    }
     written();
   }
 }
 
 void FrameWriter::finish() {
   finishing_ = true;
-  changed_.notify_all();
+  wake();
 }
 
 Task<void> FrameWriter::wait_below(size_t bytes) {

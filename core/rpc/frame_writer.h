@@ -1,7 +1,7 @@
 // The queue of frames that wait to be written to one connection, and the task that writes them.
 //
-// Frames that wait together are written together; a large body is written from where it lies. Owned
-// by a Channel or by a server's connection.
+// Frames of one turn of the event loop are written together; a large body is written from where it
+// lies. Owned by a Channel or by a server's connection.
 #pragma once
 
 #include <deque>
@@ -24,10 +24,7 @@ class Admission {
 class FrameWriter {
  public:
   FrameWriter(Clock& clock, Admission* admission)
-      : clock_(clock),
-        admission_(admission),
-        changed_(clock.scheduler()),
-        drained_(clock.scheduler()) {}
+      : clock_(clock), admission_(admission), drained_(clock.scheduler()) {}
 
   /// Queues a frame. `deadline` becomes its remaining time when it is written. The caller keeps the
   /// queue within bounds.
@@ -57,6 +54,30 @@ class FrameWriter {
     Instant deadline;
   };
 
+  /// What run() waits on while nothing is queued. It is woken at the end of the turn that queued
+  /// something, so that all frames of a turn leave together.
+  class Idle final : public QueuedEvent {
+   public:
+    explicit Idle(FrameWriter* writer) : writer_(writer) {}
+    ~Idle() override {
+      if (writer_->idle_ == this) writer_->idle_ = nullptr;
+    }
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) {
+      handle_ = handle;
+      writer_->idle_ = this;
+    }
+    void await_resume() const noexcept { writer_->idle_ = nullptr; }
+
+   protected:
+    void fire() override { handle_.resume(); }
+
+   private:
+    FrameWriter* writer_;
+    std::coroutine_handle<> handle_;
+  };
+
+  void wake();
   /// Moves frames into `batch_`; a large body stays in `large_`.
   void fill_batch();
   void written();
@@ -71,7 +92,7 @@ class FrameWriter {
   size_t queued_bytes_ = 0;
   size_t queued_one_way_bytes_ = 0;
   bool finishing_ = false;
-  Condition changed_;
+  Idle* idle_ = nullptr;  // While run() waits.
   Condition drained_;
 };
 

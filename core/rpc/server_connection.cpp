@@ -205,6 +205,7 @@ Result<void> ServerConnection::start_request(const Frame& frame) {
     return fail(Code::resource_exhausted, "too many requests are running: retry later");
   }
   VECTRON_TRY(RequestContext context, make_context(header, *method->info));
+  context.cancellation = CancellationToken::create();
   Call call{.method = method, .cancellation = context.cancellation};
   const Instant deadline = context.deadline;
   if (streams) {

@@ -71,6 +71,10 @@ class SimConnection final : public Connection {
   Task<Result<size_t>> write_some(ByteView bytes) override {
     return write_stream(stream_, side_, bytes);
   }
+  std::optional<Result<size_t>> try_write_some(ByteView bytes) override {
+    VECTRON_ASSERT(!bytes.empty());
+    return stream_->try_write(side_, bytes);
+  }
   // Destructors may call these while the node dies; a machine without power sends nothing.
   void shutdown_write() override {
     if (network_.powered()) stream_->shutdown_write(side_);

@@ -19,6 +19,9 @@ class TieScheduler final : public Scheduler {
   void post_at(QueuedEvent& event, Instant when) override {
     queue_.add(event, when, ties_.next(), owner_);
   }
+  void post_last(QueuedEvent& event, TurnEnd end) override {
+    queue_.add(event, queue_.now(), tie_of(end), owner_);
+  }
 
  private:
   EventQueue& queue_;

@@ -83,14 +83,19 @@ void SimWorld::bury() {
 }
 
 void SimWorld::run_until(Instant until) {
-  while (queue_.next_time() <= until && queue_.next_time() != kNever) run_next_event();
+  for (;;) {
+    const Instant next = queue_.next_time();
+    if (next > until || next == kNever) break;
+    run_next_event();
+  }
   queue_.advance_to(until);
 }
 
 bool SimWorld::run_until(const std::function<bool()>& done, Instant limit) {
   for (;;) {
     if (done()) return true;
-    if (queue_.next_time() > limit || queue_.next_time() == kNever) return false;
+    const Instant next = queue_.next_time();
+    if (next > limit || next == kNever) return false;
     run_next_event();
   }
 }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <rapidcheck/gtest.h>
+
+#include "core/async/cancellation.h"
 #include "core/async/combine.h"
 #include "core/async/sync.h"
 #include "core/async/task_group.h"
@@ -206,6 +209,92 @@ TEST(EventQueue, RunsByTimeThenTieThenSequence) {
   queue.add(d, Instant(2ms), 0);
   while (queue.next_time() != kNever) queue.run_next();
   EXPECT_EQ(out, (std::vector<int>{3, 2, 1, 4}));
+}
+
+// The twin of the queue: what waits, in a sorted list.
+struct SortedQueue {
+  using Key = std::tuple<int64_t, uint64_t, uint64_t>;  // time, tie, sequence
+  std::map<Key, int> waiting;
+  uint64_t sequence = 0;
+};
+
+RC_GTEST_PROP(EventQueue, RunsInTheOrderOfASortedListWhateverIsCancelled,
+              (const std::vector<std::pair<uint8_t, uint8_t>>& steps)) {
+  EventQueue queue;
+  SortedQueue twin;
+  std::vector<int> out, expected;
+  std::map<int, std::pair<std::unique_ptr<Recorder>, SortedQueue::Key>> events;
+  const auto run_one = [&] {
+    if (twin.waiting.empty()) return;
+    const auto first = twin.waiting.begin();
+    expected.push_back(first->second);
+    twin.waiting.erase(first);
+    queue.run_next();
+  };
+  int number = 0;
+  for (const auto& [action, value] : steps) {
+    if (action % 4 == 0) {
+      run_one();
+    } else if (action % 4 == 1 && !events.empty()) {
+      const auto victim = std::next(events.begin(), value % static_cast<int>(events.size()));
+      twin.waiting.erase(victim->second.second);
+      events.erase(victim);
+    } else {
+      // Half of the events are due at once, as most are.
+      const Instant when = queue.now() + Duration(value % 2 == 0 ? 0 : value);
+      const SortedQueue::Key key{when.time_since_epoch().count(), action, twin.sequence++};
+      auto event = std::make_unique<Recorder>(&out, ++number);
+      queue.add(*event, when, action);
+      twin.waiting.emplace(key, number);
+      events.emplace(number, std::pair(std::move(event), key));
+    }
+  }
+  while (!twin.waiting.empty()) run_one();
+  RC_ASSERT(queue.next_time() == kNever);
+  RC_ASSERT(out == expected);
+}
+
+// Records its number when it runs, and makes something due.
+class Maker final : public QueuedEvent {
+ public:
+  Maker(Scheduler* scheduler, std::vector<int>* out, QueuedEvent* due)
+      : scheduler_(scheduler), out_(out), due_(due) {}
+
+ protected:
+  void fire() override {
+    out_->push_back(0);
+    scheduler_->post(*due_);
+  }
+
+ private:
+  Scheduler* scheduler_;
+  std::vector<int>* out_;
+  QueuedEvent* due_;
+};
+
+TEST(Scheduler, RunsWhatEndsATurnBehindAllThatTheTurnMakesDue) {
+  PlainScheduler scheduler;
+  std::vector<int> out;
+  Recorder send(&out, 4), gather(&out, 3), made(&out, 2), other(&out, 1), later(&out, 5);
+  Maker maker(&scheduler, &out, &made);
+  scheduler.post_last(send, TurnEnd::send);
+  scheduler.post_last(gather, TurnEnd::gather);
+  scheduler.post_at(later, scheduler.now() + 1ns);
+  scheduler.post(maker);
+  scheduler.post(other);
+  scheduler.run_all();
+  EXPECT_EQ(out, (std::vector<int>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST(CancellationToken, IsSharedByItsCopiesOnceItIsMade) {
+  CancellationToken token = CancellationToken::create();
+  const CancellationToken copy = token;
+  EXPECT_FALSE(copy.cancelled());
+  token.cancel();
+  EXPECT_TRUE(copy.cancelled());
+  CancellationToken of_nobody;
+  of_nobody.cancel();
+  EXPECT_FALSE(of_nobody.cancelled());
 }
 
 TEST(EventQueue, ForgetsManyCancelledTimers) {

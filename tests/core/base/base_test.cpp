@@ -26,6 +26,27 @@ TEST(Result, TryReturnsTheFirstError) {
   EXPECT_EQ(quarter(6).error().field(), "value");
 }
 
+TEST(Status, SuccessTakesAPointerAndErrorsAreCopiedWhole) {
+  static_assert(sizeof(Status) == sizeof(void*));
+  EXPECT_TRUE(Status().ok());
+  EXPECT_EQ(Status(), Status(Code::ok, ""));
+  const Status error =
+      Status(Code::not_found, "no such collection", "name").with_detail(Bytes{1, 2});
+  Status copy = error;
+  EXPECT_EQ(copy, error);
+  copy = Status();
+  EXPECT_TRUE(copy.ok());
+  EXPECT_TRUE(copy.message().empty());
+  EXPECT_EQ(error.field(), "name");
+  copy = error.with_context("search");
+  EXPECT_EQ(copy.message(), "search: no such collection");
+  EXPECT_EQ(copy.detail(), error.detail());
+  EXPECT_NE(copy, error);
+  const Status moved = std::move(copy);
+  EXPECT_EQ(moved.code(), Code::not_found);
+  EXPECT_FALSE(moved.ok());
+}
+
 TEST(Status, EveryCodeHasANameAndAnHttpStatus) {
   std::set<std::string_view> names;
   for (uint8_t code = 0; code < kCodeCount; ++code) {

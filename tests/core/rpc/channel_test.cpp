@@ -63,6 +63,28 @@ TEST_F(ChannelTest, ConnectsWhenItIsNeededAndAnswersCalls) {
   EXPECT_EQ(channel->calls_waiting(), 0u);
 }
 
+// Each message of it is made by an event of its own, all at one instant.
+Task<void> tell_often(Scheduler* scheduler, Channel* channel, int times) {
+  for (int i = 0; i < times; ++i) {
+    EXPECT_TRUE(channel->send_one_way(kTellMethod, text("hear")));
+    SleepAwaiter others(*scheduler, scheduler->now());
+    co_await others;
+  }
+}
+
+TEST_F(ChannelTest, WritesAllFramesOfATurnTogether) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  Call hello = call(*channel, "hello");
+  world.run_for(1ms);
+  ASSERT_TRUE(hello.done());
+  const size_t before = world.network.wire()->writes;
+  TaskGroup tasks(world.scheduler);
+  tasks.spawn(tell_often(&world.scheduler, channel.get(), 5));
+  world.run_for(1ms);
+  EXPECT_EQ(world.network.wire()->writes - before, 1u);
+}
+
 TEST_F(ChannelTest, MatchesAnswersThatComeInAnotherOrder) {
   WordServer words(server_env);
   auto channel = make_channel();

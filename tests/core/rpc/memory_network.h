@@ -40,6 +40,7 @@ struct Wire {
   NetworkFaults faults;
   Pipe to_side[2];
   size_t bytes_sent = 0;
+  size_t writes = 0;
   bool broken = false;
   bool half_open = false;  ///< Bytes vanish and nobody hears of it.
   Condition changed;
@@ -77,6 +78,7 @@ class MemoryConnection final : public Connection {
     const size_t left = wire_->faults.reset_after_bytes - wire_->bytes_sent;
     const size_t count = std::min({bytes.size(), room, wire_->faults.chunk_bytes_max, left});
     wire_->bytes_sent += count;
+    ++wire_->writes;
     if (!wire_->half_open) {
       out().bytes.insert(out().bytes.end(), bytes.begin(),
                          bytes.begin() + static_cast<ptrdiff_t>(count));

@@ -43,6 +43,7 @@ UpkeepConfig upkeep_config(const PlanKnobs& knobs) {
   config.rebuild_tombstones_min = knobs.rebuild_tombstones;
   config.rebuild_tombstones_ppm = knobs.rebuild_tombstones_ppm;
   config.rebuild_slice_points = knobs.rebuild_slice_points;
+  config.rebuild_pause_min = Milliseconds(knobs.checkpoint_pause_ms);
   return config;
 }
 

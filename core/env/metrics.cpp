@@ -6,8 +6,10 @@ namespace vectron {
 namespace {
 
 constexpr MetricRow kRows[] = {
-#define VECTRON_METRIC(name, unit, meaning) {#name, unit, meaning},
+#define VECTRON_METRIC(name, unit, meaning) {#name, unit, meaning, false},
+#define VECTRON_GAUGE(name, unit, meaning) {#name, unit, meaning, true},
 #include "core/env/metrics_table.def"
+#undef VECTRON_GAUGE
 #undef VECTRON_METRIC
 };
 static_assert(std::size(kRows) == static_cast<size_t>(Metric::count));

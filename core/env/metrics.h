@@ -9,7 +9,9 @@ namespace vectron {
 
 enum class Metric : uint16_t {
 #define VECTRON_METRIC(name, unit, meaning) name,
+#define VECTRON_GAUGE(name, unit, meaning) name,
 #include "core/env/metrics_table.def"
+#undef VECTRON_GAUGE
 #undef VECTRON_METRIC
   count
 };
@@ -18,13 +20,16 @@ struct MetricRow {
   std::string_view name;
   std::string_view unit;
   std::string_view meaning;
+  bool gauge = false;  ///< A level rather than a count.
 };
 const MetricRow& metric_row(Metric metric);
 
-/// Counters of one node. Single-threaded: touched on the node's event loop only.
+/// Counters and levels of one node. Single-threaded: touched on the node's event loop only.
 class Metrics {
  public:
   void add(Metric metric, uint64_t amount = 1) { values_[static_cast<size_t>(metric)] += amount; }
+  /// Of a gauge.
+  void set(Metric metric, uint64_t value) { values_[static_cast<size_t>(metric)] = value; }
   uint64_t value(Metric metric) const { return values_[static_cast<size_t>(metric)]; }
 
  private:

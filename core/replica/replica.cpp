@@ -517,6 +517,16 @@ ReplicaStatus Replica::status() const {
   return status;
 }
 
+ReplicaMemory Replica::memory() const {
+  ReplicaMemory memory;
+  if (raft_) memory.log = raft_->log().bytes();
+  if (overlay_) memory.overlay = overlay_->overlay_bytes();
+  // As it comes, and decoded.
+  const size_t receiving = incoming_ ? 2 : 0;
+  memory.snapshot = (sending_.size() + receiving) * config_.snapshot_chunk_bytes_max;
+  return memory;
+}
+
 Task<Result<Replica::Pinned>> Replica::pin(LogIndex index_min) {
   if (!serving()) co_return fail(not_leader());
   if (overlay_->flushed_index() < index_min) {

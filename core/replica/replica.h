@@ -46,6 +46,13 @@ struct Applied {
   Bytes answer;    ///< What StateMachine::apply returned.
 };
 
+/// Counted bytes that a replica keeps in memory.
+struct ReplicaMemory {
+  uint64_t log = 0;       ///< Entries that are not committed, not applied, or kept for followers.
+  uint64_t overlay = 0;   ///< Applied writes that are not in the store yet.
+  uint64_t snapshot = 0;  ///< Pieces of snapshots on their way in or out.
+};
+
 /// A copy of what can be observed.
 struct ReplicaStatus {
   ReplicaId self;
@@ -141,6 +148,8 @@ class Replica {
   StateMachine& state_machine() { return *state_machine_; }
   /// Bytes of the pages that the store uses on disk; 0 before start() ends.
   uint64_t stored_bytes() const { return kv_ ? kv_->used_bytes() : 0; }
+  /// O(1).
+  ReplicaMemory memory() const;
   /// Why the replica stopped for good; ok while it runs.
   const Status& failure() const { return failure_; }
   /// Whether it stopped because what it has stored is damaged: it is fenced, the rest of its node

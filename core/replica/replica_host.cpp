@@ -12,6 +12,7 @@ constexpr std::string_view kComponent = "replica_host";
 constexpr std::string_view kNodeManifest = "node.manifest";
 constexpr std::string_view kReplicaManifest = "replica.manifest";
 constexpr std::string_view kReplicasFolder = "replicas";
+constexpr std::string_view kGenerationPrefix = "generation-";
 constexpr uint32_t kFormatVersion = 1;
 constexpr Duration kHandOverLook = 5ms;
 
@@ -184,7 +185,7 @@ Task<bool> ReplicaHost::holds_data(std::string folder) {
   const auto names = co_await env_->disk().list(folder);
   if (!names.has_value()) co_return true;
   for (const std::string& name : *names) {
-    if (!name.starts_with("generation-")) continue;
+    if (!name.starts_with(kGenerationPrefix)) continue;
     auto store = co_await KvStore::open(env_, folder + "/" + name, config_.replica.kv);
     if (!store.has_value()) co_return true;  // Nobody can say that it is empty.
     const auto applied = OverlayStore::applied_index_of(store->get());
@@ -201,13 +202,13 @@ void ReplicaHost::keep_as_lost(ReplicaId replica, std::string_view why) {
 }
 
 Task<Result<void>> ReplicaHost::remove_stale_generations(ReplicaId replica, uint64_t generation) {
-  const std::string keep = fmt::format("generation-{}", generation);
+  const std::string keep = fmt::format("{}{}", kGenerationPrefix, generation);
   auto listed = co_await env_->disk().list(folder_of(replica));
   VECTRON_CO_TRY(const std::vector<std::string> names, listed);
   bool found = false;
   for (const std::string& name : names) {
     if (name == keep) found = true;
-    if (name == keep || !name.starts_with("generation-")) continue;
+    if (name == keep || !name.starts_with(kGenerationPrefix)) continue;
     const auto removed = co_await env_->disk().remove_tree(folder_of(replica) + "/" + name);
     VECTRON_CO_CHECK_OK(removed);
   }
@@ -241,6 +242,9 @@ Task<Result<void>> ReplicaHost::bear(stored::ReplicaManifest manifest) {
   const GroupId group(manifest.group_id);
   const ReplicaId replica(manifest.replica_id);
   VECTRON_ASSERT(presence(group, replica) == Presence::absent);
+  if (wal_->is_full()) {
+    co_return fail(Code::resource_exhausted, "the disk is full: no replica is made now");
+  }
   manifest.format_version = kFormatVersion;
   manifest.cluster_id = config_.cluster.value();
   manifest.node_id = config_.node.value();
@@ -313,6 +317,8 @@ Task<Result<void>> ReplicaHost::drop(GroupId group, ReplicaId replica) {
   }
   const ReplicaName name{group, replica, config_.node};
   if (observer_ != nullptr) observer_->on_dropped(name);
+  const auto freed = co_await remove_data(replica);
+  VECTRON_CO_CHECK_OK(freed);
   WalBatch tombstone;
   tombstone.group = group;
   tombstone.dropped_replica = replica;
@@ -325,6 +331,23 @@ Task<Result<void>> ReplicaHost::drop(GroupId group, ReplicaId replica) {
   manifests_.erase(replica);
   lost_.erase(replica);
   env_->log().info(kComponent, "replica {} of group {} is removed", replica, group);
+  co_return Result<void>();
+}
+
+// Removes all but the manifest, which names the replica until its tombstone is durable.
+Task<Result<void>> ReplicaHost::remove_data(ReplicaId replica) {
+  const std::string folder = folder_of(replica);
+  const auto names = co_await env_->disk().list(folder);
+  if (!names.has_value() && names.error().code() == Code::not_found) co_return Result<void>();
+  VECTRON_CO_CHECK_OK(names);
+  for (const std::string& name : *names) {
+    if (name == kReplicaManifest) continue;
+    const std::string path = fmt::format("{}/{}", folder, name);
+    const bool is_folder = name.starts_with(kGenerationPrefix);
+    auto removed = is_folder ? env_->disk().remove_tree(path) : env_->disk().remove(path);
+    const auto done = co_await std::move(removed);
+    VECTRON_CO_CHECK_OK(done);
+  }
   co_return Result<void>();
 }
 

@@ -59,13 +59,15 @@ class ReplicaHost {
 
   /// Makes a replica with an empty log; durable on return. It does not run yet
   /// (docs/decisions/0008-replica-birth.md). `manifest` says what it is; its folder identity is
-  /// filled in. Requires: presence is absent. Errors: of the disk.
+  /// filled in. Requires: presence is absent. Errors: of the disk (resource_exhausted at once when
+  /// it is full).
   Task<Result<void>> bear(stored::ReplicaManifest manifest);
 
-  /// Ends the replica, if it runs, and destroys all that the node holds of it: a durable tombstone
-  /// in the log, then the folder. On return nothing of it is left; a crash in between is made good
-  /// at the next start. After an error it is lost: call again. Requires: it will never be borne
-  /// again. Errors: of the disk.
+  /// Ends the replica, if it runs, and destroys all that the node holds of it: its data, so that
+  /// there is space for what follows, then a durable tombstone in the log, then the folder. On
+  /// return nothing of it is left; a crash in between is made good at the next start, where a
+  /// replica without its data is lost. While the disk is full it may take for ever. After an error
+  /// it is lost: call again. Requires: it will never be borne again. Errors: of the disk.
   Task<Result<void>> drop(GroupId group, ReplicaId replica);
 
   /// Starts a born replica. Errors: data_loss (it is lost from then on).
@@ -86,6 +88,7 @@ class ReplicaHost {
   ReplicaHost(Env* env, ReplicaHostConfig config, RaftLinks* links, ReplicaObserver* observer);
 
   Task<Result<void>> read_manifests();
+  Task<Result<void>> remove_data(ReplicaId replica);
   Task<Result<void>> finish_drop(GroupId group, ReplicaId replica);
   Task<Result<void>> read_replica_folder(std::string name);
   Task<Result<void>> take_unlogged(ReplicaId replica);

@@ -108,8 +108,8 @@ Task<Result<void>> LocalCluster::start_worker(uint32_t number) {
   Result<RoleNode*> added = add_node(worker_name(number));
   VECTRON_CO_TRY(RoleNode * node, added);
   Address listen{"@" + node->name() + ":1"};
-  WorkerConfig config =
-      worker_config(node_settings(NodeId(kFirstWorkerNode + number), std::move(listen)));
+  WorkerConfig config = worker_config(
+      node_settings(NodeId(kFirstWorkerNode + number), std::move(listen)), settings_.workers);
   // One process is one failure domain in truth; calling each worker a host of its own lets copies
   // be tried out here.
   config.host = node->name();

@@ -124,6 +124,12 @@ void add_worker(Rows* rows) {
                    milliseconds(field(&W::heartbeat_interval), 1)});
   rows->push_back({"change_interval_ms", kUpWorker, "How soon a change is reported.",
                    milliseconds(field(&W::change_interval), 1)});
+  rows->push_back(
+      {"memory_bytes_max", kUpWorker,
+       "What a worker may keep in memory: indexes, logs, writes on their way. Writes that "
+       "would add more are refused; reads and deletes are not. 0: three quarters of the "
+       "machine's memory (or the container's), shared by the workers of `up`.",
+       bytes(field(&W::memory_bytes_max), 0)});
   rows->push_back({"searches_in_flight_max", kUpWorker, "Of all shards; more are refused.",
                    count(field(&W::searches_in_flight_max), 1)});
   rows->push_back({"tail_bytes_max", kUpWorker,

@@ -26,7 +26,7 @@ Task<Result<void>> start_role(Role role, const Settings* settings, RoleNode* nod
   if (role == Role::placement) {
     started = co_await node->start(placement_config(*settings), settings->http);
   } else if (role == Role::worker) {
-    started = co_await node->start(worker_config(*settings), settings->http);
+    started = co_await node->start(worker_config(*settings, 1), settings->http);
   } else {
     GatewayConfig config = gateway_config(*settings);
     auto incarnation = co_await count_start(&node->env(), config.cluster, config.node);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/assert.h"
+#include "services/daemon/machine_memory.h"
 #include "services/daemon/option.h"
 
 namespace vectron {
@@ -77,7 +78,7 @@ PlacementConfig placement_config(const Settings& settings) {
   return config;
 }
 
-WorkerConfig worker_config(const Settings& settings) {
+WorkerConfig worker_config(const Settings& settings, uint64_t workers) {
   WorkerConfig config = settings.worker;
   config.cluster = settings.cluster;
   config.node = settings.node;
@@ -88,6 +89,9 @@ WorkerConfig worker_config(const Settings& settings) {
   config.drain_timeout = settings.drain_max;
   config.replica = settings.replica;
   config.wal = settings.wal;
+  if (config.memory_bytes_max == 0) {
+    config.memory_bytes_max = worker_memory_bytes_default(machine_memory_bytes(), workers);
+  }
   return config;
 }
 

@@ -62,7 +62,8 @@ struct Settings {
 /// The configuration of a node of each role: identity, addresses and bounds from `settings`. The
 /// caller adds what only it knows (a stop event, whom to tell).
 PlacementConfig placement_config(const Settings& settings);
-WorkerConfig worker_config(const Settings& settings);
+/// `workers` run on this machine and share its memory, where no bound is set.
+WorkerConfig worker_config(const Settings& settings, uint64_t workers);
 GatewayConfig gateway_config(const Settings& settings);
 
 }  // namespace vectron

@@ -182,9 +182,10 @@ std::string metrics_text(const Metrics& metrics) {
     const std::string unit = row.unit == "count" || row.name.ends_with(row.unit)
                                  ? std::string()
                                  : fmt::format("_{}", row.unit);
-    const std::string name = fmt::format("vectron_{}{}_total", row.name, unit);
-    fmt::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}\n", name,
-                   row.meaning, metrics.value(metric));
+    const std::string name =
+        fmt::format("vectron_{}{}{}", row.name, unit, row.gauge ? "" : "_total");
+    fmt::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", name,
+                   row.meaning, row.gauge ? "gauge" : "counter", metrics.value(metric));
   }
   return out;
 }

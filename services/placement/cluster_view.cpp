@@ -71,6 +71,22 @@ bool ClusterView::is_live(NodeId node, Instant now, Duration silence_max) const 
   return found != workers_.end() && now - found->second.when <= silence_max;
 }
 
+bool ClusterView::takes_replicas(NodeId node, Instant now, Duration silence_max) const {
+  if (!is_live(node, now, silence_max)) return false;
+  const Condition& condition = workers_.at(node).condition;
+  return !condition.draining && !condition.memory_full;
+}
+
+void ClusterView::mark_crowded(NodeId node, std::vector<wire::Assignment>* assignments) const {
+  for (wire::Assignment& assignment : *assignments) {
+    assignment.crowded = std::ranges::any_of(assignment.members, [&](const wire::Member& member) {
+      const auto heard = workers_.find(NodeId(member.node_id));
+      return NodeId(member.node_id) != node && heard != workers_.end() &&
+             heard->second.condition.memory_full;
+    });
+  }
+}
+
 const wire::ReplicaReport* ClusterView::report_of(NodeId node, ReplicaId replica) const {
   const auto worker = workers_.find(node);
   if (worker == workers_.end()) return nullptr;
@@ -205,13 +221,14 @@ wire::WorkerStatus status_of(const PlacementState& state, const ClusterView& vie
     return status;
   }
   const Duration silence = watching.now - heard->second.when;
-  status.state =
-      silence > watching.silence_max ? wire::WorkerState::down : wire::WorkerState::ready;
+  const bool draining = heard->second.condition.draining;
+  status.state = draining ? wire::WorkerState::draining : wire::WorkerState::ready;
+  if (silence > watching.silence_max) status.state = wire::WorkerState::down;
   status.silence_ms = to_milliseconds(silence);
-  status.stored_bytes = heard->second.stored_bytes;
+  status.stored_bytes = heard->second.condition.stored_bytes;
   for (const auto& [id, report] : heard->second.reports) {
     // Whoever is silent leads nothing, whatever it said last.
-    const bool leads = report.is_leader && status.state == wire::WorkerState::ready;
+    const bool leads = report.is_leader && status.state != wire::WorkerState::down;
     status.leaders += leads ? 1 : 0;
     status.lost_replicas += report.lost ? 1 : 0;
     status.points += report.points;

@@ -31,11 +31,21 @@ class ClusterView {
             std::span<const wire::ReplicaReport> reports);
   void forget_all() { workers_.clear(); }
 
-  /// What `node`, which was heard, says that it stores.
-  void note_stored_bytes(NodeId node, uint64_t bytes) { workers_[node].stored_bytes = bytes; }
+  /// What a worker says of itself.
+  struct Condition {
+    uint64_t stored_bytes = 0;
+    bool draining = false;     ///< It is about to stop.
+    bool memory_full = false;  ///< It takes no more points.
+  };
+  /// How `node`, which was heard, is doing.
+  void note_condition(NodeId node, Condition condition) { workers_[node].condition = condition; }
 
   /// Heard within `silence_max` of `now`.
   bool is_live(NodeId node, Instant now, Duration silence_max) const;
+  /// Whether it may get new replicas: live, and neither draining nor full.
+  bool takes_replicas(NodeId node, Instant now, Duration silence_max) const;
+  /// Marks the assignments of `node` of which another member's worker is full.
+  void mark_crowded(NodeId node, std::vector<wire::Assignment>* assignments) const;
   /// The last report of a replica, or null.
   const wire::ReplicaReport* report_of(NodeId node, ReplicaId replica) const;
   /// The worker whose replica leads: the one of the highest term among those that say so.
@@ -62,7 +72,7 @@ class ClusterView {
   struct Heard {
     Instant when;
     uint64_t revision = 0;
-    uint64_t stored_bytes = 0;
+    Condition condition;
     std::map<ReplicaId, wire::ReplicaReport> reports;
   };
   std::map<NodeId, Heard> workers_;

@@ -162,21 +162,29 @@ Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
   const auto related = state_->check_lineage(request.lineage);
   VECTRON_CO_CHECK_OK(related);
   hear(node, request.revision, request.replicas);
-  view_.note_stored_bytes(node, request.stored_bytes);
+  view_.note_condition(node, {request.stored_bytes, request.draining, request.memory_full});
   wire::HeartbeatReply reply;
   reply.revision = state_->counters().revision;
   reply.assignments = assignments_of(*state_, node);
+  view_.mark_crowded(node, &reply.assignments);
   reply.removed = view_.removed_replicas(*state_, node);
   reply.lineage = state_->counters().lineage;
   co_return reply;
 }
 
-std::vector<Candidate> Placement::live_candidates() const {
+size_t Placement::live_workers() const {
+  const Instant now = env_->clock().monotonic();
+  return static_cast<size_t>(std::ranges::count_if(state_->workers(), [&](const auto& worker) {
+    return view_.is_live(worker.first, now, config_->worker_silence_max);
+  }));
+}
+
+std::vector<Candidate> Placement::candidates() const {
   const auto replicas = state_->replicas_by_worker();
   const Instant now = env_->clock().monotonic();
   std::vector<Candidate> candidates;
   for (const auto& [node, record] : state_->workers()) {
-    if (!view_.is_live(node, now, config_->worker_silence_max)) continue;
+    if (!view_.takes_replicas(node, now, config_->worker_silence_max)) continue;
     const auto count = replicas.find(node);
     candidates.push_back(
         {node, record.zone, record.rack, record.host, count == replicas.end() ? 0 : count->second});
@@ -209,17 +217,17 @@ Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequ
       co_return fail(Code::already_exists, fmt::format("collection '{}' exists", request.name),
                      "name");
     }
-    const std::vector<Candidate> candidates = live_candidates();
-    const uint32_t replication =
-        request.replication != 0 ? request.replication
-                                 : std::clamp<uint32_t>(candidates.size(), 1, kReplicationDefault);
+    const std::vector<Candidate> free = candidates();
+    const uint32_t replication = request.replication != 0
+                                     ? request.replication
+                                     : std::clamp<uint32_t>(free.size(), 1, kReplicationDefault);
     const auto valid = check_collection_options(options_of(request, replication));
     VECTRON_CO_CHECK_OK(valid);
-    const auto chosen = choose_workers(candidates, request.shards, replication,
-                                       state_->counters().collection_id + 1);
+    const auto chosen =
+        choose_workers(free, request.shards, replication, state_->counters().collection_id + 1);
     const bool worse_than_need_be =
-        chosen.has_value() && may_be_incomplete() && !spreads_over_zones(candidates, *chosen);
-    if (chosen.has_value() && !worse_than_need_be && knows_who_is_live(candidates.size(), start)) {
+        chosen.has_value() && may_be_incomplete() && !spreads_over_zones(free, *chosen);
+    if (chosen.has_value() && !worse_than_need_be && knows_who_is_live(live_workers(), start)) {
       stored::PlacementCommand command;
       command.create_collection = command_of(std::move(request), replication, *chosen);
       const auto answer = co_await propose(std::move(command), deadline);
@@ -420,6 +428,7 @@ void Placement::push_changes() {
     wire::AssignRequest request;
     request.revision = state_->counters().revision;
     request.assignments = assignments_of(*state_, node);
+    view_.mark_crowded(node, &request.assignments);
     request.removed = view_.removed_replicas(*state_, node);
     request.folder_id = record.folder_id;
     request.lineage = state_->counters().lineage;

@@ -47,7 +47,8 @@ class Placement final : public wire::PlacementHandler {
   Task<Result<void>> reach(Instant deadline);
   Task<Result<PlacementAnswer>> propose(stored::PlacementCommand command, Instant deadline);
   Status with_leader(Status status) const;
-  std::vector<Candidate> live_candidates() const;
+  std::vector<Candidate> candidates() const;
+  size_t live_workers() const;
   bool knows_who_is_live(size_t live, Instant asked) const;
   bool may_be_incomplete() const;
   Task<Result<CollectionId>> plan_and_create(wire::CreateCollectionRequest request,

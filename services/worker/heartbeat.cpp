@@ -68,6 +68,18 @@ Task<void> Heartbeat::run() {
   }
 }
 
+Task<bool> Heartbeat::say_draining() {
+  draining_ = true;
+  while (registered_) {
+    const auto told = co_await report();
+    if (told.has_value()) co_return true;
+    if (told.error().code() == Code::not_found) co_return false;
+    follow(told.error());
+    co_await env_->clock().sleep_for(config_->change_interval);
+  }
+  co_return false;
+}
+
 Task<Result<void>> Heartbeat::register_worker() {
   wire::RegisterWorkerRequest request;
   request.node_id = config_->node.value();
@@ -86,11 +98,7 @@ Task<Result<void>> Heartbeat::register_worker() {
   co_return Result<void>();
 }
 
-Task<Result<void>> Heartbeat::beat() {
-  if (!registered_) {
-    const auto registered = co_await register_worker();
-    VECTRON_CO_CHECK_OK(registered);
-  }
+Task<Result<wire::HeartbeatReply>> Heartbeat::report() {
   wire::HeartbeatRequest request;
   request.node_id = config_->node.value();
   request.incarnation = self_.incarnation;
@@ -99,18 +107,34 @@ Task<Result<void>> Heartbeat::beat() {
   request.replicas = worker_->reports();
   request.revision = worker_->revision();
   request.lineage = worker_->lineage();
-  const uint64_t signature = worker_->reports_signature();
+  request.draining = draining_;
+  request.memory_full = worker_->memory().full();
   auto client = leader();
   auto reply = co_await client.heartbeat(context(), std::move(request));
+  co_return reply;
+}
+
+Task<Result<void>> Heartbeat::beat() {
+  if (!registered_) {
+    const auto registered = co_await register_worker();
+    VECTRON_CO_CHECK_OK(registered);
+  }
+  const uint64_t signature = worker_->reports_signature();
+  const auto reply = co_await report();
   VECTRON_CO_CHECK_OK(reply);
   reported_signature_ = signature;
   WorkerOrders orders;
   orders.lineage = reply->lineage;
   orders.revision = reply->revision;
-  orders.assignments = std::move(reply->assignments);
-  orders.removed = std::move(reply->removed);
+  orders.assignments = reply->assignments;
+  orders.removed = reply->removed;
   orders.answer_heartbeat = true;
   const auto done = co_await worker_->carry_out(std::move(orders));
+  if (!done.has_value() && done.error().code() == Code::resource_exhausted) {
+    // A full disk is no fault of the placement node; the next heartbeat tries again.
+    tell(done.error());
+    co_return Result<void>();
+  }
   co_return done;
 }
 

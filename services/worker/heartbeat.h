@@ -23,10 +23,14 @@ class Heartbeat {
   /// Registers and reports, for ever: every heartbeat_interval, and within change_interval after
   /// something changed.
   Task<void> run();
+  /// Says once that the worker stops, so that nothing new is placed there. Requires: run() was
+  /// ended.
+  Task<bool> say_draining();
 
  private:
   Task<Result<void>> register_worker();
   Task<Result<void>> beat();
+  Task<Result<wire::HeartbeatReply>> report();
   wire::PlacementClient leader();
   void follow(const Status& failure);
   void tell(const Status& failure);
@@ -39,6 +43,7 @@ class Heartbeat {
   Registration self_;
   size_t target_ = 0;  // Which placement node is asked.
   bool registered_ = false;
+  bool draining_ = false;
   bool foreign_told_ = false;
   uint64_t reported_signature_ = 0;
 };

@@ -53,6 +53,11 @@ class RequestMemory {
   /// is not remembered yet, has_room(). Errors: those of the store.
   Result<void> remember(stored::RequestRecord record);
   size_t size() const { return by_age_.size(); }
+  /// Counted bytes in memory.
+  uint64_t bytes() const {
+    constexpr uint64_t kNodeBytes = sizeof(std::pair<const uint64_t, Aging>) + 4 * sizeof(void*);
+    return by_age_.size() * kNodeBytes;
+  }
 
  private:
   struct Aging {

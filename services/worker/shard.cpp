@@ -68,14 +68,15 @@ Status unreadable(const Status& status) {
 
 }  // namespace
 
-Shard::Shard(Env* env, const WorkerConfig* config, std::shared_ptr<Replica> replica,
-             ShardState* state, Epoch epoch)
+Shard::Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget,
+             std::shared_ptr<Replica> replica, ShardState* state, Epoch epoch)
     : env_(env),
       config_(config),
+      budget_(budget),
       replica_(std::move(replica)),
       state_(state),
       epoch_(epoch),
-      upkeep_(env, &config->upkeep, replica_.get(), state),
+      upkeep_(env, &config->upkeep, budget, replica_.get(), state),
       tasks_(env->scheduler()) {
   for (size_t i = 0; i < env->cpu().parallelism(); ++i) tasks_.spawn(index_loop());
 }
@@ -164,6 +165,31 @@ Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) {
   return command;
 }
 
+MemoryUse Shard::memory() const {
+  MemoryUse use = state_->memory();
+  const ReplicaMemory replica = replica_->memory();
+  use.log = replica.log;
+  use.overlay = replica.overlay;
+  use.snapshot = replica.snapshot;
+  return use;
+}
+
+// Removals are let in whatever there is: they are what frees memory.
+Result<void> Shard::check_memory(const stored::ShardCommand& command, size_t entry_bytes) {
+  const auto upserts = static_cast<uint64_t>(std::ranges::count(
+      command.operations, stored::OperationKind::upsert, &stored::ShardOperation::kind));
+  if (upserts == 0) return {};
+  const bool crowded = env_->clock().monotonic() < crowded_until_;
+  // In the log, in the overlay, and in the index.
+  const uint64_t bytes = 2 * entry_bytes + upserts * index_point_bytes(state_->options());
+  if (!crowded && budget_->admit(bytes)) return {};
+  env_->metrics().add(Metric::worker_writes_refused_memory);
+  return fail(Code::resource_exhausted,
+              fmt::format("{} has reached its budget of memory (memory_bytes_max): remove points, "
+                          "or give it more; reads and deletes go on",
+                          crowded ? "the worker of another copy" : "this worker"));
+}
+
 Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteRequest request) {
   const auto routed = check_route(request.epoch);
   VECTRON_CO_CHECK_OK(routed);
@@ -193,6 +219,12 @@ Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteR
                                config_->write_bytes_max, encoded.size()),
                    "operations");
   }
+  const auto memory = check_memory(*command, encoded.size());
+  if (!memory.has_value() && env_->planted("refused_write_is_done")) {
+    const auto done = co_await replica_->propose(std::move(encoded), context.deadline);
+    (void)done;
+  }
+  VECTRON_CO_CHECK_OK(memory);
   auto applied = co_await replica_->propose(std::move(encoded), context.deadline);
   if (!applied.has_value()) co_return fail(with_leader(applied.error()));
   auto decoded = decode_shard_answer(applied->answer);

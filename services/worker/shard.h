@@ -21,9 +21,9 @@ namespace vectron {
 
 class Shard {
  public:
-  /// `replica` runs with `state`, which it owns; `env` and `config` outlive the shard.
-  Shard(Env* env, const WorkerConfig* config, std::shared_ptr<Replica> replica, ShardState* state,
-        Epoch epoch);
+  /// `replica` runs with `state`, which it owns; `env`, `config` and `budget` outlive the shard.
+  Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget,
+        std::shared_ptr<Replica> replica, ShardState* state, Epoch epoch);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
@@ -39,6 +39,10 @@ class Shard {
   Task<void> end();
 
   void set_epoch(Epoch epoch);
+  /// Says that the worker of another copy is full until then: no more points are taken.
+  void set_crowded_until(Instant until) { crowded_until_ = until; }
+  /// Counted bytes of all that the shard keeps in memory.
+  MemoryUse memory() const;
   Replica& replica() { return *replica_; }
   const ShardState& state() const { return *state_; }
   ShardUpkeep& upkeep() { return upkeep_; }
@@ -51,6 +55,7 @@ class Shard {
 
   Result<void> check_route(uint64_t epoch) const;
   Result<stored::ShardCommand> command_of(wire::WriteRequest request);
+  Result<void> check_memory(const stored::ShardCommand& command, size_t entry_bytes);
   Status with_leader(Status status) const;
   Task<Result<void>> reach(wire::ReadLevel level, Instant deadline);
   Task<Hits> run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
@@ -64,10 +69,12 @@ class Shard {
 
   Env* env_;
   const WorkerConfig* config_;
+  MemoryBudget* budget_;
   std::shared_ptr<Replica> replica_;
   ShardState* state_;
   HybridClock timestamps_;  ///< Of the entries that are proposed here.
   Epoch epoch_;
+  Instant crowded_until_{};
   size_t searches_in_flight_ = 0;
   bool index_lingers_ = false;  ///< One index loop waits for a fuller batch on behalf of all.
   bool catching_up_ = false;

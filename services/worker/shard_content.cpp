@@ -19,6 +19,33 @@ index::ShardIndexOptions index_options(const ShardOptions& options) {
   return out;
 }
 
+namespace {
+
+// A node of `slots`: its value, a hash, a pointer, and its bucket; and the allocator's share.
+constexpr uint64_t kSlotEntryBytes =
+    sizeof(std::pair<const PointId, index::Slot>) + 4 * sizeof(void*);
+constexpr uint64_t kPointBytes = sizeof(ShardContent::Row) + kSlotEntryBytes;
+
+uint64_t link_bytes(const ShardOptions& options) {
+  return uint64_t{2} * options.index.m * sizeof(uint32_t) + sizeof(void*);
+}
+
+}  // namespace
+
+uint64_t index_point_bytes(const ShardOptions& options) {
+  return options.dimension * sizeof(float) + link_bytes(options) + kPointBytes;
+}
+
+uint64_t ShardContent::point_bytes() const {
+  // Texts are in the rows of all slots, and in `slots` for those that are live: about twice.
+  return rows.size() * sizeof(Row) + slots.size() * kSlotEntryBytes + 2 * text_bytes_;
+}
+
+uint64_t ShardContent::bytes() const {
+  const index::ShardIndexStats stats = index.stats();
+  return stats.vector_bytes + stats.graph_bytes + point_bytes();
+}
+
 void ShardContent::put(const PointId& id, uint64_t version, std::span<const float> vector) {
   add(id, version, index.append(vector));
 }
@@ -35,6 +62,7 @@ void ShardContent::add(const PointId& id, uint64_t version, index::Slot slot) {
 
 void ShardContent::add_row(Row row) {
   const uint64_t version = row.version;
+  if (row.id.is_text()) text_bytes_ += row.id.text().size();
   rows.push_back(std::move(row));
   if (version < version_max_) {
     ordered_from_ = static_cast<index::Slot>(rows.size());

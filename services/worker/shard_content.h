@@ -27,6 +27,9 @@ struct ShardOptions {
 };
 index::ShardIndexOptions index_options(const ShardOptions& options);
 
+/// About what one more point takes in an index of these options: vector, links, row.
+uint64_t index_point_bytes(const ShardOptions& options);
+
 struct ShardContent {
   explicit ShardContent(const ShardOptions& options) : index(index_options(options)) {}
 
@@ -49,6 +52,10 @@ struct ShardContent {
   /// `cut`. Over all slots it is what the content finds. O(end - begin).
   uint64_t coverage(index::Cut cut, index::Slot begin, index::Slot end) const;
   uint64_t coverage(index::Cut cut) const { return coverage(cut, 0, cut.slots); }
+  /// Counted bytes of rows and slots.
+  uint64_t point_bytes() const;
+  /// Counted bytes of everything.
+  uint64_t bytes() const;
 
   /// No slot below `end` has a version above the result; it is the highest one there, or an upper
   /// bound where the slots are not in the order of their versions. O(1).
@@ -60,6 +67,8 @@ struct ShardContent {
 
  private:
   void add(const PointId& id, uint64_t version, index::Slot slot);
+
+  uint64_t text_bytes_ = 0;  ///< Of ids, in rows.
 
   // A load and a rebuild give out slots in the order of ids, and a row that was dead in a
   // checkpoint has no version; what is written later follows in the order of versions.

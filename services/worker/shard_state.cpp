@@ -83,6 +83,19 @@ void ShardState::report(IndexEvent event) const {
   observer_->on_index(home_.name, event, store_->applied_index(), coverage);
 }
 
+MemoryUse ShardState::memory() const {
+  MemoryUse use;
+  use.requests = requests_.bytes();
+  if (content_) {
+    const index::ShardIndexStats stats = content_->index.stats();
+    use.vectors = stats.vector_bytes;
+    use.links = stats.graph_bytes;
+    use.points = content_->point_bytes();
+  }
+  if (rebuild_) use.rebuild = rebuild_->to()->bytes();
+  return use;
+}
+
 // ---------------------------------------------------------------------------------------- load
 
 Task<Result<void>> ShardState::load(OverlayStore* store, StateHome home) {

@@ -16,6 +16,7 @@
 #include "core/replica/state_machine.h"
 #include "schemas/storage_messages.h"
 #include "services/worker/checkpoint_format.h"
+#include "services/worker/memory_budget.h"
 #include "services/worker/request_memory.h"
 #include "services/worker/shard_content.h"
 #include "services/worker/shard_rebuild.h"
@@ -61,6 +62,8 @@ class ShardState final : public StateMachine {
   Result<bool> has_room_for(const stored::EntryHeader& header) const;
   /// Requests that a repetition would be recognised of.
   size_t requests_remembered() const { return requests_.size(); }
+  /// Counted bytes of what is here in memory: the index, a rebuild of it, request ids.
+  MemoryUse memory() const;
   /// Of the store that was loaded last.
   const StateHome& home() const { return home_; }
   /// Points that were written, removed or linked since the start: what a checkpoint would add.

@@ -20,11 +20,25 @@ constexpr int kStorePausesMax = 1'500;
 constexpr Duration kDisposePause = 10ms;
 constexpr uint64_t kDisposeNanoseconds = 1'000'000;
 
+/// Ends a worker's turn to rebuild, whichever way the coroutine goes.
+class RebuildTurn {
+ public:
+  explicit RebuildTurn(MemoryBudget* budget) : budget_(budget) {}
+  RebuildTurn(const RebuildTurn&) = delete;
+  RebuildTurn& operator=(const RebuildTurn&) = delete;
+  ~RebuildTurn() { budget_->end_rebuild(); }
+
+ private:
+  MemoryBudget* budget_;
+};
+
 }  // namespace
 
-ShardUpkeep::ShardUpkeep(Env* env, const UpkeepConfig* config, Replica* replica, ShardState* state)
+ShardUpkeep::ShardUpkeep(Env* env, const UpkeepConfig* config, MemoryBudget* budget,
+                         Replica* replica, ShardState* state)
     : env_(env),
       config_(*config),
+      budget_(budget),
       replica_(replica),
       state_(state),
       changed_at_(env->clock().monotonic()),
@@ -40,7 +54,7 @@ Task<void> ShardUpkeep::loop() {
     co_await env_->clock().sleep_for(config_.check_interval);
     if (!replica_->serving() || !state_->content()) continue;
     look_at_progress();
-    if (wants_rebuild()) co_await rebuild();
+    if (wants_rebuild()) co_await rebuild_in_turn();
     if (wants_checkpoint()) co_await checkpoint();
   }
 }
@@ -65,7 +79,12 @@ bool ShardUpkeep::wants_rebuild() const {
   if (!state_->content() || state_->rebuild()) return false;
   if (env_->clock().monotonic() < rebuild_after_) return false;
   const index::Cut cut = state_->content()->index.cut();
-  return rebuild_is_due(config_, cut.slots, cut.removals);
+  const bool due = rebuild_is_due(config_, cut.slots, cut.removals) ||
+                   (budget_->pressed() && rebuild_is_worthwhile(cut.slots, cut.removals));
+  if (!due) return false;
+  // What is live of this content comes twice.
+  const uint64_t bytes = state_->content()->bytes();
+  return budget_->fits(bytes / std::max<uint64_t>(cut.slots, 1) * cut.live());
 }
 
 // ---------------------------------------------------------------------------------- checkpoints
@@ -222,6 +241,13 @@ Task<void> ShardUpkeep::keep_pace(uint64_t bytes) {
 
 // ------------------------------------------------------------------------------------ rebuilds
 
+// One at a time on a worker: there is room for one, and it takes all threads.
+Task<void> ShardUpkeep::rebuild_in_turn() {
+  if (!budget_->begin_rebuild()) co_return;
+  const RebuildTurn turn(budget_);
+  co_await rebuild();
+}
+
 Task<void> ShardUpkeep::rebuild() {
   const std::shared_ptr<ShardRebuild> rebuild = state_->begin_rebuild();
   const bool caught_up = co_await build_beside(rebuild);
@@ -229,8 +255,9 @@ Task<void> ShardUpkeep::rebuild() {
   if (state_->rebuild() != rebuild || !replica_->serving()) co_return;
   if (!caught_up) {
     env_->metrics().add(Metric::worker_rebuilds_abandoned);
-    env_->log().warning(kComponent, "replica {}: writes outran the rebuild of its index",
-                        replica_->spec().self);
+    env_->log().warning(kComponent, "replica {}: the rebuild of its index is given up: {}",
+                        replica_->spec().self,
+                        budget_->exceeded() ? "memory is short" : "writes outran it");
     rebuild_after_ = env_->clock().monotonic() + config_.rebuild_pause_min;
     tasks_.spawn(dispose(state_->abandon_rebuild()));
     co_return;
@@ -258,6 +285,7 @@ Task<bool> ShardUpkeep::build_beside(std::shared_ptr<ShardRebuild> rebuild) {
     progress.old_unlinked = from.index.tail_slots();
     const RebuildStep step = rebuild_step(config_, progress);
     if (step != RebuildStep::go_on) co_return step == RebuildStep::change_places;
+    if (budget_->exceeded()) co_return false;
     co_await link_some(rebuild->to());
     if (state_->rebuild() != rebuild || !replica_->serving()) co_return false;
   }

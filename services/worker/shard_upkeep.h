@@ -12,6 +12,7 @@
 #include "core/env/env.h"
 #include "core/replica/replica.h"
 #include "services/worker/checkpoint_file.h"
+#include "services/worker/memory_budget.h"
 #include "services/worker/shard_state.h"
 #include "services/worker/upkeep_config.h"
 
@@ -20,7 +21,8 @@ namespace vectron {
 class ShardUpkeep {
  public:
   /// All outlive it. Starts at once.
-  ShardUpkeep(Env* env, const UpkeepConfig* config, Replica* replica, ShardState* state);
+  ShardUpkeep(Env* env, const UpkeepConfig* config, MemoryBudget* budget, Replica* replica,
+              ShardState* state);
   ShardUpkeep(const ShardUpkeep&) = delete;
   ShardUpkeep& operator=(const ShardUpkeep&) = delete;
 
@@ -57,12 +59,14 @@ class ShardUpkeep {
   Task<void> keep_pace(uint64_t bytes);
 
   Task<void> rebuild();
+  Task<void> rebuild_in_turn();
   Task<bool> build_beside(std::shared_ptr<ShardRebuild> rebuild);
   Task<void> link_some(std::shared_ptr<ShardContent> to);
   Task<void> dispose(std::shared_ptr<ShardContent> old);
 
   Env* env_;
   const UpkeepConfig& config_;
+  MemoryBudget* budget_;
   Replica* replica_;
   ShardState* state_;
   bool hurry_ = false;

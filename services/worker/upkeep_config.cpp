@@ -52,6 +52,10 @@ bool checkpoint_is_due(const UpkeepConfig& config, const CheckpointProgress& pro
          is_share(progress.changes, progress.points, config.checkpoint_share_ppm);
 }
 
+bool rebuild_is_worthwhile(uint64_t slots, uint64_t tombstones) {
+  return tombstones > 0 && tombstones >= slots / 8;
+}
+
 RebuildStep rebuild_step(const UpkeepConfig& config, const RebuildProgress& progress) {
   const bool caught_up = progress.uncopied == 0 &&
                          progress.unlinked <= progress.old_unlinked + config.rebuild_slice_points;

@@ -58,6 +58,9 @@ bool checkpoint_is_due(const UpkeepConfig& config, const CheckpointProgress& pro
 /// Whether an index with so many slots and tombstones should be built anew.
 bool rebuild_is_due(const UpkeepConfig& config, uint64_t slots, uint64_t tombstones);
 
+/// Whether one gives back enough to be made before it is due, because memory is short: an eighth.
+bool rebuild_is_worthwhile(uint64_t slots, uint64_t tombstones);
+
 /// How far a rebuild is.
 struct RebuildProgress {
   uint64_t slots_before = 0;  ///< Of the old index, when the rebuild began,

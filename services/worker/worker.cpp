@@ -9,6 +9,12 @@ namespace vectron {
 namespace {
 
 constexpr std::string_view kComponent = "worker";
+/// How often the bytes in memory are counted.
+constexpr Duration kMemoryLook = 100ms;
+/// How long orders wait for the removals that they ask for.
+constexpr Duration kDropsWaitMax = 1s;
+/// How long a shard is crowded after the placement driver said so, in heartbeats: it says so again.
+constexpr int kCrowdedHeartbeats = 6;
 
 stored::ReplicaManifest manifest_of(const wire::Assignment& assignment, uint64_t lineage) {
   stored::ReplicaManifest manifest;
@@ -40,10 +46,44 @@ Worker::Worker(Env* env, const WorkerConfig* config, ReplicaHost* host, uint64_t
       config_(config),
       host_(host),
       folder_id_(folder_id),
+      budget_(config->memory_bytes_max),
       assign_turn_(env->scheduler(), 1),
+      dropped_(env->scheduler()),
       tasks_(env->scheduler()) {
   for (const auto& [replica, manifest] : host->manifests()) {
     lineage_ = std::max(lineage_, manifest.lineage);
+  }
+  tasks_.spawn(watch_memory());
+}
+
+Task<void> Worker::watch_memory() {
+  while (true) {
+    count_memory();
+    if (budget_.pressed()) relieve_memory();
+    co_await env_->clock().sleep_for(kMemoryLook);
+  }
+}
+
+void Worker::count_memory() {
+  MemoryUse sum;
+  uint64_t largest_index_bytes = 0;
+  for (const auto& [id, shard] : shards_) {
+    const MemoryUse use = shard->memory();
+    sum += use;
+    largest_index_bytes = std::max(largest_index_bytes, use.vectors + use.links + use.points);
+  }
+  budget_.count(sum, largest_index_bytes);
+  budget_.tell(&env_->metrics());
+}
+
+// Gives back what the disk has as well. Rebuilds see for themselves that memory is short.
+void Worker::relieve_memory() {
+  for (const auto& [id, shard] : shards_) {
+    Replica& replica = shard->replica();
+    if (!replica.serving()) continue;
+    replica.request_flush();
+    // Followers that lag behind it get a snapshot.
+    if (budget_.use().log > budget_.bytes_max() / 16) replica.compact(true);
   }
 }
 
@@ -64,8 +104,8 @@ Task<void> Worker::start_replica(const stored::ReplicaManifest* manifest) {
   const auto started = co_await host_->start(GroupId(manifest->group_id), std::move(state));
   if (!started.has_value()) co_return;  // The host has said why, and reports it as lost.
   const GroupId group(manifest->group_id);
-  shards_[options.shard] = std::make_shared<Shard>(env_, config_, host_->find(group), state_pointer,
-                                                   Epoch(manifest->epoch));
+  shards_[options.shard] = std::make_shared<Shard>(env_, config_, &budget_, host_->find(group),
+                                                   state_pointer, Epoch(manifest->epoch));
 }
 
 Task<void> Worker::write_checkpoints() {
@@ -149,7 +189,13 @@ Task<Result<void>> Worker::carry_out(WorkerOrders orders) {
 }
 
 Task<void> Worker::carry_out_for(WorkerOrders orders, Done done) {
+  std::vector<uint64_t> removed = orders.removed;
   auto obeyed = co_await obey(std::move(orders));
+  // What takes longer shows in the reports until it is done.
+  const Instant until = env_->clock().scheduler_time(env_->clock().monotonic() + kDropsWaitMax);
+  const auto dropped =
+      co_await with_deadline(&env_->scheduler(), until, wait_for_drops(std::move(removed)));
+  (void)dropped;
   done->set(std::move(obeyed));
 }
 
@@ -186,7 +232,8 @@ Task<Result<void>> Worker::obey(WorkerOrders orders) {
     co_return fail(Code::failed_precondition, "newer orders were carried out already", "revision");
   }
   revision_ = orders.revision;
-  auto result = co_await drop_removed(&orders);
+  auto result = begin_drops(orders);
+  VECTRON_CO_CHECK_OK(result);
   for (wire::Assignment& assignment : orders.assignments) {
     // One that fails does not keep the others from being held.
     auto held = co_await hold(std::move(assignment));
@@ -196,36 +243,54 @@ Task<Result<void>> Worker::obey(WorkerOrders orders) {
   co_return result;
 }
 
-Task<Result<void>> Worker::drop_removed(const WorkerOrders* orders) {
-  Result<void> result;
-  for (const uint64_t removed : orders->removed) {
+// Begins those removals that are not under way yet.
+Result<void> Worker::begin_drops(const WorkerOrders& orders) {
+  for (const uint64_t removed : orders.removed) {
     const bool assigned =
-        std::any_of(orders->assignments.begin(), orders->assignments.end(),
+        std::any_of(orders.assignments.begin(), orders.assignments.end(),
                     [&](const auto& assignment) { return assignment.replica_id == removed; });
     if (assigned) {
-      co_return fail(Code::invalid_argument, "a replica is both assigned and removed", "removed");
+      return fail(Code::invalid_argument, "a replica is both assigned and removed", "removed");
     }
-    auto dropped = co_await drop(ReplicaId(removed));
-    if (dropped.has_value()) continue;
-    env_->log().error(kComponent, "replica {} could not be removed: {}", removed,
-                      dropped.error().to_string());
-    result = std::move(dropped);
+    const ReplicaId replica(removed);
+    const auto group = group_of(replica);
+    if (!group || dropping_.contains(replica) || env_->planted("keep_removed_replica")) continue;
+    dropping_.emplace(replica, *group);
+    tasks_.spawn(drop_one(replica, *group));
   }
-  co_return result;
+  return {};
 }
 
-Task<Result<void>> Worker::drop(ReplicaId replica) {
+// The group of a replica that this worker knows of.
+std::optional<GroupId> Worker::group_of(ReplicaId replica) const {
   const auto manifest = host_->manifests().find(replica);
+  if (manifest != host_->manifests().end()) return GroupId(manifest->second.group_id);
   const auto missing = missing_.find(replica);
-  GroupId group;
-  if (manifest != host_->manifests().end()) {
-    group = GroupId(manifest->second.group_id);
-  } else if (missing != missing_.end()) {
-    group = GroupId(missing->second.value());
-  } else {
-    co_return Result<void>();
+  if (missing != missing_.end()) return GroupId(missing->second.value());
+  return std::nullopt;
+}
+
+Task<bool> Worker::wait_for_drops(std::vector<uint64_t> removed) {
+  const auto waits = [&] {
+    return std::ranges::any_of(
+        removed, [this](uint64_t replica) { return dropping_.contains(ReplicaId(replica)); });
+  };
+  while (waits()) co_await dropped_.wait();
+  co_return true;
+}
+
+Task<void> Worker::drop_one(ReplicaId replica, GroupId group) {
+  const auto dropped = co_await drop(replica, group);
+  // The next heartbeat names it again, and it is tried again.
+  if (!dropped.has_value()) {
+    env_->log().error(kComponent, "replica {} could not be removed: {}", replica,
+                      dropped.error().to_string());
   }
-  if (env_->planted("keep_removed_replica")) co_return Result<void>();
+  dropping_.erase(replica);
+  dropped_.notify_all();
+}
+
+Task<Result<void>> Worker::drop(ReplicaId replica, GroupId group) {
   const auto shard = shards_.find(ShardId(group.value()));
   if (shard != shards_.end() && shard->second->replica().spec().self == replica) {
     const std::shared_ptr<Shard> ending = shard->second;
@@ -241,6 +306,10 @@ Task<Result<void>> Worker::drop(ReplicaId replica) {
 Task<Result<void>> Worker::hold(wire::Assignment assignment) {
   const GroupId group(assignment.shard.shard_id);
   const ReplicaId replica(assignment.replica_id);
+  // Its turn comes with a later heartbeat.
+  const bool in_use = std::ranges::any_of(
+      dropping_, [&](const auto& dropping) { return dropping.second == group; });
+  if (in_use) co_return Result<void>();
   const auto known = host_->manifests().find(replica);
   if (known != host_->manifests().end() && GroupId(known->second.group_id) != group) {
     env_->log().error(kComponent, "replica {} is assigned to shard {}, here it is of shard {}",
@@ -254,6 +323,9 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
       if (shard != shards_.end()) {
         shard->second->set_epoch(Epoch(assignment.epoch));
         shard->second->replica().learn_addresses(members_of(assignment.members));
+        const Duration told_for = kCrowdedHeartbeats * config_->heartbeat_interval;
+        shard->second->set_crowded_until(assignment.crowded ? env_->clock().monotonic() + told_for
+                                                            : Instant());
       }
       break;
     }
@@ -333,6 +405,7 @@ uint64_t Worker::reports_signature() const {
                                    (report.lost ? 1U : 0U)));
   }
   // Who waits for the graph hears soon that it is finished.
+  if (budget_.full()) signature = mix64(signature ^ 1);
   for (const auto& [id, shard] : shards_) {
     if (shard->catching_up()) signature = mix64(signature ^ id.value());
   }

@@ -11,6 +11,7 @@
 #include "core/async/task_group.h"
 #include "core/replica/replica_host.h"
 #include "schemas/worker_rpc.h"
+#include "services/worker/memory_budget.h"
 #include "services/worker/shard.h"
 #include "services/worker/worker_service.h"
 
@@ -47,17 +48,20 @@ class Worker final : public wire::WorkerHandler {
                                          wire::AssignRequest request) override;
 
   /// Carries out what the placement driver wants, in a task of its own that goes on when the caller
-  /// is destroyed; one at a time, later ones wait. Nothing of older orders
-  /// counts, nothing before the first answer to a heartbeat (a stale order cannot bring a removed
-  /// replica back: docs/decisions/0011-removal.md), and nothing of another lineage than that of the
-  /// replicas held, for its ids mean other replicas. Errors: failed_precondition (another lineage,
-  /// an older revision, or too early), data_loss (a birth or a removal failed).
+  /// is destroyed; one at a time, later ones wait. Removals go on beside it, and are waited for
+  /// only for a moment: on a full disk they may take long. Nothing of older orders counts, nothing
+  /// before the first answer to a heartbeat (a stale order cannot bring a removed replica back:
+  /// docs/decisions/0011-removal.md), and nothing of another lineage than that of the replicas
+  /// held, for its ids mean other replicas. Errors: failed_precondition (another lineage, an older
+  /// revision, or too early), those of the disk (a birth failed).
   Task<Result<void>> carry_out(WorkerOrders orders);
 
   /// One for each replica, by replica id.
   std::vector<wire::ReplicaReport> reports() const;
   /// The newest revision that was carried out; 0 before the first.
   uint64_t revision() const { return done_revision_; }
+  /// What the worker keeps in memory, and what it may.
+  const MemoryBudget& memory() const { return budget_; }
   /// Bytes of the pages that all replicas use on disk.
   uint64_t stored_bytes() const;
   /// Of the placement state that the replicas come from; 0 while there are none.
@@ -71,10 +75,16 @@ class Worker final : public wire::WorkerHandler {
   Task<Result<void>> obey(WorkerOrders orders);
   bool holds_replicas() const { return !host_->manifests().empty() || !missing_.empty(); }
   Result<void> check_lineage(const WorkerOrders& orders);
-  Task<Result<void>> drop_removed(const WorkerOrders* orders);
-  Task<Result<void>> drop(ReplicaId replica);
+  Result<void> begin_drops(const WorkerOrders& orders);
+  Task<bool> wait_for_drops(std::vector<uint64_t> removed);
+  Task<void> drop_one(ReplicaId replica, GroupId group);
+  Task<Result<void>> drop(ReplicaId replica, GroupId group);
+  std::optional<GroupId> group_of(ReplicaId replica) const;
   Task<Result<void>> hold(wire::Assignment assignment);
   void note_missing(ReplicaId replica, GroupId group);
+  Task<void> watch_memory();
+  void count_memory();
+  void relieve_memory();
   Task<void> start_replica(const stored::ReplicaManifest* manifest);
   Task<bool> write_all_checkpoints();
   Result<std::shared_ptr<Shard>> shard_of(uint64_t shard_id) const;
@@ -84,13 +94,16 @@ class Worker final : public wire::WorkerHandler {
   const WorkerConfig* config_;
   ReplicaHost* host_;
   uint64_t folder_id_;
+  MemoryBudget budget_;
   std::map<ShardId, std::shared_ptr<Shard>> shards_;  // Requests hold them too.
   std::map<ReplicaId, ShardId> missing_;              // Assigned without bootstrap, and not there.
+  std::map<ReplicaId, GroupId> dropping_;             // Being removed, beside all else.
   bool heard_ = false;          // A heartbeat was answered since the start of the process.
   uint64_t lineage_ = 0;        // Of the replicas on disk, or of the first orders.
   uint64_t revision_ = 0;       // Of the newest orders that were taken up.
   uint64_t done_revision_ = 0;  // And that were carried out.
   Semaphore assign_turn_;
+  Condition dropped_;  // One of dropping_ is done with.
   TaskGroup tasks_;
 };
 

@@ -1,11 +1,15 @@
 #include "services/worker/worker_service.h"
 
+#include "core/async/combine.h"
 #include "core/replica/replica_node.h"
 #include "services/worker/heartbeat.h"
 #include "services/worker/worker.h"
 
 namespace vectron {
 namespace {
+
+/// How long a worker that stops tries to tell the placement driver.
+constexpr Duration kFarewellMax = 300ms;
 
 std::string_view port_of(const Address& address) {
   return std::string_view(address.text).substr(address.text.rfind(':') + 1);
@@ -76,7 +80,14 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   TaskGroup tasks(env->scheduler());
   tasks.spawn(heartbeat.run());
   const auto ended = co_await node->host().run_until(config.stop);
-  if (ended.has_value()) co_await node->drain(&server, config.drain_timeout);
+  tasks.cancel_all();
+  if (ended.has_value()) {
+    // Before anything is handed over: what comes after it finds another worker.
+    const Instant until = env->clock().scheduler_time(env->clock().monotonic() + kFarewellMax);
+    const auto told = co_await with_deadline(&env->scheduler(), until, heartbeat.say_draining());
+    if (!told.value_or(false)) env->log().info("worker", "stops without having said so");
+    co_await node->drain(&server, config.drain_timeout);
+  }
   server.stop();
   if (ended.has_value()) co_await worker.write_checkpoints();
   co_return ended;

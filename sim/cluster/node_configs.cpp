@@ -43,6 +43,7 @@ UpkeepConfig upkeep_config(const PlanKnobs& knobs) {
   config.rebuild_tombstones_min = knobs.rebuild_tombstones;
   config.rebuild_tombstones_ppm = knobs.rebuild_tombstones_ppm;
   config.rebuild_slice_points = knobs.rebuild_slice_points;
+  config.rebuild_pause_min = Milliseconds(knobs.checkpoint_pause_ms);
   return config;
 }
 
@@ -126,6 +127,7 @@ WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* o
   config.host = node_name(NodeKind::worker, number);
   config.heartbeat_interval = Milliseconds(plan.knobs.heartbeat_ms);
   config.index_batch_points_max = plan.knobs.index_batch_points;
+  config.memory_bytes_max = plan.knobs.memory_bytes;
   config.upkeep = upkeep_config(plan.knobs);
   config.index_linger = std::chrono::milliseconds(plan.knobs.index_linger_ms);
   config.replica = replica_config(plan.knobs);

@@ -391,6 +391,10 @@ class Run {
           return operation.outcome == Outcome::ok &&
                  std::ranges::count(plan_.shape.http_clients, operation.client) > 0;
         }));
+    report_.memory_refusals = static_cast<uint64_t>(
+        std::ranges::count_if(history.operations(), [](const Operation& operation) {
+          return operation.status.message().find("memory_bytes_max") != std::string::npos;
+        }));
     report_.restarts = nodes_.restarts();
     report_.orderly_stops = nodes_.orderly_stops();
     const uint64_t arrivals =

@@ -24,6 +24,8 @@ const std::vector<ProbeInfo>& probes() {
        [](R r) { return r.indexes_restored; }},
       {"indexes_rebuilt", "an index without tombstones took another's place",
        [](R r) { return r.indexes_rebuilt; }},
+      {"memory_refusals", "a write was refused for want of memory",
+       [](R r) { return r.memory_refusals; }},
       {"missed_neighbours", "an approximate search missed a neighbour",
        [](R r) { return r.recall.expected - r.recall.found; }},
   };

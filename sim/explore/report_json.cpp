@@ -37,6 +37,7 @@ void for_each_number(RunReport& report, Visit visit) {
   visit("checkpoints_written", report.checkpoints_written);
   visit("checkpoints_refused", report.checkpoints_refused);
   visit("indexes_rebuilt", report.indexes_rebuilt);
+  visit("memory_refusals", report.memory_refusals);
   visit("entries_applied", report.entries_applied);
 }
 
@@ -151,9 +152,10 @@ std::string report_to_text(const RunReport& report) {
   out += fmt::format("  {} leader changes, {} snapshots installed, {} entries applied\n",
                      report.leader_changes, report.snapshots_installed, report.entries_applied);
   out += fmt::format(
-      "  graphs: {} checkpoints written, {} restored from one, {} refused, {} rebuilt\n  faults:",
+      "  graphs: {} checkpoints written, {} restored from one, {} refused, {} rebuilt\n"
+      "  {} writes refused for want of memory\n  faults:",
       report.checkpoints_written, report.indexes_restored, report.checkpoints_refused,
-      report.indexes_rebuilt);
+      report.indexes_rebuilt, report.memory_refusals);
   for (const FaultClassInfo& info : fault_classes()) {
     const uint64_t count = report.faults.count(info.fault_class);
     if (count > 0) out += fmt::format(" {} {}", info.name, count);

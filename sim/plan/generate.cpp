@@ -212,6 +212,33 @@ class Generator {
     knobs.rebuild_tombstones = uniform(10, 200);
     knobs.rebuild_tombstones_ppm = uniform(150'000, 700'000);
     knobs.rebuild_slice_points = tail(1, 64);
+    if (!raft()) draw_memory();
+  }
+
+  /// Two in five runs have workers with little memory: at the least, about what is live on one of
+  /// them twice (an index is built anew beside the old one). Request ids are never given back in a
+  /// run.
+  void draw_memory() {
+    RandomStream random = stream("memory");
+    if (!random.chance_ppm(400'000)) return;
+    constexpr uint64_t kPointBytes = 240;
+    constexpr uint64_t kRequestBytes = 48;
+    const PlanWorkload& workload = plan_.workload;
+    const uint64_t arrivals =
+        uint64_t{workload.operations_per_second} * workload.duration_ms / 1000;
+    const auto& mix = workload.mix;
+    const uint64_t writes =
+        arrivals * (mix.upsert + mix.remove) / (mix.upsert + mix.remove + mix.get + mix.search);
+    uint64_t live = 0;
+    for (const PlanCollection& each : workload.collections) {
+      const uint64_t bytes =
+          each.keys * (each.dimension * sizeof(float) + each.m * 8 + kPointBytes);
+      const uint64_t shards = (each.shards * each.replication - 1) / plan_.shape.workers + 1;
+      live += bytes * shards / each.shards;
+    }
+    const uint64_t requests = writes * workload.request_id_ppm / 1'000'000;
+    plan_.knobs.memory_bytes = static_cast<uint32_t>(16'384 + requests * kRequestBytes +
+                                                     live * random.between(18, 40) / 10);
   }
 
   void draw_intensities() {

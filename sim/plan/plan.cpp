@@ -80,6 +80,7 @@ Result<void> check_knobs(const PlanKnobs& knobs) {
       {"knobs.rebuild_tombstones", knobs.rebuild_tombstones, 1, 1u << 30},
       {"knobs.rebuild_tombstones_ppm", knobs.rebuild_tombstones_ppm, 1, 1'000'000},
       {"knobs.rebuild_slice_points", knobs.rebuild_slice_points, 1, 65'536},
+      {"knobs.memory_bytes", knobs.memory_bytes, 0, 1u << 30},
       {"knobs.heartbeat_ms", knobs.heartbeat_ms, 10, 60'000},
       {"knobs.client_deadline_ms", knobs.client_deadline_ms, 10, 60'000},
   });

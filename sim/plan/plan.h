@@ -62,6 +62,7 @@ struct PlanKnobs {
   uint32_t rebuild_tombstones = 40;           ///< Tombstones before a graph is built anew,
   uint32_t rebuild_tombstones_ppm = 400'000;  ///< and their share of its slots.
   uint32_t rebuild_slice_points = 8;          ///< One piece of a rebuild.
+  uint32_t memory_bytes = 0;                  ///< Of a worker's budget; 0: without a bound.
   uint32_t heartbeat_ms = 1'000;              ///< Worker to placement driver.
   uint32_t client_deadline_ms = 4'000;        ///< Deadline of each client operation.
   bool operator==(const PlanKnobs&) const = default;

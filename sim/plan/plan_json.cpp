@@ -84,6 +84,7 @@ void walk(Fields& fields, PlanKnobs& knobs) {
   fields.field("rebuild_tombstones", knobs.rebuild_tombstones);
   fields.field("rebuild_tombstones_ppm", knobs.rebuild_tombstones_ppm);
   fields.field("rebuild_slice_points", knobs.rebuild_slice_points);
+  fields.field("memory_bytes", knobs.memory_bytes);
   fields.field("heartbeat_ms", knobs.heartbeat_ms);
   fields.field("client_deadline_ms", knobs.client_deadline_ms);
 }

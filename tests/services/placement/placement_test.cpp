@@ -166,7 +166,7 @@ TEST_F(PlacementStateTest, ShowsWorkersAsJoiningReadyOrDown) {
   report.is_leader = true;
   report.points = 40;
   view.hear(NodeId(7), Instant(1s), 0, std::vector{report});
-  view.note_stored_bytes(NodeId(7), 4'096);
+  view.note_condition(NodeId(7), {.stored_bytes = 4'096});
   const wire::WorkerStatus ready = at(3s);
   EXPECT_EQ(ready.state, wire::WorkerState::ready);
   EXPECT_EQ(ready.silence_ms, 2'000U);
@@ -174,6 +174,8 @@ TEST_F(PlacementStateTest, ShowsWorkersAsJoiningReadyOrDown) {
   EXPECT_EQ(ready.leaders, 1U);
   EXPECT_EQ(ready.points, 40U);
   EXPECT_EQ(ready.stored_bytes, 4'096U);
+  view.note_condition(NodeId(7), {.stored_bytes = 4'096, .draining = true});
+  EXPECT_EQ(at(3s).state, wire::WorkerState::draining);
   const wire::WorkerStatus down = at(17s);
   EXPECT_EQ(down.state, wire::WorkerState::down);
   EXPECT_EQ(down.leaders, 0U);
@@ -314,6 +316,39 @@ TEST_F(PlacementStateTest, CountsAShardAsFencedWhenItsQuorumIsGone) {
   apply(command);
   EXPECT_TRUE(state_.removed().empty());
   EXPECT_TRUE(remove(1).status.ok());
+}
+
+TEST_F(PlacementStateTest, PlacesNothingNewOnAWorkerThatDrainsOrIsFull) {
+  ClusterView view;
+  const auto takes = [&] { return view.takes_replicas(NodeId(7), Instant(1s), 15s); };
+  EXPECT_FALSE(takes());
+  view.hear(NodeId(7), Instant(1s), 0, {});
+  EXPECT_TRUE(takes());
+  view.note_condition(NodeId(7), {.draining = true});
+  EXPECT_FALSE(takes());
+  EXPECT_TRUE(view.is_live(NodeId(7), Instant(1s), 15s));
+  view.note_condition(NodeId(7), {.memory_full = true});
+  EXPECT_FALSE(takes());
+  view.note_condition(NodeId(7), {});
+  EXPECT_TRUE(takes());
+}
+
+TEST_F(PlacementStateTest, TellsAllOthersOfAShardThatAMemberIsFull) {
+  for (uint64_t node : {7, 8, 9}) register_worker(node, 1);
+  create("a", {7, 8});
+  create("b", {9});
+  ClusterView view;
+  const auto crowded = [&](uint64_t node) {
+    auto assignments = assignments_of(state_, NodeId(node));
+    view.mark_crowded(NodeId(node), &assignments);
+    return assignments.front().crowded;
+  };
+  view.hear(NodeId(8), Instant(1s), 0, {});
+  EXPECT_FALSE(crowded(7));
+  view.note_condition(NodeId(8), {.memory_full = true});
+  EXPECT_TRUE(crowded(7));
+  EXPECT_FALSE(crowded(8));  // It knows that of itself.
+  EXPECT_FALSE(crowded(9));
 }
 
 TEST_F(PlacementStateTest, BelievesTheLeaderOfTheHighestTerm) {

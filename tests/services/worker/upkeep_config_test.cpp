@@ -58,6 +58,12 @@ TEST(RebuildStep, ChangesPlacesOnceTheTailIsHardlyLongerThanBefore) {
   EXPECT_EQ(rebuild_step(config, progress), RebuildStep::change_places);
 }
 
+TEST(RebuildIsWorthwhile, WhenAnEighthOfTheSlotsComesBack) {
+  EXPECT_FALSE(rebuild_is_worthwhile(800, 99));
+  EXPECT_TRUE(rebuild_is_worthwhile(800, 100));
+  EXPECT_FALSE(rebuild_is_worthwhile(0, 0));
+}
+
 TEST(RebuildStep, GivesUpWhenWritesOutrunIt) {
   UpkeepConfig config;
   config.rebuild_tombstones_min = 100;

@@ -66,6 +66,7 @@ class WorkerCluster : public testing::Test {
     config.replica.kv.map_bytes_max = 16 << 20;
     config.replica = replica_config_ ? *replica_config_ : config.replica;
     config.upkeep = upkeep_;
+    config.memory_bytes_max = i == memory_worker_ ? memory_bytes_max_ : 0;
     config.index_batch_points_max = index_batch_points_max_;
     config.index_linger = index_linger_;
     config.stop = &stop_of(fmt::format("worker-{}", i));
@@ -239,6 +240,8 @@ class WorkerCluster : public testing::Test {
   std::map<std::string, std::unique_ptr<Event>> stops_;
   std::optional<ReplicaConfig> replica_config_;
   UpkeepConfig upkeep_;
+  uint64_t memory_bytes_max_ = 0;
+  size_t memory_worker_ = 0;  ///< Which worker has that bound.
   uint32_t index_batch_points_max_ = 8;
   Duration index_linger_ = 200ms;
 };
@@ -426,6 +429,70 @@ TEST_F(WorkerCluster, BuildsItsIndexAnewWhenTombstonesPileUp) {
   EXPECT_EQ(hits->hits.size(), 20u);
 }
 
+TEST_F(WorkerCluster, RefusesWritesAtItsBudgetOfMemoryAndServesAllElse) {
+  memory_bytes_max_ = 200'000;
+  upkeep_.check_interval = 50ms;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  uint64_t written = 0;
+  Result<wire::WriteReply> last = fail(Code::internal, "none");
+  do {
+    last = write(written, {static_cast<float>(written), 1, 1, 1});
+    if (last.has_value()) ++written;
+  } while (last.has_value() && written < 5'000);
+  ASSERT_FALSE(last.has_value());
+  EXPECT_EQ(last.error().code(), Code::resource_exhausted);
+  EXPECT_NE(last.error().message().find("memory_bytes_max"), std::string::npos);
+  EXPECT_GE(written, 100u);
+  const Metrics& metrics = world_->find_node("worker-0")->env().metrics();
+  EXPECT_GE(metrics.value(Metric::worker_writes_refused_memory), 1u);
+  EXPECT_GT(metrics.value(Metric::worker_memory_vectors), 0u);
+  EXPECT_TRUE(read(0).has_value());
+  EXPECT_TRUE(search({1, 1, 1, 1}, 10).has_value());
+  // Removals are let in; what they leave is taken back by a rebuild, long before one is due.
+  for (uint64_t id = 0; id < written / 2; ++id) {
+    ASSERT_TRUE(write(id, {}, true).has_value());
+  }
+  world_->run_for(3s);
+  EXPECT_GE(metrics.value(Metric::worker_rebuilds), 1u);
+  const auto again = write(0, {1, 1, 1, 1});
+  EXPECT_TRUE(again.has_value()) << again.error().to_string();
+}
+
+TEST_F(WorkerCluster, ALeaderRefusesWritesWhileTheWorkerOfAnotherCopyIsFull) {
+  memory_bytes_max_ = 150'000;
+  upkeep_.check_interval = 50ms;
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  // Whoever leads, another worker is the small one.
+  const std::string holder = leader().text;
+  size_t small = 0;
+  while (holder.starts_with(fmt::format("worker-{}:", small))) ++small;
+  memory_worker_ = small;
+  for (size_t i = 0; i < 3; ++i) {
+    SimNode& node = *world_->find_node(fmt::format("worker-{}", i));
+    if (holder.starts_with(node.name())) continue;
+    node.crash(CrashKind::process_kill);
+    start_worker(node, i);
+    world_->run_for(3s);
+  }
+  ASSERT_EQ(leader().text, holder);
+  uint64_t written = 0;
+  Result<wire::WriteReply> last = fail(Code::internal, "none");
+  do {
+    last = write(written, {static_cast<float>(written), 1, 1, 1});
+    if (last.has_value()) ++written;
+  } while (last.has_value() && written < 5'000);
+  ASSERT_FALSE(last.has_value());
+  EXPECT_EQ(last.error().code(), Code::resource_exhausted);
+  EXPECT_NE(last.error().message().find("another copy"), std::string::npos);
+  for (uint64_t id = 0; id < written / 2; ++id) {
+    ASSERT_TRUE(write(id, {}, true).has_value());
+  }
+  world_->run_for(5s);
+  EXPECT_TRUE(write(0, {1, 1, 1, 1}).has_value());
+}
+
 TEST_F(WorkerCluster, ARebuildThatWritesOutrunIsGivenUpAndTriedAgain) {
   upkeep_.check_interval = 10ms;
   upkeep_.rebuild_tombstones_min = 1;
@@ -575,6 +642,50 @@ TEST_F(WorkerCluster, ARemovedCollectionLeavesNothingOnAnyWorkerAndItsNameIsFree
   EXPECT_EQ(again->collection.points, 0u);
   EXPECT_TRUE(remove_collection(1).complete);
   EXPECT_TRUE(leader().text.starts_with("worker-"));
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+TEST_F(WorkerCluster, ARemovalFreesAFullDiskAndKeepsNothingElseWaiting) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  node.disk().trouble().fill_up(world_->now() + 40s);
+  EXPECT_FALSE(remove_collection(1, 1s).complete);
+  // Its data goes first; what is left names it until a tombstone is durable, which needs space.
+  const auto is_empty = [&] {
+    const auto names = node.disk().list("replicas/1");
+    return names.has_value() && *names == std::vector<std::string>{"replica.manifest"};
+  };
+  EXPECT_TRUE(world_->run_until(is_empty, world_->now() + 5s));
+  world_->run_for(25s);
+  EXPECT_EQ(folders(0).size(), 1u);
+  // Heartbeats went on all the while, and so would other orders.
+  auto client = placement(0);
+  const auto workers = await(client.list_workers(context(), wire::ListWorkersRequest()));
+  ASSERT_TRUE(workers.has_value());
+  EXPECT_EQ(workers->workers[0].state, wire::WorkerState::ready);
+  world_->run_for(20s);
+  EXPECT_TRUE(no_folders(1));
+  EXPECT_TRUE(remove_collection(1).complete);
+  EXPECT_TRUE(create(1, 1).has_value());
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+TEST_F(WorkerCluster, ARemovalThatLosesPowerOnAFullDiskIsMadeGood) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  node.disk().trouble().fill_up(world_->now() + 20s);
+  EXPECT_FALSE(remove_collection(1, 1s).complete);
+  world_->run_for(3s);
+  node.crash(CrashKind::power_loss);
+  node.disk().trouble().heal();
+  world_->run_for(100ms);
+  start_worker(node, 0);
+  EXPECT_TRUE(world_->run_until([&] { return no_folders(1); }, world_->now() + 20s));
+  EXPECT_TRUE(remove_collection(1, 20s).complete);
   EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
 }
 
@@ -793,6 +904,38 @@ TEST_F(WorkerCluster, AWorkerThatIsAskedToStopHandsItsShardOverBeforeItGoes) {
     done += written.has_value() ? 1 : 0;
   }
   EXPECT_EQ(done, 1U);
+}
+
+TEST_F(WorkerCluster, AWorkerThatIsAskedToStopGetsNoNewReplicas) {
+  boot(1, 2);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  const Address holder = leader();
+  const std::string name = holder.text.substr(0, holder.text.find(':'));
+  // Its last checkpoint waits for a disk that hangs, long after the drain.
+  world_->find_node(name)->disk().trouble().stall(world_->now() + 10s);
+  stop_of(name).set();
+  world_->run_for(2s);
+  ASSERT_EQ(ends_, 0u);
+  auto client = placement(0);
+  const auto workers = await(client.list_workers(context(), wire::ListWorkersRequest()));
+  ASSERT_TRUE(workers.has_value());
+  for (const wire::WorkerStatus& worker : workers->workers) {
+    EXPECT_EQ(worker.state, worker.address == holder.text ? wire::WorkerState::draining
+                                                          : wire::WorkerState::ready);
+  }
+  wire::CreateCollectionRequest request;
+  request.name = "films";
+  request.dimension = 4;
+  request.shards = 3;
+  request.replication = 1;
+  auto again = placement(0);
+  const auto created = await(again.create_collection(context(10s), request));
+  ASSERT_TRUE(created.has_value()) << created.error().to_string();
+  EXPECT_TRUE(created->collection.ready);
+  for (const auto& shard : created->collection.shards) {
+    EXPECT_NE(shard.replicas[0].address, holder.text);
+  }
 }
 
 TEST_F(WorkerCluster, APlacementLeaderThatIsAskedToStopHandsItsGroupOver) {

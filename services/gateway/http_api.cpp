@@ -31,8 +31,20 @@ http::Response text_response(int status, std::string text) {
   return response;
 }
 
+// A point that does not exist: the error says when that was so.
+void add_token(const Status& status, http::Response* response) {
+  if (status.code() != Code::not_found || status.detail().empty()) return;
+  const auto token = decode<api::ShardToken>(status.detail());
+  if (!token.has_value()) return;
+  // Before the ends of the error and of the object around it.
+  response->body.insert(response->body.size() - 2,
+                        fmt::format(R"(,"token":{{"shard_id":{},"applied_index":{}}})",
+                                    token->shard_id, token->applied_index));
+}
+
 http::Response failure(const Status& status) {
   http::Response response = http::error_response(status);
+  add_token(status, &response);
   // These will pass by themselves.
   const bool passes =
       status.code() == Code::unavailable || status.code() == Code::resource_exhausted;

@@ -243,8 +243,10 @@ Task<Result<api::GetReply>> PublicHandler::get(RequestContext context, api::GetR
   VECTRON_CO_TRY(wire::ReadReply reply, answer);
   if (reply.points.size() != 1) co_return fail(Code::internal, "a shard answered another question");
   if (!reply.points[0].found) {
-    co_return fail(Code::not_found,
-                   fmt::format("\"{}\" has no point {}", route->name, id->to_string()), "id");
+    const Status absent(Code::not_found,
+                        fmt::format("\"{}\" has no point {}", route->name, id->to_string()), "id");
+    co_return fail(
+        absent.with_detail(encode(api::ShardToken{reply.shard_id, reply.applied_index})));
   }
   api::GetReply out;
   out.version = reply.points[0].version;

@@ -48,6 +48,13 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
+/// Codes that say that the request is wrong, or the server.
+bool blames_request(Code code) {
+  return code == Code::invalid_argument || code == Code::unimplemented || code == Code::internal ||
+         code == Code::unknown || code == Code::out_of_range || code == Code::permission_denied ||
+         code == Code::unauthenticated;
+}
+
 /// The value that a stored point carries: its payload's, if its vector is that value's to the bit.
 ValueNumber value_of(const api::Point& point, uint32_t dimension) {
   const auto value = value_of_payload(point.payload);
@@ -57,9 +64,26 @@ ValueNumber value_of(const api::Point& point, uint32_t dimension) {
 
 }  // namespace
 
-ClusterClient::ClusterClient(Env* env, const Plan* plan, Protocol protocol)
-    : plan_(plan), client_(*env, client_config(*plan)) {
-  if (protocol == Protocol::http) http_ = std::make_unique<HttpCalls>(env, *plan);
+ClusterClient::ClusterClient(Env* env, const Plan* plan, Protocol protocol, Object object)
+    : plan_(plan), client_(*env, client_config(*plan)), object_(std::move(object)) {
+  if (protocol == Protocol::rpc) return;
+  ObjectToAnswer unreadable;
+  if (object_) unreadable = [this](std::string text) { object_("unreadable", std::move(text)); };
+  http_ = std::make_unique<HttpCalls>(env, *plan, std::move(unreadable));
+}
+
+// All requests of the workload are valid, so an answer that says otherwise is wrong.
+void ClusterClient::check(std::string_view operation, const Status& status) const {
+  if (!object_ || !blames_request(status.code())) return;
+  object_("refused", fmt::format("a valid {} was answered with {}", operation, status.to_string()));
+}
+
+// "There is no such point" is an answer like any other: it says when that was so.
+std::vector<ShardAt> ClusterClient::token_of_absence(const Status& status) const {
+  const auto token = decode<api::ShardToken>(status.detail());
+  if (token.has_value()) return tokens_of({*token});
+  if (object_) object_("token", "an answer that there is no such point names no index");
+  return {};
 }
 
 const std::string& ClusterClient::name_of(uint32_t collection) const {
@@ -92,6 +116,7 @@ Task<UpsertAnswer> ClusterClient::upsert(uint32_t collection, std::vector<Upsert
       item.status = reply.error();
       item.outcome = write_outcome(item.status);
     }
+    check("upsert", reply.error());
     co_return answer;
   }
   answer.tokens = tokens_of(reply->tokens);
@@ -101,6 +126,7 @@ Task<UpsertAnswer> ClusterClient::upsert(uint32_t collection, std::vector<Upsert
     item.status = Status(static_cast<Code>(result.code), result.message, result.field);
     item.outcome = write_outcome(item.status);
     item.version = result.version;
+    check("upsert of a point", item.status);
   }
   co_return answer;
 }
@@ -114,6 +140,7 @@ Task<GetAnswer> ClusterClient::get(uint32_t collection, PointId id, bool lineari
   const auto reply = co_await asked;
   GetAnswer answer;
   answer.status = status_of(reply);
+  check("get", answer.status);
   if (reply.has_value()) {
     answer.outcome = Outcome::ok;
     answer.value = from_api(reply->point.id) == id
@@ -123,6 +150,7 @@ Task<GetAnswer> ClusterClient::get(uint32_t collection, PointId id, bool lineari
     answer.tokens = {{reply->token.shard_id, reply->token.applied_index}};
   } else if (answer.status.code() == Code::not_found && answer.status.field() == "id") {
     answer.outcome = Outcome::ok;  // The answer is that there is no such point.
+    answer.tokens = token_of_absence(answer.status);
   }
   co_return answer;
 }
@@ -138,6 +166,7 @@ Task<RemoveAnswer> ClusterClient::remove(uint32_t collection, PointId id, uint64
   RemoveAnswer answer;
   answer.status = status_of(reply);
   answer.outcome = write_outcome(answer.status);
+  check("delete", answer.status);
   if (reply.has_value()) {
     answer.existed = reply->existed;
     answer.version = reply->version;
@@ -162,6 +191,7 @@ Task<SearchAnswer> ClusterClient::search(uint32_t collection, SearchRecord quest
   const auto reply = co_await asked;
   SearchAnswer answer;
   answer.status = status_of(reply);
+  check("search", answer.status);
   if (!reply.has_value()) co_return answer;
   answer.outcome = Outcome::ok;
   answer.tokens = tokens_of(reply->shards);

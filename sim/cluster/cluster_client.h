@@ -14,8 +14,12 @@ class ClusterClient final : public PointClient {
  public:
   enum class Protocol : uint8_t { rpc, http };
 
-  /// `env` and `plan` outlive the client. `protocol`: of the operations on points.
-  ClusterClient(Env* env, const Plan* plan, Protocol protocol = Protocol::rpc);
+  /// Told which promise of the contract an answer breaks, and how.
+  using Object = std::function<void(std::string_view kind, std::string text)>;
+
+  /// `env` and `plan` outlive the client. `protocol`: of the operations on points. `object` may be
+  /// empty.
+  ClusterClient(Env* env, const Plan* plan, Protocol protocol = Protocol::rpc, Object object = {});
 
   Task<UpsertAnswer> upsert(uint32_t collection, std::vector<UpsertItem> items,
                             uint64_t request_id) override;
@@ -32,9 +36,12 @@ class ClusterClient final : public PointClient {
  private:
   const std::string& name_of(uint32_t collection) const;
   uint32_t dimension_of(uint32_t collection) const;
+  void check(std::string_view operation, const Status& status) const;
+  std::vector<ShardAt> token_of_absence(const Status& status) const;
 
   const Plan* plan_;
   Client client_;
+  Object object_;
   std::unique_ptr<HttpCalls> http_;  ///< Null for RPC.
 };
 

@@ -86,11 +86,11 @@ std::string point_path(const std::string& collection, const api::PointId& id) {
   return fmt::format("{}/{}?id_type={}", points_path(collection), text, type);
 }
 
-Code code_of_name(std::string_view name) {
+std::optional<Code> code_of_name(std::string_view name) {
   for (uint8_t code = 0; code < kCodeCount; ++code) {
     if (code_name(static_cast<Code>(code)) == name) return static_cast<Code>(code);
   }
-  return Code::unknown_outcome;
+  return std::nullopt;
 }
 
 std::string text_of(const Json& object, std::string_view name) {
@@ -99,21 +99,35 @@ std::string text_of(const Json& object, std::string_view name) {
   return text == nullptr ? std::string() : *text;
 }
 
-}  // namespace
-
-Status status_of_error(const http::Response& response) {
-  const auto json = parse_json(response.body);
-  const Json* error = json.has_value() ? json->find("error") : nullptr;
-  if (error == nullptr) {
-    return {Code::unknown_outcome,
-            fmt::format("HTTP status {}: {}", response.status, response.body)};
-  }
-  const Code code = code_of_name(text_of(*error, "code"));
-  return {code, text_of(*error, "message"), text_of(*error, "field")};
+std::optional<api::ShardToken> token_of(const Json& error) {
+  const Json* token = error.find("token");
+  if (token == nullptr) return std::nullopt;
+  const Json* shard = token->find("shard_id");
+  const Json* index = token->find("applied_index");
+  if (shard == nullptr || index == nullptr) return std::nullopt;
+  const uint64_t* shard_id = shard->as<uint64_t>();
+  const uint64_t* applied_index = index->as<uint64_t>();
+  if (shard_id == nullptr || applied_index == nullptr) return std::nullopt;
+  return api::ShardToken{*shard_id, *applied_index};
 }
 
-HttpCalls::HttpCalls(Env* env, const Plan& plan)
-    : env_(*env), request_timeout_(std::chrono::milliseconds(plan.knobs.client_deadline_ms)) {
+}  // namespace
+
+std::optional<Status> status_of_error(const http::Response& response) {
+  const auto json = parse_json(response.body);
+  const Json* error = json.has_value() ? json->find("error") : nullptr;
+  if (error == nullptr) return std::nullopt;
+  const auto code = code_of_name(text_of(*error, "code"));
+  if (!code.has_value() || *code == Code::ok) return std::nullopt;
+  const Status status(*code, text_of(*error, "message"), text_of(*error, "field"));
+  const auto token = token_of(*error);
+  return token.has_value() ? status.with_detail(encode(*token)) : status;
+}
+
+HttpCalls::HttpCalls(Env* env, const Plan& plan, ObjectToAnswer object)
+    : env_(*env),
+      request_timeout_(std::chrono::milliseconds(plan.knobs.client_deadline_ms)),
+      object_(std::move(object)) {
   for (uint32_t i = 0; i < plan.shape.gateways; ++i) {
     gateways_.push_back(
         std::make_unique<http::Client>(*env, gateway_http_address(i), http::ClientConfig()));
@@ -149,6 +163,11 @@ Task<Result<api::SearchReply>> HttpCalls::search(api::SearchRequest request) {
                                 Access::read);
 }
 
+// Nothing changes bytes on the simulated network: what cannot be read was written so.
+void HttpCalls::object(std::string text) const {
+  if (object_) object_(std::move(text));
+}
+
 template <typename Reply>
 Result<Reply> HttpCalls::read_reply(http::Response response, Access access) {
   Status failure;
@@ -158,8 +177,13 @@ Result<Reply> HttpCalls::read_reply(http::Response response, Access access) {
     if (read.has_value()) return reply;
     failure =
         Status(Code::unknown_outcome, "the answer cannot be read: " + read.error().to_string());
+    object(failure.message());
+  } else if (const auto told = status_of_error(response)) {
+    failure = *told;
   } else {
-    failure = status_of_error(response);
+    failure = Status(Code::unknown_outcome,
+                     fmt::format("HTTP status {}: {}", response.status, response.body));
+    object("an error that names no known code: " + failure.message());
   }
   const bool says_nothing = failure.code() == Code::unknown_outcome;
   if (!says_nothing || access == Access::write) return fail(std::move(failure));

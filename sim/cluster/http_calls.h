@@ -7,7 +7,9 @@
 // whose outcome is unknown.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +20,13 @@
 
 namespace vectron::sim {
 
+/// Told of an answer that no gateway may give.
+using ObjectToAnswer = std::function<void(std::string text)>;
+
 class HttpCalls {
  public:
-  /// `env` outlives it.
-  HttpCalls(Env* env, const Plan& plan);
+  /// `env` outlives it. `object` may be empty: for tests against what is not a gateway.
+  HttpCalls(Env* env, const Plan& plan, ObjectToAnswer object = {});
 
   /// Errors of all: those of services/client.
   Task<Result<api::UpsertReply>> upsert(api::UpsertRequest request);
@@ -36,16 +41,18 @@ class HttpCalls {
   Task<Result<Reply>> call(http::ClientRequest request, Access access);
   template <typename Reply>
   Result<Reply> read_reply(http::Response response, Access access);
+  void object(std::string text) const;
 
   Env& env_;
   Duration request_timeout_;
+  ObjectToAnswer object_;
   std::vector<std::unique_ptr<http::Client>> gateways_;
   gateway::JsonReader reader_;
   size_t next_gateway_ = 0;  ///< Calls take turns.
 };
 
-/// What an HTTP error says, as the status that the gateway meant. A body that is not one of its
-/// error objects says nothing about the effect: unknown_outcome.
-Status status_of_error(const http::Response& response);
+/// What an HTTP error says, as the status that the gateway meant; its detail is the token, where it
+/// has one. Nothing where the body is not one of a gateway's error objects.
+std::optional<Status> status_of_error(const http::Response& response);
 
 }  // namespace vectron::sim

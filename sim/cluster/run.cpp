@@ -26,6 +26,9 @@ constexpr uint64_t kOperationsMin = 1'000;
 /// Plans that ask for fewer arrivals than this are a person's experiments, and need not reach
 /// kOperationsMin.
 constexpr uint64_t kArrivalsForMin = 1'500;
+/// What makes an interval a loaded one: completed within it, for each of its seconds,
+constexpr double kLoadedPerSecondMin = 200;
+constexpr double kLoadedSearchShareMin = 0.3;  ///< and of them searches.
 
 /// One run, from plan to report.
 class Run {
@@ -68,10 +71,14 @@ class Run {
 
   bool raft() const { return plan_.profile == "raft"; }
   uint64_t wall() const { return options_.wall_nanoseconds ? options_.wall_nanoseconds() : 0; }
-  std::unique_ptr<PointClient> make_client(Env* env, bool http) const {
+  std::unique_ptr<PointClient> make_client(Env* env, bool http) {
     if (raft()) return std::make_unique<RegisterClient>(env, plan_);
     using Protocol = ClusterClient::Protocol;
-    return std::make_unique<ClusterClient>(env, &plan_, http ? Protocol::http : Protocol::rpc);
+    return std::make_unique<ClusterClient>(env, &plan_, http ? Protocol::http : Protocol::rpc,
+                                           [this](std::string_view kind, std::string text) {
+                                             record_.violations.add(oracle::kContract, world_.now(),
+                                                                    std::move(text), kind);
+                                           });
   }
 
   /// The whole story, told on the operator's node.
@@ -386,6 +393,7 @@ class Run {
       ++report_.loaded_ok;
       report_.loaded_searches_ok += operation.kind == OperationKind::search ? 1 : 0;
     }
+    check_load();
     report_.http_ok = static_cast<uint64_t>(
         std::ranges::count_if(history.operations(), [this](const Operation& operation) {
           return operation.outcome == Outcome::ok &&
@@ -402,6 +410,22 @@ class Run {
                            fmt::format("{} operations, {} of them with a definite outcome",
                                        counts.total(), counts.definite()),
                            "operations");
+  }
+
+  /// A ratio of simulated and wall time says nothing when the load was not what it should be.
+  void check_load() {
+    const bool whole = plan_.profile == "loaded" && plan_.workload.skipped.empty();
+    if (!whole || report_.loaded_simulated < 60s || !record_.violations.empty()) return;
+    const auto completed = static_cast<double>(report_.loaded_ok);
+    const double per_second = completed / to_seconds(report_.loaded_simulated);
+    const double searches = static_cast<double>(report_.loaded_searches_ok) / completed;
+    if (per_second >= kLoadedPerSecondMin && searches >= kLoadedSearchShareMin) return;
+    record_.violations.add(
+        oracle::kWorkload, world_.now(),
+        fmt::format("the loaded interval had {:.0f} completed operations a second, {:.1f} % of "
+                    "them searches; it takes {:.0f} and {:.0f} %",
+                    per_second, 100 * searches, kLoadedPerSecondMin, 100 * kLoadedSearchShareMin),
+        "load");
   }
 
   void judge_cluster() {

@@ -1,4 +1,5 @@
-// vectron-sim: run one seed, explore many, replay a plan, shrink a failure, list what there is.
+// vectron-sim: run one seed, explore many, replay a plan, shrink a failure, renew the plans of
+// planted bugs, list what there is.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,7 @@
 #include "sim/explore/explore.h"
 #include "sim/explore/probes.h"
 #include "sim/explore/real_time.h"
+#include "sim/explore/renew_planted.h"
 #include "sim/explore/report_json.h"
 #include "sim/explore/shrink.h"
 #include "sim/oracle/planted_bugs.h"
@@ -249,6 +251,29 @@ int command_explore(ExploreOptions options, const PlanFlags& plan_flags, bool js
   return summary.failures.empty() ? kExitPassed : kExitFailed;
 }
 
+int command_renew(const std::vector<std::string>& names, const RenewOptions& options) {
+  std::vector<const PlantedBug*> bugs;
+  for (const std::string& name : names) {
+    const PlantedBug* bug = find_planted_bug(name);
+    if (bug == nullptr) return usage_error("there is no planted bug '" + name + "'");
+    bugs.push_back(bug);
+  }
+  if (bugs.empty()) {
+    for (const PlantedBug& bug : planted_bugs()) bugs.push_back(&bug);
+  }
+  const auto progress = [](const std::string& line) { std::cerr << line << std::endl; };
+  bool all = true;
+  std::cout << "| planted bug | seed | as | faults, operations, nodes | seeds that show it | |\n"
+            << "|---|---|---|---|---|---|" << std::endl;
+  for (const PlantedBug* bug : bugs) {
+    const auto renewed = renew_planted(*bug, options, progress);
+    if (!renewed.has_value()) return usage_error(renewed.error().message());
+    std::cout << row_of(*bug, *renewed) << std::endl;
+    all = all && renewed->file.has_value();
+  }
+  return all ? kExitPassed : kExitFailed;
+}
+
 struct ListFlags {
   bool planted = false;
   bool profiles = false;
@@ -357,6 +382,21 @@ int main_of(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   smaller->add_flag("--json", shrink_flags.json,
                     "print one JSON object, all else to standard error");
+  RenewOptions renewing;
+  renewing.jobs = exploring.jobs;
+  renewing.folder = "tests/sim/plans/planted";
+  std::vector<std::string> to_renew;
+  CLI::App* renew = app.add_subcommand(
+      "renew-planted", "makes the kept plans of planted bugs anew where they hide them");
+  renew->add_option("bugs", to_renew, "their names (see list --planted); none for all");
+  renew->add_option("--jobs", renewing.jobs, "runs at once")->check(CLI::Range(1, 1024));
+  renew->add_option("--seeds-max", renewing.seeds_max, "explored for one bug at most")
+      ->capture_default_str();
+  renew->add_option("--runs-max", renewing.shrink_runs_max, "candidates of one shrink at most")
+      ->capture_default_str();
+  renew->add_option("--plans-max", renewing.plans_max, "plans that are shrunk for one bug at most")
+      ->capture_default_str();
+  renew->add_option("--folder", renewing.folder, "where the plans are")->capture_default_str();
   CLI::App* listing = app.add_subcommand("list", "names, one a line");
   listing->add_flag("--planted", list.planted);
   listing->add_flag("--profiles", list.profiles);
@@ -369,6 +409,7 @@ int main_of(int argc, char** argv) {
   if (replay->parsed()) return command_replay(plan_path, output);
   if (smaller->parsed()) return command_shrink(plan_path, shrinking, shrink_flags);
   if (explore->parsed()) return command_explore(exploring, plan, explore_json);
+  if (renew->parsed()) return command_renew(to_renew, renewing);
   return command_list(list);
 }
 

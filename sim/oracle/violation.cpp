@@ -27,6 +27,8 @@ const std::vector<OracleInfo>& oracles() {
        "a removed collection answers nothing more; its name's next one sees nothing of it"},
       {oracle::kRemoval, "no worker holds a folder of a removed replica once all is quiet"},
       {oracle::kExactlyOnce, "a write that is repeated under its request id happens once"},
+      {oracle::kContract,
+       "every answer can be read, and no valid request is refused as a wrong one"},
       {oracle::kOrderlyStop, "a node that is told to stop ends by itself, in time"},
       {oracle::kWorkload,
        "the run did what it set out to do: enough operations, enough of them definite"},

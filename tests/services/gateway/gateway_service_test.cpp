@@ -227,6 +227,18 @@ TEST(Gateway, AnswersUnknownOutcomeInTimeWhenTheLeaderIsSilent) {
   EXPECT_EQ(cluster.env().metrics().value(Metric::gateway_unknown_outcomes), 1U);
 }
 
+TEST(Gateway, SaysWhenThereWasNoSuchPoint) {
+  FakeCluster cluster(1, 1);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.delete_({}, remove(9))).has_value());
+  const auto read = cluster.run(client.get({}, get(1)));
+  ASSERT_EQ(status_of(read).code(), Code::not_found);
+  const auto token = decode<api::ShardToken>(read.error().detail());
+  ASSERT_TRUE(token.has_value()) << token.error().to_string();
+  EXPECT_EQ(*token, (api::ShardToken{1, 1}));
+}
+
 TEST(Gateway, AsksAnotherMemberFirstAfterTheLeaderWasSilent) {
   FakeCluster cluster(1, 2);
   cluster.add_collection(FakeCluster::route("c", 1, {{0, 1}}));

@@ -111,7 +111,8 @@ TEST(HttpApi, StoresReturnsFindsAndRemovesPoints) {
   const Answer gone = gateway.ask("GET", "/v1/collections/c/points/1");
   EXPECT_EQ(gone.status, 404);
   EXPECT_THAT(gone.body, HasSubstr(R"({"error":{"code":"not_found","message":)"));
-  EXPECT_THAT(gone.body, HasSubstr(R"("field":"id")"));
+  EXPECT_THAT(gone.body, HasSubstr(R"("field":"id","token":{"shard_id":)"));
+  EXPECT_TRUE(gone.body.ends_with("}}}")) << gone.body;
 
   const Answer listed = gateway.ask("GET", "/v1/collections");
   EXPECT_EQ(listed.status, 200);

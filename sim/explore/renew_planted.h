@@ -1,0 +1,58 @@
+// Keeps the shrunk plans of planted bugs true to the product: a plan whose interleaving has moved
+// with the product's timing is made anew.
+//
+// A kept plan is good when, under most of its own seed and the next ones, an oracle that is meant
+// to find the bug does, and when it passes without the bug. Else seeds are explored, the plans that
+// show the bug are shrunk (a smaller plan counts only while most of those seeds show the bug), and
+// the first good one takes the old one's place.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "sim/explore/failure.h"
+#include "sim/oracle/planted_bugs.h"
+
+namespace vectron::sim {
+
+inline constexpr uint32_t kNeighbourSeeds = 5;   ///< A plan's own seed and those after it.
+inline constexpr uint32_t kNeighboursShown = 3;  ///< Of them, those that must show the bug.
+inline constexpr size_t kPlantedFaultsMax = 5;   ///< Of a kept plan.
+
+struct RenewOptions {
+  uint32_t jobs = 1;
+  uint64_t seeds_max = 500;        ///< Explored for one bug.
+  uint32_t shrink_runs_max = 150;  ///< For each plan that is tried.
+  uint32_t plans_max = 4;          ///< Shrunk for one bug; then the best of them is taken.
+  uint32_t run_seconds_max = 60;   ///< Wall clock of one run.
+  std::string folder;              ///< Where NAME.json is read and written.
+};
+
+/// What became of the plan of one bug.
+struct RenewedPlan {
+  enum class Outcome : uint8_t {
+    kept,     ///< It is still good.
+    renewed,  ///< Another one was written.
+    poor,     ///< Another one was written that few seeds show, or that has many faults.
+    hidden,   ///< No seed shows the bug by an oracle that is meant to find it.
+  };
+  Outcome outcome = Outcome::hidden;
+  std::optional<FailureFile> file;  ///< Absent when hidden.
+  uint32_t shown = 0;               ///< Under so many of kNeighbourSeeds.
+};
+
+/// Whether this is how the bug is meant to be found.
+bool finds(const PlantedBug& bug, const FailureClass& failure);
+/// The file of a bug's plan in `folder`.
+std::string planted_plan_path(const std::string& folder, std::string_view bug);
+
+/// See the top of this file. `progress` is told lines for a person. Errors: unavailable (the file
+/// cannot be written).
+Result<RenewedPlan> renew_planted(const PlantedBug& bug, const RenewOptions& options,
+                                  const std::function<void(const std::string&)>& progress);
+
+/// A row of docs/internals/simulation_cluster.md.
+std::string row_of(const PlantedBug& bug, const RenewedPlan& plan);
+
+}  // namespace vectron::sim

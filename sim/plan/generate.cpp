@@ -157,6 +157,15 @@ class Generator {
     workload.collections[0].ef_construction = 32;
     workload.collections[0].ef_search = 32;
     plan_.shape.clients = 8;
+    // Graphs are looked after as in production: this profile measures speed, and the others play
+    // with checkpoints and rebuilds every few seconds.
+    plan_.knobs.upkeep_interval_ms = 1'000;
+    plan_.knobs.checkpoint_points = 10'000;
+    plan_.knobs.checkpoint_pause_ms = 60'000;
+    plan_.knobs.checkpoint_bytes_per_second = 64 << 20;
+    plan_.knobs.rebuild_tombstones = 10'000;
+    plan_.knobs.rebuild_tombstones_ppm = 300'000;
+    plan_.knobs.rebuild_slice_points = 32;
   }
 
   PlanCollection collection(uint64_t number) const {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/base/hash.h"
 
 namespace vectron {
@@ -12,20 +15,28 @@ constexpr uint64_t kPlacementHashSeed =
 constexpr uint8_t kNumberTag = 'n';
 constexpr uint8_t kTextTag = 't';
 
-Bytes tagged_bytes(const PointId& id) {
-  Bytes out;
-  if (id.is_text()) {
-    out.reserve(1 + id.text().size());
-    out.push_back(kTextTag);
-    const ByteView text = as_bytes(id.text());
-    out.insert(out.end(), text.begin(), text.end());
-  } else {
-    out.reserve(9);
-    out.push_back(kNumberTag);
-    put_big_endian(out, id.number());
+/// The bytes of an id with its tag, without memory of their own on the heap.
+class TaggedBytes {
+ public:
+  explicit TaggedBytes(const PointId& id) {
+    if (id.is_text()) {
+      bytes_[0] = kTextTag;
+      std::ranges::copy(as_bytes(id.text()), bytes_.begin() + 1);
+      size_ = 1 + id.text().size();
+    } else {
+      bytes_[0] = kNumberTag;
+      for (size_t i = 0; i < 8; ++i) {
+        bytes_[1 + i] = static_cast<uint8_t>(id.number() >> (56 - 8 * i));
+      }
+      size_ = 9;
+    }
   }
-  return out;
-}
+  ByteView view() const { return ByteView(bytes_).first(size_); }
+
+ private:
+  std::array<uint8_t, 1 + kPointIdTextBytesMax> bytes_;
+  size_t size_ = 0;
+};
 
 }  // namespace
 
@@ -47,11 +58,12 @@ std::string PointId::to_string() const {
 }
 
 uint64_t placement_hash(const PointId& id) {
-  return hash64(tagged_bytes(id), kPlacementHashSeed);
+  return hash64(TaggedBytes(id).view(), kPlacementHashSeed);
 }
 
 Bytes point_key(const PointId& id) {
-  const Bytes tagged = tagged_bytes(id);
+  const TaggedBytes bytes(id);
+  const ByteView tagged = bytes.view();
   Bytes key;
   key.reserve(8 + tagged.size());
   put_big_endian(key, hash64(tagged, kPlacementHashSeed));

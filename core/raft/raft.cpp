@@ -196,7 +196,7 @@ void Raft::become_leader() {
   transfer_target_ = ReplicaId();
   term_start_index_ = log_.last_index() + 1;
   election_elapsed_ticks_ = 0;
-  heartbeat_elapsed_ticks_ = 0;
+  heartbeat_elapsed_ticks_ = 1;  // Its first entry goes to all, like a heartbeat of this tick.
   const Inflights::Limits limits{config_.inflight_messages_max, config_.inflight_bytes_max};
   peers_.clear();
   for (ReplicaId id : membership().voters) peers_.emplace_back(id, false, limits);

@@ -21,8 +21,14 @@ void Raft::tick_leader() {
     transfer_target_ = ReplicaId();
     if (config_.check_quorum && !quorum_is_active()) return become_follower(term_, ReplicaId());
   }
-  if (++heartbeat_elapsed_ticks_ >= config_.heartbeat_ticks) {
-    heartbeat_elapsed_ticks_ = 0;
+  // The count includes the tick that sent the last one. A round of reads between two ticks was one
+  // as well (confirm_reads()), unless reads still wait for it: then it may be lost.
+  ++heartbeat_elapsed_ticks_;
+  const bool is_due = heartbeat_elapsed_ticks_ > config_.heartbeat_ticks;
+  const bool may_be_lost =
+      read_only_.count() > 0 && heartbeat_elapsed_ticks_ == config_.heartbeat_ticks;
+  if (is_due || may_be_lost) {
+    heartbeat_elapsed_ticks_ = 1;
     broadcast_heartbeat();
   }
 }

@@ -62,6 +62,8 @@ void Raft::confirm_reads() {
       answer_read(request);
     if (!read_only_.wants_round()) return;
     broadcast_heartbeat();
+    // It says all that the next tick's heartbeat would. Followers that campaign soon hear both.
+    if (config_.election_ticks >= 4 * config_.heartbeat_ticks) heartbeat_elapsed_ticks_ = 0;
   }
 }
 

@@ -162,7 +162,7 @@ class Renewal {
     progress_(fmt::format("{}: seed {} [{}], shrunk to {} faults, shown under {} of {} seeds",
                           bug_.name, seed.seed, wanted.name(), shrunk->plan.faults.size(),
                           made.shown, kNeighbourSeeds));
-    if (made.shown > best->shown) *best = std::move(made);
+    if (good || made.shown > best->shown) *best = std::move(made);
     return good;
   }
 

@@ -16,7 +16,10 @@ const std::vector<PlantedBug>& planted_bugs() {
       {"wal_skip_sync",
        "the log says that it is durable without having synced",
        {kDurability, kConvergence, kRaftSafety, kAcknowledgedWrites, kLinearizability}},
-      {"forget_tombstone", "an upsert or delete leaves the old vector in the index", {kSearch}},
+      {"forget_tombstone",
+       "an upsert or delete leaves the old vector in the index",
+       // A worker that compares what it found with what is stored notices and does not answer.
+       {kSearch, kAvailability, kContract}},
       {"read_without_quorum",
        "a leader answers linearizable reads without asking a quorum",
        {kReadFreshness, kLinearizability}},

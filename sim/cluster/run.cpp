@@ -42,6 +42,10 @@ class Run {
         nodes_(&plan_, &record_, &watch_),
         faults_(&plan_, &record_, &nodes_, &watch_),
         placement_(&record_.violations) {}
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  // Processes refer to the nodes and to the watch.
+  ~Run() { world_.stop_all(); }
 
   RunReport execute() {
     const uint64_t begin = wall();

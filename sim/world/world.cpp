@@ -18,12 +18,16 @@ SimWorld::SimWorld(uint64_t seed, WorldConfig config)
 }
 
 SimWorld::~SimWorld() {
-  VECTRON_ASSERT(!dispatching_, "a world must not be destroyed by one of its own events");
-  driver_.cancel_all();
-  for (const std::unique_ptr<SimNode>& node : nodes_) node->stop();
+  stop_all();
   nodes_.clear();
   network_.reset();
   delete_real_folder(real_folder_);
+}
+
+void SimWorld::stop_all() {
+  VECTRON_ASSERT(!dispatching_, "a world must not be ended by one of its own events");
+  driver_.cancel_all();
+  for (const std::unique_ptr<SimNode>& node : nodes_) node->stop();
 }
 
 SimNode& SimWorld::add_node(std::string name, NodeOptions options) {

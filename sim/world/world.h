@@ -41,6 +41,9 @@ class SimWorld {
   SimWorld(const SimWorld&) = delete;
   SimWorld& operator=(const SimWorld&) = delete;
   ~SimWorld();
+  /// Ends the driver and every process, for owners of what processes refer to. Nothing runs
+  /// afterwards.
+  void stop_all();
 
   uint64_t seed() const { return seed_; }
   const WorldConfig& config() const { return config_; }

@@ -130,7 +130,7 @@ void add_worker(Rows* rows) {
        "would add more are refused; reads and deletes are not. 0: three quarters of the "
        "machine's memory (or the container's), shared by the workers of `up`.",
        bytes(field(&W::memory_bytes_max), 0)});
-  rows->push_back({"searches_in_flight_max", kUpWorker, "Of all shards; more are refused.",
+  rows->push_back({"searches_in_flight_max", kUpWorker, "Of one shard; more are refused.",
                    count(field(&W::searches_in_flight_max), 1)});
   rows->push_back({"tail_bytes_max", kUpWorker,
                    "Vectors of one shard that wait for the graph; more writes are refused.",

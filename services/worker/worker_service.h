@@ -44,7 +44,7 @@ struct WorkerConfig {
   /// What all shards together may keep in memory, in counted bytes; writes that would add more are
   /// refused, reads and removals are not. 0: no bound.
   uint64_t memory_bytes_max = 0;
-  size_t searches_in_flight_max = 1'024;  ///< Of all shards; more are refused.
+  size_t searches_in_flight_max = 1'024;  ///< Of one shard; more are refused.
   size_t tail_bytes_max =
       size_t{1} << 30;  ///< Vectors of one shard that wait for the graph; more writes are refused.
   uint32_t index_batch_points_max = 8;  ///< Points linked by one piece of work on the Cpu pool.

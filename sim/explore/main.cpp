@@ -251,7 +251,11 @@ int command_explore(ExploreOptions options, const PlanFlags& plan_flags, bool js
   return summary.failures.empty() ? kExitPassed : kExitFailed;
 }
 
-int command_renew(const std::vector<std::string>& names, const RenewOptions& options) {
+int command_renew(const std::vector<std::string>& names, const PlanFlags& plan_flags,
+                  RenewOptions options) {
+  auto generate = generate_options(plan_flags);
+  if (!generate.has_value()) return usage_error(generate.error().message());
+  options.generate = *std::move(generate);
   std::vector<const PlantedBug*> bugs;
   for (const std::string& name : names) {
     const PlantedBug* bug = find_planted_bug(name);
@@ -396,6 +400,7 @@ int main_of(int argc, char** argv) {
       ->capture_default_str();
   renew->add_option("--plans-max", renewing.plans_max, "plans that are shrunk for one bug at most")
       ->capture_default_str();
+  renew->add_option("--only", plan.only, "explore seeds with these fault classes alone");
   renew->add_option("--folder", renewing.folder, "where the plans are")->capture_default_str();
   CLI::App* listing = app.add_subcommand("list", "names, one a line");
   listing->add_flag("--planted", list.planted);
@@ -409,7 +414,7 @@ int main_of(int argc, char** argv) {
   if (replay->parsed()) return command_replay(plan_path, output);
   if (smaller->parsed()) return command_shrink(plan_path, shrinking, shrink_flags);
   if (explore->parsed()) return command_explore(exploring, plan, explore_json);
-  if (renew->parsed()) return command_renew(to_renew, renewing);
+  if (renew->parsed()) return command_renew(to_renew, plan, renewing);
   return command_list(list);
 }
 

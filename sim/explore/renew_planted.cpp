@@ -102,6 +102,7 @@ class Renewal {
     explored.jobs = options_.jobs;
     explored.seeds = options_.jobs;
     explored.run_seconds_max = options_.run_seconds_max;
+    explored.generate = options_.generate;
     explored.generate.planted = {std::string(bug_.name)};
     return explored;
   }

@@ -13,6 +13,7 @@
 
 #include "sim/explore/failure.h"
 #include "sim/oracle/planted_bugs.h"
+#include "sim/plan/generate.h"
 
 namespace vectron::sim {
 
@@ -26,6 +27,7 @@ struct RenewOptions {
   uint32_t shrink_runs_max = 150;  ///< For each plan that is tried.
   uint32_t plans_max = 4;          ///< Shrunk for one bug; then the best of them is taken.
   uint32_t run_seconds_max = 60;   ///< Wall clock of one run.
+  GenerateOptions generate;        ///< Fault classes of the seeds that are explored.
   std::string folder;              ///< Where NAME.json is read and written.
 };
 

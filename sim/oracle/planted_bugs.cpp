@@ -94,7 +94,7 @@ const std::vector<PlantedBug>& planted_bugs() {
        {kRaftSafety}},
       {"stale_read_after_pause",
        "a leader counts a read lease in its own ticks, of which none passes while it is paused",
-       {kReadFreshness, kLinearizability}},
+       {kReadFreshness, kLinearizability, kLives}},
   };
   return kBugs;
 }

@@ -195,8 +195,8 @@ class Checker {
     }
   }
 
-  /// Whether a pending operation of the same effect and answer returns before this one: in any order
-  /// in which it comes later, the two can change places.
+  /// Whether a pending operation of the same effect and answer returns before this one: in any
+  /// order in which it comes later, the two can change places.
   bool has_earlier_alike(const State& state, size_t slot) const {
     const RegisterOperation& operation = operations_[slots_[slot]];
     const auto is_alike = [&](const RegisterOperation& other) {

@@ -134,7 +134,9 @@ void ShardIndex::export_links(Slot begin, Slot end, Cut cut, Bytes* out) const {
 ShardIndex::Range ShardIndex::claim(uint32_t slots_max) {
   const std::scoped_lock lock(claims_mutex_);
   const Slot begin = claimed_;
-  claimed_ += std::min(slots_max, vectors_.count() - begin);
+  if (wants_graph(indexed(), vectors_.count())) {
+    claimed_ += std::min(slots_max, vectors_.count() - begin);
+  }
   return {begin, claimed_};
 }
 
@@ -160,31 +162,28 @@ ShardIndexStats ShardIndex::stats() const {
       .tombstones = removals,
       .indexed = indexed,
       .tail = slots - indexed,
-      .tail_bytes = (slots - indexed) * vectors_.row_bytes(),
       .vector_bytes = slots * vectors_.row_bytes(),
       .graph_bytes = graph_.bytes() + tombstones_.bytes(slots),
   };
 }
 
-uint64_t ShardIndex::tail_slots() const {
+uint64_t ShardIndex::waiting_slots() const {
   const Slot done = indexed();
-  return vectors_.count() - done;
-}
-
-uint64_t ShardIndex::tail_bytes() const {
-  return tail_slots() * vectors_.row_bytes();
+  const Slot slots = vectors_.count();
+  return wants_graph(done, slots) ? slots - done : 0;
 }
 
 uint64_t ShardIndex::unclaimed_slots() const {
   const std::scoped_lock lock(claims_mutex_);
-  return vectors_.count() - claimed_;
+  const Slot slots = vectors_.count();
+  return wants_graph(indexed(), slots) ? slots - claimed_ : 0;
 }
 
-uint64_t ShardIndex::search_cost(Cut cut, SearchOptions options) const {
-  if (options.exact) return static_cast<uint64_t>(cut.slots) * options_.dimension;
+SearchCost ShardIndex::search_cost(Cut cut, SearchOptions options) const {
+  if (options.exact) return {.scanned = cut.slots};
   const uint64_t graph_end = std::min(indexed(), cut.slots);
-  const uint64_t tail = cut.slots - graph_end;
-  return (walk_evaluations(graph_end, std::max(options.k, options.ef)) + tail) * options_.dimension;
+  return {.walked = walk_evaluations(graph_end, std::max(options.k, options.ef)),
+          .scanned = cut.slots - graph_end};
 }
 
 uint64_t ShardIndex::index_cost(uint32_t slots) const {

@@ -34,6 +34,9 @@ struct ShardIndexOptions {
   uint32_t dimension = 0;          ///< Elements of each vector, 1 to kDimensionMax.
   uint32_t m = 16;                 ///< Links a point makes on each level, 2 to 256.
   uint32_t ef_construction = 200;  ///< Candidates kept while a point is linked, 1 to 4,096.
+  /// With fewer slots there is no graph: all are in the flat tail, and comparing them one by one is
+  /// both exact and faster than a walk. A graph that is there once stays.
+  uint32_t graph_slots_min = 0;
 
   /// Errors: invalid_argument, naming the field.
   Result<void> validate() const;
@@ -56,6 +59,13 @@ struct Hit {
   bool operator==(const Hit&) const = default;
 };
 
+/// About how many distances a search evaluates; for Cpu accounting.
+struct SearchCost {
+  uint64_t walked = 0;   ///< On its way through the graph,
+  uint64_t scanned = 0;  ///< and one after the other.
+  bool operator==(const SearchCost&) const = default;
+};
+
 /// Figures for reports and back-pressure. Bytes are counted, never measured from the process.
 struct ShardIndexStats {
   uint64_t slots = 0;       ///< Ever appended.
@@ -63,7 +73,6 @@ struct ShardIndexStats {
   uint64_t tombstones = 0;  ///< Many of them call for a rebuild: a new index of the live.
   uint64_t indexed = 0;  ///< Slots [0, indexed) are done: linked, or dead before it came to that.
   uint64_t tail = 0;     ///< Slots [indexed, slots): scanned exactly.
-  uint64_t tail_bytes = 0;    ///< Vectors of the tail.
   uint64_t vector_bytes = 0;  ///< All vectors, the tail included.
   uint64_t graph_bytes = 0;   ///< Links of the graph and tombstones.
 };
@@ -100,19 +109,21 @@ class ShardIndex {
   std::vector<Hit> search(Cut cut, std::span<const float> query, SearchOptions options) const;
 
   /// Links up to `slots_max` slots of the tail's front into the graph; returns how many it took (0:
-  /// nothing to do). Calls may run at once: each claims its own range.
+  /// nothing to do, or options().graph_slots_min are not reached). Calls may run at once: each claims its own range.
   uint32_t index_some(uint32_t slots_max);
 
   ShardIndexStats stats() const;
-  uint64_t tail_bytes() const;
-  /// Slots of the tail, those that an index_some() works on included.
-  uint64_t tail_slots() const;
-  /// Slots that no index_some() has claimed yet.
+  /// Slots of the tail that wait for the graph, those that an index_some() works on included; none
+  /// while there is to be no graph.
+  uint64_t waiting_slots() const;
+  /// Bytes of their vectors.
+  uint64_t waiting_bytes() const { return waiting_slots() * vectors_.row_bytes(); }
+  /// Those of them that no index_some() has claimed yet.
   uint64_t unclaimed_slots() const;
 
-  /// Cost of a search at `cut` in distance evaluations x dimension, estimated for Cpu accounting.
-  uint64_t search_cost(Cut cut, SearchOptions options) const;
-  /// Cost of index_some(slots) in the same unit.
+  /// Of a search at `cut`.
+  SearchCost search_cost(Cut cut, SearchOptions options) const;
+  /// Cost of index_some(slots) in distance evaluations x dimension, estimated for Cpu accounting.
   uint64_t index_cost(uint32_t slots) const;
 
   /// True when `slot` is live at `cut`. Any thread.
@@ -139,6 +150,9 @@ class ShardIndex {
   };
 
   Slot indexed() const { return indexed_.load(std::memory_order_acquire); }
+  bool wants_graph(Slot indexed, Slot slots) const {
+    return indexed > 0 || slots >= options_.graph_slots_min;
+  }
   Range claim(uint32_t slots_max);
   void finish(Range range);
 

@@ -135,6 +135,10 @@ void add_worker(Rows* rows) {
   rows->push_back({"tail_bytes_max", kUpWorker,
                    "Vectors of one shard that wait for the graph; more writes are refused.",
                    bytes(field(&W::tail_bytes_max), 1)});
+  rows->push_back({"graph_points_min", kUpWorker,
+                   "A shard with fewer vectors (those that were overwritten or deleted count until "
+                   "the next rebuild) has no graph: comparing all of them is exact and faster.",
+                   count(field(&W::graph_points_min), 0, 1'000'000)});
   rows->push_back({"index_batch_points_max", kUpWorker,
                    "Points linked by one piece of work of a CPU thread.",
                    count(field(&W::index_batch_points_max), 1, 65'536)});

@@ -203,7 +203,7 @@ Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteR
   if (!replica_->is_leader()) {
     co_return fail(with_leader(Status(Code::unavailable, "this replica is not the leader")));
   }
-  if (state_->content() && state_->content()->index.tail_bytes() > config_->tail_bytes_max) {
+  if (state_->content() && state_->content()->index.waiting_bytes() > config_->tail_bytes_max) {
     co_return fail(Code::resource_exhausted,
                    "the index of this shard is too far behind its writes; try again later");
   }
@@ -287,9 +287,7 @@ Task<Shard::Hits> Shard::run_search(std::shared_ptr<ShardContent> content, index
                                     index::SearchOptions options, bool inline_on_loop) {
   if (inline_on_loop) co_return content->index.search(cut, *query, options);
   const uint64_t dimension = state_->options().dimension;
-  const uint64_t evaluations = content->index.search_cost(cut, options) / dimension;
-  const CpuCost cost =
-      options.exact ? scan_cost(evaluations, dimension) : walk_cost(evaluations, dimension);
+  const CpuCost cost = search_cost(content->index.search_cost(cut, options), dimension);
   std::function<Hits()> work = [content, cut, query, options] {
     return content->index.search(cut, *query, options);
   };
@@ -415,9 +413,9 @@ Task<void> Shard::index_loop() {
     const uint32_t indexed = co_await run_on<uint32_t>(&env_->cpu(), cost, std::move(work));
     env_->metrics().add(Metric::worker_points_indexed, indexed);
     if (state_->content() == content) state_->note_linked(indexed);
-    const uint64_t tail_slots = content->index.tail_slots();
-    if (tail_slots >= kCatchingUpSlotsMin) catching_up_ = true;
-    if (tail_slots == 0) catching_up_ = false;
+    const uint64_t behind = content->index.waiting_slots();
+    if (behind >= kCatchingUpSlotsMin) catching_up_ = true;
+    if (behind == 0) catching_up_ = false;
   }
 }
 

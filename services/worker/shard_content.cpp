@@ -16,6 +16,7 @@ index::ShardIndexOptions index_options(const ShardOptions& options) {
   out.dimension = options.dimension;
   out.m = options.index.m;
   out.ef_construction = options.index.ef_construction;
+  out.graph_slots_min = options.graph_points_min;
   return out;
 }
 

@@ -24,6 +24,7 @@ struct ShardOptions {
   uint32_t dimension = 0;
   Distance distance = Distance::cosine;
   IndexOptions index;
+  uint32_t graph_points_min = 0;  ///< The worker's (WorkerConfig).
 };
 index::ShardIndexOptions index_options(const ShardOptions& options);
 

@@ -281,8 +281,8 @@ Task<bool> ShardUpkeep::build_beside(std::shared_ptr<ShardRebuild> rebuild) {
     rebuild->copy_some(config_.rebuild_slice_points * lanes);
     progress.slots = from.rows.size();
     progress.uncopied = rebuild->uncopied();
-    progress.unlinked = rebuild->to()->index.tail_slots();
-    progress.old_unlinked = from.index.tail_slots();
+    progress.unlinked = rebuild->to()->index.waiting_slots();
+    progress.old_unlinked = from.index.waiting_slots();
     const RebuildStep step = rebuild_step(config_, progress);
     if (step != RebuildStep::go_on) co_return step == RebuildStep::change_places;
     if (budget_->exceeded()) co_return false;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/env/cpu.h"
+#include "core/index/shard_index.h"
 
 namespace vectron {
 
@@ -18,14 +19,11 @@ inline CpuCost linking_cost(uint64_t evaluations, uint64_t dimension) {
   return cost;
 }
 
-/// Of comparing a query with `points` vectors one by one.
-inline CpuCost scan_cost(uint64_t points, uint64_t dimension) {
-  return CpuCost::distances(points, dimension);
-}
-
-/// Of a walk over the graph. Only what grows with the dimension counts.
-inline CpuCost walk_cost(uint64_t evaluations, uint64_t dimension) {
-  return {1000 + evaluations * dimension / 12};
+/// Of a search: of its walk over the graph only what grows with the dimension counts.
+inline CpuCost search_cost(index::SearchCost search, uint64_t dimension) {
+  CpuCost cost = CpuCost::distances(search.scanned, dimension);
+  cost.nanoseconds += search.walked * dimension / 12;
+  return cost;
 }
 
 }  // namespace vectron

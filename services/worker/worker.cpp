@@ -97,7 +97,8 @@ Task<void> Worker::start_known_replicas() {
 }
 
 Task<void> Worker::start_replica(const stored::ReplicaManifest* manifest) {
-  const ShardOptions options = shard_options_of(*manifest->shard);
+  ShardOptions options = shard_options_of(*manifest->shard);
+  options.graph_points_min = config_->graph_points_min;
   auto state =
       std::make_unique<ShardState>(env_, options, RequestMemoryLimits(), config_->observer);
   ShardState* state_pointer = state.get();
@@ -375,8 +376,8 @@ std::vector<wire::ReplicaReport> Worker::reports() const {
       report.points = shard->second->state().points();
       if (shard->second->state().content()) {
         // Slots of points that were written again or removed count on neither side.
-        const uint64_t tail = shard->second->state().content()->index.tail_slots();
-        report.indexed = report.points > tail ? report.points - tail : 0;
+        const uint64_t waiting = shard->second->state().content()->index.waiting_slots();
+        report.indexed = report.points > waiting ? report.points - waiting : 0;
       }
     }
     reports.push_back(report);

@@ -47,6 +47,8 @@ struct WorkerConfig {
   size_t searches_in_flight_max = 1'024;  ///< Of one shard; more are refused.
   size_t tail_bytes_max =
       size_t{1} << 30;  ///< Vectors of one shard that wait for the graph; more writes are refused.
+  /// A shard with fewer vectors has no graph: comparing all of them is exact and faster.
+  uint32_t graph_points_min = 1'000;
   uint32_t index_batch_points_max = 8;  ///< Points linked by one piece of work on the Cpu pool.
   /// How long fewer points than that wait in the flat tail for others to be linked with.
   Duration index_linger = 200ms;

@@ -126,6 +126,7 @@ WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* o
   config.zone = zone_name(plan.shape, number);
   config.host = node_name(NodeKind::worker, number);
   config.heartbeat_interval = Milliseconds(plan.knobs.heartbeat_ms);
+  config.graph_points_min = plan.knobs.graph_points_min;
   config.index_batch_points_max = plan.knobs.index_batch_points;
   config.memory_bytes_max = plan.knobs.memory_bytes;
   config.upkeep = upkeep_config(plan.knobs);

@@ -166,6 +166,7 @@ class Generator {
     plan_.knobs.rebuild_tombstones = 10'000;
     plan_.knobs.rebuild_tombstones_ppm = 300'000;
     plan_.knobs.rebuild_slice_points = 32;
+    plan_.knobs.graph_points_min = 1'000;
   }
 
   PlanCollection collection(uint64_t number) const {
@@ -221,6 +222,10 @@ class Generator {
     knobs.rebuild_tombstones = uniform(10, 200);
     knobs.rebuild_tombstones_ppm = uniform(150'000, 700'000);
     knobs.rebuild_slice_points = tail(1, 64);
+    RandomStream graphs = stream("knobs.graphs");
+    if (graphs.chance_ppm(400'000)) {
+      knobs.graph_points_min = static_cast<uint32_t>(graphs.between(1, 150));
+    }
     if (!raft()) draw_memory();
   }
 

@@ -124,28 +124,51 @@ TEST(ShardIndex, CountsWhatItHolds) {
   EXPECT_EQ(stats.tombstones, 10u);
   EXPECT_EQ(stats.indexed, 40u);
   EXPECT_EQ(stats.tail, 60u);
-  EXPECT_EQ(stats.tail_bytes, uint64_t{60} * 8 * sizeof(float));
   EXPECT_EQ(stats.vector_bytes, uint64_t{100} * 8 * sizeof(float));
-  EXPECT_EQ(index.tail_bytes(), stats.tail_bytes);
+  EXPECT_EQ(index.waiting_bytes(), uint64_t{60} * 8 * sizeof(float));
   EXPECT_EQ(index.graph().nodes(), 30u) << "a slot that died in the tail needs no links";
   EXPECT_GE(stats.graph_bytes, uint64_t{30} * 2 * 4 * sizeof(uint32_t));
   EXPECT_EQ(index.index_some(1'000), 60u);
   EXPECT_EQ(index.index_some(1'000), 0u);
-  EXPECT_EQ(index.tail_slots(), 0u);
+  EXPECT_EQ(index.waiting_slots(), 0u);
 }
 
 TEST(ShardIndex, CostsGrowWithWhatIsComparedAndEndAtTheWhole) {
   ShardIndex index(kSmall);
   for (const Vector& vector : clustered_vectors("points", 8, 2'000)) index.append(vector);
-  constexpr uint64_t kWhole = uint64_t{2'000} * 8;
+  constexpr SearchCost kWhole = {.scanned = 2'000};
   EXPECT_EQ(index.search_cost(index.cut(), {.exact = true}), kWhole);
   EXPECT_EQ(index.search_cost(index.cut(), {}), kWhole) << "all of it is tail";
   EXPECT_EQ(index.index_cost(10), 0u);
-  index.index_some(2'000);
-  EXPECT_EQ(index.search_cost(index.cut(), {.ef = 10'000}), kWhole);
-  EXPECT_LT(index.search_cost(index.cut(), {.ef = 50}), kWhole);
-  EXPECT_LT(index.search_cost(index.cut(), {.ef = 20}), index.search_cost(index.cut(), {.ef = 50}));
+  index.index_some(1'900);
+  const auto at_ef = [&](uint32_t ef) { return index.search_cost(index.cut(), {.ef = ef}); };
+  EXPECT_EQ(at_ef(10'000), (SearchCost{.walked = 1'900, .scanned = 100}));
+  EXPECT_LT(at_ef(50).walked, 1'900u);
+  EXPECT_LT(at_ef(20).walked, at_ef(50).walked);
+  EXPECT_EQ(at_ef(20).scanned, 100u);
   EXPECT_EQ(index.index_cost(20), 2 * index.index_cost(10));
+}
+
+TEST(ShardIndex, HasNoGraphWhileScanningIsCheaper) {
+  ShardIndexOptions options = kSmall;
+  options.graph_slots_min = 100;
+  ShardIndex index(options);
+  const auto vectors = clustered_vectors("points", 8, 150);
+  for (size_t i = 0; i < 99; ++i) {
+    index.append(vectors[i]);
+    if (i % 4 == 0) index.remove(static_cast<Slot>(i));
+    EXPECT_EQ(index.index_some(1'000), 0u);
+  }
+  EXPECT_EQ(index.waiting_slots(), 0u) << "nothing waits for a graph that is not to be";
+  EXPECT_EQ(index.unclaimed_slots(), 0u);
+  const std::vector<Hit> exact = index.search(index.cut(), vectors[0], {.k = 20, .exact = true});
+  EXPECT_EQ(index.search(index.cut(), vectors[0], {.k = 20, .ef = 1}), exact);
+
+  for (size_t i = 99; i < 150; ++i) index.append(vectors[i]);
+  EXPECT_EQ(index.waiting_slots(), 150u);
+  EXPECT_EQ(index.unclaimed_slots(), 150u);
+  EXPECT_EQ(index.index_some(1'000), 150u);
+  EXPECT_EQ(index.graph_end(), 150u);
 }
 
 TEST(ShardIndex, IsAFunctionOfTheCallSequence) {

@@ -153,7 +153,7 @@ TEST(ShardIndexThreads, EverySearchIsExactAtItsCut) {
   loop_done = true;
   for (std::thread& thread : pool) thread.join();
 
-  EXPECT_EQ(index.tail_slots(), 0u);
+  EXPECT_EQ(index.waiting_slots(), 0u);
   check_search(index, plan, handoff.get(), plan.vectors[0]);
 }
 
@@ -169,7 +169,7 @@ TEST(ShardIndexThreads, SearchesBesideIndexingReturnNothingTwice) {
     }
   });
   RandomStream random(17, "queries");
-  while (index.tail_slots() != 0) {
+  while (index.waiting_slots() != 0) {
     std::set<Slot> distinct;
     const Vector& query = vectors[random.below(vectors.size())];
     for (const Hit& hit : index.search(cut, query, {.k = 200, .ef = 200})) {

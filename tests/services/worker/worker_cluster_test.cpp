@@ -67,6 +67,7 @@ class WorkerCluster : public testing::Test {
     config.replica = replica_config_ ? *replica_config_ : config.replica;
     config.upkeep = upkeep_;
     config.memory_bytes_max = i == memory_worker_ ? memory_bytes_max_ : 0;
+    config.graph_points_min = graph_points_min_;
     config.index_batch_points_max = index_batch_points_max_;
     config.index_linger = index_linger_;
     config.stop = &stop_of(fmt::format("worker-{}", i));
@@ -244,6 +245,7 @@ class WorkerCluster : public testing::Test {
   size_t memory_worker_ = 0;  ///< Which worker has that bound.
   uint32_t index_batch_points_max_ = 8;
   Duration index_linger_ = 200ms;
+  uint32_t graph_points_min_ = 0;
 };
 
 TEST_F(WorkerCluster, WritesAreReadAndFoundOnOneWorker) {
@@ -427,6 +429,35 @@ TEST_F(WorkerCluster, BuildsItsIndexAnewWhenTombstonesPileUp) {
   const auto hits = search({0, 1, 1, 1}, 100);
   ASSERT_TRUE(hits.has_value());
   EXPECT_EQ(hits->hits.size(), 20u);
+}
+
+TEST_F(WorkerCluster, AShardHasAGraphOnceItHasPointsEnoughAndLosesItWithThem) {
+  upkeep_.check_interval = 50ms;
+  upkeep_.rebuild_tombstones_min = 25;
+  upkeep_.rebuild_tombstones_ppm = 600'000;
+  graph_points_min_ = 30;
+  index_linger_ = 10ms;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  const auto in_graph = [&] {
+    world_->run_for(1s);
+    const auto found = search({0, 1, 1, 1}, 100);
+    VECTRON_ASSERT(found.has_value());
+    return std::ranges::count(found->hits, false, &wire::ShardHit::from_tail);
+  };
+  const auto put = [&](uint64_t id) {
+    ASSERT_TRUE(write(id, {static_cast<float>(id), 1, 1, 1}).has_value());
+  };
+  for (uint64_t id = 0; id < 29; ++id) put(id);
+  EXPECT_EQ(in_graph(), 0) << "comparing 29 is cheaper than walking";
+  put(29);
+  EXPECT_EQ(in_graph(), 30);
+  for (uint64_t id = 10; id < 30; ++id) ASSERT_TRUE(write(id, {}, true).has_value());
+  for (uint64_t id = 0; id < 5; ++id) put(id);
+  EXPECT_EQ(in_graph(), 0) << "10 points are left, and 25 tombstones of 35 call for a rebuild";
+  EXPECT_EQ(node.env().metrics().value(Metric::worker_rebuilds), 1u);
+  EXPECT_EQ(search({0, 1, 1, 1}, 100)->hits.size(), 10u);
 }
 
 TEST_F(WorkerCluster, RefusesWritesAtItsBudgetOfMemoryAndServesAllElse) {

@@ -16,13 +16,17 @@ TEST(WorkCost, LinkingIsNeverLight) {
 }
 
 TEST(WorkCost, AScanOfManyShortVectorsIsNotLight) {
-  EXPECT_TRUE(is_light(scan_cost(1'000, 8)));
-  EXPECT_FALSE(is_light(scan_cost(80'000, 8)));
+  EXPECT_TRUE(is_light(search_cost({.scanned = 1'000}, 8)));
+  EXPECT_FALSE(is_light(search_cost({.scanned = 80'000}, 8)));
 }
 
 TEST(WorkCost, AWalkOverShortVectorsIsLight) {
-  EXPECT_TRUE(is_light(walk_cost(1'500, 128)));
-  EXPECT_FALSE(is_light(walk_cost(1'500, 1'024)));
+  EXPECT_TRUE(is_light(search_cost({.walked = 1'500}, 128)));
+  EXPECT_FALSE(is_light(search_cost({.walked = 1'500}, 1'024)));
+}
+
+TEST(WorkCost, TheTailOfAWalkCountsToo) {
+  EXPECT_FALSE(is_light(search_cost({.walked = 100, .scanned = 80'000}, 8)));
 }
 
 }  // namespace

@@ -197,8 +197,10 @@ Task<void> Offload::run(std::function<void()> work, Weight weight) {
 }
 
 Task<void> PoolCpu::run(CpuCost cost, std::function<void()> work) {
+  if (cost.background) return background_.run(std::move(work));
   const bool is_light = cost.nanoseconds <= CpuCost::kLightNanosecondsMax;
-  return offload_.run(std::move(work), is_light ? Offload::Weight::light : Offload::Weight::heavy);
+  return foreground_.run(std::move(work),
+                         is_light ? Offload::Weight::light : Offload::Weight::heavy);
 }
 
 }  // namespace vectron

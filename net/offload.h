@@ -50,18 +50,21 @@ class Offload {
   std::shared_ptr<State> state_;
 };
 
-/// Cpu on a thread pool, and light work on the loop when that is idle.
+/// Cpu on two thread pools, and light work on the loop when that is idle.
 class PoolCpu final : public Cpu {
  public:
-  PoolCpu(EventLoop& loop, ThreadPool& pool)
-      : pool_(pool), offload_(loop, pool, Offload::Limits{.computes = true}) {}
+  PoolCpu(EventLoop& loop, ThreadPool& pool, ThreadPool& background)
+      : background_pool_(background),
+        foreground_(loop, pool, Offload::Limits{.computes = true}),
+        background_(loop, background, Offload::Limits{.computes = true}) {}
 
   Task<void> run(CpuCost cost, std::function<void()> work) override;
-  size_t parallelism() const override { return pool_.threads(); }
+  size_t parallelism() const override { return background_pool_.threads(); }
 
  private:
-  ThreadPool& pool_;
-  Offload offload_;
+  ThreadPool& background_pool_;
+  Offload foreground_;
+  Offload background_;
 };
 
 }  // namespace vectron

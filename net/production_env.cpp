@@ -31,7 +31,7 @@ struct ProductionEnv::Parts {
         clock(loop_in.scheduler()),
         log(sink, config.node_name),
         disk(std::move(disk_in)),
-        cpu(loop_in, pools.cpu) {}
+        cpu(loop_in, pools.cpu, pools.background) {}
 
   EventLoop& loop;
   Network& network;

@@ -21,17 +21,19 @@ namespace vectron {
 /// The threads of a process beside its loops. Shared by all of its nodes.
 struct ProductionPools {
   struct Config {
-    size_t cpu_threads = 0;  ///< 0: one for each core.
+    size_t cpu_threads = 0;  ///< Of each pool that computes. 0: one for each core.
     size_t file_threads = 4;
     size_t key_value_threads = 4;
   };
   explicit ProductionPools(const Config& config)
       : cpu("cpu", config.cpu_threads),
+        background("background", config.cpu_threads, ThreadPool::Priority::background),
         files("files", config.file_threads),
         key_values("kv", config.key_value_threads) {}
 
   ThreadPool cpu;
-  ThreadPool files;  ///< Also resolves host names.
+  ThreadPool background;  ///< As many again, for what nobody waits for.
+  ThreadPool files;       ///< Also resolves host names.
   ThreadPool key_values;
 };
 

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -9,7 +11,20 @@
 
 namespace vectron {
 
-ThreadPool::ThreadPool(std::string name, size_t threads) {
+namespace {
+
+// Linux schedules by thread, and gives each step about a quarter less than the one before.
+constexpr int kBackgroundNice = 10;
+
+void yield_to_others() {
+  const auto self = static_cast<id_t>(::gettid());
+  // Anyone may be nicer. Where even that is forbidden, it is slower and not wrong.
+  (void)::setpriority(PRIO_PROCESS, self, ::getpriority(PRIO_PROCESS, self) + kBackgroundNice);
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(std::string name, size_t threads, Priority priority) {
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   // Signals go to the threads that run loops.
   sigset_t all, before;
@@ -17,7 +32,9 @@ ThreadPool::ThreadPool(std::string name, size_t threads) {
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   for (size_t i = 0; i < threads; ++i) {
     threads_.emplace_back(
-        [this, thread_name = name.substr(0, 12) + "-" + std::to_string(i)] { work(thread_name); });
+        [this, priority, thread_name = name.substr(0, 12) + "-" + std::to_string(i)] {
+          work(thread_name, priority);
+        });
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -50,8 +67,9 @@ std::deque<std::function<void()>>* ThreadPool::next_queue() {
   return in_line_.empty() ? nullptr : &in_line_;
 }
 
-void ThreadPool::work(const std::string& thread_name) {
+void ThreadPool::work(const std::string& thread_name, Priority priority) {
   ::pthread_setname_np(::pthread_self(), thread_name.substr(0, 15).c_str());
+  if (priority == Priority::background) yield_to_others();
   std::unique_lock lock(mutex_);
   while (true) {
     if (auto* queue = next_queue()) {

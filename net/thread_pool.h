@@ -17,8 +17,14 @@ namespace vectron {
 
 class ThreadPool {
  public:
+  enum class Priority : uint8_t {
+    normal,
+    /// The system gives its threads about a tenth of what a busy event loop gets, and lets the loop
+    /// interrupt them at once.
+    background,
+  };
   /// `name` is shown by debuggers (its first 12 bytes). `threads` 0 means one for each core.
-  ThreadPool(std::string name, size_t threads);
+  ThreadPool(std::string name, size_t threads, Priority priority = Priority::normal);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   /// Runs what is still queued, then joins.
@@ -34,7 +40,7 @@ class ThreadPool {
   void submit(std::function<void()> function, Turn turn = Turn::in_line);
 
  private:
-  void work(const std::string& thread_name);
+  void work(const std::string& thread_name, Priority priority);
   /// Requires: mutex_ is held.
   std::deque<std::function<void()>>* next_queue();
 

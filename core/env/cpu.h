@@ -18,14 +18,17 @@ struct CpuCost {
   static constexpr uint64_t kLightNanosecondsMax = 60'000;
 
   uint64_t nanoseconds = 1000;
+  /// Nobody waits for it: it gets what everything else leaves over, and is never done on the loop.
+  bool background = false;
 
   /// The cost of `count` distance evaluations over vectors of `dimension` floats.
   static CpuCost distances(uint64_t count, uint64_t dimension) {
-    return {1000 + count * (20 + dimension / 12)};
+    return {.nanoseconds = 1000 + count * (20 + dimension / 12)};
   }
 };
 
-/// A pool of threads in production, beside a loop that helps out with light work. In simulation
+/// Pools of threads in production, those for background work of a lower priority than the rest, and
+/// a loop that helps out with light work. In simulation
 /// work runs inline and atomically, at the start or the end of a modelled time (the seed chooses),
 /// so slow work really races with everything else.
 class Cpu {
@@ -35,7 +38,7 @@ class Cpu {
   /// Runs `work`. It owns all that it touches, for it may outlive an awaiter that was destroyed
   /// (the Env's destructor joins it).
   virtual Task<void> run(CpuCost cost, std::function<void()> work) = 0;
-  /// How many such functions run at once, light ones apart.
+  /// How many such functions run at once, light ones apart; and as many in the background.
   virtual size_t parallelism() const = 0;
 };
 

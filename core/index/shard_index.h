@@ -109,7 +109,8 @@ class ShardIndex {
   std::vector<Hit> search(Cut cut, std::span<const float> query, SearchOptions options) const;
 
   /// Links up to `slots_max` slots of the tail's front into the graph; returns how many it took (0:
-  /// nothing to do, or options().graph_slots_min are not reached). Calls may run at once: each claims its own range.
+  /// nothing to do, or options().graph_slots_min are not reached). Calls may run at once: each
+  /// claims its own range.
   uint32_t index_some(uint32_t slots_max);
 
   ShardIndexStats stats() const;

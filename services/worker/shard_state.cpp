@@ -201,7 +201,7 @@ Task<void> ShardState::mend(std::shared_ptr<CheckpointContent> loaded) {
   co_await env_->cpu().run({1000 + 20 * rows}, std::move(forget));
   for (bool done = false; !done;) {
     std::function<bool()> work = [loaded] { return loaded->restore->repair_some(kMendPiece); };
-    const CpuCost cost = linking_cost(kMendPiece.evaluations_max, options_.dimension);
+    const CpuCost cost = mending_cost(kMendPiece.evaluations_max, options_.dimension);
     done = co_await run_on<bool>(&env_->cpu(), cost, std::move(work));
   }
 }

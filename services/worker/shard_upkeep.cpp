@@ -199,7 +199,8 @@ Task<Result<index::Slot>> ShardUpkeep::write_links(const Job* job, CheckpointWri
                                          payload] {
       return append_checkpoint_links(content->index, cut, begin, end, payload.get());
     };
-    const CpuCost cost{1000 + (end - begin) * kLinkSlotNanoseconds};
+    const CpuCost cost{.nanoseconds = 1000 + (end - begin) * kLinkSlotNanoseconds,
+                       .background = true};
     const index::Slot block_end = co_await run_on<index::Slot>(&env_->cpu(), cost, std::move(work));
     const uint64_t bytes = payload->size();
     const auto added =
@@ -308,7 +309,7 @@ Task<void> ShardUpkeep::link_some(std::shared_ptr<ShardContent> to) {
 // Gives a big content back on the Cpu pool once no search and no job has it any more.
 Task<void> ShardUpkeep::dispose(std::shared_ptr<ShardContent> old) {
   while (old.use_count() > 1) co_await env_->clock().sleep_for(kDisposePause);
-  const CpuCost cost{kDisposeNanoseconds};
+  const CpuCost cost{.nanoseconds = kDisposeNanoseconds, .background = true};
   std::function<void()> work = [old = std::move(old)]() mutable { old.reset(); };
   co_await env_->cpu().run(cost, std::move(work));
 }

@@ -11,9 +11,16 @@
 namespace vectron {
 
 /// Of linking points into the graph, by an estimate of `evaluations` distances between vectors of
-/// `dimension` floats. Never light, however few and short they are: nobody waits for it, and
-/// searches do not queue behind it.
+/// `dimension` floats. Nobody waits for it.
 inline CpuCost linking_cost(uint64_t evaluations, uint64_t dimension) {
+  CpuCost cost = CpuCost::distances(evaluations, dimension);
+  cost.background = true;
+  return cost;
+}
+
+/// Of mending a graph that came back from a checkpoint: the shard waits for it. Never light, for
+/// there are many pieces of it, and searches of other shards do not queue behind them.
+inline CpuCost mending_cost(uint64_t evaluations, uint64_t dimension) {
   CpuCost cost = CpuCost::distances(evaluations, dimension);
   cost.nanoseconds = std::max(cost.nanoseconds, CpuCost::kLightNanosecondsMax + 1);
   return cost;

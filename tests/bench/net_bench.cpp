@@ -162,7 +162,8 @@ Task<void> hop(Cpu* cpu, int times, int64_t work_ns, std::vector<int64_t>* out, 
 void pool_hops(const char* what, size_t threads, int clients, int64_t work_ns) {
   EventLoop loop;
   ThreadPool pool("cpu", threads);
-  PoolCpu cpu(loop, pool);
+  ThreadPool background("background", 1, ThreadPool::Priority::background);
+  PoolCpu cpu(loop, pool, background);
   std::vector<int64_t> samples;
   int done = 0;
   TaskGroup tasks(loop.scheduler());

@@ -9,6 +9,7 @@ namespace {
 
 constexpr CpuCost kLight{.nanoseconds = CpuCost::kLightNanosecondsMax};
 constexpr CpuCost kHeavy{.nanoseconds = CpuCost::kLightNanosecondsMax + 1};
+constexpr CpuCost kBackground{.background = true};
 
 Task<uint64_t> sum_on_cpu(Env* env, std::vector<uint64_t> numbers) {
   std::function<uint64_t()> work = [numbers = std::move(numbers)] {
@@ -120,6 +121,37 @@ TEST_P(CpuConformance, LightWorkIsDoneHoweverMuchHeavyWorkGoesOn) {
   EXPECT_EQ(done, 0);
   shared->may_end = true;
   EXPECT_TRUE(run_until([&] { return done == threads; }));
+}
+
+TEST_P(CpuConformance, HeavyWorkIsDoneHoweverMuchBackgroundWorkGoesOn) {
+  if (!world().work_runs_beside_loop()) return;  // Inline work is atomic by design.
+  const auto shared = std::make_shared<Shared>();
+  const auto threads = static_cast<int>(env().cpu().parallelism());
+  int done = 0, heavy_done = 0;
+  for (int i = 0; i < threads; ++i) {
+    world().tasks(0).spawn(run_work(
+        &env(), kBackground,
+        [shared] {
+          ++shared->begun;
+          while (!shared->may_end) std::this_thread::yield();
+        },
+        &done));
+  }
+  ASSERT_TRUE(run_until([&] { return shared->begun == threads; }));
+  world().tasks(0).spawn(run_work(&env(), kHeavy, [shared] { ++shared->ended; }, &heavy_done));
+  EXPECT_TRUE(run_until([&] { return heavy_done == 1; }));
+  EXPECT_EQ(done, 0);
+  shared->may_end = true;
+  EXPECT_TRUE(run_until([&] { return done == threads; }));
+}
+
+TEST_P(CpuConformance, BackgroundWorkIsDoneOnceAndReleased) {
+  const auto captured = std::make_shared<int>(1);
+  int done = 0;
+  world().tasks(0).spawn(run_work(&env(), kBackground, [captured] { ++*captured; }, &done));
+  ASSERT_TRUE(run_until([&] { return done == 1; }));
+  EXPECT_EQ(*captured, 2);
+  EXPECT_EQ(captured.use_count(), 1);
 }
 
 TEST_P(CpuConformance, DestroyingManyAwaitersAtAnyMomentLosesNothingElse) {

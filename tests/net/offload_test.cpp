@@ -1,6 +1,8 @@
 #include "net/offload.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <latch>
@@ -55,6 +57,20 @@ TEST(ThreadPool, UsesAllItsThreadsAtOnce) {
   all_inside.wait();
 }
 
+TEST(ThreadPool, BackgroundThreadsLetOthersGoFirst) {
+  const auto nice_of = [](ThreadPool::Priority priority) {
+    int nice = 0;
+    {
+      ThreadPool pool("test", 1, priority);
+      pool.submit([&nice] { nice = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())); });
+    }
+    return nice;
+  };
+  const int normal = nice_of(ThreadPool::Priority::normal);
+  EXPECT_EQ(normal, ::getpriority(PRIO_PROCESS, 0));
+  EXPECT_EQ(nice_of(ThreadPool::Priority::background), std::min(normal + 10, 19));
+}
+
 TEST(ThreadPool, RunsWhatGoesAheadBeforeWhatWaitsInLine) {
   std::vector<int> order;  // Of one thread; read after it ended.
   {
@@ -100,6 +116,11 @@ TEST(Offload, LightWorkBesideOtherLightWorkGoesToThePool) {
   EXPECT_EQ(on_pool, 2);
 }
 
+Task<void> run_on_cpu(Cpu* cpu, CpuCost cost, std::function<void()> work, bool* done) {
+  co_await cpu->run(cost, std::move(work));
+  *done = true;
+}
+
 Task<void> stay_busy(Scheduler* scheduler, const bool* until) {
   while (!*until) {
     SleepAwaiter others_first(*scheduler, scheduler->now());
@@ -120,6 +141,19 @@ TEST(Offload, ABusyLoopGivesLightWorkToThePool) {
   EXPECT_TRUE(run_loop(loop, [&] { return done == 1; }, 60s));
   EXPECT_NE(ran_on, std::this_thread::get_id());
   stop = true;
+}
+
+TEST(PoolCpu, BackgroundWorkIsNeverDoneOnTheLoop) {
+  EventLoop loop;
+  ThreadPool pool("test", 1), background("background", 1, ThreadPool::Priority::background);
+  PoolCpu cpu(loop, pool, background);
+  std::thread::id ran_on;
+  TaskGroup tasks(loop.scheduler());
+  bool done = false;
+  const CpuCost cost{.nanoseconds = 1, .background = true};
+  tasks.spawn(run_on_cpu(&cpu, cost, [&ran_on] { ran_on = std::this_thread::get_id(); }, &done));
+  EXPECT_TRUE(run_loop(loop, [&] { return done; }, 60s));
+  EXPECT_NE(ran_on, std::this_thread::get_id());
 }
 
 TEST(Offload, LightWorkWhoseAwaiterOrOwnerIsGoneIsNotRun) {

@@ -9,10 +9,16 @@ bool is_light(CpuCost cost) {
   return cost.nanoseconds <= CpuCost::kLightNanosecondsMax;
 }
 
-TEST(WorkCost, LinkingIsNeverLight) {
-  EXPECT_FALSE(is_light(linking_cost(0, 1)));
-  EXPECT_FALSE(is_light(linking_cost(8 * 1'492, 2)));
+TEST(WorkCost, NobodyWaitsForLinking) {
+  EXPECT_TRUE(linking_cost(0, 1).background);
+  EXPECT_FALSE(search_cost({.scanned = 80'000}, 8).background);
   EXPECT_GT(linking_cost(100'000, 128).nanoseconds, linking_cost(10'000, 128).nanoseconds);
+}
+
+TEST(WorkCost, AShardWaitsForMendingWhichIsNeverLight) {
+  EXPECT_FALSE(mending_cost(0, 1).background);
+  EXPECT_FALSE(is_light(mending_cost(0, 1)));
+  EXPECT_GT(mending_cost(100'000, 128).nanoseconds, mending_cost(10'000, 128).nanoseconds);
 }
 
 TEST(WorkCost, AScanOfManyShortVectorsIsNotLight) {

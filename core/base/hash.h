@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "core/base/bytes.h"
@@ -17,6 +18,23 @@ inline uint64_t hash64(std::string_view text, uint64_t seed = 0) {
 /// The checksum of our records and frames: XXH3-64 with a seed of its own, so that it never equals
 /// a key hash.
 uint64_t checksum64(ByteView bytes);
+
+/// checksum64 of bytes that come in pieces.
+class ChecksumStream {
+ public:
+  ChecksumStream();
+  ChecksumStream(ChecksumStream&&) noexcept;
+  ChecksumStream& operator=(ChecksumStream&&) noexcept;
+  ~ChecksumStream();
+
+  void add(ByteView bytes);
+  /// Of all that was added.
+  uint64_t value() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// A bijective mixer of 64 bits (splitmix64's finaliser; Steele, Lea, Flood 2014).
 constexpr uint64_t mix64(uint64_t value) {

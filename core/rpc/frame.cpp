@@ -24,9 +24,6 @@ constexpr size_t kCredentialSlotOffset = 48;
 constexpr size_t kChecksumOffset = 56;
 static_assert(kChecksumOffset + sizeof(uint64_t) == kFrameHeaderBytes);
 
-constexpr size_t kBufferBytesMin = 32 << 10;
-constexpr size_t kBufferBytesKept = 4 << 20;  // A larger buffer is given back once it is empty.
-
 template <typename T>
 void store(uint8_t* header, size_t offset, T value) {
   std::memcpy(header + offset, &value, sizeof(T));
@@ -41,11 +38,22 @@ T load(const uint8_t* header, size_t offset) {
 
 /// The checksum of a frame: of its header, in which the body's checksum stands where the frame's
 /// will.
-uint64_t frame_checksum(const uint8_t* header, ByteView body) {
+uint64_t frame_checksum(const uint8_t* header, uint64_t body_checksum) {
   std::array<uint8_t, kFrameHeaderBytes> copy;
   std::memcpy(copy.data(), header, copy.size());
-  store(copy.data(), kChecksumOffset, checksum64(body));
+  store(copy.data(), kChecksumOffset, body_checksum);
   return checksum64(copy);
+}
+
+Result<void> check_frame(const uint8_t* header, uint64_t body_checksum) {
+  if (load<uint64_t>(header, kChecksumOffset) != frame_checksum(header, body_checksum)) {
+    return fail(Code::data_loss, "a frame's checksum is wrong");
+  }
+  const uint8_t kind = header[kKindOffset];
+  if (kind == 0 || kind > kFrameKindMax) {
+    return fail(Code::invalid_argument, fmt::format("frame kind {} is not known", kind));
+  }
+  return {};
 }
 
 FrameHeader decode_header(const uint8_t* raw) {
@@ -78,7 +86,7 @@ std::array<uint8_t, kFrameHeaderBytes> encode_header(const FrameHeader& header, 
   store(raw.data(), kTraceIdOffset, header.trace_id);
   store(raw.data(), kIdempotencyKeyOffset, header.idempotency_key);
   store(raw.data(), kCredentialSlotOffset, header.credential_slot);
-  store(raw.data(), kChecksumOffset, frame_checksum(raw.data(), body));
+  store(raw.data(), kChecksumOffset, frame_checksum(raw.data(), checksum64(body)));
   return raw;
 }
 
@@ -90,19 +98,22 @@ void append_frame(Bytes& out, const FrameHeader& header, ByteView body) {
   out.insert(out.end(), padding_bytes, 0);
 }
 
+// Double what has come, up to what the frame needs: a header alone takes no memory.
+size_t FrameBuffer::wanted_bytes() const {
+  if (frame_length_ == 0) return kBufferBytesMin;
+  const size_t buffered = end_ - begin_;
+  const size_t whole = frame_bytes(frame_length_ - kFrameHeaderBytes);
+  VECTRON_ASSERT(buffered < whole, "frames are taken out before more is read");
+  return std::max(kBufferBytesMin, std::min(whole, 2 * buffered));
+}
+
 std::span<uint8_t> FrameBuffer::writable() {
   const size_t buffered = end_ - begin_;
   if (buffered == 0) {
     begin_ = end_ = 0;
     if (capacity() > kBufferBytesKept) blocks_ = {};
   }
-  // Double what has come, up to what the frame needs: a header alone takes no memory.
-  size_t wanted = kBufferBytesMin;
-  if (frame_length_ != 0) {
-    const size_t whole = frame_bytes(frame_length_ - kFrameHeaderBytes);
-    VECTRON_ASSERT(buffered < whole, "frames are taken out before more is read");
-    wanted = std::max(wanted, std::min(whole, 2 * buffered));
-  }
+  const size_t wanted = wanted_bytes();
   if (capacity() - begin_ < wanted && begin_ > 0) {
     std::memmove(data(), data() + begin_, buffered);
     begin_ = 0;
@@ -110,15 +121,46 @@ std::span<uint8_t> FrameBuffer::writable() {
   }
   if (capacity() < wanted) blocks_.resize((wanted + sizeof(Block) - 1) / sizeof(Block));
   VECTRON_ASSERT(end_ < capacity());
-  return {data() + end_, capacity() - end_};
+  const std::span<uint8_t> room(data() + end_, capacity() - end_);
+  if (!dropping_.has_value()) return room;
+  return room.first(std::min(room.size(), dropping_->body_left + dropping_->padding_left));
 }
 
 void FrameBuffer::filled(size_t count) {
   VECTRON_ASSERT(count <= capacity() - end_);
+  if (dropping_.has_value()) return pass_by({data(), count});
   end_ += count;
 }
 
+void FrameBuffer::drop_body() {
+  VECTRON_ASSERT(growth_bytes() > 0 && !dropping_.has_value());
+  const size_t body_bytes = frame_length_ - kFrameHeaderBytes;
+  Dropping& dropping = dropping_.emplace(Dropping{});
+  std::memcpy(dropping.header.data(), data() + begin_, kFrameHeaderBytes);
+  dropping.body_left = body_bytes;
+  dropping.padding_left = frame_bytes(body_bytes) - kFrameHeaderBytes - body_bytes;
+  pass_by({data() + begin_ + kFrameHeaderBytes, end_ - begin_ - kFrameHeaderBytes});
+  begin_ = end_ = frame_length_ = 0;
+  blocks_ = {};
+}
+
+void FrameBuffer::pass_by(ByteView bytes) {
+  const size_t of_body = std::min(bytes.size(), dropping_->body_left);
+  dropping_->body.add(bytes.first(of_body));
+  dropping_->body_left -= of_body;
+  VECTRON_ASSERT(bytes.size() - of_body <= dropping_->padding_left);
+  dropping_->padding_left -= bytes.size() - of_body;
+}
+
+Result<std::optional<Frame>> FrameBuffer::dropped_frame() {
+  if (dropping_->body_left + dropping_->padding_left > 0) return std::nullopt;
+  const Dropping done = *std::exchange(dropping_, std::nullopt);
+  VECTRON_CHECK_OK(check_frame(done.header.data(), done.body.value()));
+  return Frame{.header = decode_header(done.header.data()), .body = {}, .dropped = true};
+}
+
 Result<std::optional<Frame>> FrameBuffer::next() {
+  if (dropping_.has_value()) return dropped_frame();
   if (end_ - begin_ < kFrameHeaderBytes) return std::nullopt;
   if (frame_length_ == 0) VECTRON_CHECK_OK(check_start());
   const size_t body_bytes = frame_length_ - kFrameHeaderBytes;
@@ -126,13 +168,7 @@ Result<std::optional<Frame>> FrameBuffer::next() {
 
   const uint8_t* raw = data() + begin_;
   const ByteView body(raw + kFrameHeaderBytes, body_bytes);
-  if (load<uint64_t>(raw, kChecksumOffset) != frame_checksum(raw, body)) {
-    return fail(Code::data_loss, "a frame's checksum is wrong");
-  }
-  const uint8_t kind = raw[kKindOffset];
-  if (kind == 0 || kind > kFrameKindMax) {
-    return fail(Code::invalid_argument, fmt::format("frame kind {} is not known", kind));
-  }
+  VECTRON_CHECK_OK(check_frame(raw, checksum64(body)));
   begin_ += frame_bytes(body_bytes);
   frame_length_ = 0;
   return Frame{decode_header(raw), body};

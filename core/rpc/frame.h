@@ -5,6 +5,7 @@
 // size before it takes memory for it, and verifies the checksum before it shows the frame.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/base/hash.h"
 #include "core/base/result.h"
 
 namespace vectron::rpc {
@@ -76,6 +78,7 @@ void append_frame(Bytes& out, const FrameHeader& header, ByteView body);
 struct Frame {
   FrameHeader header;
   ByteView body;
+  bool dropped = false;  ///< The body was checked and not kept (FrameBuffer::drop_body).
 };
 
 /// Bytes received on one connection, cut into frames.
@@ -93,15 +96,42 @@ class FrameBuffer {
   /// Says that the first `count` bytes of writable() were filled.
   void filled(size_t count);
 
+  /// Memory that is held beyond what every buffer takes (kBufferBytesKept), in bytes.
+  size_t held_bytes() const { return counted(capacity()); }
+  /// How much more of it the next writable() takes.
+  size_t growth_bytes() const {
+    return counted(std::max(capacity(), wanted_bytes())) - held_bytes();
+  }
+  /// Takes no more memory for the frame whose beginning is here: its body is checked as it comes,
+  /// and thrown away. Requires: growth_bytes() > 0, and the requirement of writable().
+  void drop_body();
+
   /// The next whole frame; empty when more bytes are needed. After an error the stream is lost:
   /// close the connection. Errors: data_loss (damaged), invalid_argument (too large, or a kind that
   /// no protocol has), unimplemented (a header version of another time).
   Result<std::optional<Frame>> next();
 
+  static constexpr size_t kBufferBytesMin = 32 << 10;
+  /// A larger buffer is given back once it is empty.
+  static constexpr size_t kBufferBytesKept = 64 << 10;
+
  private:
   struct alignas(kFrameAlignmentBytes) Block {
     std::array<uint8_t, kFrameAlignmentBytes> bytes;
   };
+  /// A frame whose body goes by.
+  struct Dropping {
+    std::array<uint8_t, kFrameHeaderBytes> header;
+    ChecksumStream body;
+    size_t body_left = 0;
+    size_t padding_left = 0;
+  };
+
+  static size_t counted(size_t bytes) { return bytes <= kBufferBytesKept ? 0 : bytes; }
+  /// The capacity that the next writable() needs.
+  size_t wanted_bytes() const;
+  void pass_by(ByteView bytes);
+  Result<std::optional<Frame>> dropped_frame();
 
   uint8_t* data() { return blocks_.empty() ? nullptr : blocks_.front().bytes.data(); }
   size_t capacity() const { return blocks_.size() * sizeof(Block); }
@@ -112,6 +142,7 @@ class FrameBuffer {
   size_t begin_ = 0;         // The first byte not yet given out; a multiple of 16.
   size_t end_ = 0;           // One past the last byte received.
   size_t frame_length_ = 0;  // Of the frame at begin_, once its header is checked; otherwise 0.
+  std::optional<Dropping> dropping_;  // Then nothing is buffered.
 };
 
 }  // namespace vectron::rpc

@@ -18,6 +18,7 @@ uint64_t remaining_us(Clock& clock, Instant deadline) {
 void FrameWriter::push(FrameHeader header, Bytes body, Instant deadline) {
   const size_t bytes = frame_bytes(body.size());
   queued_bytes_ += bytes;
+  held_.set(queued_bytes_);
   if (header.kind == FrameKind::one_way) queued_one_way_bytes_ += bytes;
   queue_.push_back({header, std::move(body), deadline});
   wake();
@@ -33,6 +34,7 @@ void FrameWriter::clear() {
   batch_.clear();
   large_.clear();
   padding_bytes_ = batch_frame_bytes_ = queued_bytes_ = queued_one_way_bytes_ = 0;
+  held_.set(0);
   finishing_ = false;
   drained_.notify_all();
 }
@@ -93,6 +95,7 @@ void FrameWriter::fill_batch() {
 
 void FrameWriter::written() {
   queued_bytes_ -= std::exchange(batch_frame_bytes_, 0);
+  held_.set(queued_bytes_);
   batch_.clear();
   large_ = {};
   drained_.notify_all();

@@ -9,6 +9,7 @@
 #include "core/async/sync.h"
 #include "core/env/clock.h"
 #include "core/env/network.h"
+#include "core/rpc/body_memory.h"
 #include "core/rpc/frame.h"
 
 namespace vectron::rpc {
@@ -23,8 +24,9 @@ class Admission {
 
 class FrameWriter {
  public:
-  FrameWriter(Clock& clock, Admission* admission)
-      : clock_(clock), admission_(admission), drained_(clock.scheduler()) {}
+  /// What is queued counts in `memory`, where that is given.
+  FrameWriter(Clock& clock, Admission* admission, BodyMemory* memory = nullptr)
+      : clock_(clock), admission_(admission), held_(memory), drained_(clock.scheduler()) {}
 
   /// Queues a frame. `deadline` becomes its remaining time when it is written. The caller keeps the
   /// queue within bounds.
@@ -90,6 +92,7 @@ class FrameWriter {
   size_t padding_bytes_ = 0;  // Owed after `large_`.
   size_t batch_frame_bytes_ = 0;
   size_t queued_bytes_ = 0;
+  HeldBytes held_;  // Of them.
   size_t queued_one_way_bytes_ = 0;
   bool finishing_ = false;
   Idle* idle_ = nullptr;  // While run() waits.

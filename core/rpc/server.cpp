@@ -23,6 +23,11 @@ Result<void> ServerConfig::validate() const {
       check_positive(connection_requests_in_flight_max, "connection_requests_in_flight_max"));
   VECTRON_CHECK_OK(check_positive(frame_bytes_max / kFrameHeaderBytes, "frame_bytes_max"));
   VECTRON_CHECK_OK(check_positive(queued_bytes_max, "queued_bytes_max"));
+  if (body_bytes_in_flight_max < 2 * frame_bytes_max) {
+    return fail(Code::invalid_argument,
+                "body_bytes_in_flight_max must be at least twice frame_bytes_max",
+                "body_bytes_in_flight_max");
+  }
   VECTRON_CHECK_OK(check_positive(nodes_known_max, "nodes_known_max"));
   VECTRON_CHECK_OK(check_positive(hello_timeout.count(), "hello_timeout"));
   VECTRON_CHECK_OK(check_positive(silence_max.count(), "silence_max"));
@@ -30,7 +35,10 @@ Result<void> ServerConfig::validate() const {
 }
 
 Server::Server(Env& env, ServerConfig config)
-    : env_(env), config_(config), tasks_(env.scheduler()) {
+    : env_(env),
+      config_(config),
+      bodies_(config.body_bytes_in_flight_max),
+      tasks_(env.scheduler()) {
   VECTRON_ASSERT(config_.validate().has_value());
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/async/task_group.h"
 #include "core/env/env.h"
+#include "core/rpc/body_memory.h"
 #include "core/rpc/frame.h"
 #include "core/rpc/hello.h"
 #include "core/rpc/method.h"
@@ -28,6 +29,9 @@ struct ServerConfig {
   size_t frame_bytes_max = 64 << 20;                 ///< Of one frame, both ways.
   size_t queued_bytes_max =
       64 << 20;  ///< Answers of one connection that wait; above it, it is not read.
+  /// Of all connections together: requests that arrive or are worked on, and answers that wait.
+  /// Further requests are refused, and frames of more than 64 KiB thrown away as they come.
+  size_t body_bytes_in_flight_max = 256 << 20;
   size_t nodes_known_max = 65'536;  ///< Nodes whose incarnation is remembered.
   Duration hello_timeout = 5s;      ///< For the first frame to come.
   Duration silence_max = 30s;       ///< A connection on which nothing comes for so long is closed.
@@ -81,6 +85,8 @@ class Server {
 
   size_t connections() const { return connections_.size(); }
   size_t requests_in_flight() const { return requests_in_flight_; }
+  /// What counts against body_bytes_in_flight_max.
+  size_t body_bytes_in_flight() const { return bodies_.bytes(); }
 
  private:
   friend class ServerConnection;
@@ -104,6 +110,7 @@ class Server {
   std::map<NodeId, uint64_t> incarnations_;
   std::list<ServerConnection*> connections_;
   size_t requests_in_flight_ = 0;
+  BodyMemory bodies_;
   std::unique_ptr<Listener> listener_;
   TaskGroup tasks_;
 };

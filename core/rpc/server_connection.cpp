@@ -21,7 +21,8 @@ ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> c
       place_(server.connections_.insert(server.connections_.end(), this)),
       connection_(std::move(connection)),
       buffer_(kHelloFrameBytesMax),
-      writer_(clock_, nullptr),
+      buffer_held_(&server.bodies_),
+      writer_(clock_, nullptr, &server.bodies_),
       writer_ended_(clock_.scheduler()),
       tasks_(clock_.scheduler()),
       handlers_(clock_.scheduler()) {}
@@ -94,6 +95,15 @@ Task<Result<void>> ServerConnection::read_more() {
   co_return Result<void>();
 }
 
+// A frame for which there is no memory goes by; who sent it is told when it is through.
+std::span<uint8_t> ServerConnection::make_room() {
+  const size_t growth = buffer_.growth_bytes();
+  if (growth > 0 && !server_.bodies_.fits(growth)) buffer_.drop_body();
+  const std::span<uint8_t> room = buffer_.writable();
+  buffer_held_.set(buffer_.held_bytes());
+  return room;
+}
+
 Task<Status> ServerConnection::read_until_lost() {
   for (;;) {
     const Result<std::optional<Frame>> next = buffer_.next();
@@ -111,7 +121,8 @@ Task<Status> ServerConnection::read_until_lost() {
     if (writer_.queued_bytes() > server_.config_.queued_bytes_max) {
       co_await writer_.wait_below(server_.config_.queued_bytes_max);
     }
-    const Result<size_t> count = co_await connection_->read_some(buffer_.writable());
+    const std::span<uint8_t> room = make_room();
+    const Result<size_t> count = co_await connection_->read_some(room);
     if (!count.has_value()) co_return count.error();
     if (*count == 0) co_return Status(Code::unavailable, "the client ended the connection");
     buffer_.filled(*count);
@@ -204,9 +215,16 @@ Result<void> ServerConnection::start_request(const Frame& frame) {
       calls_.size() >= server_.config_.connection_requests_in_flight_max) {
     return fail(Code::resource_exhausted, "too many requests are running: retry later");
   }
+  if (frame.dropped || !server_.bodies_.fits(frame.body.size())) {
+    return fail(Code::resource_exhausted,
+                "requests and answers hold as much memory as they may: retry later");
+  }
   VECTRON_TRY(RequestContext context, make_context(header, *method->info));
   context.cancellation = CancellationToken::create();
-  Call call{.method = method, .cancellation = context.cancellation};
+  Call call{.method = method,
+            .cancellation = context.cancellation,
+            .body = HeldBytes(&server_.bodies_, frame.body.size()),
+            .stream = nullptr};
   const Instant deadline = context.deadline;
   if (streams) {
     call.stream = std::make_unique<ServerStream>(*this, clock_.scheduler(), header.call_id,
@@ -254,6 +272,7 @@ Result<RequestContext> ServerConnection::make_context(const FrameHeader& header,
 void ServerConnection::on_one_way(const Frame& frame) {
   const auto run = [&]() -> Result<void> {
     VECTRON_TRY(const Server::Method* method, find_method(frame.header, MethodKind::one_way));
+    if (frame.dropped) return fail(Code::resource_exhausted, "there was no memory for it");
     VECTRON_TRY(RequestContext context, make_context(frame.header, *method->info));
     return method->one_way(std::move(context), frame.body);
   };

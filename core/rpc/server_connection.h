@@ -36,12 +36,14 @@ class ServerConnection {
     const Server::Method* method = nullptr;
     TaskGroup::TaskNumber task = 0;
     CancellationToken cancellation;
+    HeldBytes body;
     std::unique_ptr<ServerStream> stream;
   };
 
   Task<Status> serve();
   Task<Status> read_until_lost();
   Task<Result<void>> read_more();
+  std::span<uint8_t> make_room();
   Task<Result<Hello>> receive_hello();
   Task<Result<void>> welcome();
   Task<void> write_frames();
@@ -76,6 +78,7 @@ class ServerConnection {
   Identity peer_;
   uint64_t reads_ = 0;
   FrameBuffer buffer_;
+  HeldBytes buffer_held_;
   FrameWriter writer_;
   Event writer_ended_;
   std::map<uint64_t, Call> calls_;

@@ -34,6 +34,7 @@ rpc::ServerConfig server_config(const GatewayConfig& config) {
   out.requests_in_flight_max = config.requests_in_flight_max;
   out.connection_requests_in_flight_max = config.requests_in_flight_per_connection_max;
   out.frame_bytes_max = config.frame_bytes_max;
+  out.body_bytes_in_flight_max = std::max(out.body_bytes_in_flight_max, 2 * config.frame_bytes_max);
   return out;
 }
 

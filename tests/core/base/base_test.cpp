@@ -94,6 +94,27 @@ TEST(Hash, ValuesArePinned) {
             UINT64_C(0xe220a8397b1dcdaf));  // The first output of splitmix64 seeded with 0.
 }
 
+TEST(Hash, AChecksumInPiecesIsTheChecksumOfTheWhole) {
+  rc::check([](const Bytes& bytes, const std::vector<uint8_t>& pieces) {
+    ChecksumStream stream;
+    ByteView rest = bytes;
+    for (size_t i = 0; !rest.empty(); ++i) {
+      const size_t piece = pieces.empty() ? rest.size() : pieces[i % pieces.size()] + 1u;
+      const size_t count = std::min(piece, rest.size());
+      stream.add(rest.first(count));
+      rest = rest.subspan(count);
+    }
+    RC_ASSERT(stream.value() == checksum64(bytes));
+  });
+  // Long inputs take another way through XXH3.
+  const Bytes large(100'000, 7);
+  ChecksumStream stream;
+  for (size_t begin = 0; begin < large.size(); begin += 999) {
+    stream.add(ByteView(large).subspan(begin, std::min<size_t>(999, large.size() - begin)));
+  }
+  EXPECT_EQ(stream.value(), checksum64(large));
+}
+
 TEST(RandomStream, StreamsAreIndependentAndRepeatable) {
   RandomStream a(7, "net[a->b]"), again(7, "net[a->b]"), other(7, "net[b->a]"),
       later(7, "net[a->b]", 1);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "core/base/random.h"
 #include "core/rpc/error_body.h"
 #include "core/rpc/hello.h"
 
@@ -104,6 +105,68 @@ TEST(Frame, CarriesALargeBodyThroughAGrowingBuffer) {
   const auto frame = buffer.next();
   ASSERT_TRUE(frame.has_value() && frame->has_value());
   EXPECT_TRUE(std::ranges::equal((*frame)->body, body));
+}
+
+Bytes varied(size_t bytes, uint64_t seed) {
+  RandomStream random(seed, "body");
+  Bytes out(bytes);
+  for (uint8_t& byte : out) byte = static_cast<uint8_t>(random.next());
+  return out;
+}
+
+// Feeds `wire` in pieces, dropping each body that needs memory, and returns the frames.
+Result<std::vector<Frame>> frames_with_large_bodies_dropped(ByteView wire, RandomStream* random) {
+  FrameBuffer buffer(kMax);
+  std::vector<Frame> frames;
+  while (true) {
+    VECTRON_TRY(const std::optional<Frame> frame, buffer.next());
+    if (frame.has_value()) {
+      frames.push_back({frame->header, {}, frame->dropped});
+      continue;
+    }
+    if (wire.empty()) return frames;
+    if (buffer.growth_bytes() > 0) buffer.drop_body();
+    EXPECT_EQ(buffer.growth_bytes(), 0u);
+    const std::span<uint8_t> room = buffer.writable();
+    EXPECT_EQ(buffer.held_bytes(), 0u);
+    const size_t count = std::min({room.size(), wire.size(), 1 + random->below(50'000)});
+    std::copy_n(wire.begin(), count, room.begin());
+    buffer.filled(count);
+    wire = wire.subspan(count);
+  }
+}
+
+TEST(Frame, WhoseBodyIsDroppedTakesNoMemoryAndHarmsNoOther) {
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    RandomStream random(seed, "frames");
+    Bytes wire;
+    std::vector<bool> large;
+    for (uint64_t call = 1; call <= 6; ++call) {
+      const size_t bytes = random.below(2) == 0 ? random.below(30'000) : random.below(500'000);
+      large.push_back(bytes + kFrameHeaderBytes > FrameBuffer::kBufferBytesKept);
+      FrameHeader header = sample_header();
+      header.call_id = call;
+      append_frame(wire, header, varied(bytes, call));
+    }
+    const auto frames = frames_with_large_bodies_dropped(wire, &random);
+    ASSERT_TRUE(frames.has_value()) << frames.error().to_string();
+    ASSERT_EQ(frames->size(), 6u);
+    for (size_t i = 0; i < frames->size(); ++i) {
+      EXPECT_EQ((*frames)[i].header.call_id, i + 1);
+      EXPECT_TRUE(large[i] || !(*frames)[i].dropped);
+      EXPECT_TRUE(!large[i] || (*frames)[i].dropped || large[i - 1]) << "it may lie in room left";
+    }
+  }
+}
+
+TEST(Frame, WhoseBodyIsDroppedIsCheckedAllTheSame) {
+  Bytes wire = encoded(sample_header(), varied(200'000, 1));
+  for (const size_t at : {size_t{20}, size_t{100}, size_t{150'000}}) {
+    Bytes damaged = wire;
+    damaged[at] ^= 1;
+    RandomStream random(at, "pieces");
+    EXPECT_EQ(frames_with_large_bodies_dropped(damaged, &random).error().code(), Code::data_loss);
+  }
 }
 
 TEST(Frame, IsNeverShownWithAFlippedBit) {

@@ -288,6 +288,36 @@ TEST_F(ServerTest, RefusesRequestsBeyondItsBoundsAtOnce) {
   EXPECT_EQ(two.frames[1].error().code(), Code::resource_exhausted);
 }
 
+TEST_F(ServerTest, RefusesWhatItHasNoMemoryForUntilSomeIsFree) {
+  WordServer words(server_env, {.frame_bytes_max = 200'000, .body_bytes_in_flight_max = 400'000});
+  std::optional<RawClient> one;
+  one.emplace(client_env);
+  one->hello();
+  const std::string large = "sleep" + std::string(150'000, '.');
+  one->request(1, large);
+  one->flush();
+  one->request(2, large);
+  ASSERT_EQ(one->flush(), 2u) << "150,000 of the first, and this one while it arrives";
+  EXPECT_EQ(one->frames[1].header.call_id, 2u);
+  EXPECT_EQ(one->frames[1].error().code(), Code::resource_exhausted);
+  EXPECT_EQ(words.started, 1);
+
+  RawClient two(client_env);
+  two.hello();
+  two.request(1, "echo");
+  ASSERT_EQ(two.flush(), 2u);
+  EXPECT_EQ(two.frames[1].header.kind, FrameKind::response) << "there is room for small ones";
+
+  one->send({.kind = FrameKind::cancel, .call_id = 1});
+  one->request(3, large);
+  ASSERT_EQ(one->flush(), 2u);
+  EXPECT_EQ(words.started, 3);
+  EXPECT_FALSE(one->ended);
+  one.reset();
+  world.run_for(1s);
+  EXPECT_LT(words.server().body_bytes_in_flight(), 1'000u);
+}
+
 TEST_F(ServerTest, ClosesConnectionsBeyondItsBound) {
   WordServer words(server_env, {.connections_max = 1});
   RawClient one(client_env);
@@ -400,6 +430,30 @@ TEST_F(ServerTest, ReadsNoFurtherWhileTheClientTakesNoAnswers) {
   EXPECT_LT(words.started, 500);
   EXPECT_GT(words.started, 5);
   EXPECT_FALSE(writing.done());
+}
+
+TEST_F(ServerTest, AnswersThatNobodyTakesCountUntilTheirConnectionGoes) {
+  world.network.faults.pipe_bytes_max = 20'000;
+  WordServer words(
+      server_env,
+      {.frame_bytes_max = 200'000, .body_bytes_in_flight_max = 400'000, .silence_max = 30s});
+  auto connecting = client_env.network().connect(kServerAddress);
+  testing::Background<Result<std::unique_ptr<Connection>>> connected(world.scheduler,
+                                                                     std::move(connecting));
+  world.run_for(1ms);
+  Bytes wire;
+  append_frame(wire, {.kind = FrameKind::hello}, encode_hello({}));
+  for (uint64_t call_id = 1; call_id <= 2; ++call_id) {
+    append_frame(wire, {.kind = FrameKind::request, .method = kReadMethod.id, .call_id = call_id},
+                 as_bytes("big 190000"));
+  }
+  testing::Background<Result<void>> writing(world.scheduler,
+                                            write_all(connected.get()->get(), wire));
+  world.run_for(1s);
+  EXPECT_GT(words.server().body_bytes_in_flight(), 300'000u);
+  world.run_for(40s);
+  EXPECT_EQ(words.server().connections(), 0u);
+  EXPECT_EQ(words.server().body_bytes_in_flight(), 0u);
 }
 
 TEST_F(ServerTest, SaysThatAnAnswerIsTooLarge) {

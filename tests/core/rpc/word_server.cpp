@@ -14,7 +14,7 @@ Task<Result<Bytes>> WordServer::answer(std::string words) {
   if (words == "later") {
     co_await env_.clock().sleep_for(10ms);
   }
-  if (words == "sleep") {
+  if (words.starts_with("sleep")) {
     Event never(env_.scheduler());
     co_await never.wait();
   }

@@ -187,6 +187,10 @@ void add_gateway(Rows* rows) {
                    count(field(&G::requests_in_flight_per_connection_max), 1)});
   rows->push_back({"frame_bytes_max", kUpGateway, "The largest request or reply.",
                    bytes(field(&G::frame_bytes_max), 4'096, uint64_t{1} << 30)});
+  rows->push_back({"body_bytes_in_flight_max", kUpGateway,
+                   "Requests and waiting answers of all clients, over RPC and as much again over "
+                   "HTTP; more requests are refused. At least twice frame_bytes_max.",
+                   bytes(field(&G::body_bytes_in_flight_max), 8'192, uint64_t{1} << 40)});
   rows->push_back({"batch_points_max", kUpGateway, "Points of one upsert.",
                    count(field(&G::batch_points_max), 1, 10'000'000)});
   rows->push_back({"write_bytes_max", kUpGateway,

@@ -34,7 +34,7 @@ rpc::ServerConfig server_config(const GatewayConfig& config) {
   out.requests_in_flight_max = config.requests_in_flight_max;
   out.connection_requests_in_flight_max = config.requests_in_flight_per_connection_max;
   out.frame_bytes_max = config.frame_bytes_max;
-  out.body_bytes_in_flight_max = std::max(out.body_bytes_in_flight_max, 2 * config.frame_bytes_max);
+  out.body_bytes_in_flight_max = config.body_bytes_in_flight_max;
   return out;
 }
 
@@ -43,7 +43,7 @@ http::ServerConfig http_config(const GatewayConfig& config) {
   out.connections_max = config.connections_max;
   out.requests_in_flight_max = config.requests_in_flight_max;
   out.limits.body_bytes_max = config.frame_bytes_max;
-  out.body_bytes_in_flight_max = std::max(out.body_bytes_in_flight_max, config.frame_bytes_max);
+  out.body_bytes_in_flight_max = config.body_bytes_in_flight_max;
   return out;
 }
 

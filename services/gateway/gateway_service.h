@@ -53,6 +53,9 @@ struct GatewayConfig {
   size_t requests_in_flight_per_connection_max = 1'024;
   /// The largest request or reply. An upsert that is larger is refused.
   size_t frame_bytes_max = 64 << 20;
+  /// Requests that arrive or are worked on, and answers that wait for their readers, of all clients
+  /// together, over RPC and as much again over HTTP. At least twice frame_bytes_max.
+  size_t body_bytes_in_flight_max = 256 << 20;
   /// Points of one upsert.
   size_t batch_points_max = 10'000;
   /// Vectors and payloads of one log entry: a shard's part of an upsert is written in pieces of at

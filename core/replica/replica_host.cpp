@@ -368,10 +368,12 @@ std::shared_ptr<Replica> ReplicaHost::find(GroupId group) const {
 
 Task<void> ReplicaHost::hand_over_all(Instant deadline) {
   Clock& clock = env_->clock();
-  while (clock.monotonic() < deadline) {
+  const bool endless = env_->planted("drain_waits_for_ever");
+  while (endless || clock.monotonic() < deadline) {
     size_t leading = 0;
     for (const auto& [group, replica] : replicas_) {
-      if (!replica->is_leader() || replica->spec().members.size() == 1) continue;
+      const bool alone = replica->spec().members.size() == 1;
+      if (!replica->is_leader() || (alone && !endless)) continue;
       ++leading;
       // Nobody may be able to take over at this moment; it is asked for again until somebody is.
       const auto asked = replica->hand_over();

@@ -1,6 +1,7 @@
 #include "sim/cluster/cluster_nodes.h"
 
 #include <algorithm>
+#include <array>
 
 namespace vectron::sim {
 
@@ -21,6 +22,12 @@ bool names_io_error(const Status& status) {
 Duration stop_limit(NodeKind kind) {
   const bool writes_checkpoints = kind == NodeKind::worker;
   return kDrainTimeout + (writes_checkpoints ? kCheckpointStopTimeout : 0s) + kStopSlack;
+}
+
+/// The target of a plan that stands for all nodes of a kind.
+std::string_view kind_as_target(NodeKind kind) {
+  constexpr std::array<std::string_view, 3> kTargets = {"placement", "workers", "gateways"};
+  return kTargets[static_cast<size_t>(kind)];
 }
 
 /// What tells a process to stop, for as long as the process lives.
@@ -316,8 +323,8 @@ std::vector<ClusterNodes::Node*> ClusterNodes::resolve(std::string_view target) 
   }
   for (const auto& node : nodes_) {
     const SimNode& machine = *node->machine;
-    const bool named =
-        target == "all" || target == machine.name() || target == machine.options().zone;
+    const bool named = target == "all" || target == machine.name() ||
+                       target == machine.options().zone || target == kind_as_target(node->kind);
     if (named) out.push_back(node.get());
   }
   return out;

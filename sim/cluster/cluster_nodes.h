@@ -68,8 +68,8 @@ class ClusterNodes {
   void revive_all();
   bool all_running() const;
 
-  /// The nodes that a plan's target names: a node, a zone, "all" or "leader". Empty for client
-  /// nodes.
+  /// The nodes that a plan's target names: a node, a zone, a kind, "all" or "leader". Empty for
+  /// client nodes.
   std::vector<Node*> resolve(std::string_view target);
   std::vector<std::unique_ptr<Node>>& nodes() { return nodes_; }
   Node* find(NodeId id);

@@ -466,9 +466,10 @@ class Run {
         models[i].shards.emplace(shard, *std::move(model));
       }
     }
-    check_coverages(models);
+    // What clients saw comes first: it names the failure.
     report_.recall = check_answers(told, models, &record_.violations);
     check_recall(report_.recall, &record_.violations);
+    check_coverages(models);
   }
 
   /// Every index found exactly the points of its time, whatever it was made from.

@@ -68,8 +68,11 @@ class ChildPool {
 
   void run(uint64_t first, uint64_t count) {
     uint64_t next = first;
-    while (next < first + count || !children_.empty()) {
-      while (next < first + count && children_.size() < options_.jobs) start(next++);
+    const auto more = [&] {
+      return next < first + count && !(options_.enough && options_.enough());
+    };
+    while (more() || !children_.empty()) {
+      while (children_.size() < options_.jobs && more()) start(next++);
       wait();
       end_overdue();
     }

@@ -32,6 +32,7 @@ struct ChildPoolOptions {
   uint64_t wall_nanoseconds_max = 60'000'000'000;  ///< Of one child.
   size_t error_tail_bytes_max = 4'096;
   size_t answer_bytes_max = 64 << 20;
+  std::function<bool()> enough;  ///< Once it says so no further job begins; empty: all do.
 };
 
 /// Calls `work(job)` in a child for each job of [first, first + count) and `done` in this process

@@ -149,6 +149,11 @@ ExploreSummary explore(const ExploreOptions& options, const RunSeed& run_seed,
   ChildPoolOptions pool;
   pool.jobs = options.jobs;
   pool.wall_nanoseconds_max = uint64_t{options.run_seconds_max} * 1'000'000'000;
+  pool.enough = [&] {
+    return options.until && std::ranges::any_of(summary.failures, [&](const SeedFailure& seed) {
+             return options.until(seed.failure.failure_class);
+           });
+  };
   const uint64_t begin = wall_nanoseconds();
   run_in_children(
       options.first_seed, options.seeds, pool,

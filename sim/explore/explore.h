@@ -25,6 +25,9 @@ struct ExploreOptions {
   std::string replay_flags;  ///< What the command that replays a seed needs besides --seed.
   /// Where the files of failures are written; empty for none.
   std::string failures_folder;
+  /// No further seed begins once a failure is of a class that this accepts; empty: all do. As seeds
+  /// begin in order, the lowest one of that class is then among the failures.
+  std::function<bool(const FailureClass&)> until;
 };
 
 /// A seed that failed.

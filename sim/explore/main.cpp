@@ -1,5 +1,5 @@
-// vectron-sim: run one seed, explore many, replay a plan, shrink a failure, renew the plans of
-// planted bugs, list what there is.
+// vectron-sim: run one seed, explore many, replay a plan, shrink a failure, look for
+// planted bugs and renew their plans, list what there is.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -16,6 +16,7 @@
 #include "sim/explore/report_json.h"
 #include "sim/explore/shrink.h"
 #include "sim/oracle/planted_bugs.h"
+#include "sim/plan/scenarios.h"
 
 namespace vectron::sim {
 namespace {
@@ -251,29 +252,55 @@ int command_explore(ExploreOptions options, const PlanFlags& plan_flags, bool js
   return summary.failures.empty() ? kExitPassed : kExitFailed;
 }
 
-int command_renew(const std::vector<std::string>& names, const PlanFlags& plan_flags,
-                  RenewOptions options) {
-  auto generate = generate_options(plan_flags);
-  if (!generate.has_value()) return usage_error(generate.error().message());
-  options.generate = *std::move(generate);
+/// The bugs of these names; without a name, all.
+Result<std::vector<const PlantedBug*>> planted_bugs_named(const std::vector<std::string>& names) {
   std::vector<const PlantedBug*> bugs;
   for (const std::string& name : names) {
     const PlantedBug* bug = find_planted_bug(name);
-    if (bug == nullptr) return usage_error("there is no planted bug '" + name + "'");
+    if (bug == nullptr) {
+      return fail(Code::invalid_argument, "there is no planted bug '" + name + "'", "bugs");
+    }
     bugs.push_back(bug);
   }
   if (bugs.empty()) {
     for (const PlantedBug& bug : planted_bugs()) bugs.push_back(&bug);
   }
+  return bugs;
+}
+
+int command_renew(const std::vector<std::string>& names, const PlanFlags& plan_flags,
+                  RenewOptions options) {
+  auto generate = generate_options(plan_flags);
+  if (!generate.has_value()) return usage_error(generate.error().message());
+  options.generate = *std::move(generate);
+  const auto bugs = planted_bugs_named(names);
+  if (!bugs.has_value()) return usage_error(bugs.error().message());
   const auto progress = [](const std::string& line) { std::cerr << line << std::endl; };
   bool all = true;
   std::cout << "| planted bug | seed | as | faults, operations, nodes | seeds that show it | |\n"
             << "|---|---|---|---|---|---|" << std::endl;
-  for (const PlantedBug* bug : bugs) {
+  for (const PlantedBug* bug : *bugs) {
     const auto renewed = renew_planted(*bug, options, progress);
     if (!renewed.has_value()) return usage_error(renewed.error().message());
     std::cout << row_of(*bug, *renewed) << std::endl;
     all = all && renewed->file.has_value();
+  }
+  return all ? kExitPassed : kExitFailed;
+}
+
+int command_find(const std::vector<std::string>& names, const PlanFlags& plan_flags,
+                 ExploreOptions options) {
+  auto generate = generate_options(plan_flags);
+  if (!generate.has_value()) return usage_error(generate.error().message());
+  options.generate = *std::move(generate);
+  const auto bugs = planted_bugs_named(names);
+  if (!bugs.has_value()) return usage_error(bugs.error().message());
+  bool all = true;
+  std::cout << "| planted bug | found by explore at seed | as |\n|---|---|---|" << std::endl;
+  for (const PlantedBug* bug : *bugs) {
+    const std::optional<SeedFailure> found = find_planted(*bug, options);
+    std::cout << row_of(*bug, found) << std::endl;
+    all = all && found.has_value();
   }
   return all ? kExitPassed : kExitFailed;
 }
@@ -284,11 +311,12 @@ struct ListFlags {
   bool faults = false;
   bool oracles = false;
   bool probes = false;
+  bool scenarios = false;
 };
 
 int command_list(const ListFlags& flags) {
-  const bool all =
-      !flags.planted && !flags.profiles && !flags.faults && !flags.oracles && !flags.probes;
+  const bool all = !flags.planted && !flags.profiles && !flags.faults && !flags.oracles &&
+                   !flags.probes && !flags.scenarios;
   // One list is names alone, for scripts; all lists together say what the names mean.
   const auto print = [&](std::string_view name, std::string_view meaning) {
     std::cout << (all ? fmt::format("  {:<26} {}\n", name, meaning) : fmt::format("{}\n", name));
@@ -300,6 +328,10 @@ int command_list(const ListFlags& flags) {
   if (all) std::cout << "fault classes\n";
   if (all || flags.faults) {
     for (const FaultClassInfo& info : fault_classes()) print(info.name, info.meaning);
+  }
+  if (all) std::cout << "scenarios\n";
+  if (all || flags.scenarios) {
+    for (const ScenarioInfo& info : scenarios()) print(info.name, info.meaning);
   }
   if (all) std::cout << "oracles\n";
   if (all || flags.oracles) {
@@ -389,10 +421,10 @@ int main_of(int argc, char** argv) {
   RenewOptions renewing;
   renewing.jobs = exploring.jobs;
   renewing.folder = "tests/sim/plans/planted";
-  std::vector<std::string> to_renew;
+  std::vector<std::string> planted_names;
   CLI::App* renew = app.add_subcommand(
       "renew-planted", "makes the kept plans of planted bugs anew where they hide them");
-  renew->add_option("bugs", to_renew, "their names (see list --planted); none for all");
+  renew->add_option("bugs", planted_names, "their names (see list --planted); none for all");
   renew->add_option("--jobs", renewing.jobs, "runs at once")->check(CLI::Range(1, 1024));
   renew->add_option("--seeds-max", renewing.seeds_max, "explored for one bug at most")
       ->capture_default_str();
@@ -402,19 +434,33 @@ int main_of(int argc, char** argv) {
       ->capture_default_str();
   renew->add_option("--only", plan.only, "explore seeds with these fault classes alone");
   renew->add_option("--folder", renewing.folder, "where the plans are")->capture_default_str();
+  ExploreOptions finding;
+  finding.seeds = 500;
+  finding.jobs = exploring.jobs;
+  CLI::App* find = app.add_subcommand(
+      "find-planted", "the first seed that shows each planted bug; exit status 1 when one hides");
+  find->add_option("bugs", planted_names, "their names (see list --planted); none for all");
+  find->add_option("--seeds", finding.seeds, "explored for one bug at most")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  find->add_option("--jobs", finding.jobs, "runs at once")->check(CLI::Range(1, 1024));
+  find->add_option("--profile", plan.profile, "what runs (see list --profiles)")
+      ->capture_default_str();
   CLI::App* listing = app.add_subcommand("list", "names, one a line");
   listing->add_flag("--planted", list.planted);
   listing->add_flag("--profiles", list.profiles);
   listing->add_flag("--faults", list.faults);
   listing->add_flag("--oracles", list.oracles);
   listing->add_flag("--probes", list.probes);
+  listing->add_flag("--scenarios", list.scenarios);
   CLI11_PARSE(app, argc, argv);
 
   if (run->parsed()) return command_run(seed, plan, output);
   if (replay->parsed()) return command_replay(plan_path, output);
   if (smaller->parsed()) return command_shrink(plan_path, shrinking, shrink_flags);
   if (explore->parsed()) return command_explore(exploring, plan, explore_json);
-  if (renew->parsed()) return command_renew(to_renew, plan, renewing);
+  if (renew->parsed()) return command_renew(planted_names, plan, renewing);
+  if (find->parsed()) return command_find(planted_names, plan, finding);
   return command_list(list);
 }
 

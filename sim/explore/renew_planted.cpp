@@ -6,7 +6,6 @@
 #include <sstream>
 
 #include "core/base/assert.h"
-#include "sim/explore/explore.h"
 #include "sim/explore/shrink.h"
 
 namespace vectron::sim {
@@ -209,6 +208,24 @@ std::string planted_plan_path(const std::string& folder, std::string_view bug) {
 Result<RenewedPlan> renew_planted(const PlantedBug& bug, const RenewOptions& options,
                                   const std::function<void(const std::string&)>& progress) {
   return Renewal(bug, options, progress).run();
+}
+
+std::optional<SeedFailure> find_planted(const PlantedBug& bug, ExploreOptions options) {
+  options.generate.planted = {std::string(bug.name)};
+  options.until = [&bug](const FailureClass& failure) { return finds(bug, failure); };
+  const RunSeed run_seed = [&](uint64_t seed) { return run_generated_seed(options, seed); };
+  ExploreSummary summary = explore(options, run_seed, {});
+  const auto found = std::ranges::find_if(summary.failures, [&](const SeedFailure& failure) {
+    return finds(bug, failure.failure.failure_class);
+  });
+  if (found == summary.failures.end()) return std::nullopt;
+  return std::move(*found);
+}
+
+std::string row_of(const PlantedBug& bug, const std::optional<SeedFailure>& found) {
+  if (!found.has_value()) return fmt::format("| `{}` | hidden | |", bug.name);
+  return fmt::format("| `{}` | {} | `{}` |", bug.name, found->seed,
+                     found->failure.failure_class.name());
 }
 
 std::string row_of(const PlantedBug& bug, const RenewedPlan& plan) {

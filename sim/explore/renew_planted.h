@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "sim/explore/explore.h"
 #include "sim/explore/failure.h"
 #include "sim/oracle/planted_bugs.h"
 #include "sim/plan/generate.h"
@@ -53,6 +54,11 @@ std::string planted_plan_path(const std::string& folder, std::string_view bug);
 /// cannot be written).
 Result<RenewedPlan> renew_planted(const PlantedBug& bug, const RenewOptions& options,
                                   const std::function<void(const std::string&)>& progress);
+
+/// The lowest seed of those that the options name which shows `bug` by an oracle that is meant to
+/// find it.
+std::optional<SeedFailure> find_planted(const PlantedBug& bug, ExploreOptions options);
+std::string row_of(const PlantedBug& bug, const std::optional<SeedFailure>& found);
 
 /// A row of docs/internals/simulation_cluster.md.
 std::string row_of(const PlantedBug& bug, const RenewedPlan& plan);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/random.h"
+#include "sim/plan/scenarios.h"
 
 namespace vectron::sim {
 
@@ -15,8 +16,10 @@ constexpr uint32_t kGraceMs = 20'000;   ///< More than a process needs to stop i
 constexpr uint32_t kDiskFaultsMax = 2;  ///< Scheduled faults of each class of disks.
 constexpr uint32_t kPausesMax = 3;
 constexpr uint32_t kClockStepsMax = 3;
-constexpr uint32_t kNetworkFaultsMax = 5;     ///< Scheduled faults of each network class.
-constexpr uint32_t kFaultQuietEndMs = 1'500;  ///< The end of the workload has no new faults.
+constexpr uint32_t kNetworkFaultsMax = 5;      ///< Scheduled faults of each network class.
+constexpr uint32_t kFaultQuietEndMs = 1'500;   ///< The end of the workload has no new faults.
+constexpr uint64_t kScenariosPpm = 500'000;    ///< Seeds that play scenarios,
+constexpr uint64_t kUndisturbedPpm = 500'000;  ///< and of those, the ones without other faults.
 
 template <typename T>
 T pick(RandomStream& random, std::initializer_list<T> values) {
@@ -35,13 +38,20 @@ class Generator {
     draw_classes();
     draw_shape();
     draw_workload();
-    if (on(FaultClass::knobs)) draw_knobs();
+    const PlanKnobs knobs = drawn_.contains(FaultClass::knobs) ? draw_knobs() : plan_.knobs;
+    if (on(FaultClass::knobs)) plan_.knobs = knobs;
     draw_intensities();
     draw_victims();
-    draw_faults();
+    const bool undisturbed = draw_acts(knobs);
+    if (!undisturbed) draw_faults();
+    // Ids settle ties: the standard library's stable sort uses what clang calls deprecated.
+    std::ranges::sort(plan_.faults, {},
+                      [](const PlannedFault& fault) { return std::tie(fault.at_ms, fault.id); });
     plan_.loaded = {.from_ms = 0, .to_ms = plan_.workload.duration_ms};
     for (const FaultClassInfo& info : fault_classes()) {
-      if (on(info.fault_class)) plan_.switched_on.emplace_back(info.name);
+      if (on(info.fault_class) && (!undisturbed || is_used(info.fault_class))) {
+        plan_.switched_on.emplace_back(info.name);
+      }
     }
     return std::move(plan_);
   }
@@ -57,12 +67,12 @@ class Generator {
   void draw_classes() {
     for (const FaultClassInfo& info : fault_classes()) {
       RandomStream random = stream(fmt::format("class.{}", info.name));
-      const bool drawn = options_.force_allowed || random.chance_ppm(kClassOnPpm);
+      const bool allowed = options_.allowed.contains(info.fault_class);
+      const bool drawn = options_.force_allowed ? allowed : random.chance_ppm(kClassOnPpm);
       // Speed is compared from version to version, so it is measured on one configuration.
       const bool possible = !loaded() || info.fault_class != FaultClass::knobs;
-      if (drawn && possible && options_.allowed.contains(info.fault_class)) {
-        on_.add(info.fault_class);
-      }
+      if (drawn && possible) drawn_.add(info.fault_class);
+      if (drawn && possible && allowed) on_.add(info.fault_class);
     }
     // What is lost or torn shows only when the power goes: these classes bring crashes along.
     power_loss_ = on(FaultClass::lost_unsynced) || on(FaultClass::torn_write);
@@ -112,6 +122,8 @@ class Generator {
       workload.mix.search = 0;
       workload.mix.remove = 0;
       workload.batch_points_max = 1;
+      // Nothing gets done while its one group has no leader, so more is asked for in between.
+      workload.operations_per_second += workload.operations_per_second / 2;
     }
     const uint64_t collections = raft() || loaded() ? 1 : random.between(1, 2);
     for (uint64_t i = 0; i < collections; ++i) workload.collections.push_back(collection(i));
@@ -189,7 +201,7 @@ class Generator {
     return out;
   }
 
-  void draw_knobs() {
+  PlanKnobs draw_knobs() const {
     RandomStream random = stream("knobs");
     const auto uniform = [&](uint64_t low, uint64_t high) {
       return static_cast<uint32_t>(random.between(low, high));
@@ -197,7 +209,7 @@ class Generator {
     const auto tail = [&](uint64_t low, uint64_t high) {
       return static_cast<uint32_t>(random.heavy_tail(low, high));
     };
-    PlanKnobs& knobs = plan_.knobs;
+    PlanKnobs knobs = plan_.knobs;
     knobs.tick_ms = uniform(30, 100);
     knobs.heartbeat_ticks = uniform(1, 2);
     knobs.election_ticks = knobs.heartbeat_ticks * uniform(6, 14);
@@ -226,15 +238,16 @@ class Generator {
     if (graphs.chance_ppm(400'000)) {
       knobs.graph_points_min = static_cast<uint32_t>(graphs.between(1, 150));
     }
-    if (!raft()) draw_memory();
+    if (!raft()) knobs.memory_bytes = draw_memory(knobs.memory_bytes);
+    return knobs;
   }
 
   /// Two in five runs have workers with little memory: at the least, about what is live on one of
   /// them twice (an index is built anew beside the old one). Request ids are never given back in a
   /// run.
-  void draw_memory() {
+  uint32_t draw_memory(uint32_t unbounded) const {
     RandomStream random = stream("memory");
-    if (!random.chance_ppm(400'000)) return;
+    if (!random.chance_ppm(400'000)) return unbounded;
     constexpr uint64_t kPointBytes = 240;
     constexpr uint64_t kRequestBytes = 48;
     const PlanWorkload& workload = plan_.workload;
@@ -251,8 +264,8 @@ class Generator {
       live += bytes * shards / each.shards;
     }
     const uint64_t requests = writes * workload.request_id_ppm / 1'000'000;
-    plan_.knobs.memory_bytes = static_cast<uint32_t>(16'384 + requests * kRequestBytes +
-                                                     live * random.between(18, 40) / 10);
+    return static_cast<uint32_t>(16'384 + requests * kRequestBytes +
+                                 live * random.between(18, 40) / 10);
   }
 
   void draw_intensities() {
@@ -337,9 +350,38 @@ class Generator {
     add_faults(FaultClass::crash, 1, kCrashesMax);
     add_faults(FaultClass::kill_all, 1, 2);
     if (power_loss_ && options_.allowed.contains(FaultClass::crash)) add_power_losses();
-    // Ids settle ties: the standard library's stable sort uses what clang calls deprecated.
-    std::ranges::sort(plan_.faults, {},
-                      [](const PlannedFault& fault) { return std::tie(fault.at_ms, fault.id); });
+  }
+
+  /// Plays scenarios in a share of the seeds. True when nothing else is to disturb them. What is
+  /// drawn depends on no flag, so that switching a class off leaves the other classes' faults.
+  bool draw_acts(const PlanKnobs& knobs) {
+    RandomStream random = stream("scenarios");
+    const bool wanted = random.chance_ppm(kScenariosPpm) && !loaded();
+    // A group that stands alone can take one thing at a time.
+    const bool undisturbed = random.chance_ppm(kUndisturbedPpm) || raft();
+    if (!wanted) return false;
+    const ScenarioStage stage{
+        .plan = &plan_, .knobs = knobs, .classes = drawn_, .victims = victims_};
+    const std::vector<PlannedFault> acts = draw_scenarios(stage, fault_ms_max());
+    std::ranges::copy_if(acts, std::back_inserter(plan_.faults),
+                         [this](const PlannedFault& fault) { return on(fault.fault_class); });
+    return undisturbed && !acts.empty();
+  }
+
+  /// Whether a class that is on has a fault or lasts for the whole run.
+  bool is_used(FaultClass fault_class) const {
+    using enum FaultClass;
+    const auto of_class = [&](const PlannedFault& f) { return f.fault_class == fault_class; };
+    const bool scheduled_only = fault_class == partition || fault_class == crash ||
+                                fault_class == kill_all || is_destructive(fault_class) ||
+                                is_of_machine(fault_class);
+    return !scheduled_only || std::ranges::any_of(plan_.faults, of_class);
+  }
+
+  /// No fault begins later.
+  uint32_t fault_ms_max() const {
+    const uint32_t duration = plan_.workload.duration_ms;
+    return duration - std::min(kFaultQuietEndMs, duration / 2);
   }
 
   void add_faults(FaultClass fault_class, uint64_t low, uint64_t high) {
@@ -366,9 +408,7 @@ class Generator {
     PlannedFault out;
     out.id = fmt::format("{}-{}", name, number);
     out.fault_class = fault_class;
-    out.at_ms = static_cast<uint32_t>(random.between(
-        200,
-        plan_.workload.duration_ms - std::min(kFaultQuietEndMs, plan_.workload.duration_ms / 2)));
+    out.at_ms = static_cast<uint32_t>(random.between(200, fault_ms_max()));
     if (fault_class == FaultClass::crash || fault_class == FaultClass::kill_all) {
       fill_crash(random, out);
     } else if (is_destructive(fault_class)) {
@@ -487,7 +527,8 @@ class Generator {
 
   const GenerateOptions& options_;
   Plan plan_;
-  FaultClassSet on_;
+  FaultClassSet drawn_;  ///< By the swarm, whatever is allowed.
+  FaultClassSet on_;     ///< Of them, those that are allowed.
   bool power_loss_ = false;
   std::vector<std::string> victims_;
 };

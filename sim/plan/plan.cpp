@@ -190,7 +190,9 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
 
 Result<void> check_faults(const Plan& plan) {
   VECTRON_CHECK_OK(check_range("faults", plan.faults.size(), 0, kPlanFaultsMax));
-  std::set<std::string> targets = {"all", "leader"};
+  std::set<std::string> targets = {"all", "leader", "workers"};
+  if (plan.shape.placement_nodes > 0) targets.insert("placement");
+  if (plan.shape.gateways > 0) targets.insert("gateways");
   for (const std::string& name : node_names(plan.shape)) targets.insert(name);
   for (uint32_t i = 0; i < plan.shape.zones; ++i) targets.insert(zone_name(plan.shape, i));
   std::set<std::string> ids;

@@ -169,11 +169,11 @@ struct PlannedFault {
   /// again; sync_failure: until its power fails, which takes what the syncs did not write; 0:
   /// neither.
   uint32_t duration_ms = 0;
-  /// A node's name, a zone ("zone-1"), "all", or "leader" (who leads the most groups at that
-  /// moment).
+  /// A node's name, a zone ("zone-1"), a kind ("placement", "workers", "gateways"), "all", or
+  /// "leader" (who leads the most groups at that moment).
   std::string target;
-  /// A node's name; "others": every node but the target; "durable": every other node with a disk,
-  /// so that gateways and clients still reach the target.
+  /// A node's name, a zone or a kind; "others": every node but the target; "durable": every other
+  /// node with a disk, so that gateways and clients still reach the target.
   std::string peer;
   FaultDirection direction =
       FaultDirection::both;                  ///< partition: what of the target's traffic stops.

@@ -109,6 +109,24 @@ TEST_F(Explore, NamesFailingSeedsAndHowToSeeThemAgain) {
   EXPECT_TRUE(summary_to_text(options_, summary).ends_with("\n4 passed, 2 failed\n"));
 }
 
+TEST_F(Explore, BeginsNoFurtherSeedOnceItHasWhatItLooksFor) {
+  options_.seeds = 1'000;
+  options_.jobs = 3;
+  options_.until = [](const FailureClass& failure) { return failure.oracle == "search"; };
+  const ExploreSummary summary = run([](uint64_t seed) {
+    RunReport report = good_report(seed);
+    if (seed == 2 || seed >= 7) {
+      report.violations = {{seed == 2 ? "lives" : "search", Instant(1s), "wrong"}};
+      report.violation_count = 1;
+    }
+    return report;
+  });
+  ASSERT_GE(summary.failures.size(), 2u);
+  EXPECT_EQ(summary.failures[0].seed, 2u);
+  EXPECT_EQ(summary.failures[1].seed, 7u);
+  EXPECT_LE(summary.passed + summary.failures.size(), 12u);
+}
+
 TEST_F(Explore, PrintsOneJsonObjectWithTheFigures) {
   const ExploreSummary summary = run(good_report);
   const Json json = summary_to_json(options_, summary);

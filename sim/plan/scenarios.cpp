@@ -15,6 +15,7 @@ constexpr uint32_t kFirstActMsMax = 2'000;  ///< The first act begins by then.
 constexpr uint32_t kBetweenActsMsMax = 2'500;
 constexpr uint32_t kActsMax = 12;           ///< Of one seed.
 constexpr uint32_t kElectionMsMax = 4'000;  ///< Longer ones are not waited for.
+constexpr uint32_t kHuntMsMax = 10'000;     ///< About how long a hunt for leaders takes at most.
 constexpr uint32_t kGraceMs = 20'000;       ///< More than a process needs to stop in order.
 
 template <typename T>
@@ -136,7 +137,7 @@ void figure_eight(Act& act) {
   const uint32_t hunts = act.shape().placement_nodes == 0 ? 1 : act.between(2, 4);
   for (uint32_t i = 0; i < hunts; ++i) {
     PlannedFault& hunt = act.cut_off(act.between(0, 1'500), act.between(1'000, 3'500), "leader");
-    hunt.rounds = act.between(5, 9);
+    hunt.rounds = std::max(std::min(act.between(5, 9), kHuntMsMax / act.election_ms()), 3u);
     act.lasts(hunt.rounds * act.election_ms() / 2);
   }
 }

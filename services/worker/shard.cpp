@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/hash.h"
+#include "core/replica/damage.h"
 #include "schemas/point_id_message.h"
 #include "services/worker/work_cost.h"
 
@@ -57,13 +58,6 @@ Status too_large_answer() {
 
 std::string operation_field(size_t index, std::string_view field) {
   return fmt::format("operations[{}].{}", index, field);
-}
-
-/// What a reader is told of a store that could not be read: damage here is no word on the data,
-/// which other replicas have; the damaged replica is fenced within a tick.
-Status unreadable(const Status& status) {
-  if (status.code() != Code::data_loss) return status;
-  return Status(Code::unavailable, "this replica is damaged and stops: " + status.message());
 }
 
 }  // namespace

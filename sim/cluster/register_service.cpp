@@ -1,5 +1,6 @@
 #include "sim/cluster/register_service.h"
 
+#include "core/replica/damage.h"
 #include "core/replica/raft_transport.h"
 #include "core/rpc/door.h"
 #include "core/rpc/server.h"
@@ -121,7 +122,7 @@ class RegisterHandler {
     const auto reached = co_await replica_.read_barrier(context.deadline);
     VECTRON_CO_CHECK_OK(reached);
     const auto answer = state_.read(key);
-    VECTRON_CO_CHECK_OK(answer);
+    if (!answer.has_value()) co_return fail(unreadable(answer.error()));
     co_return encode(*answer);
   }
 

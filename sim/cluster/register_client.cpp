@@ -7,6 +7,7 @@ namespace vectron::sim {
 namespace {
 constexpr Duration kPauseBetweenRounds = 30ms;
 constexpr Duration kReadAttempt = 700ms;
+constexpr Duration kConnectTimeout = 300ms;
 }  // namespace
 
 RegisterClient::RegisterClient(Env* env, const Plan& plan)
@@ -28,7 +29,8 @@ Task<Result<Bytes>> RegisterClient::call(const rpc::MethodInfo* method, Bytes bo
       context.deadline = std::min(deadline, env_.clock().monotonic() + kReadAttempt);
     }
     const std::shared_ptr<rpc::Channel> channel = channels_.channel(nodes_[node]);
-    auto answer = co_await channel->call(std::move(context), method, body);
+    auto answer =
+        co_await channel->call_promptly(std::move(context), kConnectTimeout, method, body);
     if (answer.has_value()) {
       favourite_ = node;
       co_return answer;

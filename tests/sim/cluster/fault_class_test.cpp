@@ -174,6 +174,23 @@ TEST(LostMachine, StaysOutAndTheOthersServe) {
   }
 }
 
+TEST(PlacementDriverAndWorkersApart, ServeWhatThereIs) {
+  PlannedFault apart{.fault_class = FaultClass::partition,
+                     .at_ms = 1'000,
+                     .duration_ms = 5'000,
+                     .target = "placement",
+                     .peer = "workers"};
+  Plan plan = experiment(apart, "cluster");
+  // One that is removed meanwhile can neither be let go of nor made again.
+  std::erase_if(plan.workload.collections, [](const auto& c) { return c.lifetime_ms != 0; });
+  const RunReport report = run_plan(plan, {});
+  EXPECT_TRUE(report.passed()) << told(report);
+  // Each pair was cut: all talk to one another.
+  EXPECT_GE(report.faults.count(FaultClass::partition),
+            uint64_t{plan.shape.placement_nodes} * plan.shape.workers);
+  EXPECT_GT(report.operations.ok * 100, report.operations.total() * 99);
+}
+
 TEST(RottenLog, FencesItsNode) {
   const RunReport rotten = run_plan(experiment({.fault_class = FaultClass::bit_rot,
                                                 .at_ms = 3'000,

@@ -8,6 +8,7 @@
 #include "core/base/assert.h"
 
 #include "sim/explore/child_pool.h"
+#include "sim/explore/renew_planted.h"
 #include "sim/explore/report_json.h"
 
 namespace vectron::sim {
@@ -149,6 +150,20 @@ TEST_F(Explore, RunsRealSeedsTwiceAndComparesTheirTraces) {
   const ExploreSummary summary =
       run([this](uint64_t seed) { return run_generated_seed(options_, seed); });
   EXPECT_EQ(summary.passed, 2u) << summary_to_text(options_, summary);
+}
+
+TEST_F(Explore, FindsTheFirstSeedThatShowsAPlantedBug) {
+  options_.generate.profile = "cluster";
+  const PlantedBug* bug = find_planted_bug("merge_drops_one_shard");
+  ASSERT_NE(bug, nullptr);
+  const auto found = find_planted(*bug, options_);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_LE(found->seed, options_.seeds);
+  EXPECT_EQ(found->failure.failure_class.oracle, oracle::kSearch);
+  // An oracle that is not meant to find it does not count.
+  PlantedBug other = *bug;
+  other.found_by = {oracle::kRemoval};
+  EXPECT_FALSE(find_planted(other, options_).has_value());
 }
 
 TEST_F(Explore, ObjectsWhenASecondRunHasAnotherTrace) {

@@ -6,17 +6,13 @@
 
 #include "core/async/combine.h"
 #include "core/base/assert.h"
+#include "core/base/need.h"
 #include "core/http/response_parser.h"
 
 namespace vectron::http {
 namespace {
 
 constexpr size_t kReadBytes = 16 << 10;  // Taken from the network at a time.
-
-Result<void> need(bool holds, const char* field, const char* message) {
-  if (holds) return {};
-  return fail(Code::invalid_argument, message, field);
-}
 
 /// Counts one for as long as it lives, also when its task is destroyed.
 class Counted {

@@ -38,4 +38,12 @@ Response error_response(const Status& status) {
   return error_response(vectron::http_status(status.code()), status);
 }
 
+Response text_response(int http_status, std::string text) {
+  Response response;
+  response.status = http_status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
 }  // namespace vectron::http

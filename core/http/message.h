@@ -60,6 +60,8 @@ using Handler = std::function<Task<Response>(Request)>;
 Response error_response(int http_status, const Status& status);
 /// The same under the status that says what status.code() says.
 Response error_response(const Status& status);
+/// Plain text, as probes answer it.
+Response text_response(int http_status, std::string text);
 
 /// "Not Found" for 404.
 std::string_view reason_phrase(int http_status);

@@ -1,7 +1,6 @@
 #include "core/http/server.h"
 
-#include <fmt/format.h>
-
+#include "core/base/need.h"
 #include "core/http/server_connection.h"
 
 namespace vectron::http {
@@ -9,26 +8,21 @@ namespace {
 
 constexpr Duration kAcceptPause = 10ms;  // After a failed accept: descriptors may be used up.
 
-Result<void> check_positive(uint64_t value, const char* field) {
-  if (value > 0) return {};
-  return fail(Code::invalid_argument, fmt::format("{} must be greater than 0", field), field);
-}
-
 }  // namespace
 
 Result<void> ServerConfig::validate() const {
-  VECTRON_CHECK_OK(check_positive(limits.head_bytes_max / 256, "limits.head_bytes_max"));
-  VECTRON_CHECK_OK(check_positive(limits.headers_max, "limits.headers_max"));
-  VECTRON_CHECK_OK(check_positive(limits.body_bytes_max, "limits.body_bytes_max"));
-  VECTRON_CHECK_OK(check_positive(connections_max, "connections_max"));
-  VECTRON_CHECK_OK(check_positive(requests_in_flight_max, "requests_in_flight_max"));
-  VECTRON_CHECK_OK(check_positive(pipelined_requests_max, "pipelined_requests_max"));
+  VECTRON_CHECK_OK(need_positive(limits.head_bytes_max / 256, "limits.head_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(limits.headers_max, "limits.headers_max"));
+  VECTRON_CHECK_OK(need_positive(limits.body_bytes_max, "limits.body_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(connections_max, "connections_max"));
+  VECTRON_CHECK_OK(need_positive(requests_in_flight_max, "requests_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(pipelined_requests_max, "pipelined_requests_max"));
   VECTRON_CHECK_OK(
-      check_positive(body_bytes_in_flight_max / limits.body_bytes_max, "body_bytes_in_flight_max"));
-  VECTRON_CHECK_OK(check_positive(idle_timeout.count(), "idle_timeout"));
-  VECTRON_CHECK_OK(check_positive(head_timeout.count(), "head_timeout"));
-  VECTRON_CHECK_OK(check_positive(body_timeout.count(), "body_timeout"));
-  VECTRON_CHECK_OK(check_positive(write_timeout.count(), "write_timeout"));
+      need_positive(body_bytes_in_flight_max / limits.body_bytes_max, "body_bytes_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(idle_timeout.count(), "idle_timeout"));
+  VECTRON_CHECK_OK(need_positive(head_timeout.count(), "head_timeout"));
+  VECTRON_CHECK_OK(need_positive(body_timeout.count(), "body_timeout"));
+  VECTRON_CHECK_OK(need_positive(write_timeout.count(), "write_timeout"));
   return {};
 }
 

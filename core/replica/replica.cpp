@@ -197,7 +197,10 @@ void Replica::pump() {
 
 void Replica::handle_ready(raft::Ready ready) {
   if (ready.soft_state) {
-    parts_.env->metrics().add(Metric::raft_leader_changes);
+    Metrics& metrics = parts_.env->metrics();
+    if (ready.soft_state->role == raft::Role::candidate)
+      metrics.add(Metric::raft_elections_started);
+    if (ready.soft_state->leader != ReplicaId()) metrics.add(Metric::raft_leader_changes);
     if (parts_.observer != nullptr) {
       parts_.observer->on_role(name_, raft_->role(), raft_->term(), raft_->leader());
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/async/combine.h"
+#include "core/base/need.h"
 #include "core/rpc/error_body.h"
 
 namespace vectron::rpc {
@@ -12,28 +13,19 @@ namespace {
 
 constexpr size_t kHelloFrameBytesMax = 4'096;
 
-Result<void> check_positive(uint64_t value, const char* field) {
-  if (value > 0) return {};
-  return fail(Code::invalid_argument, fmt::format("{} must be greater than 0", field), field);
-}
-
 }  // namespace
 
 Result<void> ClientConfig::validate() const {
-  VECTRON_CHECK_OK(check_positive(frame_bytes_max / kHelloFrameBytesMax, "frame_bytes_max"));
-  VECTRON_CHECK_OK(check_positive(calls_max, "calls_max"));
-  VECTRON_CHECK_OK(check_positive(queued_bytes_max, "queued_bytes_max"));
-  VECTRON_CHECK_OK(check_positive(stream_window_bytes / 2, "stream_window_bytes"));
-  VECTRON_CHECK_OK(check_positive(connect_timeout.count(), "connect_timeout"));
-  VECTRON_CHECK_OK(check_positive(backoff_min.count(), "backoff_min"));
-  VECTRON_CHECK_OK(check_positive(ping_interval.count(), "ping_interval"));
-  if (backoff_max < backoff_min) {
-    return fail(Code::invalid_argument, "backoff_max is below backoff_min", "backoff_max");
-  }
-  if (silence_max < 2 * ping_interval) {
-    return fail(Code::invalid_argument, "silence_max is below twice ping_interval", "silence_max");
-  }
-  return {};
+  VECTRON_CHECK_OK(need_positive(frame_bytes_max / kHelloFrameBytesMax, "frame_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(calls_max, "calls_max"));
+  VECTRON_CHECK_OK(need_positive(queued_bytes_max, "queued_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(stream_window_bytes / 2, "stream_window_bytes"));
+  VECTRON_CHECK_OK(need_positive(connect_timeout.count(), "connect_timeout"));
+  VECTRON_CHECK_OK(need_positive(backoff_min.count(), "backoff_min"));
+  VECTRON_CHECK_OK(need_positive(ping_interval.count(), "ping_interval"));
+  VECTRON_CHECK_OK(need(backoff_max >= backoff_min, "backoff_max", "must be at least backoff_min"));
+  return need(silence_max >= 2 * ping_interval, "silence_max",
+              "must be at least twice ping_interval");
 }
 
 Channel::Channel(Env& env, Address address, ClientConfig config)

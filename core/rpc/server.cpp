@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/base/need.h"
 #include "core/rpc/server_connection.h"
 
 namespace vectron::rpc {
@@ -9,28 +10,20 @@ namespace {
 
 constexpr Duration kAcceptPause = 10ms;  // After a failed accept: descriptors may be used up.
 
-Result<void> check_positive(uint64_t value, const char* field) {
-  if (value > 0) return {};
-  return fail(Code::invalid_argument, fmt::format("{} must be greater than 0", field), field);
-}
-
 }  // namespace
 
 Result<void> ServerConfig::validate() const {
-  VECTRON_CHECK_OK(check_positive(connections_max, "connections_max"));
-  VECTRON_CHECK_OK(check_positive(requests_in_flight_max, "requests_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(connections_max, "connections_max"));
+  VECTRON_CHECK_OK(need_positive(requests_in_flight_max, "requests_in_flight_max"));
   VECTRON_CHECK_OK(
-      check_positive(connection_requests_in_flight_max, "connection_requests_in_flight_max"));
-  VECTRON_CHECK_OK(check_positive(frame_bytes_max / kFrameHeaderBytes, "frame_bytes_max"));
-  VECTRON_CHECK_OK(check_positive(queued_bytes_max, "queued_bytes_max"));
-  if (body_bytes_in_flight_max < 2 * frame_bytes_max) {
-    return fail(Code::invalid_argument,
-                "body_bytes_in_flight_max must be at least twice frame_bytes_max",
-                "body_bytes_in_flight_max");
-  }
-  VECTRON_CHECK_OK(check_positive(nodes_known_max, "nodes_known_max"));
-  VECTRON_CHECK_OK(check_positive(hello_timeout.count(), "hello_timeout"));
-  VECTRON_CHECK_OK(check_positive(silence_max.count(), "silence_max"));
+      need_positive(connection_requests_in_flight_max, "connection_requests_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(frame_bytes_max / kFrameHeaderBytes, "frame_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(queued_bytes_max, "queued_bytes_max"));
+  VECTRON_CHECK_OK(need(body_bytes_in_flight_max >= 2 * frame_bytes_max, "body_bytes_in_flight_max",
+                        "must be at least twice frame_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(nodes_known_max, "nodes_known_max"));
+  VECTRON_CHECK_OK(need_positive(hello_timeout.count(), "hello_timeout"));
+  VECTRON_CHECK_OK(need_positive(silence_max.count(), "silence_max"));
   return {};
 }
 

@@ -1,16 +1,12 @@
 #include "services/client/client.h"
 
 #include "core/base/assert.h"
+#include "core/base/need.h"
 #include "core/rpc/channel_pool.h"
 #include "schemas/vectron_rpc.h"
 
 namespace vectron {
 namespace {
-
-Result<void> need(bool holds, const char* field, const char* message) {
-  if (holds) return {};
-  return fail(Code::invalid_argument, message, field);
-}
 
 rpc::ClientConfig channel_config(const ClientConfig& config) {
   rpc::ClientConfig out;

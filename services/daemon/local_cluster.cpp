@@ -124,6 +124,9 @@ Task<Result<void>> LocalCluster::start_gateway() {
   config.drain_timeout = settings_.drain_max;
   config.incarnation = folder_.starts;
   config.http_listen = settings_.http;
+  for (const auto& other : nodes_) {
+    if (other.get() != node) config.metrics_beside.push_back(&other->env().metrics());
+  }
   Result<void> started = co_await node->start(std::move(config));
   co_return started;
 }

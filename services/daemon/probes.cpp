@@ -12,14 +12,6 @@ http::ServerConfig probe_server_config() {
   return config;
 }
 
-http::Response text_response(int status, std::string text) {
-  http::Response response;
-  response.status = status;
-  response.content_type = "text/plain; charset=utf-8";
-  response.body = std::move(text);
-  return response;
-}
-
 }  // namespace
 
 Probes::Probes(Env* env, Life life)
@@ -32,21 +24,18 @@ Probes::Probes(Env* env, Life life)
 }
 
 Task<http::Response> Probes::alive() {
-  co_return text_response(200, "ok\n");
+  co_return http::text_response(200, "ok\n");
 }
 
 Task<http::Response> Probes::ready() {
-  if (life_.stopping->is_set()) co_return text_response(503, "stopping\n");
-  if (life_.ended->is_set()) co_return text_response(503, "ended\n");
-  if (!life_.listening->is_set()) co_return text_response(503, "starting\n");
-  co_return text_response(200, "ok\n");
+  if (life_.stopping->is_set()) co_return http::text_response(503, "stopping\n");
+  if (life_.ended->is_set()) co_return http::text_response(503, "ended\n");
+  if (!life_.listening->is_set()) co_return http::text_response(503, "starting\n");
+  co_return http::text_response(200, "ok\n");
 }
 
 Task<http::Response> Probes::metrics() {
-  http::Response response;
-  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = gateway::metrics_text(env_->metrics());
-  co_return response;
+  co_return gateway::metrics_response(env_->metrics());
 }
 
 }  // namespace vectron

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/need.h"
 #include "core/http/server.h"
 #include "core/model/collection.h"
 #include "core/rpc/channel_pool.h"
@@ -50,6 +51,7 @@ http::ServerConfig http_config(const GatewayConfig& config) {
 HttpApiConfig http_api_config(const GatewayConfig& config) {
   HttpApiConfig out;
   out.reply_bytes_max = config.frame_bytes_max;
+  out.metrics_beside = config.metrics_beside;
   return out;
 }
 
@@ -149,16 +151,10 @@ class Gateway {
   http::Server http_server_;
 };
 
-Result<void> need(bool holds, const char* field, const char* message) {
-  if (holds) return {};
-  return fail(Code::invalid_argument, message, field);
-}
-
 }  // namespace
 }  // namespace gateway
 
 Result<void> GatewayConfig::validate() const {
-  using gateway::need;
   VECTRON_CHECK_OK(need(bool(cluster), "cluster", "a gateway needs its cluster's id"));
   VECTRON_CHECK_OK(need(bool(node), "node", "a gateway needs a node id"));
   VECTRON_CHECK_OK(need(incarnation > 0, "incarnation", "starts are counted from 1"));

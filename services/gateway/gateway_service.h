@@ -71,6 +71,9 @@ struct GatewayConfig {
   std::function<void(const Address&)> on_listening;
   /// The same for HTTP, before on_listening.
   std::function<void(const Address&)> on_http_listening;
+  /// Of the other nodes in this process, on the same event loop: /metrics adds them to its own.
+  /// They outlive the gateway.
+  std::vector<const Metrics*> metrics_beside;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;

@@ -23,14 +23,6 @@ bool has_body(http::Method method) {
          method != http::Method::delete_;
 }
 
-http::Response text_response(int status, std::string text) {
-  http::Response response;
-  response.status = status;
-  response.content_type = "text/plain; charset=utf-8";
-  response.body = std::move(text);
-  return response;
-}
-
 // A point that does not exist: the error says when that was so.
 void add_token(const Status& status, http::Response* response) {
   if (status.code() != Code::not_found || status.detail().empty()) return;
@@ -57,11 +49,21 @@ Status unanswerable(const rpc::MethodInfo& method, const Status& status) {
   return method.read_only ? status : Status(Code::unknown_outcome, status.message());
 }
 
+Metrics sum_of(Metrics sum, const std::vector<const Metrics*>& others) {
+  for (const Metrics* other : others) {
+    for (uint16_t i = 0; i < static_cast<uint16_t>(Metric::count); ++i) {
+      const auto metric = static_cast<Metric>(i);
+      sum.add(metric, other->value(metric));
+    }
+  }
+  return sum;
+}
+
 }  // namespace
 
 HttpApi::HttpApi(Env& env, api::VectronHandler& handler, rpc::Interceptor& door,
                  HttpApiConfig config)
-    : env_(env), handler_(handler), door_(door), config_(config) {
+    : env_(env), handler_(handler), door_(door), config_(std::move(config)) {
   using Handler = api::VectronHandler;
   add(api::kVectronCreateCollectionMethod, &Handler::create_collection);
   add(api::kVectronListCollectionsMethod, &Handler::list_collections);
@@ -157,7 +159,7 @@ Task<Result<Reply>> HttpApi::in_time(const rpc::MethodInfo* method, RequestConte
 }
 
 Task<http::Response> HttpApi::alive() {
-  co_return text_response(200, "ok\n");
+  co_return http::text_response(200, "ok\n");
 }
 
 // Ready: not stopping, and the placement driver answers.
@@ -166,18 +168,15 @@ Task<http::Response> HttpApi::ready() {
   RequestContext context;
   context.deadline = env_.clock().monotonic() + config_.ready_timeout;
   const Result<void> admitted = door_.admit(method, 0, context);
-  if (!admitted.has_value()) co_return text_response(503, admitted.error().message() + "\n");
+  if (!admitted.has_value()) co_return http::text_response(503, admitted.error().message() + "\n");
   auto task = handler_.list_collections(context, {});
   const auto reply = co_await in_time(&method, std::move(context), std::move(task));
-  if (reply.has_value()) co_return text_response(200, "ok\n");
-  co_return text_response(503, reply.error().message() + "\n");
+  if (reply.has_value()) co_return http::text_response(200, "ok\n");
+  co_return http::text_response(503, reply.error().message() + "\n");
 }
 
 Task<http::Response> HttpApi::metrics() {
-  http::Response response;
-  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = metrics_text(env_.metrics());
-  co_return response;
+  co_return metrics_response(sum_of(env_.metrics(), config_.metrics_beside));
 }
 
 Task<http::Response> HttpApi::openapi() {
@@ -186,8 +185,9 @@ Task<http::Response> HttpApi::openapi() {
   co_return response;
 }
 
-std::string metrics_text(const Metrics& metrics) {
-  std::string out;
+http::Response metrics_response(const Metrics& metrics) {
+  http::Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   for (uint16_t i = 0; i < static_cast<uint16_t>(Metric::count); ++i) {
     const auto metric = static_cast<Metric>(i);
     const MetricRow& row = metric_row(metric);
@@ -196,10 +196,10 @@ std::string metrics_text(const Metrics& metrics) {
                                  : fmt::format("_{}", row.unit);
     const std::string name =
         fmt::format("vectron_{}{}{}", row.name, unit, row.gauge ? "" : "_total");
-    fmt::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", name,
-                   row.meaning, row.gauge ? "gauge" : "counter", metrics.value(metric));
+    fmt::format_to(std::back_inserter(response.body), "# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n",
+                   name, row.meaning, row.gauge ? "gauge" : "counter", metrics.value(metric));
   }
-  return out;
+  return response;
 }
 
 }  // namespace vectron::gateway

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/env/env.h"
 #include "core/http/router.h"
@@ -16,8 +17,9 @@
 namespace vectron::gateway {
 
 struct HttpApiConfig {
-  size_t reply_bytes_max = 64 << 20;  ///< Of an answer's JSON.
-  Duration ready_timeout = 1s;        ///< For /readyz to find the placement driver.
+  size_t reply_bytes_max = 64 << 20;           ///< Of an answer's JSON.
+  Duration ready_timeout = 1s;                 ///< For /readyz to find the placement driver.
+  std::vector<const Metrics*> metrics_beside;  ///< /metrics adds them to those of this node.
 };
 
 class HttpApi {
@@ -66,7 +68,7 @@ class HttpApi {
   http::Router router_;
 };
 
-/// All counters of a node in Prometheus' text format (version 0.0.4).
-std::string metrics_text(const Metrics& metrics);
+/// All counters in Prometheus' text format (version 0.0.4).
+http::Response metrics_response(const Metrics& metrics);
 
 }  // namespace vectron::gateway

@@ -75,7 +75,7 @@ Instant Placement::deadline_of(const RequestContext& context) const {
   return env_->clock().monotonic() + config_->request_timeout;
 }
 
-Status Placement::with_leader(Status status) const {
+Status Placement::with_leader(const Status& status) const {
   const ReplicaStatus replica = replica_->status();
   if (!replica.leader || replica.leader->replica == replica.self) return status;
   wire::ErrorDetail detail;
@@ -211,7 +211,8 @@ bool Placement::may_be_incomplete() const {
 Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequest request,
                                                       Instant deadline) {
   const Instant start = env_->clock().monotonic();
-  const Instant give_up = std::min(deadline, start + config_->create_wait);
+  // A refusal needs time to be told: without one, nobody would know whether the collection exists.
+  const Instant give_up = std::min(deadline - (deadline - start) / 4, start + config_->create_wait);
   while (true) {
     if (state_->find(request.name) != nullptr) {
       co_return fail(Code::already_exists, fmt::format("collection '{}' exists", request.name),

@@ -46,7 +46,7 @@ class Placement final : public wire::PlacementHandler {
   Instant deadline_of(const RequestContext& context) const;
   Task<Result<void>> reach(Instant deadline);
   Task<Result<PlacementAnswer>> propose(stored::PlacementCommand command, Instant deadline);
-  Status with_leader(Status status) const;
+  Status with_leader(const Status& status) const;
   std::vector<Candidate> candidates() const;
   size_t live_workers() const;
   bool knows_who_is_live(size_t live, Instant asked) const;

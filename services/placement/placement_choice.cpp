@@ -36,7 +36,7 @@ Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidat
                                                         uint64_t salt) {
   if (candidates.size() < replication) {
     return fail(
-        Code::unavailable,
+        Code::failed_precondition,
         fmt::format("{} replicas of each shard need {} workers, and {} are ready: start more, or "
                     "ask for a smaller replication",
                     replication, replication, candidates.size()),

@@ -24,7 +24,7 @@ struct Candidate {
 /// its own for each worker); among equals the worker with fewest replicas is taken, ties by an
 /// order that `salt` and the shard's number shuffle, so that shards do not all share the same
 /// workers. Returns, for each shard, its workers. The same input gives the same answer.
-/// Errors: unavailable (fewer workers than replicas).
+/// Errors: failed_precondition (fewer workers than replicas).
 Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidate> candidates,
                                                         uint32_t shards, uint32_t replication,
                                                         uint64_t salt);

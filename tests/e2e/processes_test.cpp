@@ -15,6 +15,7 @@
 #include "sim/oracle/history_check.h"
 #include "tests/e2e/history_load.h"
 #include "tests/e2e/named_env.h"
+#include "tests/net/run_task.h"
 
 namespace vectron {
 namespace {
@@ -85,16 +86,7 @@ class Processes : public testing::Test {
 
   template <typename T>
   T run(Task<T> task) {
-    std::optional<T> result;
-    TaskGroup group(loop_.scheduler());
-    group.spawn(keep(&result, std::move(task)));
-    loop_.run_until([&result] { return result.has_value(); });
-    return *std::move(result);
-  }
-  template <typename T>
-  static Task<void> keep(std::optional<T>* out, Task<T> task) {
-    T value = co_await task;
-    out->emplace(std::move(value));
+    return run_task(loop_, std::move(task));
   }
 
   Task<Result<void>> create() {

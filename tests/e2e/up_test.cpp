@@ -11,6 +11,7 @@
 #include "net/tcp_network.h"
 #include "services/client/client.h"
 #include "services/daemon/demo_server.h"
+#include "tests/net/run_task.h"
 
 namespace vectron {
 namespace {
@@ -55,16 +56,7 @@ class UpTest : public testing::Test {
   }
   template <typename T>
   T run(Task<T> task) {
-    std::optional<T> result;
-    TaskGroup group(loop_.scheduler());
-    group.spawn(keep(&result, std::move(task)));
-    loop_.run_until([&result] { return result.has_value(); });
-    return *std::move(result);
-  }
-  template <typename T>
-  static Task<void> keep(std::optional<T>* out, Task<T> task) {
-    T value = co_await task;
-    out->emplace(std::move(value));
+    return run_task(loop_, std::move(task));
   }
 
   void create(uint32_t shards, uint32_t replication, api::Distance distance) {
@@ -207,6 +199,28 @@ TEST_F(UpTest, SaysWhyItCannotListen) {
       options_.binary, {"up", "--data", folder_ + "/other", "--rpc", server_->rpc().text});
   EXPECT_EQ(second->status, 1);
   EXPECT_THAT(second->text, HasSubstr("unavailable"));
+}
+
+TEST_F(UpTest, SaysThatThereAreTooFewWorkersForSoManyCopies) {
+  start({"--create-wait-ms-max", "100"});
+  api::CreateCollectionRequest request;
+  request.name = "c";
+  request.dimension = kDimension;
+  request.replication = 3;
+  const Status refused = status_of(run(client_->create_collection(request)));
+  EXPECT_EQ(refused.code(), Code::failed_precondition);
+  EXPECT_THAT(refused.message(), HasSubstr("need 3 workers, and 1 are ready"));
+}
+
+TEST_F(UpTest, TellsTheMetricsOfAllItsNodes) {
+  start({"--http", "127.0.0.1:0"});
+  create(1, 0, api::Distance::cosine);
+  upsert(1, 20);
+  const auto metrics =
+      demo::run_command("/usr/bin/curl", {"-sf", "http://" + server_->http().text + "/metrics"});
+  ASSERT_TRUE(metrics.has_value());
+  EXPECT_THAT(metrics->text, HasSubstr("\nvectron_worker_points_written_total 19\n"));
+  EXPECT_THAT(metrics->text, testing::Not(HasSubstr("\nvectron_wal_syncs_total 0\n")));
 }
 
 TEST_F(UpTest, RefusesADamagedManifest) {

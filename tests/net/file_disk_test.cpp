@@ -10,6 +10,7 @@
 
 #include "core/async/task_group.h"
 #include "tests/net/production_world.h"
+#include "tests/net/run_task.h"
 
 namespace vectron {
 namespace {
@@ -28,15 +29,7 @@ struct Fixture : testing::Test {
   }
   template <typename T>
   T run(Task<T> task) {
-    std::optional<T> out;
-    TaskGroup tasks(loop.scheduler());
-    tasks.spawn(keep(std::move(task), &out));
-    EXPECT_TRUE(run_loop(loop, [&] { return out.has_value(); }, 60s));
-    return *std::move(out);
-  }
-  template <typename T>
-  static Task<void> keep(Task<T> task, std::optional<T>* out) {
-    out->emplace(co_await task);
+    return run_task(loop, std::move(task));
   }
 };
 using FileDiskTest = Fixture;
@@ -127,7 +120,7 @@ TEST_F(FileDiskTest, NothingStaysOpenAfterIt) {
     TaskGroup tasks(loop.scheduler());
     std::optional<Result<std::unique_ptr<File>>> file;
     // Begun, and then given up at different moments.
-    tasks.spawn(keep(disk->open("f" + std::to_string(i), OpenMode::create), &file));
+    tasks.spawn(keep_result(disk->open("f" + std::to_string(i), OpenMode::create), &file));
     if (i % 2 == 0) run_loop(loop, [&] { return file.has_value(); }, i * 10us);
     tasks.cancel_all();
   }

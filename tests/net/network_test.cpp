@@ -5,6 +5,7 @@
 #include "net/in_process_network.h"
 #include "net/tcp_network.h"
 #include "tests/net/production_world.h"
+#include "tests/net/run_task.h"
 
 namespace vectron {
 namespace {
@@ -22,15 +23,7 @@ struct NetworkTest : testing::Test {
   }
   template <typename T>
   T run(Task<T> task) {
-    std::optional<T> out;
-    TaskGroup tasks(loop.scheduler());
-    tasks.spawn(keep(std::move(task), &out));
-    EXPECT_TRUE(run_loop(loop, [&] { return out.has_value(); }, 60s));
-    return *std::move(out);
-  }
-  template <typename T>
-  static Task<void> keep(Task<T> task, std::optional<T>* out) {
-    out->emplace(co_await task);
+    return run_task(loop, std::move(task));
   }
 };
 
@@ -94,7 +87,7 @@ TEST_F(NetworkTest, AFullBacklogMakesFurtherConnectsWait) {
   }
   std::optional<Connected> waiting;
   TaskGroup tasks(loop.scheduler());
-  tasks.spawn(keep(inside.connect(Address{"@a:7"}), &waiting));
+  tasks.spawn(keep_result(inside.connect(Address{"@a:7"}), &waiting));
   EXPECT_FALSE(run_loop(loop, [&] { return waiting.has_value(); }, 2ms));
   EXPECT_TRUE(run(listener->accept()).has_value());
   EXPECT_TRUE(run_loop(loop, [&] { return waiting.has_value(); }, 60s));

@@ -256,6 +256,19 @@ TEST(HttpApi, AnswersProbes) {
   EXPECT_EQ(gateway.ask("GET", "/livez").status, 200);
 }
 
+TEST(HttpApi, AddsTheMetricsOfTheNodesBesideIt) {
+  static Metrics beside[2];
+  beside[0].add(Metric::wal_bytes, 30);
+  beside[1].add(Metric::wal_bytes, 12);
+  beside[1].set(Metric::worker_memory_vectors, 5);
+  HttpGateway gateway(
+      [](GatewayConfig& config) { config.metrics_beside = {&beside[0], &beside[1]}; });
+  const Answer metrics = gateway.ask("GET", "/metrics");
+  EXPECT_THAT(metrics.body, HasSubstr("\nvectron_wal_bytes_total 42\n"));
+  EXPECT_THAT(metrics.body, HasSubstr("\nvectron_worker_memory_vectors_bytes 5\n"));
+  EXPECT_EQ(beside[0].value(Metric::wal_bytes), 30U);
+}
+
 TEST(HttpApi, StopsWithTheGateway) {
   HttpGateway gateway;
   gateway.ask("GET", "/livez");

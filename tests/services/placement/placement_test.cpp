@@ -38,7 +38,7 @@ TEST(PlacementChoice, SaysHowManyWorkersAreMissing) {
   const std::vector<Candidate> workers = {candidate(1), candidate(2)};
   const auto chosen = choose_workers(workers, 1, 3, 0);
   ASSERT_FALSE(chosen.has_value());
-  EXPECT_EQ(chosen.error().code(), Code::unavailable);
+  EXPECT_EQ(chosen.error().code(), Code::failed_precondition);
   EXPECT_EQ(chosen.error().field(), "replication");
 }
 

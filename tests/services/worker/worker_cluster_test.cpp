@@ -317,6 +317,18 @@ TEST_F(WorkerCluster, NothingIsLostWhenEveryNodeLosesPower) {
   EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
 }
 
+TEST_F(WorkerCluster, CountsElectionsAndLeaders) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  uint64_t elections = 0;
+  for (const char* name : {"placement-0", "placement-1", "placement-2"}) {
+    const Metrics& metrics = world_->find_node(name)->env().metrics();
+    elections += metrics.value(Metric::raft_elections_started);
+    EXPECT_GE(metrics.value(Metric::raft_leader_changes), 1u) << name;
+  }
+  EXPECT_GE(elections, 1u);
+}
+
 TEST_F(WorkerCluster, TakesUpItsGraphAfterAPowerLossAndAddsTheDifference) {
   upkeep_.check_interval = 100ms;
   upkeep_.checkpoint_idle = 1s;

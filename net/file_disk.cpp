@@ -354,8 +354,9 @@ Task<Result<T>> FileDisk::offload(std::function<Result<T>()> work) {
   auto result = std::make_shared<std::optional<Result<T>>>();
   std::function<void()> wrapped = [result, work = std::move(work)] { result->emplace(work()); };
   co_await files_.run(std::move(wrapped));
-  VECTRON_ASSERT(result->has_value(), "a job that resumes its caller has run");
-  co_return *std::move(*result);
+  std::optional<Result<T>>& value = *result;
+  VECTRON_ASSERT(value.has_value(), "a job that resumes its caller has run");
+  co_return *std::move(value);
 }
 
 Task<Result<std::unique_ptr<File>>> FileDisk::open(std::string path, OpenMode mode) {

@@ -24,7 +24,7 @@ void yield_to_others() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(std::string name, size_t threads, Priority priority) {
+ThreadPool::ThreadPool(const std::string& name, size_t threads, Priority priority) {
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   // Signals go to the threads that run loops.
   sigset_t all, before;

@@ -24,7 +24,7 @@ class ThreadPool {
     background,
   };
   /// `name` is shown by debuggers (its first 12 bytes). `threads` 0 means one for each core.
-  ThreadPool(std::string name, size_t threads, Priority priority = Priority::normal);
+  ThreadPool(const std::string& name, size_t threads, Priority priority = Priority::normal);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   /// Runs what is still queued, then joins.

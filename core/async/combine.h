@@ -6,6 +6,7 @@
 
 #include "core/async/event_queue.h"
 #include "core/async/task.h"
+#include "core/base/assert.h"
 
 namespace vectron {
 
@@ -142,7 +143,10 @@ Task<std::vector<T>> when_all(std::vector<Task<T>> tasks) {
   co_await awaiter;
   std::vector<T> results;
   results.reserve(state.results.size());
-  for (std::optional<T>& result : state.results) results.push_back(*std::move(result));
+  for (std::optional<T>& result : state.results) {
+    VECTRON_ASSERT(result.has_value());
+    results.push_back(*std::move(result));
+  }
   co_return results;
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/async/event_queue.h"
 #include "core/async/task.h"
+#include "core/base/assert.h"
 
 namespace vectron {
 
@@ -158,8 +159,15 @@ class Completion {
     event_.set();
   }
   /// Requires: is_set().
-  const T& get() const { return *value_; }
-  T take() { return *std::move(value_); }
+  const T& get() const {
+    VECTRON_ASSERT(value_.has_value());
+    return *value_;
+  }
+  /// Requires: is_set(), and no take() before.
+  T take() {
+    VECTRON_ASSERT(value_.has_value());
+    return *std::move(value_);
+  }
   Event::Awaiter wait() { return event_.wait(); }
 
  private:

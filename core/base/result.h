@@ -51,7 +51,7 @@ Status status_of(const Result<T>& result) {
 /// (docs/decisions/0001-compiler.md).
 #define VECTRON_CO_TRY(declaration, result)                                        \
   if (!(result).has_value()) co_return ::vectron::fail(std::move(result).error()); \
-  declaration = *std::move(result)
+  declaration = *std::move(result)  // NOLINT(bugprone-macro-parentheses): a declaration has none
 
 /// VECTRON_CO_CHECK_OK(result_variable): co_returns the error of an awaited Result.
 #define VECTRON_CO_CHECK_OK(result) \

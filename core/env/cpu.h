@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/async/task.h"
+#include "core/base/assert.h"
 
 namespace vectron {
 
@@ -49,7 +50,9 @@ Task<T> run_on(Cpu* cpu, CpuCost cost, std::function<T()> work) {
   auto result = std::make_shared<std::optional<T>>();
   std::function<void()> wrapped = [result, work = std::move(work)] { result->emplace(work()); };
   co_await cpu->run(cost, std::move(wrapped));
-  co_return *std::move(*result);
+  std::optional<T>& value = *result;
+  VECTRON_ASSERT(value.has_value());
+  co_return *std::move(value);
 }
 
 }  // namespace vectron

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "core/base/assert.h"
+
 namespace vectron::detail {
 
 using kv_format::Space;
@@ -164,7 +166,9 @@ Result<std::optional<uint64_t>> KvTransaction::get_hash(Space space, ByteView ke
   if (!environment_->checked(space, key, *stored)) {
     return environment_->damage("a value of the key-value store is damaged");
   }
-  return kv_format::split(*stored)->hash;
+  const auto parts = kv_format::split(*stored);
+  VECTRON_ASSERT(parts.has_value());  // Or it would not have been intact.
+  return parts->hash;
 }
 
 Result<std::optional<kv_format::Header>> KvTransaction::header() {

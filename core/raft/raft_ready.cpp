@@ -18,7 +18,8 @@ bool Raft::has_ready() const {
 }
 
 Ready Raft::ready() {
-  VECTRON_AUDIT(!RaftInvariants::violation(*this), "{}", *RaftInvariants::violation(*this));
+  VECTRON_AUDIT(!RaftInvariants::violation(*this), "{}",
+                RaftInvariants::violation(*this).value_or(""));
   if (is_leader()) {
     for (Progress& peer : peers_) replicate_to(peer);
   }

@@ -15,12 +15,14 @@ size_t cost_of(const raft::Message& message) {
 
 std::vector<uint64_t> values_of(const std::vector<ReplicaId>& ids) {
   std::vector<uint64_t> values;
+  values.reserve(ids.size());
   for (const ReplicaId id : ids) values.push_back(id.value());
   return values;
 }
 
 std::vector<ReplicaId> ids_of(const std::vector<uint64_t>& values) {
   std::vector<ReplicaId> ids;
+  ids.reserve(values.size());
   for (const uint64_t value : values) ids.emplace_back(value);
   return ids;
 }

@@ -1,5 +1,7 @@
 #include "core/replica/replica_host.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -186,7 +188,8 @@ Task<bool> ReplicaHost::holds_data(std::string folder) {
   if (!names.has_value()) co_return true;
   for (const std::string& name : *names) {
     if (!name.starts_with(kGenerationPrefix)) continue;
-    auto store = co_await KvStore::open(env_, folder + "/" + name, config_.replica.kv);
+    auto store =
+        co_await KvStore::open(env_, fmt::format("{}/{}", folder, name), config_.replica.kv);
     if (!store.has_value()) co_return true;  // Nobody can say that it is empty.
     const auto applied = OverlayStore::applied_index_of(store->get());
     const bool empty = applied.has_value() && *applied == LogIndex();

@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   }
   env->reset();
   std::filesystem::remove_all(folder);
+  if (!outcome.has_value()) return 1;
   if (outcome->has_value()) return 0;
   fmt::print(stderr, "{}\n", outcome->error().to_string());
   return 1;

@@ -57,11 +57,11 @@ Code code_of(int http_status) {
 DemoHttp::DemoHttp(Env& env, const Address& server, Duration request_timeout)
     : env_(env), request_timeout_(request_timeout), client_(env, server, client_config()) {}
 
-Task<Result<api::UpsertReply>> DemoHttp::upsert(api::UpsertRequest request) {
+Task<Result<api::UpsertReply>> DemoHttp::upsert(const api::UpsertRequest& request) {
   return post<api::UpsertReply>(points_path(request.collection), upsert_body(request));
 }
 
-Task<Result<api::SearchReply>> DemoHttp::search(api::SearchRequest request) {
+Task<Result<api::SearchReply>> DemoHttp::search(const api::SearchRequest& request) {
   return post<api::SearchReply>(points_path(request.collection) + "/search", search_body(request));
 }
 

@@ -14,8 +14,8 @@ class DemoHttp {
   DemoHttp(Env& env, const Address& server, Duration request_timeout);
 
   /// Errors: resource_exhausted and unavailable (not done, try again later), unknown_outcome.
-  Task<Result<api::UpsertReply>> upsert(api::UpsertRequest request);
-  Task<Result<api::SearchReply>> search(api::SearchRequest request);
+  Task<Result<api::UpsertReply>> upsert(const api::UpsertRequest& request);
+  Task<Result<api::SearchReply>> search(const api::SearchRequest& request);
 
  private:
   template <typename Reply>

@@ -102,6 +102,7 @@ void ProcessCluster::kill_all() {
 Result<void> ProcessCluster::start_all() {
   for (Process& process : processes_) VECTRON_CHECK_OK(launch(&process));
   for (Process& process : processes_) {
+    VECTRON_ASSERT(process.server.has_value());
     VECTRON_CHECK_OK(process.server->wait_until_ready(process.options));
   }
   return {};
@@ -117,6 +118,7 @@ Result<void> ProcessCluster::launch(Process* process) {
 Task<Result<void>> ProcessCluster::wait_until_ready(Env* env, Process* process) {
   const Instant until = env->clock().monotonic() + kPatience;
   while (env->clock().monotonic() < until) {
+    VECTRON_ASSERT(process->server.has_value(), "{} does not run", process->name);
     const Result<bool> ready = process->server->poll_ready(process->options);
     VECTRON_CO_CHECK_OK(ready);
     if (*ready) co_return Result<void>();
@@ -126,9 +128,11 @@ Task<Result<void>> ProcessCluster::wait_until_ready(Env* env, Process* process) 
 }
 
 Task<Result<int>> ProcessCluster::end(Env* env, Process* process, int signal) {
-  process->server->send(signal);
   const Instant until = env->clock().monotonic() + kPatience;
+  VECTRON_ASSERT(process->server.has_value(), "{} does not run", process->name);
+  process->server->send(signal);
   while (env->clock().monotonic() < until) {
+    VECTRON_ASSERT(process->server.has_value());
     const std::optional<int> status = process->server->poll_gone();
     if (status.has_value()) {
       process->server.reset();

@@ -117,9 +117,10 @@ Result<void> DemoSession::start_processes(Address* rpc, Address* http) {
     VECTRON_TRY(cluster_, ProcessCluster::make(shape));
   }
   VECTRON_CHECK_OK(cluster_->start_all());
-  const Server& gateway = *cluster_->process("gateway", 0).server;
-  *rpc = gateway.rpc();
-  *http = gateway.http();
+  const std::optional<Server>& gateway = cluster_->process("gateway", 0).server;
+  VECTRON_ASSERT(gateway.has_value());
+  *rpc = gateway->rpc();
+  *http = gateway->http();
   return {};
 }
 

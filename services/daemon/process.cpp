@@ -42,7 +42,7 @@ std::string ready_line(const ReadyAddresses& addresses) {
   return fmt::format("vectron is ready: rpc {}{}", addresses.rpc.text, http);
 }
 
-Result<void> run_process(const Settings& settings, ProcessBody body) {
+Result<void> run_process(const Settings& settings, const ProcessBody& body) {
   std::error_code ignored;
   // One that an earlier, killed process left behind would lie.
   if (!settings.ready_file.empty()) std::filesystem::remove(settings.ready_file, ignored);

@@ -29,6 +29,6 @@ using ProcessBody = std::function<Task<Result<void>>(Ground ground, Disk* disk, 
 /// Runs `body` on the data folder of `settings` until SIGTERM or SIGINT, or until it fails. When it
 /// is ready, prints the ready line on standard output and writes it to `ready_file`. Errors: of the
 /// body; failed_precondition (another process uses the data folder).
-Result<void> run_process(const Settings& settings, ProcessBody body);
+Result<void> run_process(const Settings& settings, const ProcessBody& body);
 
 }  // namespace vectron

@@ -97,7 +97,7 @@ Result<void> Shard::check_route(uint64_t epoch) const {
              "epoch")));
 }
 
-Status Shard::with_leader(Status status) const {
+Status Shard::with_leader(const Status& status) const {
   wire::ErrorDetail detail;
   detail.epoch = epoch_.value();
   const ReplicaStatus replica = replica_->status();
@@ -215,7 +215,8 @@ Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteR
   }
   const auto memory = check_memory(*command, encoded.size());
   if (!memory.has_value() && env_->planted("refused_write_is_done")) {
-    const auto done = co_await replica_->propose(std::move(encoded), context.deadline);
+    Bytes copy = encoded;
+    const auto done = co_await replica_->propose(std::move(copy), context.deadline);
     (void)done;
   }
   VECTRON_CO_CHECK_OK(memory);

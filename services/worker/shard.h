@@ -56,7 +56,7 @@ class Shard {
   Result<void> check_route(uint64_t epoch) const;
   Result<stored::ShardCommand> command_of(wire::WriteRequest request);
   Result<void> check_memory(const stored::ShardCommand& command, size_t entry_bytes);
-  Status with_leader(Status status) const;
+  Status with_leader(const Status& status) const;
   Task<Result<void>> reach(wire::ReadLevel level, Instant deadline);
   Task<Hits> run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
                         std::shared_ptr<const std::vector<float>> query,

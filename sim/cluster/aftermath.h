@@ -39,7 +39,7 @@ class Aftermath {
     std::set<NodeId> hurt;       ///< Nodes that lost what they had stored: they may stay broken.
   };
   /// All of `parts` outlives this.
-  explicit Aftermath(Parts parts) : parts_(parts) {}
+  explicit Aftermath(Parts parts) : parts_(std::move(parts)) {}
 
   /// Writes to and reads from each shard until both succeed; objects when that takes too long.
   /// `since`: the end of the last fault, in the world's time.

@@ -134,14 +134,14 @@ HttpCalls::HttpCalls(Env* env, const Plan& plan, ObjectToAnswer object)
   }
 }
 
-Task<Result<api::UpsertReply>> HttpCalls::upsert(api::UpsertRequest request) {
+Task<Result<api::UpsertReply>> HttpCalls::upsert(const api::UpsertRequest& request) {
   return call<api::UpsertReply>({.method = http::Method::post,
                                  .target = points_path(request.collection),
                                  .body = upsert_body(request)},
                                 Access::write);
 }
 
-Task<Result<api::GetReply>> HttpCalls::get(api::GetRequest request) {
+Task<Result<api::GetReply>> HttpCalls::get(const api::GetRequest& request) {
   return call<api::GetReply>(
       {.method = http::Method::get,
        .target = fmt::format("{}&read_level={}", point_path(request.collection, request.id),
@@ -149,14 +149,14 @@ Task<Result<api::GetReply>> HttpCalls::get(api::GetRequest request) {
       Access::read);
 }
 
-Task<Result<api::DeleteReply>> HttpCalls::remove(api::DeleteRequest request) {
+Task<Result<api::DeleteReply>> HttpCalls::remove(const api::DeleteRequest& request) {
   std::string target = point_path(request.collection, request.id);
   if (request.request_id != 0) target += fmt::format("&request_id={}", request.request_id);
   return call<api::DeleteReply>({.method = http::Method::delete_, .target = std::move(target)},
                                 Access::write);
 }
 
-Task<Result<api::SearchReply>> HttpCalls::search(api::SearchRequest request) {
+Task<Result<api::SearchReply>> HttpCalls::search(const api::SearchRequest& request) {
   return call<api::SearchReply>({.method = http::Method::post,
                                  .target = points_path(request.collection) + "/search",
                                  .body = search_body(request)},

@@ -29,10 +29,10 @@ class HttpCalls {
   HttpCalls(Env* env, const Plan& plan, ObjectToAnswer object = {});
 
   /// Errors of all: those of services/client.
-  Task<Result<api::UpsertReply>> upsert(api::UpsertRequest request);
-  Task<Result<api::GetReply>> get(api::GetRequest request);
-  Task<Result<api::DeleteReply>> remove(api::DeleteRequest request);
-  Task<Result<api::SearchReply>> search(api::SearchRequest request);
+  Task<Result<api::UpsertReply>> upsert(const api::UpsertRequest& request);
+  Task<Result<api::GetReply>> get(const api::GetRequest& request);
+  Task<Result<api::DeleteReply>> remove(const api::DeleteRequest& request);
+  Task<Result<api::SearchReply>> search(const api::SearchRequest& request);
 
  private:
   enum class Access : uint8_t { read, write };

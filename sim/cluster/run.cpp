@@ -183,9 +183,9 @@ class Run {
     for (const raft::Payload& entry : watch_.applied_entries(kPlacementGroup)) {
       if (raft::view(entry).empty()) continue;
       const auto command = decode<stored::PlacementCommand>(raft::view(entry));
-      if (command.has_value() && command->register_worker) {
-        workers.insert(command->register_worker->node_id);
-      }
+      if (!command.has_value()) continue;
+      const std::optional<stored::WorkerRecord>& worker = command->register_worker;
+      if (worker.has_value()) workers.insert(worker->node_id);
     }
     return workers.size();
   }
@@ -345,6 +345,7 @@ class Run {
 
   Result<std::vector<Incarnation>> all_incarnations() const {
     std::vector<std::string> names;
+    names.reserve(plan_.workload.collections.size());
     for (const PlanCollection& collection : plan_.workload.collections) {
       names.push_back(collection.name);
     }

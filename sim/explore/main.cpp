@@ -447,12 +447,13 @@ int main_of(int argc, char** argv) {
   find->add_option("--profile", plan.profile, "what runs (see list --profiles)")
       ->capture_default_str();
   CLI::App* listing = app.add_subcommand("list", "names, one a line");
-  listing->add_flag("--planted", list.planted);
-  listing->add_flag("--profiles", list.profiles);
-  listing->add_flag("--faults", list.faults);
-  listing->add_flag("--oracles", list.oracles);
-  listing->add_flag("--probes", list.probes);
-  listing->add_flag("--scenarios", list.scenarios);
+  listing->add_flag("--planted", list.planted, "the planted bugs");
+  listing->add_flag("--profiles", list.profiles, "what can run");
+  listing->add_flag("--faults", list.faults, "the fault classes");
+  listing->add_flag("--oracles", list.oracles, "what judges a run");
+  listing->add_flag("--probes", list.probes, "rare things that seeds are meant to reach");
+  listing->add_flag("--scenarios", list.scenarios,
+                    "short successions of faults that plans may have");
   CLI11_PARSE(app, argc, argv);
 
   if (run->parsed()) return command_run(seed, plan, output);

@@ -213,6 +213,7 @@ class PlanShrinker {
   void shrink_set(size_t count, const Make& make) {
     minimal_failing_subset(count, [&](const std::vector<Subset>& subsets) {
       std::vector<Plan> candidates;
+      candidates.reserve(subsets.size());
       for (const Subset& kept : subsets) candidates.push_back(make(kept));
       return first_failing(std::move(candidates));
     });

@@ -60,6 +60,7 @@ class Renewal {
   /// Counts the seeds that show the bug, and makes the first of them the plan's. True when it is
   /// good.
   bool assess(RenewedPlan* candidate) {
+    VECTRON_ASSERT(candidate->file.has_value());
     Plan plan = candidate->file->plan;
     const uint64_t own_seed = plan.seed;
     std::optional<FailureFile> first;
@@ -167,6 +168,7 @@ class Renewal {
   }
 
   Result<void> write(const RenewedPlan& plan) const {
+    VECTRON_ASSERT(plan.file.has_value() && plan.file->failure.has_value());
     const std::string path = planted_plan_path(options_.folder, bug_.name);
     std::ofstream file(path, std::ios::binary);
     file << failure_file_text(plan.file->plan, *plan.file->failure);
@@ -229,7 +231,9 @@ std::string row_of(const PlantedBug& bug, const std::optional<SeedFailure>& foun
 }
 
 std::string row_of(const PlantedBug& bug, const RenewedPlan& plan) {
-  if (!plan.file.has_value()) return fmt::format("| `{}` | | hidden | | |", bug.name);
+  if (!plan.file.has_value() || !plan.file->failure.has_value()) {
+    return fmt::format("| `{}` | | hidden | | |", bug.name);
+  }
   const PlanSize size = size_of(plan.file->plan);
   return fmt::format("| `{}` | {} | `{}` | {}, {}, {} | {} of {} | {} |", bug.name,
                      plan.file->plan.seed, plan.file->failure->failure_class.name(), size.faults,

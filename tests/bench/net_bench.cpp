@@ -121,7 +121,7 @@ void bare_sockets(const char* what) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof(address);
-  ::bind(listener, reinterpret_cast<sockaddr*>(&address), size);
+  (void)::bind(listener, reinterpret_cast<sockaddr*>(&address), size);
   ::listen(listener, 1);
   ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
   std::thread server([&] {
@@ -132,7 +132,7 @@ void bare_sockets(const char* what) {
     ::close(socket);
   });
   const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  ::connect(socket, reinterpret_cast<sockaddr*>(&address), size);
+  (void)::connect(socket, reinterpret_cast<sockaddr*>(&address), size);
   const int one = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
   std::vector<int64_t> samples;

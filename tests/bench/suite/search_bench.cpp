@@ -51,7 +51,8 @@ double ratio(const Series& ours, const Series& raw) {
   return median(std::move(ratios));
 }
 
-Result<Calibration> calibrate_ours(Workbench& bench, Database& database, std::string collection) {
+Result<Calibration> calibrate_ours(Workbench& bench, Database& database,
+                                   const std::string& collection) {
   return calibrate([&, collection](size_t ef) -> Result<double> {
     const Questions questions{.collection = collection,
                               .queries = &bench.queries(),

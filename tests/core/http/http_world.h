@@ -59,9 +59,10 @@ class HttpWorld {
   explicit HttpWorld(ServerConfig config = {})
       : network_(env_.scheduler(), nullptr), gate_(env_.scheduler()) {
     env_.links = &network_;
-    router_.add(Method::get, "/echo/{text}",
-                [](Request request) { return answer(*find_field(request.parameters, "text")); });
-    router_.add(Method::post, "/echo", [](Request request) { return answer(request.body); });
+    router_.add(Method::get, "/echo/{text}", [](const Request& request) {
+      return answer(*find_field(request.parameters, "text"));
+    });
+    router_.add(Method::post, "/echo", [](const Request& request) { return answer(request.body); });
     const auto slow = [this](Request request) { return wait(std::move(request)); };
     router_.add(Method::get, "/slow", slow);
     router_.add(Method::post, "/slow", slow);

@@ -11,7 +11,7 @@ namespace {
 using testing::ElementsAre;
 
 Handler answer(int status) {
-  return [status](Request) {
+  return [status](const Request&) {
     const auto make = [](int code) -> Task<Response> {
       Response response;
       response.status = code;

@@ -301,7 +301,7 @@ TEST_F(KvStoreTest, AMissingFileIsALossNotAnEmptyStore) {
 }
 
 TEST_F(KvStoreTest, StartsAgainAfterACreationThatWasCutShort) {
-  env_.run(env_.disk().create_directory("shard/kv"));
+  (void)env_.run(env_.disk().create_directory("shard/kv"));
   const std::string garbage(3000, '\x5a');
   std::ofstream(data_file(), std::ios::binary) << garbage;
   open();

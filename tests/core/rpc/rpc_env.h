@@ -153,10 +153,10 @@ class WordServer {
     server_.add_unary(kWriteMethod, start);
     server_.add_unary(kReadMethod, start);
     server_.add_stream(
-        kCountMethod, [this](RequestContext, ByteView body, rpc::ServerStream* stream) {
+        kCountMethod, [this](const RequestContext&, ByteView body, rpc::ServerStream* stream) {
           return Result<Task<Result<void>>>(count(std::string(as_text(body)), stream));
         });
-    server_.add_one_way(kTellMethod, [this](RequestContext, ByteView body) -> Result<void> {
+    server_.add_one_way(kTellMethod, [this](const RequestContext&, ByteView body) -> Result<void> {
       told.emplace_back(as_text(body));
       return {};
     });

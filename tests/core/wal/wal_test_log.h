@@ -51,6 +51,7 @@ inline WalBatch dropped_batch(uint64_t group, uint64_t replica) {
 
 inline std::vector<std::string> texts(const std::vector<raft::Entry>& entries) {
   std::vector<std::string> result;
+  result.reserve(entries.size());
   for (const raft::Entry& entry : entries) {
     result.push_back(
         fmt::format("{}@{}:{}", entry.index, entry.term, as_text(raft::view(entry.data))));

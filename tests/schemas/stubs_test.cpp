@@ -1,6 +1,7 @@
 // Generated clients and handlers, end to end over connections in memory.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 
 #include "schemas/echo_rpc.h"
@@ -122,6 +123,16 @@ TEST_F(StubsTest, DeliverOneWayMessages) {
   EXPECT_EQ(handler.notified, std::vector<std::string>{"once"});
 }
 
+std::vector<const rpc::MethodInfo*> product_methods() {
+  std::vector<const rpc::MethodInfo*> methods;
+  for (const auto table : {api::vectron_service_methods(), wire::worker_service_methods(),
+                           wire::placement_service_methods(),
+                           wire::placement_peer_service_methods(), wire::raft_service_methods()}) {
+    methods.insert(methods.end(), table.begin(), table.end());
+  }
+  return methods;
+}
+
 TEST(MethodTables, CarryTheAttributesOfTheSchema) {
   EXPECT_EQ(kEchoEchoMethod.permission, "test.echo");
   EXPECT_EQ(kEchoEchoMethod.http, "POST /v1/echo");
@@ -134,17 +145,29 @@ TEST(MethodTables, CarryTheAttributesOfTheSchema) {
 
 TEST(MethodTables, GiveEveryMethodAPermissionAndAnIdOfItsOwn) {
   std::set<uint32_t> ids;
-  size_t methods = 0;
-  for (const auto table : {api::vectron_service_methods(), wire::worker_service_methods(),
-                           wire::placement_service_methods(), wire::raft_service_methods()}) {
-    for (const rpc::MethodInfo* method : table) {
-      ++methods;
-      ids.insert(method->id);
-      EXPECT_FALSE(method->permission.empty()) << method->name;
-      EXPECT_EQ(method->http.empty(), method->service != "VectronService") << method->name;
-    }
+  const auto methods = product_methods();
+  for (const rpc::MethodInfo* method : methods) {
+    ids.insert(method->id);
+    EXPECT_FALSE(method->permission.empty()) << method->name;
+    EXPECT_EQ(method->http.empty(), method->service != "VectronService") << method->name;
   }
-  EXPECT_EQ(ids.size(), methods);
+  EXPECT_EQ(ids.size(), methods.size());
+}
+
+TEST(MethodTables, AreThoseOfTheProtocolPage) {
+  std::set<std::string> ours;
+  for (const rpc::MethodInfo* method : product_methods()) {
+    const bool one_way = method->kind == rpc::MethodKind::one_way;
+    ours.insert(fmt::format("| `0x{:08x}` | {}.{} | {}{} | {} |", method->id, method->service,
+                            method->name, one_way ? "one_way" : "unary",
+                            method->read_only ? ", read-only" : "", method->permission));
+  }
+  std::set<std::string> page;
+  std::ifstream in(VECTRON_SOURCE_DIR "/docs/protocol.md");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("| `0x")) page.insert(line);
+  }
+  EXPECT_EQ(page, ours);
 }
 
 TEST(MethodTables, KeepTheNumbersOfThePublicContract) {

@@ -31,9 +31,9 @@ std::unexpected<Status> wrong(std::string_view origin, std::string_view what,
 
 std::string no_such_option(std::string_view name) {
   const Option* nearest = nearest_option(name);
-  std::string text = fmt::format("there is no option \"{}\"", name);
-  if (nearest != nullptr) text += fmt::format("; is \"{}\" meant?", nearest->name);
-  return text + " `vectron config` lists all";
+  std::string text = fmt::format("there is no option \"{}\"; ", name);
+  if (nearest != nullptr) text += fmt::format("is \"{}\" meant? ", nearest->name);
+  return text + "`vectron config` lists all";
 }
 
 // Takes `text` for `option`, unless something of more weight has said it already.

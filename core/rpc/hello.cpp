@@ -45,8 +45,7 @@ Result<void> check_hello(const Hello& own, const Hello& peer) {
   if (ours && theirs && ours != theirs) {
     return fail(
         Code::failed_precondition,
-        fmt::format("the peer belongs to cluster {:016x}, not to {:016x}: check its address",
-                    theirs.value(), ours.value()));
+        fmt::format("the peer belongs to cluster {}, not to {}: check its address", theirs, ours));
   }
   if (peer.protocol_max < own.protocol_min || peer.protocol_min > own.protocol_max) {
     return fail(

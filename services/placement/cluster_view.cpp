@@ -14,6 +14,7 @@ std::string address_of(const PlacementState& state, uint64_t node) {
 std::vector<wire::Member> members_of(const PlacementState& state,
                                      const stored::ShardRecord& shard) {
   std::vector<wire::Member> members;
+  members.reserve(shard.replicas.size());
   for (const stored::ReplicaRecord& replica : shard.replicas) {
     members.push_back({replica.replica_id, replica.node_id, address_of(state, replica.node_id)});
   }

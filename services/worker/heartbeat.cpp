@@ -38,16 +38,18 @@ void Heartbeat::follow(const Status& failure) {
   target_ = (target_ + 1) % config_->placement.size();
 }
 
-// What an operator must see to is told once; the rest passes by itself.
+// What an operator must see to is told once: another cluster's state, a lost disk, a number that is
+// used twice. The rest passes by itself.
 void Heartbeat::tell(const Status& failure) {
-  const bool foreign = failure.field() == "lineage";
-  if (foreign && !foreign_told_) {
+  const std::string& field = failure.field();
+  const bool stays = field == "lineage" || field == "folder_id" || field == "incarnation";
+  if (stays && field != told_field_) {
     env_->log().error(kComponent, "this worker is refused: {}", failure.to_string());
+    told_field_ = field;
   } else {
     env_->log().debug(kComponent, "the placement driver did not take a heartbeat: {}",
                       failure.to_string());
   }
-  foreign_told_ = foreign_told_ || foreign;
 }
 
 Task<void> Heartbeat::run() {

@@ -1061,6 +1061,24 @@ TEST_F(WorkerCluster, OrdersOfAnotherLineageAreRefused) {
   EXPECT_TRUE(read(1)->points[0].found);
 }
 
+TEST_F(WorkerCluster, AWorkerThatLostItsDiskIsRefusedAndSaysSoOnce) {
+  std::vector<std::string> errors;
+  sim::WorldConfig config;
+  config.log_level = LogLevel::error;
+  config.log_sink = [&errors](const sim::LogLine& line) { errors.emplace_back(line.text); };
+  boot(1, 3, config);
+  ASSERT_TRUE(create(1, 3).has_value());
+  SimNode& node = *world_->find_node("worker-1");
+  node.crash(CrashKind::power_loss);
+  world_->run_for(1s);
+  node.lose_disk();
+  errors.clear();
+  start_worker(node, 1);
+  world_->run_for(10s);
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_NE(errors[0].find("give it a new node id"), std::string::npos) << errors[0];
+}
+
 TEST_F(WorkerCluster, ALateBirthForALostFolderIsRefused) {
   boot(1, 3);
   ASSERT_TRUE(create(1, 3).has_value());

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace vectron {
 
 using namespace wal_format;
@@ -31,6 +33,10 @@ Result<SegmentScan> end_at(const SegmentScan& scan, ByteView bytes,
                            const SegmentExpectation& expected) {
   if (scan.valid_bytes == bytes.size() && scan.valid_bytes > 0) return scan;
   if (!expected.is_newest) {
+    const ByteView rest = bytes.subspan(scan.valid_bytes);
+    const bool is_prefill = std::ranges::all_of(rest, [](uint8_t byte) { return byte == 0; });
+    // If records were among those zeros, the next segment does not begin with the one that follows.
+    if (is_prefill && scan.valid_bytes > 0) return scan;
     return damaged(expected, scan.valid_bytes, "no intact record, and newer segments follow");
   }
   const uint64_t first_place = std::max<uint64_t>(scan.valid_bytes, kSegmentHeaderBytes);

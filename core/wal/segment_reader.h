@@ -31,7 +31,9 @@ using RecordVisitor =
 /// Gives all records of a segment to `visitor`, in order, up to the torn tail if there is one.
 ///
 /// The first bytes that are no intact record with the next sequence end the log, or are damage.
-/// They are damage when the segment is not the newest, or when any intact header after them says
+/// They are damage when the segment is not the newest and they are not the zeros that were written
+/// ahead of the records (then the next segment's first sequence tells whether any are missing), or
+/// when any intact header after them says
 /// that what they held had been synced: writes begin only after the sync of the write before, and
 /// each record says how far that went. A lost or torn part of the very last write, which was never
 /// acknowledged, leaves no such header, whatever subset of its sectors reached the disk. (Damage

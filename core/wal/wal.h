@@ -99,6 +99,7 @@ class Wal {
   Task<Result<void>> write_once();
   Task<Result<void>> start_segment();
   Task<Result<void>> write_buffer();
+  void prefill();
   void take_queued();
   void add_record(const WalBatch& batch, bool relocation);
   bool wants_reclaim() const;
@@ -115,6 +116,7 @@ class Wal {
   std::deque<Segment> segments_;  // The last one is written to, when file_ is open.
   uint64_t next_segment_ = 1;
   std::unique_ptr<File> file_;
+  uint64_t filled_bytes_ = 0;      // How far that file reaches: records, then zeros.
   uint64_t next_sequence_ = 1;     // Of the next record.
   uint64_t durable_sequence_ = 0;  // All records up to here are synced.
 
@@ -140,7 +142,8 @@ struct WalOpened {
   std::unique_ptr<Wal> wal;
   std::map<GroupId, WalGroupState> groups;
   std::vector<WalDropped> dropped;
-  /// Bytes of a torn tail that were cut: writes that no sync had ended.
+  /// Bytes of a torn tail that were cut: writes that no sync had ended. Zeros at its end were
+  /// written in advance and do not count.
   uint64_t torn_bytes = 0;
 };
 

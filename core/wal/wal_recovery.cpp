@@ -43,6 +43,14 @@ Task<Result<Bytes>> read_all(File* file) {
   co_return std::move(bytes);
 }
 
+// Bytes behind the records, without the zeros at their end: those were written in advance.
+uint64_t torn_bytes(ByteView content, uint64_t valid_bytes) {
+  const auto is_written = [](uint8_t byte) { return byte != 0; };
+  const auto last = std::find_if(content.rbegin(), content.rend(), is_written);
+  const auto used = static_cast<uint64_t>(content.rend() - last);
+  return used > valid_bytes ? used - valid_bytes : 0;
+}
+
 }  // namespace
 
 Task<Result<WalOpened>> Wal::open(Env* env, std::string folder, WalConfig config) {
@@ -57,9 +65,9 @@ Task<Result<WalOpened>> Wal::open(Env* env, std::string folder, WalConfig config
   opened.wal.reset(new Wal(env, folder, config));
   Wal& wal = *opened.wal;
   for (const uint64_t number : *numbers) {
-    const auto torn_bytes = co_await wal.recover_segment(number, number == numbers->back());
-    VECTRON_CO_CHECK_OK(torn_bytes);
-    opened.torn_bytes += *torn_bytes;
+    const auto torn = co_await wal.recover_segment(number, number == numbers->back());
+    VECTRON_CO_CHECK_OK(torn);
+    opened.torn_bytes += *torn;
   }
   const Result<void> contiguous = wal.index_.check_contiguous();
   VECTRON_CO_CHECK_OK(contiguous);
@@ -126,7 +134,7 @@ Task<Result<uint64_t>> Wal::recover_segment(uint64_t number, bool is_newest) {
   next_sequence_ = std::max(next_sequence_, scan->next_sequence);
   next_segment_ = number + (kept > 0 ? 1 : 0);
   if (kept > 0) segments_.push_back({number, kept});
-  co_return *size - scan->valid_bytes;
+  co_return torn_bytes(*content, scan->valid_bytes);
 }
 
 }  // namespace vectron

@@ -81,6 +81,10 @@ struct WalConfig {
   size_t write_bytes_max = size_t{8} << 20;
   /// Above this over_retention() is true, and the groups of groups_pinning() must compact.
   uint64_t retention_bytes_max = uint64_t{1} << 30;
+  /// Zeros that a small write puts behind its records when it reaches beyond those that are there,
+  /// so that most writes change neither the size nor the blocks of the file: their sync is one
+  /// write and no entry in the file system's journal. 0: none.
+  uint64_t prefill_bytes = uint64_t{1} << 20;
   /// The pause before a write is tried again when the disk was full.
   Duration full_pause = std::chrono::milliseconds(200);
 

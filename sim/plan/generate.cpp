@@ -235,6 +235,8 @@ class Generator {
     knobs.rebuild_tombstones = uniform(10, 200);
     knobs.rebuild_tombstones_ppm = uniform(150'000, 700'000);
     knobs.rebuild_slice_points = tail(1, 64);
+    RandomStream log = stream("knobs.log");
+    knobs.wal_prefill_bytes = static_cast<uint32_t>(log.below(2) * log.below(60'000));
     RandomStream graphs = stream("knobs.graphs");
     if (graphs.chance_ppm(400'000)) {
       knobs.graph_points_min = static_cast<uint32_t>(graphs.between(1, 150));

@@ -25,6 +25,7 @@ class WalModel {
     log_.config.segment_bytes_max = 1024 + random_.below(3000);
     log_.config.retention_bytes_max = 2 * log_.config.segment_bytes_max;
     log_.config.write_bytes_max = 1 + random_.below(3000);
+    log_.config.prefill_bytes = random_.below(2) * random_.below(1500);
     log_.env.buggify_ppm = random_.below(2) * 50'000;
     log_.env.plain_scheduler().shuffle(seed);
     VECTRON_ASSERT(log_.try_open().has_value());

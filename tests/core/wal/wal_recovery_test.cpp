@@ -13,6 +13,12 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+/// Without the zeros at the end.
+size_t written_bytes(Bytes content) {
+  while (!content.empty() && content.back() == 0) content.pop_back();
+  return content.size();
+}
+
 /// One segment of four synced writes: "first", "second", "third", and a last one.
 class WalRecoveryTest : public ::testing::Test {
  protected:
@@ -50,7 +56,7 @@ TEST_F(WalRecoveryTest, CutsATornTailAtEveryByteOfTheLastRecord) {
     Bytes torn(content_.begin(), content_.begin() + static_cast<ptrdiff_t>(size));
     ASSERT_TRUE(recover(torn).has_value()) << size;
     ASSERT_THAT(texts(log_.group(1).entries), ElementsAre("1@1:first", "2@1:second", "3@1:third"));
-    ASSERT_EQ(log_.opened.torn_bytes, size - last_offset_);
+    ASSERT_EQ(log_.opened.torn_bytes, written_bytes(torn) - last_offset_);
     // The cut is durable, and the log goes on.
     ASSERT_EQ(log_.env.disk().content(TestLog::path(1)).size(), last_offset_);
     ASSERT_TRUE(log_.write(entries_batch(1, 4, 1, 2, "new")).has_value());
@@ -72,13 +78,14 @@ TEST_F(WalRecoveryTest, CutsALastRecordOfWhichAnyPartIsGarbage) {
   }
 }
 
-TEST_F(WalRecoveryTest, CutsAnEmptyTailOfAnySize) {
+TEST_F(WalRecoveryTest, CutsZerosOfAnySizeAsWrittenInAdvance) {
   for (const size_t zeros : {1, 7, 8, 47, 48, 4096, 100'000}) {
     Bytes content = content_;
     content.resize(content.size() + zeros);
     ASSERT_TRUE(recover(content).has_value());
     EXPECT_EQ(log_.group(1).entries.size(), 4u);
-    EXPECT_EQ(log_.opened.torn_bytes, zeros);
+    EXPECT_EQ(log_.opened.torn_bytes, 0u);
+    EXPECT_EQ(log_.env.disk().content(TestLog::path(1)).size(), content_.size());
   }
 }
 
@@ -144,6 +151,32 @@ TEST_F(WalRecoveryTest, RefusesDamageInASegmentThatIsNotTheNewest) {
   EXPECT_TRUE(log_.try_open().has_value());
 }
 
+TEST_F(WalRecoveryTest, ZerosWrittenInAdvanceAreNeitherTornNorDamaged) {
+  Bytes content = content_;
+  content.resize(content.size() + 5'000);
+  ASSERT_TRUE(recover(content).has_value());
+  EXPECT_EQ(log_.opened.torn_bytes, 0u);
+  EXPECT_EQ(log_.group(1).entries.size(), 4u);
+  // The same behind a segment that is not the newest.
+  ASSERT_TRUE(log_.write(entries_batch(1, 5, 1, 1, "in segment 2")).has_value());
+  log_.opened = {};
+  log_.env.disk().put(TestLog::path(1), content);
+  ASSERT_TRUE(log_.try_open().has_value());
+  EXPECT_EQ(log_.group(1).entries.size(), 5u);
+}
+
+TEST_F(WalRecoveryTest, RefusesZerosInThePlaceOfRecordsThatASegmentFollows) {
+  log_.open();
+  ASSERT_TRUE(log_.write(entries_batch(1, 5, 1, 1, "in segment 2")).has_value());
+  log_.opened = {};
+  Bytes damaged = content_;
+  std::fill(damaged.begin() + static_cast<ptrdiff_t>(last_offset_), damaged.end(), 0);
+  log_.env.disk().put(TestLog::path(1), damaged);
+  const Result<void> result = log_.try_open();
+  EXPECT_EQ(result.error().code(), Code::data_loss);
+  EXPECT_THAT(result.error().message(), HasSubstr("comes next"));
+}
+
 TEST_F(WalRecoveryTest, RefusesALogThatLacksASegment) {
   for (int i = 0; i < 2; ++i) {
     log_.open();
@@ -176,7 +209,7 @@ TEST_F(WalRecoveryTest, DoesNotAcceptARecordInAnotherPlace) {
                  content_.end());
   ASSERT_TRUE(recover(doubled).has_value());
   EXPECT_EQ(log_.group(1).entries.size(), 4u);
-  EXPECT_EQ(log_.opened.torn_bytes, content_.size() - last_offset_);
+  EXPECT_EQ(log_.opened.torn_bytes, written_bytes(doubled) - content_.size());
 }
 
 TEST_F(WalRecoveryTest, RefusesASegmentUnderAnotherName) {

@@ -140,6 +140,51 @@ TEST(Wal, WaitsWhileTheDiskIsFullAndGoesOnWhenThereIsSpace) {
   EXPECT_THAT(texts(log.group(1).entries), ElementsAre("1@1:x", "2@1:y"));
 }
 
+TEST(Wal, SmallWritesFindZerosBehindTheRecordsAndDoNotGrowTheFile) {
+  TestLog log;
+  log.config.prefill_bytes = 4'000;
+  log.config.segment_bytes_max = 10'000;
+  log.open();
+  const auto file_bytes = [&] { return log.env.disk().content(TestLog::path(1)).size(); };
+  ASSERT_TRUE(log.write(entries_batch(1, 1, 1, 1, "x")).has_value());
+  const size_t filled = file_bytes();
+  EXPECT_EQ(filled, log.wal().size_bytes() + 4'000);
+  uint64_t index = 2;
+  while (log.wal().size_bytes() < 4'000) {
+    ASSERT_TRUE(log.write(entries_batch(1, index++, 1, 1, "y")).has_value());
+    EXPECT_EQ(file_bytes(), filled);
+  }
+  while (log.wal().size_bytes() < 9'500) {
+    ASSERT_TRUE(log.write(entries_batch(1, index++, 1, 1, "z")).has_value());
+    EXPECT_LE(file_bytes(), 10'000u) << "no zeros beyond the segment's end";
+  }
+  log.crash(CrashMode::drop_unsynced);
+  log.open();
+  EXPECT_EQ(log.group(1).entries.size(), index - 1);
+  EXPECT_EQ(log.opened.torn_bytes, 0u);
+}
+
+TEST(Wal, ALargeWriteHasNoZerosBehindIt) {
+  TestLog log;
+  log.config.prefill_bytes = 4'000;
+  log.open();
+  ASSERT_TRUE(log.write(entries_batch(1, 1, 1, 1, std::string(100'000, 'x'))).has_value());
+  EXPECT_EQ(log.env.disk().content(TestLog::path(1)).size(), log.wal().size_bytes());
+}
+
+TEST(Wal, DoesWithoutZerosWhereTheDiskHasNoRoomForThem) {
+  TestLog log;
+  log.config.prefill_bytes = 4'000;
+  log.open();
+  log.env.disk().capacity_bytes = 1'000;
+  ASSERT_TRUE(log.write(entries_batch(1, 1, 1, 1, "x")).has_value());
+  ASSERT_TRUE(log.write(entries_batch(1, 2, 1, 1, "y")).has_value());
+  EXPECT_EQ(log.env.metrics().value(Metric::wal_syncs), 2u);
+  log.crash(CrashMode::drop_unsynced);
+  log.open();
+  EXPECT_THAT(texts(log.group(1).entries), ElementsAre("1@1:x", "2@1:y"));
+}
+
 TEST(Wal, RefusesMoreThanItsQueueAndAppendAndSyncWaits) {
   TestLog log;
   log.config.queue_bytes_max = 10'000;

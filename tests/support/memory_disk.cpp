@@ -47,10 +47,16 @@ class MemoryDisk::OpenFile final : public File {
     PendingWrite write{offset, to_bytes(bytes)};
     const uint64_t grown = std::max<uint64_t>(data_->cache.size(), offset + bytes.size());
     const bool fails = disk_->writes_until_error == 0;
-    const bool full = disk_->used_bytes() - data_->cache.size() + grown > disk_->capacity_bytes;
+    const uint64_t others = disk_->used_bytes() - data_->cache.size();
+    const bool full = grown > data_->cache.size() && others + grown > disk_->capacity_bytes;
     if (disk_->writes_until_error > 0) --disk_->writes_until_error;
-    // A write that fails leaves its first half behind.
-    if (fails || full) write.bytes.resize(bytes.size() / 2);
+    // A write that fails leaves its first half behind, as far as that fits.
+    if (fails || full) {
+      const uint64_t end_max = std::max<uint64_t>(
+          data_->cache.size(), disk_->capacity_bytes > others ? disk_->capacity_bytes - others : 0);
+      const uint64_t room = end_max > offset ? end_max - offset : 0;
+      write.bytes.resize(std::min<uint64_t>(bytes.size() / 2, room));
+    }
     apply(write, &data_->cache);
     data_->pending.push_back(std::move(write));
     if (fails) co_return fail(Code::data_loss, "injected write error");

@@ -67,6 +67,7 @@ class WorkerCluster : public testing::Test {
     config.replica = replica_config_ ? *replica_config_ : config.replica;
     config.upkeep = upkeep_;
     config.memory_bytes_max = i == memory_worker_ ? memory_bytes_max_ : 0;
+    config.wal.prefill_bytes = 0;  // A disk that is full is full for the log at once.
     config.graph_points_min = graph_points_min_;
     config.index_batch_points_max = index_batch_points_max_;
     config.index_linger = index_linger_;

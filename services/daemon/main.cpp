@@ -89,7 +89,7 @@ Result<void> run(const Command& command, bool only_list) {
   for (const std::string& warning : configuration.warnings) {
     fmt::print(stderr, "vectron: {}\n", warning);
   }
-  if (only_list) {
+  if (only_list || !command.role.has_value()) {
     fmt::print("{}", list_options(configuration, command.role));
     return {};
   }

@@ -14,6 +14,7 @@ namespace {
 Result<std::vector<ReplicaMember>> check_members(const PlacementConfig& config,
                                                  const Replica& replica) {
   std::vector<wire::Member> members;
+  members.reserve(config.members.size());
   for (const PlacementConfig::Member& member : config.members) {
     members.push_back({member.node.value(), member.node.value(), member.address.text});
   }

@@ -115,22 +115,23 @@ std::map<NodeId, uint64_t> PlacementState::replicas_by_worker() const {
 }
 
 Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
-  const auto command = decode<stored::PlacementCommand>(bytes);
-  if (!command.has_value() || command->header.schema_version > kCommandVersion) {
+  const auto decoded = decode<stored::PlacementCommand>(bytes);
+  if (!decoded.has_value() || decoded->header.schema_version > kCommandVersion) {
     return fail(Code::data_loss, fmt::format("log entry {} is not a placement command", index));
   }
+  const stored::PlacementCommand& command = *decoded;
   Result<PlacementAnswer> answer = refused(Code::unimplemented, "an empty command");
-  if (command->register_worker) {
-    VECTRON_CHECK_OK(begin_lineage(command->lineage));
-    answer = register_worker(*command->register_worker);
-  } else if (command->create_collection) {
-    answer = create_collection(*command->create_collection);
-  } else if (command->replicas_created) {
-    answer = record_created(*command->replicas_created);
-  } else if (command->delete_collection) {
-    answer = delete_collection(*command->delete_collection);
-  } else if (command->forget_collections) {
-    answer = forget_collections(*command->forget_collections);
+  if (command.register_worker) {
+    VECTRON_CHECK_OK(begin_lineage(command.lineage));
+    answer = register_worker(*command.register_worker);
+  } else if (command.create_collection) {
+    answer = create_collection(*command.create_collection);
+  } else if (command.replicas_created) {
+    answer = record_created(*command.replicas_created);
+  } else if (command.delete_collection) {
+    answer = delete_collection(*command.delete_collection);
+  } else if (command.forget_collections) {
+    answer = forget_collections(*command.forget_collections);
   }
   if (!answer.has_value()) return fail(answer.error());
   return encode_answer(*answer);

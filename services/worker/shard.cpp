@@ -264,11 +264,12 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
     if (!point.has_value()) co_return fail(with_leader(unreadable(point.error())));
     wire::PointRead found;
     found.id = std::move(wanted);
-    found.found = point->has_value();
-    if (found.found) {
-      found.version = (*point)->version;
-      if (request.include_vector) found.vector = std::move((*point)->vectors.front().values);
-      if (request.include_payload) found.payload = std::move((*point)->payload);
+    auto& stored = *point;
+    found.found = stored.has_value();
+    if (stored.has_value()) {
+      found.version = stored->version;
+      if (request.include_vector) found.vector = std::move(stored->vectors.front().values);
+      if (request.include_payload) found.payload = std::move(stored->payload);
     }
     reply_bytes += found.vector.size() * sizeof(float) + found.payload.size();
     if (reply_bytes > config_->reply_bytes_max) co_return fail(too_large_answer());

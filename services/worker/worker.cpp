@@ -97,6 +97,7 @@ Task<void> Worker::start_known_replicas() {
 }
 
 Task<void> Worker::start_replica(const stored::ReplicaManifest* manifest) {
+  VECTRON_ASSERT(manifest->shard.has_value());
   ShardOptions options = shard_options_of(*manifest->shard);
   options.graph_points_min = config_->graph_points_min;
   auto state =
@@ -118,6 +119,7 @@ Task<void> Worker::write_checkpoints() {
 
 Task<bool> Worker::write_all_checkpoints() {
   std::vector<std::shared_ptr<Shard>> shards;  // The map may change meanwhile.
+  shards.reserve(shards_.size());
   for (const auto& [id, shard] : shards_) shards.push_back(shard);
   for (const std::shared_ptr<Shard>& shard : shards) {
     co_await shard->upkeep().checkpoint_before_stop();

@@ -262,7 +262,7 @@ class Generator {
     uint64_t live = 0;
     for (const PlanCollection& each : workload.collections) {
       const uint64_t bytes =
-          each.keys * (each.dimension * sizeof(float) + each.m * 8 + kPointBytes);
+          each.keys * (each.dimension * sizeof(float) + uint64_t{each.m} * 8 + kPointBytes);
       const uint64_t shards = (each.shards * each.replication - 1) / plan_.shape.workers + 1;
       live += bytes * shards / each.shards;
     }
@@ -328,6 +328,7 @@ class Generator {
   void draw_victims_of(RandomStream& random, std::string_view kind, uint32_t nodes,
                        uint32_t victims) {
     std::vector<std::string> names;
+    names.reserve(nodes);
     for (uint32_t i = 0; i < nodes; ++i) names.push_back(fmt::format("{}-{}", kind, i));
     for (uint32_t i = 0; i < victims; ++i) {
       const auto chosen = names.begin() + static_cast<ptrdiff_t>(random.below(names.size()));

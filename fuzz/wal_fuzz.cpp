@@ -4,6 +4,7 @@
 // The first byte chooses: the rest is a whole segment; or changes to a valid one; or the body of a
 // record with right checksums around it, which must be refused or be exactly what encoding its
 // meaning again gives.
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/wal/segment_reader.h"

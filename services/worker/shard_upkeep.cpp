@@ -65,7 +65,13 @@ void ShardUpkeep::look_at_progress() {
   changed_at_ = env_->clock().monotonic();
 }
 
+// Without a graph there is nothing that a restart would have to learn again.
+bool ShardUpkeep::has_learnt() const {
+  return state_->progress() != saved_progress_ && state_->content()->index.graph_end() > 0;
+}
+
 bool ShardUpkeep::wants_checkpoint() const {
+  if (!has_learnt()) return false;
   const Instant now = env_->clock().monotonic();
   CheckpointProgress progress;
   progress.changes = state_->progress() - saved_progress_;
@@ -103,10 +109,7 @@ Task<void> ShardUpkeep::end() {
 
 Task<void> ShardUpkeep::checkpoint() {
   const Semaphore::Permit turn = co_await turn_.acquire();
-  if (ended_ || !replica_->serving() || !state_->content() ||
-      state_->progress() == saved_progress_) {
-    co_return;
-  }
+  if (ended_ || !replica_->serving() || !state_->content() || !has_learnt()) co_return;
   Job job;
   job.content = state_->content();
   job.cut = job.content->index.cut();

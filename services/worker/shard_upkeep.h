@@ -26,8 +26,8 @@ class ShardUpkeep {
   ShardUpkeep(const ShardUpkeep&) = delete;
   ShardUpkeep& operator=(const ShardUpkeep&) = delete;
 
-  /// Writes a checkpoint now, as fast as it can, unless nothing changed since the last one. For a
-  /// worker that stops.
+  /// Writes a checkpoint now, as fast as it can, unless nothing changed since the last one or there
+  /// is no graph. For a worker that stops.
   Task<void> checkpoint_before_stop();
   /// Ends all of it for good; on return nothing of it touches the replica, its folder or the disk.
   Task<void> end();
@@ -45,6 +45,7 @@ class ShardUpkeep {
 
   Task<void> loop();
   void look_at_progress();
+  bool has_learnt() const;
   bool wants_checkpoint() const;
   bool wants_rebuild() const;
   bool is_current(const Job& job) const;

@@ -473,6 +473,25 @@ TEST_F(WorkerCluster, AShardHasAGraphOnceItHasPointsEnoughAndLosesItWithThem) {
   EXPECT_EQ(search({0, 1, 1, 1}, 100)->hits.size(), 10u);
 }
 
+TEST_F(WorkerCluster, WritesNoCheckpointOfAShardWithoutAGraph) {
+  upkeep_.check_interval = 50ms;
+  upkeep_.checkpoint_points_min = 1;
+  upkeep_.checkpoint_pause_min = 0s;
+  graph_points_min_ = 10;
+  index_linger_ = 10ms;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  const auto written = [&] {
+    world_->run_for(3s);
+    const auto& metrics = world_->find_node("worker-0")->env().metrics();
+    return metrics.value(Metric::worker_checkpoints_written);
+  };
+  for (uint64_t id = 0; id < 9; ++id) ASSERT_TRUE(write(id, {1, 2, 3, 4}).has_value());
+  EXPECT_EQ(written(), 0u);
+  ASSERT_TRUE(write(9, {1, 2, 3, 4}).has_value());
+  EXPECT_GE(written(), 1u);
+}
+
 TEST_F(WorkerCluster, RefusesWritesAtItsBudgetOfMemoryAndServesAllElse) {
   memory_bytes_max_ = 200'000;
   upkeep_.check_interval = 50ms;
@@ -954,6 +973,7 @@ TEST_F(WorkerCluster, AWorkerThatIsAskedToStopGetsNoNewReplicas) {
   boot(1, 2);
   ASSERT_TRUE(create(1, 1).has_value());
   ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  world_->run_for(1s);  // The point is linked: there is something to write a checkpoint of.
   const Address holder = leader();
   const std::string name = holder.text.substr(0, holder.text.find(':'));
   // Its last checkpoint waits for a disk that hangs, long after the drain.

@@ -161,11 +161,13 @@ Task<Result<void>> ReplicaHost::read_replica_folder(std::string name) {
   const ReplicaId replica(manifest->replica_id);
   manifests_.emplace(replica, *manifest);
   const auto state = recovered_.find(GroupId(manifest->group_id));
-  if (state == recovered_.end() || !state->second.mark) {
+  if (state == recovered_.end() || !state->second.mark.has_value()) {
     const auto taken = co_await take_unlogged(replica);
     co_return taken;
   }
-  const auto cleaned = co_await remove_stale_generations(replica, state->second.mark->generation);
+  const auto& mark = state->second.mark;
+  VECTRON_ASSERT(mark.has_value());
+  const auto cleaned = co_await remove_stale_generations(replica, mark->generation);
   co_return cleaned;
 }
 

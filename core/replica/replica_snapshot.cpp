@@ -137,8 +137,10 @@ Task<Result<void>> Replica::add_to_incoming(const SnapshotPiece* piece) {
     batch.put(pair.key, pair.value);
   }
   if (piece->last) OverlayStore::put_applied_index(&batch, piece->meta.index);
+  VECTRON_ASSERT(incoming_.has_value());
   const auto committed = co_await incoming_->store->commit(std::move(batch));
   VECTRON_CO_CHECK_OK(committed);
+  VECTRON_ASSERT(incoming_.has_value());
   incoming_->next_offset += piece->page.size();
   if (piece->last && incoming_->store->digest() != piece->digest) {
     co_return fail(Code::data_loss, "the snapshot's content does not have the sender's digest");
@@ -148,6 +150,7 @@ Task<Result<void>> Replica::add_to_incoming(const SnapshotPiece* piece) {
 
 // Hands the complete snapshot to Raft and waits until persist_loop() has switched to it.
 Task<Result<void>> Replica::install_incoming() {
+  VECTRON_ASSERT(incoming_.has_value());
   if (!serving() || !raft_->accepts_snapshot(incoming_->meta)) {
     co_await drop_incoming();
     co_return fail(Code::failed_precondition, "the snapshot is not needed any more");

@@ -145,6 +145,7 @@ void FrameBuffer::drop_body() {
 }
 
 void FrameBuffer::pass_by(ByteView bytes) {
+  VECTRON_ASSERT(dropping_.has_value());
   const size_t of_body = std::min(bytes.size(), dropping_->body_left);
   dropping_->body.add(bytes.first(of_body));
   dropping_->body_left -= of_body;
@@ -153,8 +154,10 @@ void FrameBuffer::pass_by(ByteView bytes) {
 }
 
 Result<std::optional<Frame>> FrameBuffer::dropped_frame() {
+  VECTRON_ASSERT(dropping_.has_value());
   if (dropping_->body_left + dropping_->padding_left > 0) return std::nullopt;
-  const Dropping done = *std::exchange(dropping_, std::nullopt);
+  const Dropping done = *std::move(dropping_);
+  dropping_.reset();
   VECTRON_CHECK_OK(check_frame(done.header.data(), done.body.value()));
   return Frame{.header = decode_header(done.header.data()), .body = {}, .dropped = true};
 }

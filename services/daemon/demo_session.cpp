@@ -343,7 +343,7 @@ Result<DemoSession::Answers> DemoSession::search(const Images& queries, size_t c
 }
 
 Task<Result<api::SearchReply>> DemoSession::ask(api::SearchRequest request, Protocol protocol) {
-  if (protocol == Protocol::http) return http_->search(std::move(request));
+  if (protocol == Protocol::http) return http_->search(request);
   return client_->search(std::move(request));
 }
 

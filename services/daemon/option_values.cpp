@@ -35,6 +35,7 @@ std::optional<uint64_t> parse_number(std::string_view text) {
   if (hexadecimal) text.remove_prefix(2);
   uint64_t value = 0;
   const char* end = text.data() + text.size();
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): `end` bounds it.
   const auto parsed = std::from_chars(text.data(), end, value, hexadecimal ? 16 : 10);
   if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
   return value;

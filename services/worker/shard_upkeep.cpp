@@ -302,6 +302,7 @@ Task<void> ShardUpkeep::link_some(std::shared_ptr<ShardContent> to) {
   const CpuCost cost = linking_cost(to->index.index_cost(slice) / dimension, dimension);
   std::function<uint32_t()> work = [to, slice] { return to->index.index_some(slice); };
   std::vector<Task<uint32_t>> lanes;
+  lanes.reserve(env_->cpu().parallelism());
   for (size_t i = 0; i < env_->cpu().parallelism(); ++i) {
     lanes.push_back(run_on<uint32_t>(&env_->cpu(), cost, work));
   }

@@ -106,8 +106,7 @@ Task<UpsertAnswer> ClusterClient::upsert(uint32_t collection, std::vector<Upsert
     point.payload = payload_of_value(item.value);
     request.points.push_back(std::move(point));
   }
-  auto asked =
-      http_ != nullptr ? http_->upsert(std::move(request)) : client_.upsert(std::move(request));
+  auto asked = http_ != nullptr ? http_->upsert(request) : client_.upsert(std::move(request));
   const auto reply = co_await asked;
   UpsertAnswer answer;
   answer.items.resize(items.size());
@@ -136,7 +135,7 @@ Task<GetAnswer> ClusterClient::get(uint32_t collection, PointId id, bool lineari
   request.collection = name_of(collection);
   request.id = message_of_id<api::PointId>(id);
   request.read_level = level_of(linearizable);
-  auto asked = http_ != nullptr ? http_->get(std::move(request)) : client_.get(std::move(request));
+  auto asked = http_ != nullptr ? http_->get(request) : client_.get(std::move(request));
   const auto reply = co_await asked;
   GetAnswer answer;
   answer.status = status_of(reply);
@@ -160,8 +159,7 @@ Task<RemoveAnswer> ClusterClient::remove(uint32_t collection, PointId id, uint64
   request.request_id = request_id;
   request.collection = name_of(collection);
   request.id = message_of_id<api::PointId>(id);
-  auto asked =
-      http_ != nullptr ? http_->remove(std::move(request)) : client_.remove(std::move(request));
+  auto asked = http_ != nullptr ? http_->remove(request) : client_.remove(std::move(request));
   const auto reply = co_await asked;
   RemoveAnswer answer;
   answer.status = status_of(reply);
@@ -186,8 +184,7 @@ Task<SearchAnswer> ClusterClient::search(uint32_t collection, SearchRecord quest
   request.include_payload = question.with_payload;
   request.allow_partial = question.allow_partial;
   request.timeout_ms = question.timeout_ms;
-  auto asked =
-      http_ != nullptr ? http_->search(std::move(request)) : client_.search(std::move(request));
+  auto asked = http_ != nullptr ? http_->search(request) : client_.search(std::move(request));
   const auto reply = co_await asked;
   SearchAnswer answer;
   answer.status = status_of(reply);

@@ -185,8 +185,9 @@ int command_replay(const std::string& path, const OutputFlags& output) {
   if (!file.has_value()) return usage_error(file.error().message());
   RunReport report;
   const int status = run_one(file->plan, output, &report);
-  if (status != kExitUsage && file->failure.has_value()) {
-    std::cerr << compared_with(*file->failure, report) << "\n";
+  const std::optional<Failure>& told = file->failure;
+  if (status != kExitUsage && told.has_value()) {
+    std::cerr << compared_with(*told, report) << "\n";
   }
   return status;
 }
@@ -200,8 +201,8 @@ int command_shrink(const std::string& path, const ShrinkOptions& options,
                    const ShrinkFlags& flags) {
   const auto file = read_plan_file(path);
   if (!file.has_value()) return usage_error(file.error().message());
-  const bool twice =
-      file->failure.has_value() && file->failure->failure_class.oracle == oracle::kDeterminism;
+  const std::optional<Failure>& told = file->failure;
+  const bool twice = told.has_value() && told->failure_class.oracle == oracle::kDeterminism;
   const RunCandidate run = [twice](const Plan& plan) { return run_candidate(plan, twice); };
   // What the file says may be of another version: what counts is how the plan fails now.
   const auto failure = judge_plan(file->plan, options.run_seconds_max, run);

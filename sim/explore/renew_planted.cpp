@@ -168,10 +168,12 @@ class Renewal {
   }
 
   Result<void> write(const RenewedPlan& plan) const {
-    VECTRON_ASSERT(plan.file.has_value() && plan.file->failure.has_value());
+    VECTRON_ASSERT(plan.file.has_value());
+    const FailureFile& kept = *plan.file;
+    VECTRON_ASSERT(kept.failure.has_value());
     const std::string path = planted_plan_path(options_.folder, bug_.name);
     std::ofstream file(path, std::ios::binary);
-    file << failure_file_text(plan.file->plan, *plan.file->failure);
+    file << failure_file_text(kept.plan, *kept.failure);
     file.close();
     if (!file) return fail(Code::unavailable, "cannot write " + path);
     return {};

@@ -210,6 +210,7 @@ TEST(Messages, KeepEveryBitOfAVector) {
   }
   const auto back = decode<wire::ShardSearchRequest>(encode(message));
   ASSERT_EQ(back->vector.size(), 5u);
+  // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the bits are what is asked for.
   EXPECT_EQ(std::memcmp(back->vector.data(), message.vector.data(), 5 * sizeof(float)), 0);
 }
 

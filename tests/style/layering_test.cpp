@@ -200,7 +200,6 @@ TEST(Layering, HeadersStayFreeOfHeavyThirdParties) {
 
 TEST(Layering, EveryHeaderSaysPragmaOnceAndOpensWithAComment) {
   std::string findings;
-  const fs::path root = VECTRON_SOURCE_DIR;
   std::map<std::string, std::string> texts;
   for (const SourceLine& line : lines_under({"core", "net", "sim", "services", "schemas"})) {
     if (line.file.ends_with(".h")) texts[line.file] += line.text + "\n";

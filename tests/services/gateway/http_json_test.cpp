@@ -132,7 +132,7 @@ TEST(HttpJson, BoundsTheDepthOfPayloads) {
   const auto lists = upsert(nested(kJsonDepthMax));
   EXPECT_TRUE(decode<api::UpsertRequest>(encode(*lists)).has_value());
   std::string maps = "1";
-  for (size_t i = 0; i < kJsonDepthMax; ++i) maps = "{\"a\":" + maps + "}";
+  for (size_t i = 0; i < kJsonDepthMax; ++i) maps.insert(0, "{\"a\":").append("}");
   const auto taken = upsert(R"({"points":[{"id":1,"payload":)" + maps + "}]}");
   ASSERT_TRUE(taken.has_value());
   EXPECT_TRUE(decode<api::UpsertRequest>(encode(*taken)).has_value());

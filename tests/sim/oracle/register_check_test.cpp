@@ -207,7 +207,7 @@ TEST(RegisterCheck, FindsOneWrongReadInALongHistory) {
       operations[i].value = 1;  // The very first value, long overwritten.
       break;
     }
-    found += check(std::move(operations)) == Verdict::violation ? 1 : 0;
+    found += check(operations) == Verdict::violation ? 1 : 0;
   }
   EXPECT_GE(found, 19);
 }

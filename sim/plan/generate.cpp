@@ -17,6 +17,7 @@ constexpr uint32_t kDiskFaultsMax = 2;  ///< Scheduled faults of each class of d
 constexpr uint32_t kPausesMax = 3;
 constexpr uint32_t kClockStepsMax = 3;
 constexpr uint32_t kNetworkFaultsMax = 5;      ///< Scheduled faults of each network class.
+constexpr uint32_t kElectionMs = 1'000;        ///< A follower's patience in production.
 constexpr uint32_t kFaultQuietEndMs = 1'500;   ///< The end of the workload has no new faults.
 constexpr uint64_t kScenariosPpm = 500'000;    ///< Seeds that play scenarios,
 constexpr uint64_t kUndisturbedPpm = 500'000;  ///< and of those, the ones without other faults.
@@ -38,7 +39,10 @@ class Generator {
     draw_classes();
     draw_shape();
     draw_workload();
-    const PlanKnobs knobs = drawn_.contains(FaultClass::knobs) ? draw_knobs() : plan_.knobs;
+    const bool with_knobs = drawn_.contains(FaultClass::knobs);
+    PlanKnobs knobs = with_knobs ? draw_knobs() : plan_.knobs;
+    outlast_elections(knobs);
+    if (with_knobs && !raft()) knobs.memory_bytes = draw_memory(knobs.memory_bytes);
     if (on(FaultClass::knobs)) plan_.knobs = knobs;
     draw_intensities();
     draw_victims();
@@ -241,8 +245,15 @@ class Generator {
     if (graphs.chance_ppm(400'000)) {
       knobs.graph_points_min = static_cast<uint32_t>(graphs.between(1, 150));
     }
-    if (!raft()) knobs.memory_bytes = draw_memory(knobs.memory_bytes);
     return knobs;
+  }
+
+  /// Nobody works while a leader is missed and the next one elected: where that takes longer than in
+  /// production the run is longer in proportion, or its clients would mostly wait.
+  void outlast_elections(const PlanKnobs& knobs) {
+    const uint32_t election_ms = knobs.election_ticks * knobs.tick_ms;
+    uint32_t& duration_ms = plan_.workload.duration_ms;
+    duration_ms += duration_ms / kElectionMs * (std::max(election_ms, kElectionMs) - kElectionMs);
   }
 
   /// Two in five runs have workers with little memory: at the least, about what is live on one of

@@ -251,6 +251,17 @@ TEST(GeneratePlan, LetsSomeRunsHaveACollectionThatComesAndGoesAndWritesThatAreRe
   }
 }
 
+TEST(GeneratePlan, LetsRunsOfSlowElectionsLastLonger) {
+  size_t slow = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    const Plan plan = plan_of(seed);
+    const uint32_t election_ms = plan.knobs.election_ticks * plan.knobs.tick_ms;
+    slow += election_ms > 1'500 ? 1 : 0;
+    EXPECT_GE(plan.workload.duration_ms, 18 * election_ms) << seed;
+  }
+  EXPECT_GT(slow, 10u);
+}
+
 TEST(GeneratePlan, BringsEveryCrashedNodeBack) {
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     for (const PlannedFault& fault : plan_of(seed).faults) {

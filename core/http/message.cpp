@@ -31,6 +31,9 @@ Response error_response(int http_status, const Status& status) {
     append_json_string(response.body, status.field());
   }
   response.body += "}}";
+  const bool passes =
+      status.code() == Code::unavailable || status.code() == Code::resource_exhausted;
+  if (passes) response.headers.push_back({"Retry-After", "1"});
   return response;
 }
 

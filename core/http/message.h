@@ -56,7 +56,7 @@ struct Response {
 using Handler = std::function<Task<Response>(Request)>;
 
 /// {"error": {"code": ..., "message": ..., "field": ...}} under `http_status`; the field only where
-/// there is one.
+/// there is one. What will pass by itself (unavailable, resource_exhausted) says Retry-After.
 Response error_response(int http_status, const Status& status);
 /// The same under the status that says what status.code() says.
 Response error_response(const Status& status);

@@ -99,6 +99,7 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   bool http_1_0() const { return http_1_0_; }
   bool expects_continue() const { return expects_continue_; }
   size_t body_bytes() const { return request_.body.size(); }
+  const Request& head() const { return request_; }
   Request take() { return std::move(request_); }
 
  protected:
@@ -201,6 +202,11 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
         return refuse(501, "the only transfer coding understood here is \"chunked\"");
       }
     }
+    if (const std::string* coding = request_.header("content-encoding"); coding != nullptr) {
+      if (lower_case(*coding) != "identity") {
+        return refuse(415, "bodies are taken as they are: send them without Content-Encoding");
+      }
+    }
     if (const std::string* expected = request_.header("expect"); expected != nullptr) {
       if (lower_case(*expected) != "100-continue") {
         return refuse(417, "the only expectation understood here is \"100-continue\"");
@@ -248,6 +254,11 @@ bool RequestParser::keep_alive() const {
 
 bool RequestParser::is_http_1_0() const {
   return impl_->http_1_0();
+}
+
+const Request& RequestParser::head() const {
+  VECTRON_ASSERT(stage() != Stage::head);
+  return impl_->head();
 }
 
 size_t RequestParser::body_bytes() const {

@@ -48,6 +48,8 @@ class RequestParser {
   bool keep_alive() const;
   /// Whether the client speaks HTTP/1.0, which must be told that a connection stays open.
   bool is_http_1_0() const;
+  /// The request as far as its head says. Requires: not in `head`.
+  const Request& head() const;
   /// Bytes of the body so far.
   size_t body_bytes() const;
 

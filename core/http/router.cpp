@@ -9,8 +9,13 @@
 
 namespace vectron::http {
 
-void Router::add(Method method, std::string_view pattern, Handler handler) {
-  Route route{.method = method, .pattern = std::string(pattern), .handler = std::move(handler)};
+void Router::add(Method method, std::string_view pattern, Handler handler,
+                 std::optional<RouteKind> kind) {
+  const RouteKind by_method = method == Method::get ? RouteKind::reads : RouteKind::writes;
+  Route route{.method = method,
+              .pattern = std::string(pattern),
+              .handler = std::move(handler),
+              .kind = kind.value_or(by_method)};
   Result<Target> target = parse_target(pattern);
   VECTRON_ASSERT(target.has_value(), "\"{}\" is not a pattern", pattern);
   for (std::string& text : target->segments) {
@@ -45,7 +50,7 @@ bool Router::more_literal(const Route& route, const Route& than) {
   return false;
 }
 
-std::expected<const Handler*, Response> Router::match(Request* request) const {
+std::expected<Router::Match, Response> Router::match(Request* request) const {
   const Method wanted = request->method == Method::head ? Method::get : request->method;
   const Route* best = nullptr;
   for (const Route& route : routes_) {
@@ -58,7 +63,7 @@ std::expected<const Handler*, Response> Router::match(Request* request) const {
     if (!best->segments[i].parameter) continue;
     request->parameters.push_back({best->segments[i].text, request->segments[i]});
   }
-  return &best->handler;
+  return Match{.handler = &best->handler, .kind = best->kind};
 }
 
 Response Router::method_not_allowed(const std::vector<std::string>& path) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -9,19 +10,32 @@
 
 namespace vectron::http {
 
+/// What a server has to know of a route beside its handler.
+enum class RouteKind : uint8_t {
+  reads,   ///< Runs beside others of its connection that only read.
+  writes,  ///< Runs alone on its connection; cut short, nobody knows whether it was done.
+  probe,   ///< Reads, and is answered however busy the server is.
+};
+
 /// Filled once, then only asked.
 class Router {
  public:
+  struct Match {
+    const Handler* handler = nullptr;
+    RouteKind kind = RouteKind::reads;
+  };
+
   /// `pattern` is like "/v1/collections/{name}/points": a segment in braces takes any one that is
   /// not empty and becomes a parameter of the request. Requires: the method has no such pattern yet
-  /// (whatever its parameters are called).
-  void add(Method method, std::string_view pattern, Handler handler);
+  /// (whatever its parameters are called). Without a `kind`, what is not GET writes.
+  void add(Method method, std::string_view pattern, Handler handler,
+           std::optional<RouteKind> kind = std::nullopt);
 
   /// The handler for `request`, whose parameters it fills in. A path that fits several patterns
   /// goes to the one that says more of it literally, from the left. HEAD goes where GET goes. Or
   /// the answer: 404 when no pattern fits the path, 405 with Allow when none of those has the
   /// method. Lives as long as the router. O(patterns).
-  std::expected<const Handler*, Response> match(Request* request) const;
+  std::expected<Match, Response> match(Request* request) const;
 
   /// "POST /v1/collections", for each route in the order of add().
   std::vector<std::string> routes() const;
@@ -36,6 +50,7 @@ class Router {
     std::string pattern;
     std::vector<Segment> segments;
     Handler handler;
+    RouteKind kind = RouteKind::reads;
   };
 
   static bool fits(const Route& route, const std::vector<std::string>& path);

@@ -1,5 +1,7 @@
 #include "core/http/server.h"
 
+#include <algorithm>
+
 #include "core/base/need.h"
 #include "core/http/server_connection.h"
 
@@ -52,6 +54,15 @@ void Server::drain() {
   for (ServerConnection* connection : connections_) connection->drain();
 }
 
+void Server::give_up() {
+  for (ServerConnection* connection : connections_) connection->give_up();
+}
+
+size_t Server::connections_owing() const {
+  return static_cast<size_t>(std::ranges::count_if(
+      connections_, [](const ServerConnection* connection) { return connection->owes(); }));
+}
+
 void Server::stop() {
   tasks_.cancel_all();
   listener_.reset();
@@ -66,7 +77,7 @@ Task<void> Server::accept_connections() {
       co_await env_.clock().sleep_for(kAcceptPause);
       continue;
     }
-    if (draining_ || connections_.size() >= config_.connections_max) {
+    if (connections_.size() >= config_.connections_max) {
       (*accepted)->close();
       continue;
     }

@@ -1,8 +1,8 @@
 // Server: HTTP/1.1 on an address of the Env's network, in production and in simulation.
 //
 // Each connection has a task that reads and one that writes. Requests that arrive on a connection
-// before the earlier ones are answered are answered in their order; those that only read (GET,
-// HEAD) run beside one another, any other runs alone. Owned by a service; the router outlives it.
+// before the earlier ones are answered are answered in their order; those whose routes only read
+// run beside one another, any other runs alone. Owned by a service; the router outlives it.
 #pragma once
 
 #include <list>
@@ -19,7 +19,7 @@ namespace vectron::http {
 struct ServerConfig {
   ParserLimits limits;
   size_t connections_max = 4'096;         ///< More are closed at once.
-  size_t requests_in_flight_max = 4'096;  ///< Over all connections; more get 503.
+  size_t requests_in_flight_max = 4'096;  ///< Over all connections, probes aside; more get 503.
   /// Of one connection, read but not answered; further ones wait in the network.
   size_t pipelined_requests_max = 16;
   /// Of all connections together: bodies that arrive or are worked on. More get 503.
@@ -49,16 +49,23 @@ class Server {
   /// Where it listens, with the real port. Requires: start() succeeded.
   const Address& address() const;
 
-  /// Every connection ends after the answers it still owes; connections that owe none end now. New
-  /// ones are closed at once.
+  /// Begins to stop. What runs is answered, then its connection ends; a request that is still
+  /// arriving is refused with 503: it certainly was not done; connections that owe nothing end now.
+  /// New ones may ask once, so that probes hear of it: whoever stops refuses the rest.
   void drain();
+  /// After drain(), when its time is over: what still runs is destroyed, and answered 503 if it
+  /// only reads, 504 with `unknown_outcome` otherwise. Must not be called by a handler.
+  void give_up();
   /// Ends everything at once: requests that run are destroyed, connections closed. Must not be
   /// called by a handler.
   void stop();
 
   size_t connections() const { return connections_.size(); }
-  /// Requests whose answers are not written yet.
+  /// Requests whose answers are not written yet; probes are not counted.
   size_t requests_in_flight() const { return requests_in_flight_; }
+  /// Connections with a request that is not answered, or with an answer that stop() could take from
+  /// its client.
+  size_t connections_owing() const;
   /// What counts against body_bytes_in_flight_max.
   size_t body_bytes_in_flight() const { return body_bytes_in_flight_; }
 

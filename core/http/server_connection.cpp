@@ -15,12 +15,17 @@ constexpr size_t kReadBytes = 16 << 10;
 constexpr size_t kBodyReadBytes = 256 << 10;
 constexpr Duration kLingerTime = 1s;
 
-bool only_reads(Method method) {
-  return method == Method::get || method == Method::head;
-}
-
 Refusal too_busy() {
   return {503, Status(Code::unavailable, "too many requests are running: retry later")};
+}
+
+Refusal stopping() {
+  return {503, Status(Code::unavailable, "this server is stopping: ask another one")};
+}
+
+Response given_up(bool only_reads) {
+  if (only_reads) return error_response(stopping().http_status, stopping().reason);
+  return error_response(Status(Code::unknown_outcome, "this server stopped while the request ran"));
 }
 
 }  // namespace
@@ -50,18 +55,41 @@ ServerConnection::~ServerConnection() {
 }
 
 Task<void> ServerConnection::run() {
-  if (server_.draining_) drain();
-  const TaskGroup::TaskNumber reader = tasks_.spawn(read_requests());
+  reader_ = tasks_.spawn(read_requests());
   tasks_.spawn(write_answers());
   co_await ended_.wait();
-  tasks_.cancel(reader);
+  tasks_.cancel(reader_);
   if (lost_) co_return;
   co_await linger();
 }
 
 void ServerConnection::drain() {
-  draining_ = true;
+  ends_when_idle_ = true;
+  if (arriving()) {
+    tasks_.cancel(reader_);
+    refuse(stopping());
+    reading_ended_ = true;
+  }
   changed_.notify_all();
+}
+
+void ServerConnection::give_up() {
+  drain();
+  for (const auto& slot : slots_) {
+    if (slot->ready) continue;
+    handlers_.cancel(slot->handler);
+    slot->cancellation.cancel();
+    finish(slot.get(), given_up(slot->only_reads));
+  }
+}
+
+bool ServerConnection::owes() const {
+  return !slots_.empty() || arriving() || cut_;
+}
+
+// Whether a request was begun and has no slot yet.
+bool ServerConnection::arriving() const {
+  return !reading_ended_ && phase_deadline_ != kNever;
 }
 
 // Closing with unread input would be a reset, and could overtake the last answer.
@@ -89,9 +117,8 @@ Task<void> ServerConnection::read_requests() {
       co_return;
     }
     if (read != Read::request) break;
-    const bool more = parser_.keep_alive();
     co_await start_request();
-    if (!more) break;
+    if (!slots_.empty() && slots_.back()->last) break;
   }
   reading_ended_ = true;
   changed_.notify_all();
@@ -128,12 +155,24 @@ ServerConnection::Read ServerConnection::take_input() {
   if (parser_.stage() == RequestParser::Stage::done) return Read::request;
   if (parser_.stage() == before) return Read::ended;
   phase_deadline_ = now + server_.config_.body_timeout;
-  if (parser_.expects_continue() && input_begin_ == input_end_) {
-    Slot* slot = add_slot();
-    slot->bytes = kContinue;
-    slot->ready = true;
-    changed_.notify_all();
+  if (parser_.expects_continue() && input_begin_ == input_end_) return expect_body();
+  return Read::ended;
+}
+
+// The client waits before it sends a body: it need not when nobody would take it.
+ServerConnection::Read ServerConnection::expect_body() {
+  Request head = parser_.head();
+  const auto match = server_.router_.match(&head);
+  Slot* slot = add_slot();
+  if (!match.has_value()) {
+    slot->last = true;
+    slot->without_body = head.method == Method::head;
+    finish(slot, match.error());
+    return Read::refused;
   }
+  slot->bytes = kContinue;
+  slot->ready = true;
+  changed_.notify_all();
   return Read::ended;
 }
 
@@ -173,39 +212,44 @@ Task<ServerConnection::Read> ServerConnection::read_more() {
 }
 
 bool ServerConnection::may_start(bool reads) const {
-  const size_t owed = static_cast<size_t>(
-      std::count_if(slots_.begin(), slots_.end(), [](const auto& slot) { return slot->counted; }));
+  const size_t owed = static_cast<size_t>(std::count_if(
+      slots_.begin(), slots_.end(), [](const auto& slot) { return slot->of_request; }));
   if (owed >= server_.config_.pipelined_requests_max) return false;
   return std::all_of(slots_.begin(), slots_.end(),
                      [&](const auto& slot) { return slot->ready || (reads && slot->only_reads); });
 }
 
 Task<void> ServerConnection::start_request() {
-  const bool last = !parser_.keep_alive();
-  const bool http_1_0 = parser_.is_http_1_0();
   Request request = parser_.take();
-  const bool reads = only_reads(request.method);
-  while (!may_start(reads)) co_await changed_.wait();
+  const auto match = server_.router_.match(&request);
+  const RouteKind kind = match.has_value() ? match->kind : RouteKind::reads;
+  while (!may_start(kind != RouteKind::writes)) co_await changed_.wait();
+  phase_deadline_ = kNever;
+  if (!slots_.empty() && slots_.back()->last) co_return;
 
   Slot* slot = add_slot();
-  slot->last = last;
-  slot->http_1_0 = http_1_0;
-  slot->only_reads = reads;
+  slot->of_request = true;
+  slot->last = !parser_.keep_alive();
+  slot->http_1_0 = parser_.is_http_1_0();
+  slot->only_reads = kind != RouteKind::writes;
   slot->without_body = request.method == Method::head;
   slot->body_bytes = std::exchange(parser_body_bytes_, 0);
   slot->cancellation = request.cancellation;
+  if (!match.has_value()) {
+    finish(slot, match.error());
+  } else if (kind != RouteKind::probe && !count(slot)) {
+    finish(slot, error_response(too_busy().http_status, too_busy().reason));
+  } else {
+    slot->handler = handlers_.spawn(run_handler(slot, (*match->handler)(std::move(request))));
+  }
+}
+
+// False when there are as many requests as there may be.
+bool ServerConnection::count(Slot* slot) {
+  if (server_.requests_in_flight_ >= server_.config_.requests_in_flight_max) return false;
   slot->counted = true;
   ++server_.requests_in_flight_;
-  if (server_.requests_in_flight_ > server_.config_.requests_in_flight_max) {
-    finish(slot, error_response(503, too_busy().reason));
-    co_return;
-  }
-  const auto handler = server_.router_.match(&request);
-  if (handler.has_value()) {
-    handlers_.spawn(run_handler(slot, (**handler)(std::move(request))));
-  } else {
-    finish(slot, handler.error());
-  }
+  return true;
 }
 
 Task<void> ServerConnection::run_handler(Slot* slot, Task<Response> handler) {
@@ -220,7 +264,7 @@ ServerConnection::Slot* ServerConnection::add_slot() {
 
 void ServerConnection::finish(Slot* slot, const Response& response) {
   release_body(slot);
-  slot->last = slot->last || draining_;
+  slot->last = slot->last || (server_.draining_ && slot == slots_.back().get());
   Framing framing;
   framing.now = clock_.wall();
   framing.closes = slot->last;
@@ -238,6 +282,7 @@ void ServerConnection::release_body(Slot* slot) {
 ServerConnection::Read ServerConnection::refuse(const Refusal& refusal) {
   Slot* slot = add_slot();
   slot->last = true;
+  cut_ = true;
   finish(slot, error_response(refusal.http_status, refusal.reason));
   return Read::refused;
 }
@@ -246,7 +291,7 @@ Task<void> ServerConnection::write_answers() {
   for (;;) {
     while (slots_.empty() || !slots_.front()->ready) {
       const bool between_requests = phase_deadline_ == kNever;
-      if (slots_.empty() && (reading_ended_ || (draining_ && between_requests))) {
+      if (slots_.empty() && (reading_ended_ || (ends_when_idle_ && between_requests))) {
         ended_.set();
         co_return;
       }

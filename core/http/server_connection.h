@@ -23,17 +23,21 @@ class ServerConnection {
 
   /// Serves until the connection is lost or ended.
   Task<void> run();
-  /// Ends after the answers that are owed.
+  /// As Server::drain(), give_up() and connections_owing() have it.
   void drain();
+  void give_up();
+  bool owes() const;
 
  private:
   /// An answer's place in the order of the connection.
   struct Slot {
-    std::string bytes;   ///< The answer, once `ready`.
-    bool ready = false;  ///< Whether the handler is through.
-    bool last = false;   ///< The connection ends after this answer.
+    std::string bytes;        ///< The answer, once `ready`.
+    bool ready = false;       ///< Whether the handler is through.
+    bool last = false;        ///< The connection ends after this answer.
+    bool of_request = false;  ///< Not an interim answer, nor one to what cannot be read.
     bool only_reads = false;
     bool counted = false;  ///< In Server::requests_in_flight_.
+    TaskGroup::TaskNumber handler = 0;
     bool without_body = false;
     bool http_1_0 = false;
     size_t body_bytes = 0;  ///< Of the request, in Server::body_bytes_in_flight_.
@@ -47,9 +51,12 @@ class ServerConnection {
   Read take_input();
   Task<void> start_request();
   bool may_start(bool only_reads) const;
+  bool count(Slot* slot);
   Task<void> run_handler(Slot* slot, Task<Response> handler);
   Slot* add_slot();
   void finish(Slot* slot, const Response& response);
+  bool arriving() const;
+  Read expect_body();
   Read refuse(const Refusal& refusal);
   void release_body(Slot* slot);
 
@@ -74,8 +81,10 @@ class ServerConnection {
   std::deque<std::unique_ptr<Slot>> slots_;
   Condition changed_;  // A slot was added, became ready or went; or a flag below was set.
   bool reading_ended_ = false;
-  bool draining_ = false;
+  bool ends_when_idle_ = false;
+  bool cut_ = false;  // A request was refused that its client may still be sending.
   bool lost_ = false;
+  TaskGroup::TaskNumber reader_ = 0;
   Event ended_;
   TaskGroup handlers_;
   TaskGroup tasks_;

@@ -119,23 +119,35 @@ class Gateway {
     return server_.requests_in_flight() + http_server_.requests_in_flight();
   }
 
+  bool owes() const {
+    return server_.requests_in_flight() > 0 || http_server_.connections_owing() > 0;
+  }
+
   // New requests are refused from now on; those under way get their time, and their answers the
   // time to be written.
   Task<void> drain() {
-    constexpr Duration kLook = 5ms;
     constexpr Duration kLinger = 20ms;
+    constexpr Duration kAnswersTime = 1s;
     door_.shut();
     http_server_.drain();
     const Instant end = env_.clock().monotonic() + config_.drain_timeout;
-    while (requests_in_flight() > 0 && env_.clock().monotonic() < end) {
-      co_await env_.clock().sleep_for(kLook);
-    }
-    if (requests_in_flight() > 0) {
-      env_.log().warning("gateway", "stops with {} requests unanswered", requests_in_flight());
+    co_await answered_by(end);
+    if (owes()) {
+      env_.log().warning("gateway", "stops with {} requests under way", requests_in_flight());
+      server_.stop();
+      http_server_.give_up();
+      co_await answered_by(env_.clock().monotonic() + kAnswersTime);
     }
     co_await env_.clock().sleep_for(kLinger);
     server_.stop();
     http_server_.stop();
+  }
+
+  Task<void> answered_by(Instant deadline) {
+    constexpr Duration kLook = 5ms;
+    while (owes() && env_.clock().monotonic() < deadline) {
+      co_await env_.clock().sleep_for(kLook);
+    }
   }
 
   Env& env_;

@@ -37,10 +37,6 @@ void add_token(const Status& status, http::Response* response) {
 http::Response failure(const Status& status) {
   http::Response response = http::error_response(status);
   add_token(status, &response);
-  // These will pass by themselves.
-  const bool passes =
-      status.code() == Code::unavailable || status.code() == Code::resource_exhausted;
-  if (passes) response.headers.push_back({"Retry-After", "1"});
   return response;
 }
 
@@ -84,15 +80,18 @@ void HttpApi::add(const rpc::MethodInfo& method, Operation<Request, Reply> opera
   const auto start = [this, &method, operation](http::Request request) {
     return serve<Request, Reply>(&method, operation, std::move(request));
   };
-  router_.add(method_from(method.http.substr(0, space)), method.http.substr(space + 1), start);
+  router_.add(method_from(method.http.substr(0, space)), method.http.substr(space + 1), start,
+              method.read_only ? http::RouteKind::reads : http::RouteKind::writes);
 }
 
 void HttpApi::add_probes() {
-  const auto alive_start = [this](const http::Request&) { return alive(); };
-  router_.add(http::Method::get, "/healthz", alive_start);
-  router_.add(http::Method::get, "/livez", alive_start);
-  router_.add(http::Method::get, "/readyz", [this](const http::Request&) { return ready(); });
-  router_.add(http::Method::get, "/metrics", [this](const http::Request&) { return metrics(); });
+  const auto add_probe = [this](std::string_view path, http::Handler handler) {
+    router_.add(http::Method::get, path, std::move(handler), http::RouteKind::probe);
+  };
+  add_probe("/healthz", [this](const http::Request&) { return alive(); });
+  add_probe("/livez", [this](const http::Request&) { return alive(); });
+  add_probe("/readyz", [this](const http::Request&) { return ready(); });
+  add_probe("/metrics", [this](const http::Request&) { return metrics(); });
   router_.add(http::Method::get, "/openapi.json",
               [this](const http::Request&) { return openapi(); });
 }

@@ -53,7 +53,7 @@ class ByteClient {
 };
 
 /// Routes: GET /echo/{text} and POST /echo answer what they were given; GET or POST /slow answers
-/// when open() is called; POST /count counts bytes.
+/// when open() is called, and so does POST /question, which only reads; GET /probe is a probe.
 class HttpWorld {
  public:
   explicit HttpWorld(ServerConfig config = {})
@@ -66,6 +66,9 @@ class HttpWorld {
     const auto slow = [this](Request request) { return wait(std::move(request)); };
     router_.add(Method::get, "/slow", slow);
     router_.add(Method::post, "/slow", slow);
+    router_.add(Method::post, "/question", slow, RouteKind::reads);
+    router_.add(
+        Method::get, "/probe", [](const Request&) { return answer("alive"); }, RouteKind::probe);
     server_ = std::make_unique<Server>(env_, router_, config);
     const Result<void> started = server_->start(kHttpAddress);
     VECTRON_ASSERT(started.has_value());

@@ -33,7 +33,7 @@ int status_at(const Router& router, Method method, const std::string& path) {
   request.method = method;
   request.segments = parse_target(path)->segments;
   const auto handler = router.match(&request);
-  return handler.has_value() ? run(**handler, request) : handler.error().status;
+  return handler.has_value() ? run(*handler->handler, request) : handler.error().status;
 }
 
 TEST(HttpRouter, PrefersLiteralSegmentsFromTheLeft) {

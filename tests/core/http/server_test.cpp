@@ -300,14 +300,110 @@ TEST(HttpServer, DrainingAnswersWhatRunsAndEndsTheRest) {
   world.run_for(1ms);
   EXPECT_TRUE(idle->ended());
   EXPECT_FALSE(busy->ended());
-  auto late = world.client();
-  world.run_for(1ms);
-  EXPECT_TRUE(late->ended());
+  EXPECT_EQ(world.server().connections_owing(), 1U);
   world.open();
   world.run_for(1ms);
   EXPECT_THAT(statuses(busy->received()), ElementsAre(200));
   EXPECT_THAT(busy->received(), HasSubstr("Connection: close"));
   EXPECT_TRUE(busy->ended());
+}
+
+TEST(HttpServer, DrainingAnswersProbesOfNewConnections) {
+  HttpWorld world;
+  world.server().drain();
+  auto late = world.client();
+  world.run_for(1ms);
+  EXPECT_FALSE(late->ended());
+  EXPECT_EQ(world.server().connections_owing(), 0U);
+  late->send(get("/probe"));
+  world.run_for(1ms);
+  EXPECT_EQ(late->received(), plain_response("alive", "Connection: close\r\n"));
+  EXPECT_TRUE(late->ended());
+}
+
+TEST(HttpServer, DrainingRefusesARequestThatIsStillArriving) {
+  const std::string request = post("/slow", "a body");
+  for (size_t cut = 1; cut < request.size(); ++cut) {
+    HttpWorld world;
+    auto client = world.client();
+    client->send(request.substr(0, cut));
+    world.run_for(1ms);
+    EXPECT_EQ(world.server().connections_owing(), 1U);
+    world.server().drain();
+    client->send(request.substr(cut));
+    world.run_for(1ms);
+    ASSERT_THAT(statuses(client->received()), ElementsAre(503)) << "cut at " << cut;
+    EXPECT_TRUE(client->ended());
+    EXPECT_EQ(world.started(), 0U);
+  }
+}
+
+TEST(HttpServer, DrainingRefusesWhatWaitsForItsTurnAfterWhatRuns) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(post("/slow", "") + post("/slow", "second"));
+  world.run_for(1ms);
+  world.server().drain();
+  world.open();
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(200, 503));
+  EXPECT_EQ(world.started(), 1U);
+  EXPECT_TRUE(client->ended());
+}
+
+TEST(HttpServer, GivingUpAnswersWhatStillRuns) {
+  HttpWorld world;
+  auto reads = world.client();
+  auto writes = world.client();
+  auto asks = world.client();
+  reads->send(get("/slow") + get("/slow"));
+  writes->send(post("/slow", ""));
+  asks->send(post("/question", ""));
+  world.run_for(1ms);
+  world.server().drain();
+  world.run_for(1ms);
+  world.server().give_up();
+  EXPECT_EQ(world.cancelled(), 4U);
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(reads->received()), ElementsAre(503, 503));
+  EXPECT_THAT(statuses(asks->received()), ElementsAre(503));
+  EXPECT_THAT(statuses(writes->received()), ElementsAre(504));
+  EXPECT_THAT(writes->received(), HasSubstr(R"("code":"unknown_outcome")"));
+  for (auto* client : {&reads, &writes, &asks}) EXPECT_TRUE((*client)->ended());
+  EXPECT_EQ(world.server().requests_in_flight(), 0U);
+}
+
+TEST(HttpServer, AnswersProbesHoweverBusyItIs) {
+  ServerConfig config;
+  config.requests_in_flight_max = 1;
+  HttpWorld world(config);
+  auto busy = world.client();
+  busy->send(get("/slow"));
+  world.run_for(1ms);
+  auto prober = world.client();
+  prober->send(get("/echo/no") + get("/probe"));
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(prober->received()), ElementsAre(503, 200));
+  EXPECT_THAT(prober->received(), HasSubstr("Retry-After: 1\r\n"));
+  EXPECT_EQ(world.server().requests_in_flight(), 1U);
+}
+
+TEST(HttpServer, RunsWhatOnlyReadsSideBySideWhateverItsMethod) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(post("/question", "") + post("/question", "") + post("/slow", ""));
+  world.run_for(1ms);
+  EXPECT_EQ(world.started(), 2U);
+}
+
+TEST(HttpServer, AsksForNoBodyThatNobodyTakes) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send(
+      "POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(404));
+  EXPECT_TRUE(client->ended());
 }
 
 TEST(HttpServer, StopsWithRequestsInFlight) {
@@ -383,6 +479,8 @@ INSTANTIATE_TEST_SUITE_P(
                    400},
         BadRequest{"ForeignCoding",
                    "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        BadRequest{"CodedBody", "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\n\r\n",
+                   415},
         BadRequest{"ChunkedNotLast",
                    "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
                    501},

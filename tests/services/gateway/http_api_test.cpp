@@ -284,9 +284,33 @@ TEST(HttpApi, StopsWithTheGateway) {
   gateway.cluster.stop();
   gateway.cluster.env().run_for(100ms);
   EXPECT_FALSE(gateway.cluster.outcome().has_value());  // It waits for the request.
+  const Answer ready = gateway.ask("GET", "/readyz");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_THAT(ready.body, HasSubstr("stopping"));
+  EXPECT_EQ(gateway.ask("GET", "/livez").status, 200);
+  EXPECT_EQ(gateway.ask("GET", "/v1/collections").status, 503);
   gateway.cluster.env().run_for(2s);
   EXPECT_TRUE(gateway.cluster.outcome().has_value());
   EXPECT_THAT(received, HasSubstr("Connection: close"));
+}
+
+TEST(HttpApi, SaysThatAWriteMayHaveBeenDoneWhenItsTimeToStopIsOver) {
+  HttpGateway gateway([](GatewayConfig& config) { config.drain_timeout = 200ms; });
+  gateway.ask("GET", "/livez");
+  for (auto& worker : gateway.cluster.workers) worker->script.silent = true;
+  TaskGroup tasks(gateway.cluster.env().scheduler());
+  std::string received;
+  const auto ask = [](Env* env, std::string* out) -> Task<void> {
+    *out = co_await exchange_bytes(env,
+                                   "DELETE /v1/collections/c/points/1 HTTP/1.1\r\nHost: h\r\n\r\n");
+  };
+  tasks.spawn(ask(&gateway.cluster.env(), &received));
+  gateway.cluster.env().run_for(100ms);
+  gateway.cluster.stop();
+  gateway.cluster.env().run_for(500ms);
+  EXPECT_TRUE(gateway.cluster.outcome().has_value());
+  EXPECT_THAT(received, HasSubstr("504"));
+  EXPECT_THAT(received, HasSubstr("unknown_outcome"));
 }
 
 }  // namespace

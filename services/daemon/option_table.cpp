@@ -154,6 +154,50 @@ void add_worker(Rows* rows) {
                    bytes(field(&W::reply_bytes_max), 1'024)});
 }
 
+void add_upkeep(Rows* rows) {
+  using U = UpkeepConfig;
+  const auto field = [](auto member) {
+    return at(&Settings::worker, &WorkerConfig::upkeep, member);
+  };
+  rows->push_back({"upkeep_interval_ms", kUpWorker,
+                   "How often a shard looks whether a checkpoint or a rebuild is due.",
+                   milliseconds(field(&U::check_interval), 1)});
+  rows->push_back({"checkpoint_points_min", kUpWorker,
+                   "A graph is checkpointed once so many points were written, removed or linked,",
+                   count(field(&U::checkpoint_points_min), 1)});
+  rows->push_back({"checkpoint_share_ppm", kUpWorker,
+                   "and so large a share of the shard's points (parts per million),",
+                   count(field(&U::checkpoint_share_ppm), 0, 1'000'000)});
+  rows->push_back({"checkpoint_idle_ms", kUpWorker,
+                   "or when something changed, and nothing more for so long.",
+                   milliseconds(field(&U::checkpoint_idle), 1)});
+  rows->push_back({"checkpoint_pause_ms_min", kUpWorker, "Between two checkpoints of a shard.",
+                   milliseconds(field(&U::checkpoint_pause_min), 1)});
+  rows->push_back({"checkpoint_bytes_per_second_max", kUpWorker,
+                   "How fast one is written, so that the log's disk is not held up.",
+                   bytes(field(&U::checkpoint_bytes_per_second_max), 4'096)});
+  rows->push_back({"checkpoint_free_bytes_min", kUpWorker,
+                   "What one leaves free on the disk; else none is begun.",
+                   bytes(field(&U::checkpoint_free_bytes_min), 0)});
+  rows->push_back({"checkpoint_stop_ms_max", kUpWorker,
+                   "How long a worker that stops takes for the checkpoints of all its shards.",
+                   milliseconds(field(&U::checkpoint_stop_timeout), 0)});
+  rows->push_back({"rebuild_tombstones_min", kUpWorker,
+                   "An index is built anew once so many of its slots were overwritten or deleted,",
+                   count(field(&U::rebuild_tombstones_min), 1)});
+  rows->push_back({"rebuild_tombstones_ppm", kUpWorker,
+                   "and so large a share of them (parts per million).",
+                   count(field(&U::rebuild_tombstones_ppm), 1, 1'000'000)});
+  rows->push_back({"rebuild_slice_points", kUpWorker,
+                   "Points copied and linked by one piece of work of a rebuild.",
+                   count(field(&U::rebuild_slice_points), 1, 65'536)});
+  rows->push_back({"rebuild_growth_ppm_max", kUpWorker,
+                   "A rebuild is given up when the old index grew by such a share meanwhile.",
+                   count(field(&U::rebuild_growth_ppm_max), 1, 1'000'000'000)});
+  rows->push_back({"rebuild_pause_ms_min", kUpWorker, "After one that was given up.",
+                   milliseconds(field(&U::rebuild_pause_min), 1)});
+}
+
 void add_gateway(Rows* rows) {
   using G = GatewayConfig;
   const auto field = [](auto member) { return at(&Settings::gateway, member); };
@@ -174,8 +218,9 @@ void add_gateway(Rows* rows) {
                    milliseconds(field(&G::backoff_max), 1)});
   rows->push_back({"attempts_max", kUpGateway, "Attempts of one operation on one shard.",
                    count(field(&G::attempts_max), 1)});
-  rows->push_back({"routes_max", kUpGateway, "Collections whose routes are kept.",
-                   count(field(&G::routes_max), 1)});
+  rows->push_back({"route_bytes_max", kUpGateway,
+                   "Memory for where the shards of collections are; the longest unused goes first.",
+                   bytes(field(&G::route_bytes_max), 1'024)});
   rows->push_back({"worker_channels_max", kUpGateway, "Connections to nodes of the cluster.",
                    count(field(&G::worker_channels_max), 1)});
   rows->push_back({"connections_max", kUpGateway, "Clients connected at once; more are closed.",
@@ -191,6 +236,23 @@ void add_gateway(Rows* rows) {
                    "Requests and waiting answers of all clients, over RPC and as much again over "
                    "HTTP; more requests are refused. At least twice frame_bytes_max.",
                    bytes(field(&G::body_bytes_in_flight_max), 8'192, uint64_t{1} << 40)});
+  rows->push_back({"http_head_bytes_max", kUpGateway, "Request line and header fields.",
+                   bytes(field(&G::http_head_bytes_max), 256, 1 << 20)});
+  rows->push_back({"http_pipelined_requests_max", kUpGateway,
+                   "Of one connection, read and not answered; further ones wait in the network.",
+                   count(field(&G::http_pipelined_requests_max), 1, 1'024)});
+  rows->push_back({"http_idle_ms_max", kUpGateway,
+                   "Between an answer and the next request; then the connection ends.",
+                   milliseconds(field(&G::http_idle_timeout), 1)});
+  rows->push_back({"http_head_ms_max", kUpGateway,
+                   "From a request's first byte to the end of its head; then it is refused.",
+                   milliseconds(field(&G::http_head_timeout), 1)});
+  rows->push_back({"http_body_ms_max", kUpGateway, "From there to the end of its body.",
+                   milliseconds(field(&G::http_body_timeout), 1)});
+  rows->push_back(
+      {"http_write_ms_max", kUpGateway,
+       "How long a client may take no byte of an answer; then its connection is closed.",
+       milliseconds(field(&G::http_write_timeout), 1)});
   rows->push_back({"batch_points_max", kUpGateway, "Points of one upsert.",
                    count(field(&G::batch_points_max), 1, 10'000'000)});
   rows->push_back({"write_bytes_max", kUpGateway,
@@ -286,6 +348,7 @@ Rows make_table() {
   add_identity(&rows);
   add_placement(&rows);
   add_worker(&rows);
+  add_upkeep(&rows);
   add_gateway(&rows);
   add_raft(&rows);
   add_storage(&rows);

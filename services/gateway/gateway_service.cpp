@@ -43,7 +43,13 @@ http::ServerConfig http_config(const GatewayConfig& config) {
   http::ServerConfig out;
   out.connections_max = config.connections_max;
   out.requests_in_flight_max = config.requests_in_flight_max;
+  out.limits.head_bytes_max = config.http_head_bytes_max;
   out.limits.body_bytes_max = config.frame_bytes_max;
+  out.pipelined_requests_max = config.http_pipelined_requests_max;
+  out.idle_timeout = config.http_idle_timeout;
+  out.head_timeout = config.http_head_timeout;
+  out.body_timeout = config.http_body_timeout;
+  out.write_timeout = config.http_write_timeout;
   out.body_bytes_in_flight_max = config.body_bytes_in_flight_max;
   return out;
 }
@@ -179,7 +185,7 @@ Result<void> GatewayConfig::validate() const {
   VECTRON_CHECK_OK(need(backoff_min > 0ns && backoff_max >= backoff_min, "backoff_max",
                         "must be at least backoff_min, above zero"));
   VECTRON_CHECK_OK(need(attempts_max > 0, "attempts_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(routes_max > 0, "routes_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need(route_bytes_max > 0, "route_bytes_max", "must be at least 1"));
   VECTRON_CHECK_OK(need(worker_channels_max > 0, "worker_channels_max", "must be at least 1"));
   VECTRON_CHECK_OK(need(batch_points_max > 0, "batch_points_max", "must be at least 1"));
   VECTRON_CHECK_OK(

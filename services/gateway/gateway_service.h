@@ -46,11 +46,18 @@ struct GatewayConfig {
   /// the deadline too.
   uint32_t attempts_max = 64;
 
-  size_t routes_max = 1'024;           ///< Collections whose routes are kept.
+  size_t route_bytes_max = 64 << 20;   ///< Of memory for routes; the oldest go first.
   size_t worker_channels_max = 1'024;  ///< Connections to workers and placement nodes.
   size_t connections_max = 4'096;      ///< Clients connected at once.
   size_t requests_in_flight_max = 4'096;
   size_t requests_in_flight_per_connection_max = 1'024;
+  /// Bounds and times of HTTP connections: as of http::ServerConfig, of the same names.
+  size_t http_head_bytes_max = 16 << 10;
+  size_t http_pipelined_requests_max = 16;
+  Duration http_idle_timeout = 75s;
+  Duration http_head_timeout = 10s;
+  Duration http_body_timeout = 60s;
+  Duration http_write_timeout = 30s;
   /// The largest request or reply. An upsert that is larger is refused.
   size_t frame_bytes_max = 64 << 20;
   /// Requests that arrive or are worked on, and answers that wait for their readers, of all clients

@@ -23,6 +23,16 @@ Result<Route::Shard> make_shard(wire::ShardRoute shard, const std::string& colle
 
 }  // namespace
 
+size_t Route::memory_bytes() const {
+  size_t bytes = sizeof(Route) + name.capacity() + ranges.capacity() * sizeof(HashRange) +
+                 shards.capacity() * sizeof(Shard);
+  for (const Shard& shard : shards) {
+    bytes += shard.members.capacity() * sizeof(Member);
+    for (const Member& member : shard.members) bytes += member.address.text.capacity();
+  }
+  return bytes;
+}
+
 std::optional<size_t> Route::find_shard(ShardId id) const {
   for (size_t i = 0; i < shards.size(); ++i) {
     if (shards[i].id == id) return i;

@@ -37,6 +37,8 @@ struct Route {
   std::vector<HashRange> ranges;  ///< Cover the whole hash space.
   std::vector<Shard> shards;      ///< One for each range, in the same order.
 
+  /// About what it takes in memory.
+  size_t memory_bytes() const;
   /// The position of the shard that holds `id`.
   size_t shard_of(const PointId& id) const { return find_range(ranges, placement_hash(id)); }
   /// The position of the shard named `id`, if the collection has it.

@@ -61,7 +61,8 @@ Task<void> RouteCache::run_fetch(std::string name, std::shared_ptr<Fetch> fetch)
   auto reply = co_await placement_.collection_route(std::move(context), name);
   fetches_.erase(name);
   if (!reply.has_value()) {
-    if (reply.error().code() == Code::not_found) entries_.erase(name);
+    const auto entry = entries_.find(name);
+    if (reply.error().code() == Code::not_found && entry != entries_.end()) drop(entry);
     fetch->set(fail(reply.error()));
     co_return;
   }
@@ -81,24 +82,30 @@ RouteHandle RouteCache::store(RouteHandle route) {
     if (here.id > route->id || (here.id == route->id && here.epoch > route->epoch)) {
       return found->second.route;
     }
-  } else {
-    make_room();
+    drop(found);
   }
-  entries_[route->name] = {route, ++uses_};
+  const size_t bytes = route->memory_bytes();
+  make_room(bytes);
+  bytes_ += bytes;
+  entries_[route->name] = {.route = route, .used = ++uses_, .bytes = bytes};
   return route;
 }
 
 void RouteCache::forget(const std::string& name, CollectionId id) {
   const auto found = entries_.find(name);
-  if (found != entries_.end() && found->second.route->id == id) entries_.erase(found);
+  if (found != entries_.end() && found->second.route->id == id) drop(found);
 }
 
-void RouteCache::make_room() {
-  if (entries_.size() < config_.routes_max) return;
-  const auto oldest = std::min_element(
-      entries_.begin(), entries_.end(),
-      [](const auto& left, const auto& right) { return left.second.used < right.second.used; });
-  entries_.erase(oldest);
+void RouteCache::drop(Entries::iterator entry) {
+  bytes_ -= entry->second.bytes;
+  entries_.erase(entry);
+}
+
+void RouteCache::make_room(size_t bytes) {
+  while (!entries_.empty() && bytes_ + bytes > config_.route_bytes_max) {
+    drop(std::ranges::min_element(entries_, {},
+                                  [](const auto& entry) { return entry.second.used; }));
+  }
 }
 
 }  // namespace vectron::gateway

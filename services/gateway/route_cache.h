@@ -35,24 +35,30 @@ class RouteCache {
   void forget(const std::string& name, CollectionId id);
 
   size_t size() const { return entries_.size(); }
+  /// What counts against route_bytes_max. A single route may be larger.
+  size_t bytes() const { return bytes_; }
 
  private:
   using Fetch = Completion<Result<RouteHandle>>;
   struct Entry {
     RouteHandle route;
     uint64_t used = 0;  // When it was last asked for, in requests.
+    size_t bytes = 0;
   };
+  using Entries = std::map<std::string, Entry>;
 
   Task<Result<RouteHandle>> fetch(RequestContext context, std::string name);
   Task<void> run_fetch(std::string name, std::shared_ptr<Fetch> fetch);
   RouteHandle store(RouteHandle route);
-  void make_room();
+  void drop(Entries::iterator entry);
+  void make_room(size_t bytes);
 
   Env& env_;
   PlacementLink& placement_;
   const GatewayConfig& config_;
   uint64_t uses_ = 0;
-  std::map<std::string, Entry> entries_;
+  Entries entries_;
+  size_t bytes_ = 0;  // Of all entries.
   std::map<std::string, std::shared_ptr<Fetch>> fetches_;
   TaskGroup tasks_;  // Last: its tasks use the members above.
 };

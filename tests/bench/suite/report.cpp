@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <thread>
 
 #include "core/base/assert.h"
@@ -99,9 +100,9 @@ std::string Report::to_json() const {
   for (const Goal& goal : goals) {
     const std::string suffix = goal.name == "value" ? "" : "_" + goal.name;
     all.add("value" + suffix, goal.value);
-    if (goal.informative) continue;
-    all.add("must" + suffix, goal.must);
-    all.add("aim" + suffix, goal.aim);
+    const double none = std::numeric_limits<double>::quiet_NaN();  // Written as null.
+    all.add("must" + suffix, goal.informative ? none : goal.must);
+    all.add("aim" + suffix, goal.informative ? none : goal.aim);
   }
   all.add("lower_is_better", goals.front().lower_is_better);
   all.add("reached", reached());

@@ -29,6 +29,8 @@ class Workbench {
   ~Workbench();
 
   const WorkbenchOptions& options() const { return options_; }
+  /// Its own, removed at the end.
+  const std::string& folder() const { return folder_; }
   const demo::Images& points() const { return dataset_.points; }
   const demo::Images& queries() const { return dataset_.queries; }
   demo::Progress& progress() { return progress_; }

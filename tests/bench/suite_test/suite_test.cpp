@@ -69,7 +69,8 @@ TEST(BenchReport, IsOneObjectWithTheValueItsGoalsTheMachineAndDetails) {
   const std::string json = report.to_json();
   EXPECT_THAT(json, StartsWith(R"({"bench": "search", "value": 0.75, "must": 0.5, "aim": 1, )"
                                R"("value_8_clients": 1.25, "must_8_clients": 0.5, )"
-                               R"("aim_8_clients": 1.5, "value_4_shards": 0.25, )"));
+                               R"("aim_8_clients": 1.5, "value_4_shards": 0.25, )"
+                               R"("must_4_shards": null, "aim_4_shards": null, )"));
   EXPECT_THAT(json, HasSubstr(R"("machine": {"processor": )"));
   EXPECT_THAT(json, HasSubstr(R"("details": {"text": "a \"quoted\" word"}})"));
   EXPECT_THAT(json, Not(HasSubstr("\n")));

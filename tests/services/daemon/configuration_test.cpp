@@ -179,9 +179,9 @@ TEST(ListOptions, ShowsValueOriginDefaultAndMeaning) {
   const auto resolved = resolve(sources({}, {}, "tick_ms = 50\n"));
   const std::string all = list_options(*resolved, std::nullopt);
   EXPECT_THAT(all, AllOf(HasSubstr("tick_ms = 50\n    from v.conf:1; the default is 100\n"),
-                         HasSubstr("One Raft tick"), HasSubstr("routes_max = 1024")));
+                         HasSubstr("One Raft tick"), HasSubstr("route_bytes_max = 64MiB")));
   const std::string worker = list_options(*resolved, Role::worker);
-  EXPECT_THAT(worker, testing::Not(HasSubstr("routes_max")));
+  EXPECT_THAT(worker, testing::Not(HasSubstr("route_bytes_max")));
 }
 
 TEST(ConfigurationPage, IsMadeFromTheTable) {

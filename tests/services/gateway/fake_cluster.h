@@ -55,8 +55,9 @@ class FakePlacement final : public wire::PlacementHandler {
   Script script;
   std::map<std::string, wire::CollectionRoute> routes;
   wire::CreateCollectionRequest created;
-  std::vector<uint64_t> deleted;  ///< Ids, for each removal that was asked for.
-  int incomplete_deletes = 0;     ///< So many are answered as not complete yet.
+  std::vector<std::string> routed;  ///< Collections whose routes were asked for.
+  std::vector<uint64_t> deleted;    ///< Ids, for each removal that was asked for.
+  int incomplete_deletes = 0;       ///< So many are answered as not complete yet.
 
   Task<Result<wire::RegisterWorkerReply>> register_worker(RequestContext,
                                                           wire::RegisterWorkerRequest) override {
@@ -111,6 +112,7 @@ class FakePlacement final : public wire::PlacementHandler {
       RequestContext, wire::GetCollectionRequest request) override {
     const Status refusal = co_await play(&env_, &script);
     if (!refusal.ok()) co_return fail(refusal);
+    routed.push_back(request.name);
     const auto found = routes.find(request.name);
     if (found == routes.end()) co_return fail(Code::not_found, "unknown");
     wire::GetCollectionReply reply;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/model/score.h"
+#include "services/gateway/route.h"
 #include "tests/services/gateway/fake_cluster.h"
 
 namespace vectron::gateway {
@@ -440,6 +441,22 @@ TEST(Gateway, FetchesARouteOnceForRequestsThatComeTogether) {
     EXPECT_TRUE(found.has_value());
   }
   EXPECT_EQ(cluster.placement[0]->script.calls, 1U);
+}
+
+TEST(Gateway, KeepsSoManyRoutesAsItHasMemoryForAndForgetsTheLongestUnused) {
+  FakeCluster cluster(1, 1);
+  for (const char* name : {"a", "b", "c"}) {
+    cluster.add_collection(FakeCluster::route(name, 100, {{0}}));
+  }
+  const Result<Route> route = make_route(FakeCluster::route("a", 100, {{0}}));
+  cluster.config.route_bytes_max = 5 * route->memory_bytes() / 2;
+  auto client = cluster.client();
+  for (const char* name : {"a", "b", "a", "c", "a", "b"}) {
+    api::GetRequest request = get(1);
+    request.collection = name;
+    cluster.run(client.get({}, std::move(request)));
+  }
+  EXPECT_THAT(cluster.placement[0]->routed, testing::ElementsAre("a", "b", "c", "b"));
 }
 
 TEST(Gateway, PassesACreateRequestOnWithItsDefaults) {

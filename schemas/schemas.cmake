@@ -7,7 +7,7 @@ set(VECTRON_GENERATED ${CMAKE_BINARY_DIR}/generated)
 file(GLOB generator_sources CONFIGURE_DEPENDS schemas/generator/*.cpp)
 add_executable(schema_generator ${generator_sources})
 target_include_directories(schema_generator PRIVATE ${CMAKE_SOURCE_DIR})
-target_link_libraries(schema_generator PRIVATE fmt::fmt)
+target_link_libraries(schema_generator PRIVATE fmt::fmt core_base)
 
 # The sources that the generator writes for FOLDER/NAME.fbs; the variables MESSAGES and STUBS take their lists.
 # flatc's own C++ header is made from a copy in another namespace, and without `required` and `flexbuffer`: our reader

@@ -144,6 +144,13 @@ class Loader {
     if (out.docs.empty()) refuse(fmt::format("{}: has no doc comment", place));
     out.required = field->required();
     out.flexbuffer = attribute(field, "flexbuffer") != nullptr;
+    out.needed = out.required || attribute(field, "needed") != nullptr;
+    const auto text_of = [&](const char* name) {
+      const auto* value = attribute(field, name);
+      return value == nullptr ? std::string() : value->str();
+    };
+    out.at_least = text_of("at_least");
+    out.at_most = text_of("at_most");
     const BaseType base = field->type()->base_type();
     out.vector = base == reflection::Vector;
     out.type = type_of(place, out.vector ? field->type()->element() : base, field->type()->index());

@@ -30,7 +30,10 @@ struct Field {
   bool required = false;
   bool optional = false;    ///< May be absent: std::optional.
   bool flexbuffer = false;  ///< Bytes that must be a valid FlexBuffer.
-  std::string initial;      ///< The default as a C++ literal; empty where there is none.
+  bool needed = false;      ///< HTTP refuses a request without it, as with `required`.
+  std::string at_least;     ///< Of a number, or of a length; empty for no bound.
+  std::string at_most;
+  std::string initial;  ///< The default as a C++ literal; empty where there is none.
 
   bool bytes() const { return vector && type.shape == Shape::scalar && type.cpp == "uint8_t"; }
 };

@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
+#include "core/base/status.h"
 #include "schemas/generator/emit.h"
 
 namespace vectron::generator {
@@ -39,13 +41,36 @@ std::string short_name(const std::string& qualified) {
   return colon == std::string::npos ? qualified : qualified.substr(colon + 1);
 }
 
+std::string join(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) {
+    if (!part.empty()) out += (out.empty() ? "" : ",") + part;
+  }
+  return out;
+}
+
+// A bound's member where there is a bound; otherwise that of the type, if it has one.
+std::string bound(const std::string& name, const std::string& declared,
+                  const std::string& of_type = "") {
+  const std::string& value = declared.empty() ? of_type : declared;
+  return value.empty() ? "" : quoted(name) + ":" + value;
+}
+
+std::string number(const char* format, const Field& field, const std::string& least,
+                   const std::string& most) {
+  return join({fmt::format("\"type\":\"integer\",\"format\":\"{}\"", format),
+               bound("minimum", field.at_least, least), bound("maximum", field.at_most, most)});
+}
+
 // The members of the schema of a single value.
-std::string scalar_members(const Type& type) {
+std::string scalar_members(const Field& field) {
+  const Type& type = field.type;
   switch (type.shape) {
     case Shape::boolean:
       return "\"type\":\"boolean\"";
     case Shape::text:
-      return "\"type\":\"string\"";
+      return join({"\"type\":\"string\"", bound("minLength", field.at_least),
+                   bound("maxLength", field.at_most)});
     case Shape::enumeration:
     case Shape::table:
       return reference(short_name(type.cpp));
@@ -54,25 +79,25 @@ std::string scalar_members(const Type& type) {
   }
   if (type.cpp == "float") return "\"type\":\"number\",\"format\":\"float\"";
   if (type.cpp == "double") return "\"type\":\"number\",\"format\":\"double\"";
-  if (type.cpp == "int64_t") return "\"type\":\"integer\",\"format\":\"int64\"";
+  if (type.cpp == "int64_t") return number("int64", field, "", "");
   if (type.cpp == "int8_t" || type.cpp == "int16_t" || type.cpp == "int32_t") {
-    return "\"type\":\"integer\",\"format\":\"int32\"";
+    return number("int32", field, "", "");
   }
-  if (type.cpp == "uint16_t") {
-    return "\"type\":\"integer\",\"format\":\"int32\",\"minimum\":0,\"maximum\":65535";
-  }
-  if (type.cpp == "uint32_t") {
-    return "\"type\":\"integer\",\"format\":\"int64\",\"minimum\":0,\"maximum\":4294967295";
-  }
-  if (type.cpp == "uint64_t") return "\"type\":\"integer\",\"format\":\"uint64\",\"minimum\":0";
+  if (type.cpp == "uint16_t") return number("int32", field, "0", "65535");
+  if (type.cpp == "uint32_t") return number("int64", field, "0", "4294967295");
+  if (type.cpp == "uint64_t") return number("uint64", field, "0", "");
   if (type.cpp == "uint8_t") return reference("StatusCode");
   refuse("OpenAPI has no form for " + type.cpp);
 }
 
 std::string field_members(const Field& field) {
   if (field.flexbuffer) return "";  // Any JSON.
-  if (!field.vector) return scalar_members(field.type);
-  return fmt::format("\"type\":\"array\",\"items\":{{{}}}", scalar_members(field.type));
+  if (!field.vector) return scalar_members(field);
+  Field item = field;
+  item.at_least.clear();
+  item.at_most.clear();
+  return join({fmt::format("\"type\":\"array\",\"items\":{{{}}}", scalar_members(item)),
+               bound("minItems", field.at_least), bound("maxItems", field.at_most)});
 }
 
 std::string field_default(const Field& field) {
@@ -82,14 +107,6 @@ std::string field_default(const Field& field) {
   }
   // A status code's default is a number in the schema, and of no use to a reader.
   return field.type.cpp == "uint8_t" ? "" : "\"default\":" + field.initial;
-}
-
-std::string join(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const std::string& part : parts) {
-    if (!part.empty()) out += (out.empty() ? "" : ",") + part;
-  }
-  return out;
 }
 
 std::string field_schema(const Field& field) {
@@ -106,7 +123,7 @@ std::string object_schema(const Table& table, const std::set<std::string>& witho
   for (const Field& field : table.fields) {
     if (without.contains(field.name)) continue;
     properties.push_back(quoted(field.name) + ":" + field_schema(field));
-    if (field.required) required.push_back(quoted(field.name));
+    if (field.needed) required.push_back(quoted(field.name));
   }
   return "{" +
          join({"\"type\":\"object\"", "\"description\":" + quoted(prose(table.docs)),
@@ -130,13 +147,26 @@ std::string enumeration_schema(const Enumeration& declaration) {
                      quoted(prose(declaration.docs)), join(names));
 }
 
+std::string status_code_schema() {
+  std::vector<std::string> names;
+  names.reserve(kCodeCount);
+  for (uint8_t code = 0; code < kCodeCount; ++code) {
+    names.push_back(quoted(std::string(code_name(static_cast<Code>(code)))));
+  }
+  return R"("StatusCode":{"type":"string","description":"The name of a status code; ok for none.",)"
+         "\"enum\":[" +
+         join(names) + "]}";
+}
+
 std::string components(const Contract& contract) {
   std::vector<std::string> schemas = {
-      R"("StatusCode":{"type":"string","description":"The name of a status code; ok for none."})",
+      status_code_schema(),
       R"("Error":{"type":"object","required":["error"],"properties":{"error":{"type":"object",)"
       R"("required":["code","message"],"properties":{"code":{"$ref":"#/components/schemas/)"
       R"(StatusCode"},"message":{"type":"string","description":"What to do about it."},)"
-      R"("field":{"type":"string","description":"The field at fault, as points[3].vector."}}}}})"};
+      R"("field":{"type":"string","description":"The field at fault, as points[3].vector."},)"
+      R"("token":{"$ref":"#/components/schemas/ShardToken","description":"Of a point that does )"
+      R"(not exist: at which log index that was so."}}}}})"};
   for (const Enumeration& declaration : contract.enumerations) {
     schemas.push_back(quoted(declaration.name) + ":" + enumeration_schema(declaration));
   }
@@ -201,8 +231,10 @@ std::string parameters(const Table& request, const Route& route) {
   }
   out.push_back(parameter("timeout_ms", "query",
                           R"({"type":"integer","minimum":1,"maximum":4294967295})",
-                          "How long the request may take, in milliseconds; also as the header "
-                          "X-Request-Timeout-Ms."));
+                          "How long the request may take, in milliseconds."));
+  out.push_back(parameter("X-Request-Timeout-Ms", "header",
+                          R"({"type":"integer","minimum":1,"maximum":4294967295})",
+                          "The same as timeout_ms, which goes before it."));
   return "[" + join(out) + "]";
 }
 
@@ -228,6 +260,36 @@ std::string operation(const Contract& contract, const Method& method, const Rout
   return quoted(route.verb) + ":{" + join(members) + "}";
 }
 
+// What gateways offer besides the operations of the schema.
+std::vector<std::string> probes() {
+  struct Probe {
+    const char* path;
+    const char* type;
+    const char* description;
+  };
+  constexpr Probe kProbes[] = {
+      {"/healthz", "text/plain", "The process serves."},
+      {"/livez", "text/plain", "The process serves."},
+      {"/readyz", "text/plain", "The gateway is not stopping, and reaches the placement driver."},
+      {"/metrics", "text/plain", "Counters in the text format of Prometheus."},
+      {"/openapi.json", "application/json", "This document."}};
+  std::vector<std::string> out;
+  for (const Probe& probe : kProbes) {
+    const bool text = std::string_view(probe.type) == "text/plain";
+    const std::string body =
+        fmt::format("\"content\":{{\"{}\":{{\"schema\":{{\"type\":\"{}\"}}}}}}", probe.type,
+                    text ? "string" : "object");
+    const bool ready = std::string_view(probe.path) == "/readyz";
+    out.push_back(
+        fmt::format("\"{}\":{{\"get\":{{\"description\":\"{}\",\"responses\":{{\"200\":{{"
+                    "\"description\":\"So it "
+                    "is.\",{}}}{}}}}}}}",
+                    probe.path, probe.description, body,
+                    ready ? ",\"503\":{\"description\":\"It is not; why.\"," + body + "}" : ""));
+  }
+  return out;
+}
+
 std::string paths(const Contract& contract) {
   std::vector<std::pair<std::string, std::vector<std::string>>> by_path;
   for (const Service& service : contract.services) {
@@ -245,6 +307,7 @@ std::string paths(const Contract& contract) {
   for (const auto& [path, operations] : by_path) {
     out.push_back(quoted(path) + ":{" + join(operations) + "}");
   }
+  std::ranges::move(probes(), std::back_inserter(out));
   return "{" + join(out) + "}";
 }
 

@@ -207,6 +207,11 @@ TEST(HttpApi, RoutesEveryMethodOfTheSchema) {
   for (const auto& [path, verbs] : simdjson::dom::object(document["paths"])) {
     described += simdjson::dom::object(verbs).size();
   }
+  for (const char* probe : {"/healthz", "/livez", "/readyz", "/metrics", "/openapi.json"}) {
+    EXPECT_EQ(gateway.ask("GET", probe).status, 200) << probe;
+    EXPECT_EQ(document["paths"][probe]["get"].error(), simdjson::SUCCESS) << probe;
+    ++operations;
+  }
   EXPECT_EQ(described, operations);
 }
 
@@ -239,6 +244,62 @@ TEST(HttpApi, DescribesItself) {
                             ["content"]["application/json"]["schema"]["properties"];
   EXPECT_EQ(body["points"].error(), simdjson::SUCCESS);
   EXPECT_EQ(body["collection"].error(), simdjson::NO_SUCH_FIELD);  // It is in the path.
+}
+
+// The members of `object` but one, with `value` in its place; without it where that is empty.
+std::string with_member(const simdjson::dom::object& object, std::string_view name,
+                        const std::string& value) {
+  std::string out;
+  for (const auto& [key, member] : object) {
+    if (key == name) continue;
+    out += "\"" + std::string(key) + "\":" + simdjson::to_string(member) + ",";
+  }
+  if (!value.empty()) return "{" + out + "\"" + std::string(name) + "\":" + value + "}";
+  return "{" + out.substr(0, out.empty() ? 0 : out.size() - 1) + "}";
+}
+
+// What the document demands of a body is what the gateway demands.
+TEST(HttpApi, RefusesWhatItsDescriptionDoesNotAllow) {
+  struct Case {
+    const char* path;
+    const char* target;
+    std::string good;
+  };
+  HttpGateway gateway;
+  simdjson::dom::parser documents;
+  const simdjson::dom::element document = documents.parse(api::openapi_json());
+  size_t refused = 0;
+  for (const Case& each :
+       {Case{"/v1/collections", "/v1/collections", R"({"name":"new","dimension":2})"},
+        Case{"/v1/collections/{collection}/points", "/v1/collections/c/points",
+             R"({"points":[{"id":1,"vector":[1,2]}]})"},
+        Case{"/v1/collections/{collection}/points/search", "/v1/collections/c/points/search",
+             R"({"vector":[1,2]})"}}) {
+    const auto schema = document["paths"][each.path]["post"]["requestBody"]["content"]
+                                ["application/json"]["schema"];
+    simdjson::dom::parser bodies;
+    const simdjson::dom::object good = bodies.parse(each.good);
+    const auto expect_refusal = [&](std::string_view name, const std::string& value) {
+      const Answer answer = gateway.ask("POST", each.target, with_member(good, name, value));
+      EXPECT_EQ(answer.status, 400) << name << " " << value << answer.body;
+      EXPECT_THAT(answer.body, HasSubstr("\"field\":\"" + std::string(name))) << value;
+      ++refused;
+    };
+    for (const std::string_view name : simdjson::dom::array(schema["required"])) {
+      expect_refusal(name, "");
+    }
+    for (const auto& [name, property] : simdjson::dom::object(schema["properties"])) {
+      uint64_t bound = 0;
+      const bool high = property["maximum"].get(bound) == simdjson::SUCCESS;
+      if (high) expect_refusal(name, std::to_string(bound + 1));
+      const bool low = property["minimum"].get(bound) == simdjson::SUCCESS;
+      if (low) expect_refusal(name, std::to_string(static_cast<int64_t>(bound) - 1));
+      const bool text = property["maxLength"].get(bound) == simdjson::SUCCESS;
+      if (text) expect_refusal(name, "\"" + std::string(bound + 1, 'a') + "\"");
+    }
+    EXPECT_NE(gateway.ask("POST", each.target, each.good).status, 400) << each.good;
+  }
+  EXPECT_GE(refused, 15U);
 }
 
 TEST(HttpApi, AnswersProbes) {

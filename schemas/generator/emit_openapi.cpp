@@ -234,7 +234,7 @@ std::string parameters(const Table& request, const Route& route) {
                           "How long the request may take, in milliseconds."));
   out.push_back(parameter("X-Request-Timeout-Ms", "header",
                           R"({"type":"integer","minimum":1,"maximum":4294967295})",
-                          "The same as timeout_ms, which goes before it."));
+                          "The same as timeout_ms; not both."));
   return "[" + join(out) + "]";
 }
 

@@ -103,6 +103,16 @@ Result<void> set_field(Message* message, std::string_view name, std::string_view
   return bad("is not a parameter of this request", name);
 }
 
+Result<std::optional<Duration>> timeout_from(const std::string* text, std::string_view place) {
+  if (text == nullptr) return std::optional<Duration>();
+  constexpr uint64_t kMaxMs = std::numeric_limits<uint32_t>::max();
+  const std::optional<uint64_t> value = plain_number(*text, kMaxMs);
+  if (!value.has_value() || *value == 0) {
+    return bad(fmt::format("must be a whole number of milliseconds from 1 to {}", kMaxMs), place);
+  }
+  return std::optional<Duration>(std::chrono::milliseconds(*value));
+}
+
 bool is_option(std::string_view name) {
   return name == kTimeoutQuery || name == kIdTypeQuery;
 }
@@ -135,21 +145,22 @@ Result<RequestOptions> request_options(const http::Request& request) {
       return bad("stands twice in the query", field.name);
     }
   }
-  std::string_view place = kTimeoutQuery;
+  const auto is_timeout = [](const http::Field& field) { return field.name == kTimeoutHeader; };
+  if (std::ranges::count_if(request.headers, is_timeout) > 1) {
+    return bad("stands twice in the head", kTimeoutHeader);
+  }
   const std::string* timeout = http::find_field(request.query, kTimeoutQuery);
   if (timeout == nullptr) {
-    place = kTimeoutHeader;
-    timeout = request.header(kTimeoutHeader);
-  }
-  if (timeout != nullptr) {
-    constexpr uint64_t kMaxMs = std::numeric_limits<uint32_t>::max();
-    const std::optional<uint64_t> value = plain_number(*timeout, kMaxMs);
-    if (!value.has_value() || *value == 0) {
-      return bad(fmt::format("must be a whole number of milliseconds from 1 to {}", kMaxMs), place);
-    }
-    options.timeout = std::chrono::milliseconds(*value);
+    VECTRON_TRY(options.timeout, timeout_from(request.header(kTimeoutHeader), kTimeoutHeader));
+  } else if (request.header(kTimeoutHeader) != nullptr) {
+    return bad("is given twice: in the query and as X-Request-Timeout-Ms", kTimeoutQuery);
+  } else {
+    VECTRON_TRY(options.timeout, timeout_from(timeout, kTimeoutQuery));
   }
   if (const std::string* type = http::find_field(request.query, kIdTypeQuery); type != nullptr) {
+    if (http::find_field(request.parameters, "id") == nullptr) {
+      return bad("belongs to requests with an id in their path", kIdTypeQuery);
+    }
     static constexpr std::array<std::string_view, 3> kNames = {"automatic", "number", "text"};
     VECTRON_TRY(const size_t value, name_from(*type, kNames, kIdTypeQuery));
     options.id_type = static_cast<IdType>(value);

@@ -150,6 +150,22 @@ TEST(HttpApi, SaysWhatIsWrongWithARequest) {
   EXPECT_EQ(gateway.ask("GET", "/v2").status, 404);
 }
 
+TEST(HttpApi, IgnoresNoOptionInSilence) {
+  HttpGateway gateway;
+  const auto refused = [&](const std::string& target, const std::string& headers) {
+    const Answer answer = gateway.ask("GET", target, "", headers);
+    EXPECT_EQ(answer.status, 400) << target << headers << answer.body;
+    return answer.body;
+  };
+  const std::string header = "X-Request-Timeout-Ms: 200\r\n";
+  const std::string point = "/v1/collections/c/points/1";
+  EXPECT_THAT(refused(point, header + header), HasSubstr("x-request-timeout-ms"));
+  EXPECT_THAT(refused(point, "X-Request-Timeout-Ms: soon\r\n"), HasSubstr("x-request-timeout-ms"));
+  EXPECT_THAT(refused(point + "?timeout_ms=200", header), HasSubstr("timeout_ms"));
+  EXPECT_THAT(refused(point + "?timeout_ms=0", ""), HasSubstr("timeout_ms"));
+  EXPECT_THAT(refused("/v1/collections?id_type=text", ""), HasSubstr("id_type"));
+}
+
 TEST(HttpApi, EndsRequestsAtTheirDeadline) {
   HttpGateway gateway;
   gateway.ask("GET", "/v1/collections/c/points/1");

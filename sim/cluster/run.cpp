@@ -372,6 +372,9 @@ class Run {
     report_.checkpoints_refused = watch_.index_events(IndexEvent::refused);
     report_.indexes_rebuilt = watch_.index_events(IndexEvent::rebuilt);
     report_.entries_applied = watch_.entries_applied();
+    for (const NodeId id : watch_.silent_nodes()) {
+      report_.silent_nodes.push_back(nodes_.find(id)->machine->name());
+    }
     for (const GroupId group : watch_.groups()) {
       for (const raft::Payload& entry : watch_.applied_entries(group)) {
         report_.log_digest = mix64(report_.log_digest ^ hash64(raft::view(entry)));

@@ -77,6 +77,8 @@ struct RunReport {
   uint64_t checkpoints_written = 0;
   uint64_t checkpoints_refused = 0;
   uint64_t indexes_rebuilt = 0;
+  /// Nodes whose replicas all do not run in the end, by name: gone, or fenced for what they lost.
+  std::vector<std::string> silent_nodes;
   uint64_t memory_refusals = 0;  ///< Writes that were refused for want of memory.
   uint64_t entries_applied = 0;
   uint64_t log_digest = 0;  ///< Of all entries that were applied, by group and index.

@@ -179,6 +179,20 @@ bool ReplicaWatch::ever_started(GroupId group, NodeId node) const {
                              [&](const auto& member) { return member.second.node == node; });
 }
 
+std::vector<NodeId> ReplicaWatch::silent_nodes() const {
+  std::map<NodeId, bool> runs;
+  for (const auto& [id, group] : groups_) {
+    for (const auto& [replica, member] : group.members) {
+      if (!member.dropped) runs[member.node] |= member.running;
+    }
+  }
+  std::vector<NodeId> out;
+  for (const auto& [node, any] : runs) {
+    if (!any) out.push_back(node);
+  }
+  return out;
+}
+
 std::optional<std::string> ReplicaWatch::divergence(GroupId group, size_t replicas,
                                                     const std::set<NodeId>& hurt) const {
   const auto found = groups_.find(group);

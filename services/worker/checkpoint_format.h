@@ -82,7 +82,8 @@ struct CheckpointContent {
 /// Reads a checkpoint piece by piece: give it exactly bytes_wanted() bytes, until done().
 class CheckpointDecoder {
  public:
-  CheckpointDecoder(CheckpointIdentity expected, ShardOptions options);
+  /// `skip_checksums`: planted bug checkpoint_skips_checksum.
+  CheckpointDecoder(CheckpointIdentity expected, ShardOptions options, bool skip_checksums = false);
 
   /// Bytes of the next piece: a header, a block's head, a block's payload. 0: done.
   size_t bytes_wanted() const { return wanted_; }
@@ -109,6 +110,7 @@ class CheckpointDecoder {
 
   const CheckpointIdentity expected_;
   const ShardOptions options_;
+  const bool skip_checksums_;
   Piece piece_ = Piece::header;
   size_t wanted_ = kCheckpointHeaderBytes;
   uint64_t salt_ = 0;

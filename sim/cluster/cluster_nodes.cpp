@@ -7,6 +7,7 @@ namespace vectron::sim {
 
 namespace {
 
+constexpr std::string_view kReplicasFolder = "replicas";  ///< A worker's; in it one of each.
 constexpr Duration kSupervisorInterval = 10ms;
 constexpr Duration kRestartPause = 300ms;  ///< After a node ended by itself.
 /// A power cut waits for the node's next commits; a node that makes none loses power anyway.
@@ -61,6 +62,7 @@ ClusterNodes::ClusterNodes(const Plan* plan, RunRecord* record, ReplicaWatch* wa
   for (uint32_t i = 0; i < plan_.shape.workers; ++i) add(NodeKind::worker, i);
   for (uint32_t i = 0; i < plan_.shape.gateways; ++i) add(NodeKind::gateway, i);
   watch_.on_stopped([this](NodeId node, const Status& status) { replica_stopped(node, status); });
+  watch_.on_restored([this](const ReplicaName& name) { index_restored(name); });
 }
 
 void ClusterNodes::add(NodeKind kind, uint32_t number) {
@@ -157,6 +159,17 @@ void ClusterNodes::replica_stopped(NodeId id, const Status& status) {
   record_.violations.add(oracle::kDurability, record_.world.now(),
                          fmt::format("a replica on {} stopped by itself: {}", node->machine->name(),
                                      status.to_string()));
+}
+
+void ClusterNodes::index_restored(const ReplicaName& name) {
+  const Node* node = find(name.node);
+  if (node == nullptr) return;
+  const std::string folder = fmt::format("{}/{}", kReplicasFolder, name.replica);
+  if (!node->machine->disk().gave_rotten_checkpoint(folder)) return;
+  record_.violations.add(oracle::kRot, record_.world.now(),
+                         fmt::format("{} read a rotten graph checkpoint and restored the index of "
+                                     "replica {} from it",
+                                     node->machine->name(), name.replica));
 }
 
 void ClusterNodes::look_after(Node* node) {
@@ -263,7 +276,8 @@ void ClusterNodes::lose_machine(Node* node, Duration down) {
 
 void ClusterNodes::rot(Node* node, RotKind kind, RandomStream random, Duration later) {
   if (!node->machine->disk().rot(static_cast<RotPlace>(kind), &random)) return;
-  node->hurt = true;
+  // What a checkpoint held can be had from the store: its worker is excused from nothing.
+  node->hurt = node->hurt || kind != RotKind::checkpoint;
   if (later == Duration::zero()) return;
   record_.world.driver().spawn(end_later(node, later, CrashKind::process_kill));
 }

@@ -87,6 +87,8 @@ class ClusterNodes {
   /// is a cause of all else.
   bool has_reason_to_stop(const Node& node, const Status& status) const;
   void replica_stopped(NodeId id, const Status& status);
+  /// Nothing comes back from a checkpoint of which a process has read what had rotted.
+  void index_restored(const ReplicaName& name);
   Task<void> finish_power_cut(Node* node, uint64_t start);
   void stop(Node* node, Duration grace, Duration down);
   Task<void> finish_stop(Node* node, Duration grace);

@@ -22,6 +22,8 @@ const std::vector<ProbeInfo>& probes() {
        [](R r) { return r.checkpoints_written; }},
       {"indexes_restored", "an index came back from a checkpoint",
        [](R r) { return r.indexes_restored; }},
+      {"checkpoints_refused", "a graph checkpoint was found damaged, and the graph learnt anew",
+       [](R r) { return r.checkpoints_refused; }},
       {"indexes_rebuilt", "an index without tombstones took another's place",
        [](R r) { return r.indexes_rebuilt; }},
       {"memory_refusals", "a write was refused for want of memory",

@@ -133,6 +133,7 @@ void ReplicaWatch::on_index(const ReplicaName& name, IndexEvent event, LogIndex 
   ++index_events_[static_cast<size_t>(event)];
   if (event == IndexEvent::refused) return;  // It found nothing yet.
   coverages_.push_back({name, event, applied_index, coverage, now_()});
+  if (event == IndexEvent::restored && restored_) restored_(name);
 }
 
 std::optional<NodeId> ReplicaWatch::busiest_leader() const {

@@ -34,6 +34,10 @@ class ReplicaWatch final : public ReplicaObserver {
   using Stopped = std::function<void(NodeId node, const Status& status)>;
   void on_stopped(Stopped listener) { stopped_ = std::move(listener); }
 
+  /// Told of every index that came back from a checkpoint.
+  using Restored = std::function<void(const ReplicaName& name)>;
+  void on_restored(Restored listener) { restored_ = std::move(listener); }
+
   void on_start(const ReplicaName& name, const raft::HardState& hard_state,
                 const raft::SnapshotMeta& snapshot, std::span<const raft::Entry> entries,
                 LogIndex applied_index) override;
@@ -108,6 +112,7 @@ class ReplicaWatch final : public ReplicaObserver {
 
   std::function<Instant()> now_;
   Stopped stopped_;
+  Restored restored_;
   ViolationLog& log_;
   raft::SafetyChecker safety_;
   bool safety_reported_ = false;

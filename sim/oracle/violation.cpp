@@ -25,6 +25,7 @@ const std::vector<OracleInfo>& oracles() {
       {oracle::kPlacement, "epochs only grow; replicas of a shard on distinct failure domains"},
       {oracle::kLives,
        "a removed collection answers nothing more; its name's next one sees nothing of it"},
+      {oracle::kRot, "no index comes back from a checkpoint of which rotten bytes were read"},
       {oracle::kRemoval, "no worker holds a folder of a removed replica once all is quiet"},
       {oracle::kExactlyOnce, "a write that is repeated under its request id happens once"},
       {oracle::kContract,

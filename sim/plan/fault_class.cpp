@@ -19,7 +19,7 @@ const std::array<FaultClassInfo, kFaultClassCount>& fault_classes() {
       {clock_step, "clock_step", "the wall clock jumps; the monotonic one never does"},
       {lost_unsynced, "lost_unsynced", "a power loss loses what was not synced"},
       {torn_write, "torn_write", "a power loss keeps some sectors of an unsynced page"},
-      {bit_rot, "bit_rot", "a bit of something durable flips: log, store or manifest"},
+      {bit_rot, "bit_rot", "a bit of something durable flips: log, store, manifest or checkpoint"},
       {io_error, "io_error", "reads or writes of a disk fail with EIO"},
       {sync_failure, "sync_failure",
        "a sync fails; its pages look clean and are lost with the power"},

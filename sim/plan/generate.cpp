@@ -16,6 +16,8 @@ constexpr uint32_t kGraceMs = 20'000;   ///< More than a process needs to stop i
 constexpr uint32_t kDiskFaultsMax = 2;  ///< Scheduled faults of each class of disks.
 constexpr uint32_t kPausesMax = 3;
 constexpr uint32_t kClockStepsMax = 3;
+constexpr uint64_t kCheckpointRotPpm = 600'000;  ///< Seeds with bit rot whose checkpoints rot too.
+constexpr uint32_t kCheckpointRotsMax = 3;
 constexpr uint32_t kNetworkFaultsMax = 5;      ///< Scheduled faults of each network class.
 constexpr uint32_t kElectionMs = 1'000;        ///< A follower's patience in production.
 constexpr uint32_t kFaultQuietEndMs = 1'500;   ///< The end of the workload has no new faults.
@@ -248,8 +250,8 @@ class Generator {
     return knobs;
   }
 
-  /// Nobody works while a leader is missed and the next one elected: where that takes longer than in
-  /// production the run is longer in proportion, or its clients would mostly wait.
+  /// Nobody works while a leader is missed and the next one elected: where that takes longer than
+  /// in production the run is longer in proportion, or its clients would mostly wait.
   void outlast_elections(const PlanKnobs& knobs) {
     const uint32_t election_ms = knobs.election_ticks * knobs.tick_ms;
     uint32_t& duration_ms = plan_.workload.duration_ms;
@@ -365,6 +367,7 @@ class Generator {
     add_faults(FaultClass::crash, 1, kCrashesMax);
     add_faults(FaultClass::kill_all, 1, 2);
     if (power_loss_ && options_.allowed.contains(FaultClass::crash)) add_power_losses();
+    if (on(FaultClass::bit_rot) && !raft()) add_checkpoint_rot();
   }
 
   /// Plays scenarios in a share of the seeds. True when nothing else is to disturb them. What is
@@ -415,6 +418,28 @@ class Generator {
       if (loss.mode != CrashMode::power_loss_in_commit) loss.mode = CrashMode::power_loss;
       loss.grace_ms = 0;
       plan_.faults.push_back(std::move(loss));
+    }
+  }
+
+  /// Of any workers, for it destroys nothing; besides the rot that does, which stays as frequent as
+  /// it was. Late: there must be a checkpoint.
+  void add_checkpoint_rot() {
+    RandomStream random = stream("faults.checkpoint_rot");
+    if (!random.chance_ppm(kCheckpointRotPpm)) return;
+    const uint64_t count = random.between(1, kCheckpointRotsMax);
+    for (uint64_t i = 0; i < count; ++i) {
+      PlannedFault rot;
+      rot.id = fmt::format("checkpoint_rot-{}", i);
+      rot.fault_class = FaultClass::bit_rot;
+      rot.rot = RotKind::checkpoint;
+      rot.target = fmt::format("worker-{}", random.below(plan_.shape.workers));
+      rot.at_ms = static_cast<uint32_t>(random.between(fault_ms_max() / 3, fault_ms_max()));
+      // It shows at a start. Mostly one follows before the next checkpoint is written; else it is
+      // left to whatever brings one.
+      const bool soon = random.chance_ppm(750'000);
+      const auto soon_ms = static_cast<uint32_t>(random.heavy_tail(20, 2'000));
+      rot.duration_ms = soon ? soon_ms : 0;
+      plan_.faults.push_back(std::move(rot));
     }
   }
 

@@ -175,6 +175,14 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
                             fault.id, fault_class_name(fault.fault_class)),
                 "faults.target");
   }
+  if (fault.rot == RotKind::checkpoint && !fault.target.starts_with("worker-")) {
+    return fail(
+        Code::invalid_argument,
+        fmt::format("plan: fault '{}': only workers have checkpoints that can rot, and '{}' "
+                    "is none",
+                    fault.id, fault.target),
+        "faults.target");
+  }
   if (!targets.contains(fault.target)) {
     return fail(Code::invalid_argument,
                 fmt::format("plan: fault '{}': there is no target '{}'", fault.id, fault.target),
@@ -215,10 +223,15 @@ bool is_destructive(FaultClass fault_class) {
          fault_class == FaultClass::lost_machine;
 }
 
+bool is_destructive(const PlannedFault& fault) {
+  const bool spare = fault.fault_class == FaultClass::bit_rot && fault.rot == RotKind::checkpoint;
+  return is_destructive(fault.fault_class) && !spare;
+}
+
 std::vector<std::string> nodes_at_risk(const Plan& plan) {
   std::set<std::string> names;
   for (const PlannedFault& fault : plan.faults) {
-    if (is_destructive(fault.fault_class)) names.insert(fault.target);
+    if (is_destructive(fault)) names.insert(fault.target);
   }
   return {names.begin(), names.end()};
 }

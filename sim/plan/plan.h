@@ -156,7 +156,8 @@ enum class FaultDirection : uint8_t { both, outgoing, incoming };
 enum class CrashMode : uint8_t { process_kill, power_loss, power_loss_in_commit, stop };
 enum class ConnectMode : uint8_t { refuse, hang };
 enum class IoKind : uint8_t { read, write };
-enum class RotKind : uint8_t { log, store, manifest };
+/// checkpoint: a graph checkpoint of a worker, which the store makes up for: nothing is destroyed.
+enum class RotKind : uint8_t { log, store, manifest, checkpoint };
 enum class StepDirection : uint8_t { forward, backward };
 
 /// One fault at one time. Fields that its class does not use stay at their defaults and are not
@@ -220,6 +221,8 @@ struct Plan {
 /// Whether faults of this class may destroy what a node holds for ever: bit_rot, sync_failure,
 /// lost_machine.
 bool is_destructive(FaultClass fault_class);
+/// Whether this one may: rot of a checkpoint may not.
+bool is_destructive(const PlannedFault& fault);
 /// The nodes that a plan's destructive faults strike, sorted.
 std::vector<std::string> nodes_at_risk(const Plan& plan);
 /// How many workers, and how many placement nodes, may be at risk so that every replica set and the

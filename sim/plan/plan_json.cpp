@@ -41,7 +41,8 @@ struct EnumNames<IoKind> {
 };
 template <>
 struct EnumNames<RotKind> {
-  static constexpr std::array<std::string_view, 3> kNames = {"log", "store", "manifest"};
+  static constexpr std::array<std::string_view, 4> kNames = {"log", "store", "manifest",
+                                                             "checkpoint"};
 };
 template <>
 struct EnumNames<StepDirection> {

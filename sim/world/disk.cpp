@@ -86,12 +86,15 @@ void lose_names(DiskNode* folder, PageFates* fates, PowerLossCounts* counts) {
 
 /// What of a disk can rot, in the order of names.
 struct Rottables {
-  std::vector<FileImage*> files;  ///< With something in them that is settled.
+  std::vector<DiskNode*> files;  ///< With something in them that is settled.
   std::vector<TrackedFolder*> stores;
 };
 
 bool is_of(RotPlace place, std::string_view name) {
   if (place == RotPlace::log) return name.ends_with(".wal");
+  if (place == RotPlace::checkpoint) {
+    return name.starts_with("graph-") && name.ends_with(".checkpoint");
+  }
   return place == RotPlace::manifest && (name.ends_with(".manifest") || name == "FORMAT");
 }
 
@@ -105,7 +108,7 @@ void collect_rottables(const DiskNode& folder, RotPlace place, Rottables* out) {
     if (child->kind == Kind::folder) {
       collect_rottables(*child, place, out);
     } else if (is_of(place, name) && child->image.synced()) {
-      out->files.push_back(&child->image);
+      out->files.push_back(child.get());
     }
   }
 }
@@ -336,16 +339,36 @@ bool SimDisk::rot(RotPlace place, RandomStream* random) {
   Rottables found;
   collect_rottables(*root_, place, &found);
   if (place == RotPlace::store) return rot_store(found.stores, random);
-  std::erase_if(found.files, [place](const FileImage* image) {
-    return (place == RotPlace::log ? image->settled_bytes() : image->size()) == 0;
-  });
+  const auto bytes_of = [place](const DiskNode* file) {
+    return place == RotPlace::log ? file->image.settled_bytes() : file->image.size();
+  };
+  std::erase_if(found.files, [&](const DiskNode* file) { return bytes_of(file) == 0; });
   if (found.files.empty()) return false;
-  FileImage* image = found.files[random->below(found.files.size())];
-  const uint64_t bytes = place == RotPlace::log ? image->settled_bytes() : image->size();
-  const uint64_t offset = random->below(bytes);
-  image->rot(offset, static_cast<unsigned>(random->below(8)));
-  ever_rotted_ = true;
+  DiskNode* file = found.files[random->below(found.files.size())];
+  const uint64_t offset = random->below(bytes_of(file));
+  // The same bit twice would be as it was.
+  if (file->image.is_rotten(offset, 1)) return false;
+  file->image.rot(offset, static_cast<unsigned>(random->below(8)));
+  file->spare = place == RotPlace::checkpoint;
+  ever_rotted_ = ever_rotted_ || !file->spare;
   return true;
+}
+
+void SimDisk::rot_was_read(DiskNode* file) {
+  file->rot_was_read = true;
+  if (file->spare) {
+    world_.fault_fired(FaultClass::bit_rot);
+  } else {
+    trouble_.rot_was_read();
+  }
+}
+
+bool SimDisk::gave_rotten_checkpoint(const std::string& path) {
+  const auto folder = find_folder(path);
+  if (!folder.has_value()) return false;
+  return std::ranges::any_of((*folder)->entries, [](const auto& entry) {
+    return entry.second->spare && entry.second->rot_was_read;
+  });
 }
 
 bool SimDisk::rot_store(const std::vector<TrackedFolder*>& stores, RandomStream* random) {

@@ -35,8 +35,11 @@ struct DiskNode {
   DiskNode(Kind k, uint64_t number) : kind(k), id(number) {}
 
   const Kind kind;
-  const uint64_t id;                                         ///< In order of creation on this disk.
-  FileImage image;                                           ///< Of a file.
+  const uint64_t id;  ///< In order of creation on this disk.
+  FileImage image;    ///< Of a file.
+  /// Its rot destroys nothing that is not elsewhere too: no reason for anything to end.
+  bool spare = false;
+  bool rot_was_read = false;  ///< A process has read bytes of it that had rotted.
   std::map<std::string, std::shared_ptr<DiskNode>> entries;  ///< Of a folder.
   std::map<std::string, std::shared_ptr<DiskNode>> durable_entries;
   std::vector<Change> changes;                 ///< Since the last sync of the folder, in order.
@@ -47,9 +50,10 @@ struct DiskNode {
 
 /// What bit rot strikes.
 enum class RotPlace : uint8_t {
-  log,       ///< A segment of the write-ahead log, before its last write.
-  store,     ///< A pair in a key-value store.
-  manifest,  ///< A manifest or a store's marker.
+  log,         ///< A segment of the write-ahead log, before its last write.
+  store,       ///< A pair in a key-value store.
+  manifest,    ///< A manifest or a store's marker.
+  checkpoint,  ///< A graph checkpoint: what is in it can be had from the store.
 };
 
 /// See the top of this file. Paths are relative to the data folder; "" and "." are the data folder
@@ -87,12 +91,17 @@ class SimDisk {
 
   /// What is wrong with it.
   DiskTrouble& trouble() { return trouble_; }
-  /// Flips one durable bit of such a place, drawn from `random`. False when there is none, or when
-  /// the class is off. It counts as a fault when somebody reads it (files), or when the owner says
-  /// so with trouble().rot_was_read() (stores: the library's reads are not seen).
+  /// Flips one durable bit of such a place, drawn from `random`. False when there is none, when the
+  /// class is off, or when the drawn byte has rotted before. It counts as a fault when somebody
+  /// reads it (files), or when the owner says so with trouble().rot_was_read() (stores: the
+  /// library's reads are not seen).
   bool rot(RotPlace place, RandomStream* random);
-  /// Whether anything ever rotted here.
+  /// Whether anything ever rotted here that is nowhere else on this disk.
   bool ever_rotted() const { return ever_rotted_; }
+  /// A process has read rotten bytes of `file`.
+  void rot_was_read(DiskNode* file);
+  /// Whether a checkpoint in the folder `path` has rotten bytes that a process has read.
+  bool gave_rotten_checkpoint(const std::string& path);
 
   /// Reserves the device for a transfer of `bytes` from now on; returns when it will be through.
   Instant transfer(uint64_t bytes);

@@ -186,7 +186,7 @@ Task<Result<size_t>> NodeDisk::read_file(std::shared_ptr<DiskNode> file, uint64_
     co_return io_error();
   }
   const size_t size = file->image.read(offset, into);
-  if (file->image.is_rotten(offset, size)) disk_.trouble().rot_was_read();
+  if (file->image.is_rotten(offset, size)) disk_.rot_was_read(file.get());
   ended(Operation::read, mix64(file->id) ^ offset ^ hash64(into.first(size)), true);
   co_return size;
 }

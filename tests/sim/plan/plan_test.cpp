@@ -197,6 +197,53 @@ TEST(RiskBudget, IsTheMinorityOfTheSmallestReplicaSet) {
   EXPECT_FALSE(within_risk_budget(plan));
 }
 
+TEST(RiskBudget, CountsNoRotOfACheckpoint) {
+  Plan plan = plan_of(1);
+  PlannedFault rot{.id = "a", .fault_class = FaultClass::bit_rot, .target = "worker-0"};
+  EXPECT_TRUE(is_destructive(rot));
+  rot.rot = RotKind::checkpoint;
+  EXPECT_FALSE(is_destructive(rot));
+  plan.faults = {rot};
+  EXPECT_TRUE(nodes_at_risk(plan).empty());
+  EXPECT_TRUE(plan.validate().has_value());
+  EXPECT_EQ(parse_plan(plan_to_json(plan))->faults, plan.faults);
+}
+
+TEST(Plan, RefusesRotOfACheckpointWhereThereIsNone) {
+  Plan plan = plan_of(1);
+  plan.faults = {{.id = "a",
+                  .fault_class = FaultClass::bit_rot,
+                  .target = "placement-0",
+                  .rot = RotKind::checkpoint}};
+  ASSERT_FALSE(plan.validate().has_value());
+  EXPECT_EQ(plan.validate().error().field(), "faults.target");
+}
+
+TEST(GeneratePlan, LetsCheckpointsOfAnyWorkersRotBesidesWhatRotDestroys) {
+  size_t plans = 0;
+  size_t destructive = 0;
+  size_t beyond_victims = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    const Plan plan = plan_of(seed);
+    std::set<std::string> workers;
+    size_t others = 0;
+    for (const PlannedFault& fault : plan.faults) {
+      if (fault.fault_class != FaultClass::bit_rot) continue;
+      if (is_destructive(fault)) {
+        ++others;
+      } else {
+        workers.insert(fault.target);
+      }
+    }
+    plans += workers.empty() ? 0 : 1;
+    destructive += others > 0 ? 1 : 0;
+    beyond_victims += workers.size() > risk_budget(plan).workers ? 1 : 0;
+  }
+  EXPECT_GT(plans, 25u);
+  EXPECT_GT(destructive, 25u);
+  EXPECT_GT(beyond_victims, 10u);
+}
+
 TEST(Plan, RefusesDestructionOfWhoeverLeads) {
   Plan plan = plan_of(1);
   plan.faults = {{.id = "a", .fault_class = FaultClass::lost_machine, .target = "leader"}};

@@ -147,6 +147,24 @@ TEST_F(DiskTroubleTest, RotsBeforeTheLastWriteAndCountsWhenItIsRead) {
   EXPECT_EQ(fired(FaultClass::bit_rot), 1u);  // Written over.
 }
 
+TEST_F(DiskTroubleTest, RotsACheckpointWhichIsNoReasonToEnd) {
+  RandomStream random(1, "rot");
+  const std::string folder = "replicas/7";
+  ASSERT_TRUE(run(node_, env()->disk().create_directory(folder)).has_value());
+  ASSERT_TRUE(write(folder + "/graph-3.checkpoint.new", 0, Bytes(100, 1)).has_value());
+  EXPECT_FALSE(node_.disk().rot(RotPlace::checkpoint, &random));  // Nobody reads that one.
+  ASSERT_TRUE(write(folder + "/graph-3.checkpoint", 0, Bytes(100, 1)).has_value());
+  EXPECT_TRUE(node_.disk().rot(RotPlace::checkpoint, &random));
+  EXPECT_FALSE(node_.disk().gave_rotten_checkpoint(folder));
+  const Bytes bytes = *read(folder + "/graph-3.checkpoint");
+  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), 1), 99);
+  EXPECT_TRUE(node_.disk().gave_rotten_checkpoint(folder));
+  EXPECT_FALSE(node_.disk().gave_rotten_checkpoint("replicas/8"));
+  EXPECT_EQ(fired(FaultClass::bit_rot), 1u);
+  EXPECT_EQ(trouble().errors_given(), 0u);
+  EXPECT_FALSE(node_.disk().ever_rotted());
+}
+
 KvConfig kv_config() {
   KvConfig config;
   config.map_bytes_max = 4 << 20;

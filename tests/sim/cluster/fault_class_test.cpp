@@ -256,6 +256,9 @@ TEST(RottenCheckpoints, AreRefusedAndCostNothingButLearning) {
   EXPECT_EQ(said, rotten.checkpoints_refused);
   EXPECT_GE(rotten.restarts, plan.shape.workers);
   EXPECT_THAT(rotten.silent_nodes, IsEmpty());
+  said = 0;
+  EXPECT_EQ(run_plan(plan_without(plan, FaultClass::bit_rot), options).checkpoints_refused, 0u);
+  EXPECT_EQ(said, 0u);
 }
 
 TEST(RottenCheckpoints, AreMissedByAWorkerThatComparesNoChecksum) {

@@ -106,6 +106,10 @@ void append_json_number(std::string& out, float value) {
     out += "null";
     return;
   }
+  if (value == 0 && std::signbit(value)) {
+    out += "-0.0";  // As an integer it would lose its sign in many readers.
+    return;
+  }
   std::array<char, 32> digits;
   const char* end = fmt::format_to(digits.data(), "{}", value);
   out.append(digits.data(), static_cast<size_t>(end - digits.data()));

@@ -14,8 +14,10 @@ namespace {
 
 namespace beast = boost::beast;
 
-constexpr size_t kBodyReserveBytesMax = 1 << 20;  // More is reserved when it has come.
-constexpr size_t kBodyPaddingBytes = 64;          // Left free behind a body, for fast JSON readers.
+// So much is reserved on a client's word; the whole body when so much of it has come, for a string
+// that grows by doubling would be copied on the event loop, the last time for milliseconds.
+constexpr size_t kBodyReserveBytesMax = 1 << 20;
+constexpr size_t kBodyPaddingBytes = 64;  // Left free behind a body, for fast JSON readers.
 
 std::string_view to_std(beast::string_view text) {
   return {text.data(), text.size()};
@@ -122,10 +124,14 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   void on_header_impl(beast::error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>& length,
                          beast::error_code&) override {
-    const uint64_t expected = length.value_or(0);
-    request_.body.reserve(std::min<uint64_t>(expected, kBodyReserveBytesMax) + kBodyPaddingBytes);
+    expected_bytes_ = std::min<uint64_t>(length.value_or(0), limits_.body_bytes_max);
+    request_.body.reserve(std::min(expected_bytes_, kBodyReserveBytesMax) + kBodyPaddingBytes);
   }
   std::size_t on_body_impl(beast::string_view body, beast::error_code&) override {
+    const size_t after = request_.body.size() + body.size();
+    if (after > request_.body.capacity() && after <= expected_bytes_) {
+      request_.body.reserve(expected_bytes_ + kBodyPaddingBytes);
+    }
     request_.body.append(body.data(), body.size());
     return body.size();
   }
@@ -220,6 +226,7 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   Request request_;
   std::string target_;
   size_t head_bytes_ = 0;
+  size_t expected_bytes_ = 0;  // Of the body, as its client says.
   size_t fields_ = 0;
   bool http_1_0_ = false;
   bool expects_continue_ = false;

@@ -77,8 +77,7 @@ Result<std::string> percent_decode(std::string_view text) {
     }
     const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
     const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0)
-      return bad("a '%' in the path is not followed by two hexadecimal digits");
+    if (high < 0 || low < 0) return bad("a '%' is not followed by two hexadecimal digits");
     out += static_cast<char>(high * 16 + low);
     i += 2;
   }
@@ -92,8 +91,12 @@ Result<Target> parse_target(std::string_view target) {
   const std::string_view path = cut(&query, '?');
   if (!path.starts_with('/')) return bad("a path begins with '/'");
   Target out;
-  VECTRON_TRY(out.segments, parse_path(path));
-  VECTRON_TRY(out.query, parse_query(query));
+  Result<std::vector<std::string>> segments = parse_path(path);
+  if (!segments.has_value()) return fail(segments.error().with_context("in the path"));
+  Result<std::vector<Field>> fields = parse_query(query);
+  if (!fields.has_value()) return fail(fields.error().with_context("in the query"));
+  out.segments = *std::move(segments);
+  out.query = *std::move(fields);
   return out;
 }
 

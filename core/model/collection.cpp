@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
 namespace vectron {
@@ -19,6 +20,27 @@ bool is_name_character(char c) {
 // By bits, so that no compiler flag about floating point can change it.
 bool is_finite(float value) {
   return (std::bit_cast<uint32_t>(value) & 0x7f800000U) != 0x7f800000U;
+}
+
+// The greatest magnitude of a component; not finite where one is not.
+float largest_magnitude(std::span<const float> vector) {
+  uint32_t bits = 0;
+  for (const float component : vector) {
+    bits = std::max(bits, std::bit_cast<uint32_t>(component) & 0x7fffffffU);
+  }
+  return std::bit_cast<float>(bits);
+}
+
+// In double precision, where squares of floats neither overflow nor vanish.
+bool within_length(std::span<const float> vector, float largest) {
+  constexpr double kSquaredMax = kVectorLengthMax * kVectorLengthMax;
+  const double square_max = static_cast<double>(largest) * static_cast<double>(largest);
+  if (square_max * static_cast<double>(vector.size()) <= kSquaredMax) return true;
+  double squared = 0;
+  for (const float component : vector) {
+    squared += static_cast<double>(component) * static_cast<double>(component);
+  }
+  return squared <= kSquaredMax;
 }
 
 Result<void> check_between(std::string_view field, uint64_t value, uint64_t low, uint64_t high) {
@@ -52,7 +74,7 @@ Result<void> check_collection_options(const CollectionOptions& options) {
   VECTRON_CHECK_OK(check_between("replication", options.replication, 1, kReplicationMax));
   VECTRON_CHECK_OK(check_between("index.m", options.index.m, 2, 128));
   VECTRON_CHECK_OK(check_between("index.ef_construction", options.index.ef_construction, 4, 4096));
-  return check_between("index.ef_search", options.index.ef_search, 1, kEfMax);
+  return check_between("index.ef_search_default", options.index.ef_search, 1, kEfMax);
 }
 
 Result<void> check_vector(std::span<const float> vector, uint32_t dimension, Distance distance,
@@ -61,15 +83,19 @@ Result<void> check_vector(std::span<const float> vector, uint32_t dimension, Dis
     return bad(field, fmt::format("the collection's dimension is {}, this vector has {} components",
                                   dimension, vector.size()));
   }
-  bool all_zero = true;
-  for (size_t i = 0; i < vector.size(); ++i) {
-    if (!is_finite(vector[i])) {
-      return bad(field, fmt::format("component {} is not a finite number", i));
-    }
-    all_zero = all_zero && vector[i] == 0.0F;
+  const float largest = largest_magnitude(vector);
+  if (!is_finite(largest)) {
+    const auto wrong = std::ranges::find_if_not(vector, is_finite);
+    return bad(field, fmt::format("component {} is not a finite number", wrong - vector.begin()));
   }
-  if (all_zero && distance == Distance::cosine) {
+  if (distance == Distance::cosine) {
+    if (largest > 0) return {};
     return bad(field, "a zero vector has no direction, so it cannot be used under cosine");
+  }
+  if (!within_length(vector, largest)) {
+    return bad(field, fmt::format("the vector's length (the root of its summed squares) is above "
+                                  "{:g}, so that its distances may not be finite: scale it down",
+                                  kVectorLengthMax));
   }
   return {};
 }

@@ -23,6 +23,12 @@ inline constexpr uint32_t kEfMax = 65'536;
 inline constexpr size_t kPayloadBytesMax = 1 << 20;
 inline constexpr size_t kWriteBytesMax = 8 << 20;  ///< Of one write to one shard, at the very most.
 inline constexpr size_t kBatchPointsMax = 10'000;
+/// Of a vector under dot and euclidean: the root of its summed squares. The sum of products of two
+/// such vectors is at most kVectorLengthMax squared, that of their squared differences four times
+/// as much (Cauchy-Schwarz), and so is every partial sum of either: 85 times below the largest
+/// float, where the rounding of 65,535 additions in any order adds less than a hundredth. So no
+/// score of theirs is infinite. (decision 0035)
+inline constexpr double kVectorLengthMax = 1e18;
 
 /// Parameters of the HNSW graph (Malkov, Yashunin 2016, section 4).
 struct IndexOptions {
@@ -49,8 +55,9 @@ Result<void> check_collection_name(std::string_view name);
 /// Checks all options against their bounds. Errors: invalid_argument with the field.
 Result<void> check_collection_options(const CollectionOptions& options);
 
-/// Checks a vector before it is stored or searched with: right dimension, every component finite,
-/// and under cosine not zero (its direction is undefined). `field` names it in the error. Errors:
+/// Checks a vector before it is stored or searched with: right dimension, every component finite;
+/// under cosine not zero (its direction is undefined), otherwise not longer than kVectorLengthMax.
+/// All distances between vectors that pass are finite. `field` names it in the error. Errors:
 /// invalid_argument.
 Result<void> check_vector(std::span<const float> vector, uint32_t dimension, Distance distance,
                           std::string_view field);

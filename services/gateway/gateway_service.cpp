@@ -57,6 +57,8 @@ http::ServerConfig http_config(const GatewayConfig& config) {
 HttpApiConfig http_api_config(const GatewayConfig& config) {
   HttpApiConfig out;
   out.reply_bytes_max = config.frame_bytes_max;
+  out.inline_body_bytes_max = config.http_inline_body_bytes_max;
+  out.limits.points_max = config.batch_points_max;
   out.metrics_beside = config.metrics_beside;
   return out;
 }

@@ -15,6 +15,7 @@
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/env/env.h"
+#include "core/model/collection.h"
 
 namespace vectron {
 
@@ -64,7 +65,10 @@ struct GatewayConfig {
   /// together, over RPC and as much again over HTTP. At least twice frame_bytes_max.
   size_t body_bytes_in_flight_max = 256 << 20;
   /// Points of one upsert.
-  size_t batch_points_max = 10'000;
+  size_t batch_points_max = kBatchPointsMax;
+  /// JSON of an HTTP request that is larger is read by a thread of the Cpu pool, not by the event
+  /// loop, which a MiB of numbers would hold for 7 ms.
+  size_t http_inline_body_bytes_max = 128 << 10;
   /// Vectors and payloads of one log entry: a shard's part of an upsert is written in pieces of at
   /// most so many bytes, one after the other, in the order of the request.
   size_t write_bytes_max = 4 << 20;

@@ -45,6 +45,23 @@ Status unanswerable(const rpc::MethodInfo& method, const Status& status) {
   return method.read_only ? status : Status(Code::unknown_outcome, status.message());
 }
 
+// As rpc::ServerConnection does it: what a write did is not known when its time runs out.
+Code code_when_late(const rpc::MethodInfo& method) {
+  return method.read_only ? Code::deadline_exceeded : Code::unknown_outcome;
+}
+
+std::vector<std::string_view> names_of(const std::vector<http::Field>& parameters) {
+  std::vector<std::string_view> names;
+  names.reserve(parameters.size());
+  for (const http::Field& parameter : parameters) names.emplace_back(parameter.name);
+  return names;
+}
+
+// Of a body of numbers, as measured (150 MB a second).
+CpuCost reading_cost(size_t bytes) {
+  return {.nanoseconds = 1000 + 6 * bytes};
+}
+
 Metrics sum_of(Metrics sum, const std::vector<const Metrics*>& others) {
   for (const Metrics* other : others) {
     for (uint16_t i = 0; i < static_cast<uint16_t>(Metric::count); ++i) {
@@ -96,42 +113,76 @@ void HttpApi::add_probes() {
               [this](const http::Request&) { return openapi(); });
 }
 
+// Reads what is left of a request: its body, into a message that has the rest.
 template <typename Request>
 Result<void> HttpApi::read_body(http::Request* from, Request* to) {
   if (!has_body(from->method)) {
     if (from->body.empty()) return {};
     return fail(Code::invalid_argument, "this request has no body");
   }
-  std::vector<std::string_view> bound;
-  bound.reserve(from->parameters.size());
-  for (const http::Field& parameter : from->parameters) bound.emplace_back(parameter.name);
-  return reader_.read(&from->body, to, bound);
+  return reader_.read(&from->body, to, names_of(from->parameters));
+}
+
+bool HttpApi::is_read_elsewhere(const http::Request& request) const {
+  return has_body(request.method) && request.body.size() > config_.inline_body_bytes_max;
+}
+
+// What is large is taken apart, and given back, on the pool's thread.
+template <typename Request>
+Task<Result<Request>> HttpApi::read_body_elsewhere(http::Request from, Request to) {
+  struct Reading {
+    std::string body;
+    std::vector<http::Field> parameters;
+    Request message;
+  };
+  const auto reading = std::make_shared<Reading>(
+      Reading{std::move(from.body), std::move(from.parameters), std::move(to)});
+  const CpuCost cost = reading_cost(reading->body.size());
+  std::function<Result<Request>()> work = [reading, limits = config_.limits]() -> Result<Request> {
+    std::string body = std::move(reading->body);
+    Request message = std::move(reading->message);
+    JsonReader reader(limits);
+    VECTRON_CHECK_OK(reader.read(&body, &message, names_of(reading->parameters)));
+    return message;
+  };
+  Result<Request> read = co_await run_on<Result<Request>>(&env_.cpu(), cost, std::move(work));
+  co_return read;
 }
 
 template <typename Request>
-Result<HttpApi::Call<Request>> HttpApi::read_call(const rpc::MethodInfo& method,
-                                                  http::Request* request) {
+Result<HttpApi::Call<Request>> HttpApi::open_call(const rpc::MethodInfo& method,
+                                                  const http::Request& request) {
   Call<Request> call;
-  VECTRON_TRY(const RequestOptions options, request_options(*request));
+  VECTRON_TRY(const RequestOptions options, request_options(request));
   if (options.timeout.has_value()) {
     call.context.deadline = env_.clock().monotonic() + *options.timeout;
   }
-  call.context.cancellation = request->cancellation;
+  call.context.cancellation = request.cancellation;
   VECTRON_CHECK_OK(door_.admit(method, 0, call.context));
-  VECTRON_CHECK_OK(bind_fields(*request, options, !has_body(request->method), &call.request));
-  VECTRON_CHECK_OK(read_body(request, &call.request));
+  VECTRON_CHECK_OK(bind_fields(request, options, !has_body(request.method), &call.request));
   return call;
 }
 
 template <typename Request, typename Reply>
 Task<http::Response> HttpApi::serve(const rpc::MethodInfo* method,
                                     Operation<Request, Reply> operation, http::Request request) {
-  Result<Call<Request>> call = read_call<Request>(*method, &request);
+  Result<Call<Request>> call = open_call<Request>(*method, request);
   if (!call.has_value()) co_return failure(call.error());
+  if (is_read_elsewhere(request)) {
+    auto reading = read_body_elsewhere(std::move(request), std::move(call->request));
+    Result<Request> read =
+        co_await in_time(Code::deadline_exceeded, call->context, std::move(reading));
+    if (!read.has_value()) co_return failure(read.error());
+    call->request = *std::move(read);
+  } else {
+    const Result<void> read = read_body(&request, &call->request);
+    if (!read.has_value()) co_return failure(read.error());
+  }
   RequestContext context = call->context;
   Task<Result<Reply>> task =
       (handler_.*operation)(std::move(call->context), std::move(call->request));
-  const Result<Reply> reply = co_await in_time(method, std::move(context), std::move(task));
+  const Result<Reply> reply =
+      co_await in_time(code_when_late(*method), std::move(context), std::move(task));
   if (!reply.has_value()) co_return failure(reply.error());
   Result<std::string> body = to_json(*reply, config_.reply_bytes_max);
   if (!body.has_value()) co_return failure(unanswerable(*method, body.error()));
@@ -140,10 +191,8 @@ Task<http::Response> HttpApi::serve(const rpc::MethodInfo* method,
   co_return response;
 }
 
-// As rpc::ServerConnection does it: what a write did is not known when its time runs out.
 template <typename Reply>
-Task<Result<Reply>> HttpApi::in_time(const rpc::MethodInfo* method, RequestContext context,
-                                     Task<Result<Reply>> task) {
+Task<Result<Reply>> HttpApi::in_time(Code late, RequestContext context, Task<Result<Reply>> task) {
   if (context.deadline == kNever) {
     Result<Reply> reply = co_await task;
     co_return reply;
@@ -153,8 +202,7 @@ Task<Result<Reply>> HttpApi::in_time(const rpc::MethodInfo* method, RequestConte
                                       std::move(task));
   if (reply.has_value()) co_return *std::move(reply);
   context.cancellation.cancel();
-  co_return fail(method->read_only ? Code::deadline_exceeded : Code::unknown_outcome,
-                 "the deadline passed while the request ran");
+  co_return fail(late, "the deadline passed while the request ran");
 }
 
 Task<http::Response> HttpApi::alive() {
@@ -169,7 +217,7 @@ Task<http::Response> HttpApi::ready() {
   const Result<void> admitted = door_.admit(method, 0, context);
   if (!admitted.has_value()) co_return http::text_response(503, admitted.error().message() + "\n");
   auto task = handler_.list_collections(context, {});
-  const auto reply = co_await in_time(&method, std::move(context), std::move(task));
+  const auto reply = co_await in_time(code_when_late(method), std::move(context), std::move(task));
   if (reply.has_value()) co_return http::text_response(200, "ok\n");
   co_return http::text_response(503, reply.error().message() + "\n");
 }

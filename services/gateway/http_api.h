@@ -17,7 +17,9 @@
 namespace vectron::gateway {
 
 struct HttpApiConfig {
-  size_t reply_bytes_max = 64 << 20;           ///< Of an answer's JSON.
+  size_t reply_bytes_max = 64 << 20;         ///< Of an answer's JSON.
+  size_t inline_body_bytes_max = 128 << 10;  ///< A larger body is read on the Cpu pool.
+  JsonLimits limits;
   Duration ready_timeout = 1s;                 ///< For /readyz to find the placement driver.
   std::vector<const Metrics*> metrics_beside;  ///< /metrics adds them to those of this node.
 };
@@ -44,16 +46,20 @@ class HttpApi {
     RequestContext context;
     Request request;
   };
+  /// All of a call but what its body says.
   template <typename Request>
-  Result<Call<Request>> read_call(const rpc::MethodInfo& method, http::Request* request);
+  Result<Call<Request>> open_call(const rpc::MethodInfo& method, const http::Request& request);
+  bool is_read_elsewhere(const http::Request& request) const;
   template <typename Request>
   Result<void> read_body(http::Request* from, Request* to);
+  template <typename Request>
+  Task<Result<Request>> read_body_elsewhere(http::Request from, Request to);
   template <typename Request, typename Reply>
   Task<http::Response> serve(const rpc::MethodInfo* method, Operation<Request, Reply> operation,
                              http::Request request);
+  /// `late` is the error when the deadline comes first.
   template <typename Reply>
-  Task<Result<Reply>> in_time(const rpc::MethodInfo* method, RequestContext context,
-                              Task<Result<Reply>> task);
+  Task<Result<Reply>> in_time(Code late, RequestContext context, Task<Result<Reply>> task);
 
   Task<http::Response> alive();
   Task<http::Response> ready();

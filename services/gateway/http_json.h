@@ -17,32 +17,43 @@
 #include <string_view>
 
 #include "core/base/result.h"
+#include "core/model/collection.h"
 #include "schemas/vectron_messages.h"
 
 namespace vectron::gateway {
 
 /// Objects and lists inside one another in a payload.
 inline constexpr size_t kJsonDepthMax = 32;
-/// Entries of a list of objects.
-inline constexpr size_t kJsonObjectsMax = 100'000;
+/// Entries of a list that has no bound of its own. (A vector has kDimensionMax components.)
+inline constexpr size_t kJsonEntriesMax = 100'000;
 
-/// Reads bodies, one at a time. Keeps its buffers between them, unless they grew very large.
+struct JsonLimits {
+  size_t points_max = kBatchPointsMax;  ///< Of one body.
+};
+
+/// Reads bodies, one at a time, on one thread. Keeps its buffers between them, unless they grew
+/// very large.
+///
+/// Memory: about five times the body at worst (simdjson's list of places), besides what becomes of
+/// it. Lists, vectors and payloads are given up as soon as they pass their bounds.
 class JsonReader {
  public:
-  JsonReader();
+  explicit JsonReader(JsonLimits limits = {});
   ~JsonReader();
 
   /// Reads `body`, which must be one JSON object, into `message`. `bound` are fields that were
   /// given elsewhere (in the path): they count as present and may not stand in the body. `body` may
   /// be given more capacity, its text stays. Errors: invalid_argument, with the place
-  /// ("points[3].vector[7]"): not JSON, unknown or repeated fields, wrong types, values that do not
-  /// fit, missing fields. `message` is in an unspecified state then.
+  /// ("points[3].vector[7]"): not JSON (the message then names the byte), unknown or repeated
+  /// fields, wrong types, values that do not fit, missing fields, bounds. `message` is in an
+  /// unspecified state then.
   template <typename Message>
   Result<void> read(std::string* body, Message* message,
                     std::span<const std::string_view> bound = {});
 
  private:
   class Scratch;
+  JsonLimits limits_;
   std::unique_ptr<Scratch> scratch_;
 };
 

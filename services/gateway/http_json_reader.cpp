@@ -7,8 +7,10 @@
 #include <charconv>
 #include <limits>
 
+#include "core/http/json_text.h"
 #include "schemas/vectron_fields.h"
 #include "services/gateway/http_json.h"
+#include "services/gateway/http_json_fault.h"
 
 namespace vectron::gateway {
 namespace {
@@ -84,11 +86,42 @@ std::optional<float> short_whole_number(std::string_view token) {
   return negative ? -value : value;
 }
 
+std::string no_json_at(size_t byte, std::string_view why) {
+  return fmt::format("the body is not valid JSON at byte {} (counted from 0){}", byte, why);
+}
+
+// What a payload becomes, with a bound on it that holds while it grows: the builder keeps what lies
+// open (entries of lists and objects that have not ended) as 16 bytes each, beside its buffer.
+class PayloadBuilder {
+ public:
+  // What an entry takes in the end at least: of a list a byte and its type, of an object also its
+  // name.
+  static constexpr size_t kListEntryBytesMin = 2;
+  static constexpr size_t kObjectEntryBytesMin = 3;
+
+  flexbuffers::Builder* operator->() { return &builder_; }
+  void entries_begin(size_t bytes) { open_bytes_ += bytes; }
+  void entries_end(size_t bytes) { open_bytes_ -= bytes; }
+  /// False once the payload will certainly be larger than allowed, with `more` bytes of text.
+  bool fits(size_t more = 0) const {
+    return builder_.GetSize() + open_bytes_ + more <= kPayloadBytesMax;
+  }
+  Bytes finish() {
+    builder_.Finish();
+    return builder_.GetBuffer();
+  }
+
+ private:
+  flexbuffers::Builder builder_;
+  size_t open_bytes_ = 0;
+};
+
 // Reads one body. Each function returns false at the first error; the place is put together while
 // the calls return.
 class Reading {
  public:
-  explicit Reading(json::document& document) : document_(document) {}
+  Reading(std::string_view body, json::document& document, const JsonLimits& limits)
+      : body_(body), document_(document), limits_(limits) {}
 
   template <typename Message>
   bool root(Message* to, std::span<const std::string_view> bound) {
@@ -99,27 +132,47 @@ class Reading {
     if (const auto error = document_.get_object().get(object)) return syntax(error);
     if (!fields(object, to, bound)) return false;
     if (document_.current_location().error() == simdjson::OUT_OF_BOUNDS) return true;
-    return wrong("there is more behind the end of the object");
+    return syntax(simdjson::TRAILING_CONTENT);
   }
 
   Status take_error() {
     return Status(Code::invalid_argument, std::move(message_), std::move(place_));
   }
+  // For simdjson knows the place of few of its errors, it is looked for from the beginning.
   bool syntax(simdjson::error_code error) {
     switch (error) {
       case simdjson::EMPTY:
         return wrong("the body is empty: a JSON object is needed");
-      case simdjson::UTF8_ERROR:
-        return wrong("the body is not UTF-8");
       case simdjson::CAPACITY:
       case simdjson::MEMALLOC:
         return wrong("the body is too large");
       default:
-        return wrong("the body is not valid JSON here");
+        break;
     }
+    const size_t utf8 = http::valid_utf8_prefix(body_);
+    const std::optional<JsonFault> fault = find_json_fault(body_);
+    if (utf8 < body_.size() && (!fault.has_value() || utf8 <= fault->at)) {
+      return wrong(fmt::format("the body is not UTF-8 at byte {} (counted from 0)", utf8));
+    }
+    if (!fault.has_value()) return wrong(no_json_at(reached(), ""));
+    switch (fault->kind) {
+      case JsonFault::Kind::cut_short:
+        return wrong(no_json_at(fault->at, ": it ends too early"));
+      case JsonFault::Kind::trailing:
+        return wrong(no_json_at(fault->at, ": there is more behind the end of the object"));
+      case JsonFault::Kind::wrong_byte:
+        break;
+    }
+    return wrong(no_json_at(fault->at, ""));
   }
 
  private:
+  // Where simdjson stands: for what it refuses beyond the grammar. Requires: a document.
+  size_t reached() {
+    const char* at = nullptr;
+    if (document_.current_location().get(at) != simdjson::SUCCESS) return body_.size();
+    return std::min(static_cast<size_t>(at - body_.data()), body_.size());
+  }
   bool wrong(std::string message) {
     message_ = std::move(message);
     return false;
@@ -302,26 +355,32 @@ class Reading {
   }
 
   template <typename Item>
+  size_t entries_max() const {
+    if (std::is_same_v<Item, float>) return kDimensionMax;
+    if (std::is_same_v<Item, api::Point>) return limits_.points_max;
+    return kJsonEntriesMax;
+  }
+
+  template <typename Item>
   bool value(const FieldRow& row, json::value& from, std::vector<Item>* to) {
     if (!expect(from, json::json_type::array, "a list")) return false;
     json::array list;
     if (const auto error = from.get_array().get(list)) return syntax(error);
     to->clear();
+    const size_t max = entries_max<Item>();
     for (auto item : list) {
       json::value element;
       if (const auto error = std::move(item).get(element)) {
         syntax(error);
         return inside(to->size());
       }
+      if (to->size() == max) return wrong(fmt::format("has more than {} entries", max));
       if constexpr (std::is_same_v<Item, float>) {
         const std::optional<float> whole = short_whole_number(element.raw_json_token());
         if (whole.has_value()) {
           to->push_back(*whole);
           continue;
         }
-      }
-      if (std::is_class_v<Item> && to->size() >= kJsonObjectsMax) {
-        return wrong(fmt::format("has more than {} entries", kJsonObjectsMax));
       }
       const size_t position = to->size();
       if (!value(row, element, &to->emplace_back())) return inside(position);
@@ -358,15 +417,13 @@ class Reading {
     if (const auto error = from.type().get(type)) return syntax(error);
     to->clear();
     if (type == json::json_type::null) return null(from);
-    flexbuffers::Builder builder;
+    PayloadBuilder builder;
     if (!payload(from, type, 1, &builder)) return false;
-    builder.Finish();
-    *to = builder.GetBuffer();
+    *to = builder.finish();
     return true;
   }
 
-  bool payload(json::value& from, json::json_type type, size_t depth,
-               flexbuffers::Builder* builder) {
+  bool payload(json::value& from, json::json_type type, size_t depth, PayloadBuilder* builder) {
     switch (type) {
       case json::json_type::object:
         return payload_object(from, depth, builder);
@@ -377,27 +434,28 @@ class Reading {
       case json::json_type::string: {
         std::string_view text;
         if (const auto error = from.get_string().get(text)) return syntax(error);
-        builder->String(text.data(), text.size());
+        if (!builder->fits(text.size())) return too_large();
+        (*builder)->String(text.data(), text.size());
         return true;
       }
       case json::json_type::boolean: {
         bool truth = false;
         if (const auto error = from.get_bool().get(truth)) return syntax(error);
-        builder->Bool(truth);
+        (*builder)->Bool(truth);
         return true;
       }
       case json::json_type::null:
-        builder->Null();
+        (*builder)->Null();
         return null(from);
     }
     return syntax(simdjson::TAPE_ERROR);
   }
 
-  bool payload_list(json::value& from, size_t depth, flexbuffers::Builder* builder) {
+  bool payload_list(json::value& from, size_t depth, PayloadBuilder* builder) {
     if (depth > kJsonDepthMax) return too_deep();
     json::array list;
     if (const auto error = from.get_array().get(list)) return syntax(error);
-    const size_t start = builder->StartVector();
+    const size_t start = (*builder)->StartVector();
     size_t position = 0;
     for (auto item : list) {
       json::value element;
@@ -406,18 +464,21 @@ class Reading {
       if (error == simdjson::SUCCESS) error = element.type().get(type);
       const bool good =
           error == simdjson::SUCCESS ? payload(element, type, depth + 1, builder) : syntax(error);
-      if (!good) return inside(position);
+      if (!good) return inside_payload(position);
       ++position;
+      builder->entries_begin(PayloadBuilder::kListEntryBytesMin);
+      if (!builder->fits()) return too_large();
     }
-    builder->EndVector(start, false, false);
+    builder->entries_end(position * PayloadBuilder::kListEntryBytesMin);
+    (*builder)->EndVector(start, false, false);
     return true;
   }
 
-  bool payload_object(json::value& from, size_t depth, flexbuffers::Builder* builder) {
+  bool payload_object(json::value& from, size_t depth, PayloadBuilder* builder) {
     if (depth > kJsonDepthMax) return too_deep();
     json::object object;
     if (const auto error = from.get_object().get(object)) return syntax(error);
-    const size_t start = builder->StartMap();
+    const size_t start = (*builder)->StartMap();
     std::vector<std::string> keys;
     for (auto item : object) {
       json::field field;
@@ -428,13 +489,16 @@ class Reading {
       if (key.find('\0') != std::string_view::npos) {
         return wrong("a name in a payload may not contain U+0000");
       }
+      if (key.size() > kPayloadBytesMax) return too_large();
       keys.emplace_back(key);
-      builder->Key(keys.back());
+      (*builder)->Key(keys.back());
       const auto error = field.value().type().get(type);
       const bool good = error == simdjson::SUCCESS
                             ? payload(field.value(), type, depth + 1, builder)
                             : syntax(error);
-      if (!good) return inside(keys.back());
+      if (!good) return inside_payload(keys.back());
+      builder->entries_begin(PayloadBuilder::kObjectEntryBytesMin);
+      if (!builder->fits()) return too_large();
     }
     std::sort(keys.begin(), keys.end());
     const auto twice = std::adjacent_find(keys.begin(), keys.end());
@@ -442,11 +506,12 @@ class Reading {
       wrong("stands here twice");
       return inside(*twice);
     }
-    builder->EndMap(start);
+    builder->entries_end(keys.size() * PayloadBuilder::kObjectEntryBytesMin);
+    (*builder)->EndMap(start);
     return true;
   }
 
-  bool payload_number(json::value& from, flexbuffers::Builder* builder) {
+  bool payload_number(json::value& from, PayloadBuilder* builder) {
     const std::string_view token = trimmed(from.raw_json_token());
     // -0 is a double: no integer says it.
     if (token == "-0" || token.find_first_of(".eE") != std::string_view::npos) {
@@ -454,21 +519,21 @@ class Reading {
       if (const auto error = from.get_double().get(number)) {
         return error == simdjson::NUMBER_ERROR ? bad_number(token) : syntax(error);
       }
-      builder->Double(number);
+      (*builder)->Double(number);
       return true;
     }
     int64_t number = 0;
     uint64_t large = 0;
     if (token.starts_with('-')) {
       if (from.get_int64().get(number) != simdjson::SUCCESS) return bad_integer();
-      builder->Int(number);
+      (*builder)->Int(number);
       return true;
     }
     if (from.get_uint64().get(large) != simdjson::SUCCESS) return bad_integer();
     if (large <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-      builder->Int(static_cast<int64_t>(large));
+      (*builder)->Int(static_cast<int64_t>(large));
     } else {
-      builder->UInt(large);
+      (*builder)->UInt(large);
     }
     return true;
   }
@@ -480,9 +545,23 @@ class Reading {
     return wrong(fmt::format("a payload is at most {} objects and lists deep", kJsonDepthMax));
   }
 
+  // The payload as a whole is at fault, not what was read when it became clear.
+  bool too_large() {
+    payload_too_large_ = true;
+    return wrong(fmt::format("a payload has at most {} bytes (as a FlexBuffer), this one has more",
+                             kPayloadBytesMax));
+  }
+  template <typename Name>
+  bool inside_payload(const Name& name) {
+    return payload_too_large_ ? false : inside(name);
+  }
+
+  std::string_view body_;
   json::document& document_;
+  const JsonLimits& limits_;
   std::string message_;
   std::string place_;
+  bool payload_too_large_ = false;
 };
 
 }  // namespace
@@ -493,17 +572,22 @@ class JsonReader::Scratch {
   json::parser parser;
 };
 
-JsonReader::JsonReader() : scratch_(std::make_unique<Scratch>()) {}
+JsonReader::JsonReader(JsonLimits limits)
+    : limits_(limits), scratch_(std::make_unique<Scratch>()) {}
 JsonReader::~JsonReader() = default;
 
 template <typename Message>
 Result<void> JsonReader::read(std::string* body, Message* message,
                               std::span<const std::string_view> bound) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (body->starts_with(kByteOrderMark)) {
+    return fail(Code::invalid_argument, no_json_at(0, ": it begins with a byte order mark"));
+  }
   if (body->capacity() - body->size() < simdjson::SIMDJSON_PADDING) {
     body->reserve(body->size() + simdjson::SIMDJSON_PADDING);
   }
   json::document document;
-  Reading reading(document);
+  Reading reading(*body, document, limits_);
   const auto error =
       scratch_->parser.iterate(body->data(), body->size(), body->capacity()).get(document);
   const bool good =

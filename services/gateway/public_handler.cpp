@@ -31,9 +31,7 @@ Result<void> check_create(const api::CreateCollectionRequest& request,
   options.shards = request.shards;
   options.replication = std::max(request.replication, 1U);  // 0 lets the placement driver choose.
   options.index = {index.m, index.ef_construction, index.ef_search_default};
-  const Result<void> checked = check_collection_options(options);
-  if (checked.has_value() || checked.error().field() != "index.ef_search") return checked;
-  return renamed(checked.error(), "index.ef_search_default");
+  return check_collection_options(options);
 }
 
 Result<void> check_search(const Route& route, const api::SearchRequest& request) {
@@ -56,6 +54,12 @@ Result<void> check_points(const api::UpsertRequest& request, size_t batch_points
                "points");
   }
   return {};
+}
+
+// Where the request names its collection by `name`, so must the error.
+std::unexpected<Status> about_name(const Status& status) {
+  if (status.field() != "collection") return fail(status);
+  return renamed(status, "name");
 }
 
 ShardTarget target_of(const Route& route, size_t shard, api::ReadLevel level) {
@@ -132,7 +136,7 @@ Task<Result<api::GetCollectionStatusReply>> PublicHandler::get_collection_status
   VECTRON_CO_CHECK_OK(checked);
   auto reply =
       co_await parts_.placement->collection_status(std::move(context), std::move(request.name));
-  if (!reply.has_value()) co_return fail(std::move(reply).error());
+  if (!reply.has_value()) co_return about_name(reply.error());
   co_return to_api(*std::move(reply));
 }
 
@@ -144,13 +148,13 @@ Task<Result<api::DeleteCollectionReply>> PublicHandler::delete_collection(
   if (request.collection_id == 0) {
     // By its id the removal can be repeated: it never hits a younger collection of that name.
     const auto found = co_await parts_.placement->collection_route(context, request.name);
-    VECTRON_CO_CHECK_OK(found);
+    if (!found.has_value()) co_return about_name(found.error());
     request.collection_id = found->route.id;
   }
   const wire::DeleteCollectionRequest internal = to_wire(std::move(request));
   while (true) {
     auto reply = co_await parts_.placement->delete_collection(context, internal);
-    if (!reply.has_value()) co_return fail(std::move(reply).error());
+    if (!reply.has_value()) co_return about_name(reply.error());
     parts_.routes->forget(internal.name, CollectionId(internal.id));
     const Duration left = context.deadline - parts_.env->clock().monotonic();
     if (reply->complete || left < kWorthWaiting) co_return to_api(*std::move(reply));

@@ -147,6 +147,7 @@ GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarna
   config.listen = node_address(NodeKind::gateway, number);
   config.http_listen = gateway_http_address(number);
   config.placement = placement_addresses(plan);
+  config.http_inline_body_bytes_max = plan.knobs.http_inline_body_bytes;
   config.read_attempt_timeout = Milliseconds(plan.knobs.client_deadline_ms / 4 + 50);
   return config;
 }

@@ -247,6 +247,10 @@ class Generator {
     if (graphs.chance_ppm(400'000)) {
       knobs.graph_points_min = static_cast<uint32_t>(graphs.between(1, 150));
     }
+    RandomStream bodies = stream("knobs.bodies");
+    if (bodies.chance_ppm(500'000)) {
+      knobs.http_inline_body_bytes = static_cast<uint32_t>(bodies.below(500));
+    }
     return knobs;
   }
 

@@ -74,6 +74,7 @@ Result<void> check_knobs(const PlanKnobs& knobs) {
       {"knobs.wal_prefill_bytes", knobs.wal_prefill_bytes, 0, 1u << 26},
       {"knobs.graph_points_min", knobs.graph_points_min, 0, 1'000'000},
       {"knobs.index_batch_points", knobs.index_batch_points, 1, 65'536},
+      {"knobs.http_inline_body_bytes", knobs.http_inline_body_bytes, 0, 1u << 30},
       {"knobs.index_linger_ms", knobs.index_linger_ms, 0, 60'000},
       {"knobs.upkeep_interval_ms", knobs.upkeep_interval_ms, 1, 60'000},
       {"knobs.checkpoint_points", knobs.checkpoint_points, 1, 1u << 30},

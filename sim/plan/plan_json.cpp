@@ -79,6 +79,7 @@ void walk(Fields& fields, PlanKnobs& knobs) {
   fields.field("wal_prefill_bytes", knobs.wal_prefill_bytes);
   fields.field("index_batch_points", knobs.index_batch_points);
   fields.field("graph_points_min", knobs.graph_points_min);
+  fields.field("http_inline_body_bytes", knobs.http_inline_body_bytes);
   fields.field("index_linger_ms", knobs.index_linger_ms);
   fields.field("upkeep_interval_ms", knobs.upkeep_interval_ms);
   fields.field("checkpoint_points", knobs.checkpoint_points);

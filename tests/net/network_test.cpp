@@ -93,6 +93,45 @@ TEST_F(NetworkTest, AFullBacklogMakesFurtherConnectsWait) {
   EXPECT_TRUE(run_loop(loop, [&] { return waiting.has_value(); }, 60s));
 }
 
+Task<void> count_bytes(Connection* from, size_t at_a_time, size_t* count) {
+  Bytes piece(at_a_time);
+  while (true) {
+    const Result<size_t> got = co_await from->read_some(piece);
+    if (got.value_or(0) == 0) co_return;
+    *count += *got;
+  }
+}
+
+Task<void> note_at_first_byte(Connection* from, const size_t* count, std::optional<size_t>* noted) {
+  Bytes piece(16);
+  const auto got = co_await from->read_some(piece);
+  if (got.has_value()) noted->emplace(*count);
+}
+
+TEST_F(NetworkTest, AReaderWhoseBytesAreAllThereLetsTheOthersHaveTheirTurn) {
+  const Bytes piece(4 << 20);
+  for (const size_t at_a_time : {size_t{1'024}, size_t{256} << 10}) {
+    const auto listener = tcp.listen(Address{"127.0.0.1:0"}).value();
+    const auto busy = connect(tcp, listener->address().text).value();
+    const auto busy_end = run(listener->accept()).value();
+    const auto quiet = connect(tcp, listener->address().text).value();
+    const auto quiet_end = run(listener->accept()).value();
+    size_t count = 0;
+    std::optional<size_t> count_then;
+    TaskGroup tasks(loop.scheduler());
+    tasks.spawn(note_at_first_byte(quiet_end.get(), &count, &count_then));
+    run_loop(loop, [] { return false; }, 1ms);  // It waits.
+    const auto taken = busy->try_write_some(piece);
+    ASSERT_TRUE(taken.has_value() && taken->has_value());
+    const size_t sent = **taken;
+    ASSERT_GT(sent, size_t{300} << 10);
+    ASSERT_TRUE(quiet->try_write_some(ByteView(piece).first(1)).has_value());
+    tasks.spawn(count_bytes(busy_end.get(), at_a_time, &count));
+    loop.run_until([&] { return count_then.has_value(); });
+    EXPECT_LT(*count_then, sent) << at_a_time << " at a time";
+  }
+}
+
 TEST_F(NetworkTest, APipeTakesExactlyItsBound) {
   const auto listener = inside.listen(Address{"@a:7"}).value();
   const auto connection = connect(inside, "@a:7").value();

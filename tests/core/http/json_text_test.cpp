@@ -37,7 +37,7 @@ T read_back(const std::string& text) {
 TEST(HttpJsonText, WritesFloatsInTheShortestFormThatReadsBack) {
   EXPECT_EQ(number(0.1F), "0.1");
   EXPECT_EQ(number(1.2345678e-7F), "1.2345679e-07");
-  EXPECT_EQ(number(-0.0F), "-0");
+  EXPECT_EQ(number(-0.0F), "-0.0");
   EXPECT_EQ(number(std::numeric_limits<float>::infinity()), "null");
   EXPECT_EQ(number(1.0), "1.0");
   EXPECT_EQ(number(-0.0), "-0.0");

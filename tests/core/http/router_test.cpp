@@ -88,5 +88,10 @@ TEST(HttpTarget, RefusesWhatIsNoPath) {
   }
 }
 
+TEST(HttpTarget, SaysInWhichPartAPercentSignIsWrong) {
+  EXPECT_TRUE(parse_target("/%zz?a=1").error().message().starts_with("in the path: a '%'"));
+  EXPECT_TRUE(parse_target("/c?a=%2").error().message().starts_with("in the query: a '%'"));
+}
+
 }  // namespace
 }  // namespace vectron::http

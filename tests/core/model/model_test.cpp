@@ -96,6 +96,29 @@ TEST(Collection, RefusesVectorsThatCannotBeCompared) {
   }
 }
 
+TEST(Collection, RefusesVectorsWhoseDistancesCouldOverflow) {
+  const auto taken = [](std::vector<float> vector, Distance distance) {
+    const auto dimension = static_cast<uint32_t>(vector.size());
+    return check_vector(vector, dimension, distance, "vector").has_value();
+  };
+  for (const Distance distance : {Distance::dot, Distance::euclidean}) {
+    EXPECT_TRUE(taken({9.9e17F, 0}, distance));
+    EXPECT_TRUE(taken({6e17F, -7.9e17F}, distance));
+    EXPECT_FALSE(taken({8e17F, -8e17F}, distance));
+    EXPECT_FALSE(taken({-1.1e18F, 0}, distance));
+    EXPECT_FALSE(taken({3e38F, 3e38F}, distance));
+    EXPECT_TRUE(taken(std::vector<float>(65'535, 3.9e15F), distance));
+    EXPECT_FALSE(taken(std::vector<float>(65'535, 4e15F), distance));
+    EXPECT_TRUE(taken({1e-45F}, distance));
+  }
+  EXPECT_TRUE(taken({3e38F, 3e38F}, Distance::cosine));
+  EXPECT_TRUE(taken({0, 1e-45F}, Distance::cosine));
+  const std::vector<float> huge = {3e38F, 0};
+  const auto refused = check_vector(huge, 2, Distance::dot, "points[3].vector");
+  EXPECT_EQ(refused.error().field(), "points[3].vector");
+  EXPECT_NE(refused.error().message().find("above 1e+18"), std::string::npos);
+}
+
 TEST(Collection, DistanceNamesRoundTrip) {
   for (const char* name : {"cosine", "dot", "euclidean"}) {
     EXPECT_EQ(distance_name(*distance_from_name(name)), name);

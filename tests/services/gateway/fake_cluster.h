@@ -114,14 +114,14 @@ class FakePlacement final : public wire::PlacementHandler {
     if (!refusal.ok()) co_return fail(refusal);
     routed.push_back(request.name);
     const auto found = routes.find(request.name);
-    if (found == routes.end()) co_return fail(Code::not_found, "unknown");
+    if (found == routes.end()) co_return fail(Code::not_found, "unknown", "collection");
     wire::GetCollectionReply reply;
     reply.route = found->second;
     co_return reply;
   }
   Task<Result<wire::GetCollectionStatusReply>> get_collection_status(
       RequestContext, wire::GetCollectionStatusRequest) override {
-    co_return fail(Code::not_found, "unknown");
+    co_return fail(Code::not_found, "unknown", "collection");
   }
 
  private:

@@ -166,6 +166,94 @@ TEST(HttpApi, IgnoresNoOptionInSilence) {
   EXPECT_THAT(refused("/v1/collections?id_type=text", ""), HasSubstr("id_type"));
 }
 
+TEST(HttpApi, NamesWhatThePathOrTheBodyCallsIt) {
+  HttpGateway gateway;
+  for (const char* method : {"GET", "DELETE"}) {
+    const Answer absent = gateway.ask(method, "/v1/collections/zz");
+    EXPECT_EQ(absent.status, 404);
+    EXPECT_THAT(absent.body, HasSubstr(R"("field":"name")")) << method;
+  }
+  EXPECT_THAT(gateway.ask("GET", "/v1/collections/zz/points/1").body,
+              HasSubstr(R"("field":"collection")"));
+  const Answer created =
+      gateway.ask("POST", "/v1/collections",
+                  R"({"name":"d","dimension":2,"index":{"ef_search_default":100000}})");
+  EXPECT_THAT(created.body, HasSubstr(R"("message":"index.ef_search_default must be between)"));
+  EXPECT_THAT(created.body, HasSubstr(R"("field":"index.ef_search_default")"));
+}
+
+TEST(HttpApi, RefusesVectorsWhoseScoresCouldOverflow) {
+  HttpGateway gateway;
+  const Answer stored = gateway.ask("POST", "/v1/collections/c/points",
+                                    R"({"points":[{"id":1,"vector":[3e38,-3e38]}]})");
+  EXPECT_EQ(stored.status, 400) << stored.body;
+  EXPECT_THAT(stored.body, HasSubstr(R"("field":"points[0].vector")"));
+  EXPECT_THAT(stored.body, HasSubstr("above 1e+18"));
+  const Answer found =
+      gateway.ask("POST", "/v1/collections/c/points/search", R"({"vector":[3e38,3e38]})");
+  EXPECT_EQ(found.status, 400) << found.body;
+  EXPECT_THAT(found.body, HasSubstr(R"("field":"vector")"));
+}
+
+std::string upsert_of(size_t points) {
+  std::string body = R"({"points":[)";
+  for (size_t id = 1; id <= points; ++id) {
+    body += (id == 1 ? "" : ",") + std::string(R"({"id":)") + std::to_string(id) +
+            R"(,"vector":[1,2]})";
+  }
+  return body + "]}";
+}
+
+TEST(HttpApi, ReadsLargeBodiesOnTheCpuPool) {
+  HttpGateway gateway([](GatewayConfig& config) { config.http_inline_body_bytes_max = 100; });
+  const std::string path = "/v1/collections/c/points";
+  const Instant begin = gateway.cluster.env().clock().monotonic();
+  EXPECT_EQ(gateway.ask("POST", path, upsert_of(2)).status, 200);
+  EXPECT_EQ(gateway.cluster.env().clock().monotonic(), begin);  // Too small for it.
+  const Answer stored = gateway.ask("POST", path, upsert_of(1'000));
+  EXPECT_EQ(stored.status, 200) << stored.body;
+  EXPECT_THAT(stored.body, HasSubstr(R"("failed":0)"));
+  EXPECT_GT(gateway.cluster.env().clock().monotonic(), begin + 100us);
+  EXPECT_EQ(gateway.ask("GET", path + "/1000").status, 200);
+  // The same errors as of a small body.
+  std::string twice = upsert_of(1'000);
+  twice.pop_back();
+  EXPECT_THAT(
+      gateway.ask("POST", path, twice + R"(,"collection":"c"})").body,
+      HasSubstr(R"(given by the path and may not stand in the body too","field":"collecti)"));
+  EXPECT_THAT(gateway.ask("POST", path, twice).body, HasSubstr("it ends too early"));
+}
+
+TEST(HttpApi, GivesUpABodyAtTheDeadlineBeforeAnythingHappened) {
+  HttpGateway gateway([](GatewayConfig& config) { config.http_inline_body_bytes_max = 100; });
+  const std::string body = upsert_of(9'000);
+  const Answer late = gateway.ask("POST", "/v1/collections/c/points?timeout_ms=1", body);
+  EXPECT_EQ(late.status, 504);
+  EXPECT_THAT(late.body, HasSubstr(R"("code":"deadline_exceeded")"));
+  gateway.cluster.env().run_for(1s);
+  for (const auto& worker : gateway.cluster.workers) EXPECT_EQ(worker->script.calls, 0U);
+}
+
+TEST(HttpApi, ForgetsABodyWhoseClientIsGone) {
+  HttpGateway gateway([](GatewayConfig& config) { config.http_inline_body_bytes_max = 100; });
+  const auto ask_and_go = [](Env* env, std::string body) -> Task<void> {
+    auto connection = co_await env->network().connect(kHttpAddress);
+    const std::string bytes =
+        "POST /v1/collections/c/points HTTP/1.1\r\nHost: h\r\n"
+        "Content-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body;
+    const auto written = co_await write_all(connection->get(), as_bytes(bytes));
+    EXPECT_TRUE(written.has_value());
+    co_await env->clock().sleep_for(1us);
+    (*connection)->close();
+  };
+  TaskGroup tasks(gateway.cluster.env().scheduler());
+  tasks.spawn(ask_and_go(&gateway.cluster.env(), upsert_of(9'000)));
+  gateway.cluster.env().run_for(1s);
+  EXPECT_EQ(gateway.ask("GET", "/livez").status, 200);
+  for (const auto& worker : gateway.cluster.workers) EXPECT_EQ(worker->script.calls, 0U);
+}
+
 TEST(HttpApi, EndsRequestsAtTheirDeadline) {
   HttpGateway gateway;
   gateway.ask("GET", "/v1/collections/c/points/1");

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <simdjson.h>
 
 #include <bit>
 #include <charconv>
@@ -45,15 +46,19 @@ TEST(HttpJson, NamesThePlaceOfEveryError) {
       {"   ", "", "empty"},
       {"[]", "", "must be an object, not a list"},
       {"7", "", "must be an object"},
-      {"{", "", "not valid JSON"},
-      {"{} x", "", ""},
-      {"{}{}", "", "more behind the end"},
-      {"{\"points\":[]", "", "not valid JSON"},
-      {"{\"points\" []}", "", "not valid JSON"},
-      {"{points:[]}", "", "not valid JSON"},
-      {"{'points':[]}", "", "not valid JSON"},
-      {"{\"points\":[],}", "", "not valid JSON"},
-      {"\xFF{}", "", "UTF-8"},
+      {"{", "", "not valid JSON at byte 1 (counted from 0): it ends too early"},
+      {"{} x", "", "at byte 3 (counted from 0): there is more behind the end"},
+      {"{}{}", "", "at byte 2 (counted from 0): there is more behind the end"},
+      {"{\"points\":[]} x", "", "at byte 14 (counted from 0): there is more behind the end"},
+      {"{\"points\":[]", "", "not valid JSON at byte 12 (counted from 0): it ends too early"},
+      {"{\"points\": [", "", "at byte 12 (counted from 0): it ends too early"},
+      {"{\"points\" []}", "", "not valid JSON at byte 10 "},
+      {"{points:[]}", "", "not valid JSON at byte 1 "},
+      {"{'points':[]}", "", "not valid JSON at byte 1 "},
+      {"{\"points\":[],}", "", "not valid JSON at byte 13 "},
+      {"\xFF{}", "", "not UTF-8 at byte 0 (counted from 0)"},
+      {"{\"points\":\"\xC3\"}", "", "not UTF-8 at byte 11 "},
+      {"\xEF\xBB\xBF{}", "", "at byte 0 (counted from 0): it begins with a byte order mark"},
       {R"({"points":[],"extra":1})", "extra", "is not a field: there are points, request_id"},
       {R"({"points":[],"collection":"c"})", "collection", "given by the path"},
       {R"({"points":[],"points":[]})", "points", "twice"},
@@ -96,7 +101,7 @@ TEST(HttpJson, NamesThePlaceOfEveryError) {
       {R"({"points":[{"id":1,"payload":{"a":1,"b":2,"a":3}}]})", "points[0].payload.a", "twice"},
       {R"({"points":[{"id":1,"payload":{"a\u0000b":1}}]})", "points[0].payload", "U+0000"},
       {R"({"points":[{"id":1,"payload":"\ud800"}]})", "points[0].payload", "not valid JSON"},
-      {"{\"points\":[{\"id\":1,\"payload\":\"a\nb\"}]}", "", "not valid JSON"},
+      {"{\"points\":[{\"id\":1,\"payload\":\"a\nb\"}]}", "", "not valid JSON at byte 31 "},
   };
   for (const BadBody& bad : cases) {
     const auto read = upsert(bad.body);
@@ -120,6 +125,146 @@ TEST(HttpJson, NamesThePlaceOfErrorsInOtherBodies) {
   EXPECT_EQ(missing.error().field(), "name");
   const auto search = parse<api::SearchRequest>(R"({"vector":[1],"exact":1})", {"collection"});
   EXPECT_EQ(search.error().field(), "exact");
+}
+
+constexpr std::string_view kWhole =
+    R"( {"points": [{"id": 18, "vector": [1, -2.5e-1, 0.25], "payload": {"a": [null, "\u00e9"]}},)"
+    R"( {"id": "eighteen", "payload": true}], "request_id": 7} )";
+
+// The number behind "at byte "; none where the message names no byte.
+std::optional<size_t> byte_named_by(const std::string& message) {
+  constexpr std::string_view kBefore = "at byte ";
+  const size_t at = message.find(kBefore);
+  if (at == std::string::npos) return std::nullopt;
+  return std::stoul(message.substr(at + kBefore.size()));
+}
+
+TEST(HttpJson, SaysWhereABodyWasCut) {
+  ASSERT_TRUE(upsert(std::string(kWhole)).has_value());
+  for (size_t size = 2; size + 1 < kWhole.size(); ++size) {
+    const auto read = upsert(std::string(kWhole.substr(0, size)));
+    ASSERT_FALSE(read.has_value()) << size;
+    const std::optional<size_t> named = byte_named_by(read.error().message());
+    if (named.has_value()) {
+      EXPECT_EQ(*named, size) << read.error().to_string();
+    } else {
+      EXPECT_FALSE(read.error().field().empty()) << size << ": " << read.error().to_string();
+    }
+  }
+}
+
+RC_GTEST_PROP(HttpJson, NamesAByteOrAFieldOfEveryBodyThatItRefuses, (uint8_t other)) {
+  std::string body(kWhole);
+  const auto at = *rc::gen::inRange<size_t>(0, body.size());
+  body[at] = static_cast<char>(other);
+  if (*rc::gen::arbitrary<bool>()) body.resize(*rc::gen::inRange<size_t>(1, body.size() + 1));
+  const auto read = upsert(body);
+  if (read.has_value() || read.error().message().contains("body is empty")) return;
+  const std::optional<size_t> named = byte_named_by(read.error().message());
+  if (named.has_value()) {
+    RC_ASSERT(*named <= body.size());
+  } else {
+    RC_ASSERT(!read.error().field().empty() ||
+              read.error().message().starts_with("must be an object"));
+  }
+}
+
+// `count` times `item`, with something behind them that only a reader sees that goes on.
+std::string long_list(std::string_view item, size_t count) {
+  std::string out = "[";
+  for (size_t i = 0; i < count; ++i) {
+    if (i > 0) out += ',';
+    out += item;
+  }
+  return out + ",nonsense]";
+}
+
+TEST(HttpJson, StopsAtTheBoundsOfListsAndVectors) {
+  const auto vector = upsert(R"({"points":[{"id":1},{"id":2,"vector":)" +
+                             long_list("0.5", kDimensionMax + 1) + "}]}");
+  EXPECT_EQ(vector.error().field(), "points[1].vector");
+  EXPECT_EQ(vector.error().message(), "has more than 65535 entries");
+  const auto query = parse<api::SearchRequest>(
+      R"({"vector":)" + long_list("7", kDimensionMax + 1) + "}", {"collection"});
+  EXPECT_EQ(query.error().field(), "vector");
+  JsonReader reader(JsonLimits{.points_max = 3});
+  std::string body = R"({"points":)" + long_list(R"({"id":1})", 4) + "}";
+  api::UpsertRequest request;
+  const auto points = reader.read(&body, &request);
+  EXPECT_EQ(points.error().field(), "points");
+  EXPECT_EQ(points.error().message(), "has more than 3 entries");
+}
+
+TEST(HttpJson, StopsWhereAPayloadPassesItsBound) {
+  const auto with_payload = [](const std::string& payload) {
+    return upsert(R"({"points":[{"id":1},{"id":2,"payload":)" + payload + "}]}");
+  };
+  const std::string open(20, '[');
+  const std::string text = '"' + std::string(kPayloadBytesMax + 1, 'x') + '"';
+  for (const std::string& payload :
+       {long_list("[]", kPayloadBytesMax / 2), long_list("1", kPayloadBytesMax / 2 + 1),
+        long_list(R"({"a":{}})", kPayloadBytesMax / 8), open + long_list("null", kPayloadBytesMax),
+        long_list('"' + std::string(1'000, 'x') + '"', kPayloadBytesMax / 1'000 + 1),
+        "[" + text + ",nonsense]", "{" + text + ":1,nonsense}"}) {
+    const auto read = with_payload(payload);
+    ASSERT_FALSE(read.has_value());
+    EXPECT_EQ(read.error().field(), "points[1].payload") << read.error().message();
+    EXPECT_THAT(read.error().message(), HasSubstr("a payload has at most 1048576 bytes"));
+  }
+}
+
+TEST(HttpJson, TakesPayloadsUpToTheirBound) {
+  const auto size_with = [](size_t letters) {
+    const auto read = upsert(R"({"points":[{"id":1,"payload":{"a":1,"text":")" +
+                             std::string(letters, 'x') + R"(","z":[]}}]})");
+    return read.has_value() ? read->points[0].payload.size() : 0;
+  };
+  const size_t rest = size_with(kPayloadBytesMax / 2) - kPayloadBytesMax / 2;
+  size_t largest = 0;
+  for (size_t letters = kPayloadBytesMax - rest - 8; letters < kPayloadBytesMax; ++letters) {
+    largest = std::max(largest, size_with(letters));
+  }
+  EXPECT_LE(largest, kPayloadBytesMax + 64);  // What the end of it brings is counted at the end.
+  EXPECT_GE(largest, kPayloadBytesMax - 8);
+}
+
+void append_element(const simdjson::dom::element& from, flexbuffers::Builder* builder) {
+  if (from.is_array()) {
+    builder->Vector([&] {
+      for (const auto& item : simdjson::dom::array(from)) append_element(item, builder);
+    });
+  } else if (from.is_object()) {
+    builder->Map([&] {
+      for (const auto& [key, value] : simdjson::dom::object(from)) {
+        builder->Key(std::string(key));
+        append_element(value, builder);
+      }
+    });
+  } else if (from.is_string()) {
+    builder->String(std::string(std::string_view(from)));
+  } else if (from.is_int64()) {
+    builder->Int(int64_t(from));
+  } else {
+    builder->Null();
+  }
+}
+
+// What is still open is counted as the least that it can become.
+RC_GTEST_PROP(HttpJson, TakesEveryPayloadWithinItsBound, ()) {
+  const auto count = *rc::gen::inRange<size_t>(1, 400'000);
+  const auto* item = *rc::gen::elementOf(
+      std::vector<const char*>{"null", "1", "[]", "[1,2,3]", R"({"a":1,"b":[{}]})", "\"xyz\""});
+  std::string payload = "[";
+  for (size_t i = 0; i < count; ++i) payload.append(i > 0 ? "," : "").append(item);
+  const auto read = upsert(R"({"points":[{"id":1,"payload":)" + payload + "]}]}");
+  flexbuffers::Builder builder;
+  builder.Vector([&] {
+    simdjson::dom::parser parser;
+    const simdjson::dom::element one = parser.parse(std::string(item));
+    for (size_t i = 0; i < count; ++i) append_element(one, &builder);
+  });
+  builder.Finish();
+  if (builder.GetSize() <= kPayloadBytesMax) RC_ASSERT(read.has_value());
 }
 
 TEST(HttpJson, BoundsTheDepthOfPayloads) {

@@ -8,7 +8,7 @@ namespace vectron {
 namespace {
 
 constexpr uint32_t kKeys = 60;
-constexpr uint32_t kBatchPointsMax = 4;
+constexpr uint32_t kUpsertPointsMax = 4;
 constexpr sim::ValueNumber kQueryValues = sim::ValueNumber{1} << 48;
 constexpr Duration kPause = 3ms;  // Between two operations of a client.
 
@@ -87,7 +87,7 @@ Task<void> HistoryLoad::upsert(uint32_t number, RandomStream* random) {
   std::vector<sim::UpsertItem> items;
   std::vector<size_t> positions;
   std::set<PointId> chosen;
-  const uint64_t count = random->between(1, kBatchPointsMax);
+  const uint64_t count = random->between(1, kUpsertPointsMax);
   for (uint64_t i = 0; i < count; ++i) {
     PointId id = draw_point(random);
     if (!chosen.insert(id).second) continue;

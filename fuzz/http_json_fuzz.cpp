@@ -7,6 +7,7 @@
 #include "core/http/json_text.h"
 #include "schemas/vectron_fields.h"
 #include "services/gateway/http_json.h"
+#include "services/gateway/http_json_fault.h"
 
 namespace {
 
@@ -14,6 +15,13 @@ using namespace vectron;
 using namespace vectron::gateway;
 
 constexpr size_t kBytesMax = 64 << 20;
+
+// The byte that a message names lies in the body, or is its end.
+bool names_no_byte_outside(const std::string& message, size_t size) {
+  constexpr std::string_view kBefore = "at byte ";
+  const size_t at = message.find(kBefore);
+  return at == std::string::npos || std::stoul(message.substr(at + kBefore.size())) <= size;
+}
 
 template <typename Message>
 void check(std::string body) {
@@ -24,8 +32,14 @@ void check(std::string body) {
     if (read.error().code() != Code::invalid_argument || read.error().message().empty()) {
       std::abort();
     }
+    const bool named = !read.error().field().empty() ||
+                       read.error().message().find("at byte ") != std::string::npos ||
+                       read.error().message().find("body is empty") != std::string::npos ||
+                       read.error().message().starts_with("must be an object");
+    if (!named || !names_no_byte_outside(read.error().message(), body.size())) std::abort();
     return;
   }
+  if (find_json_fault(body).has_value()) std::abort();
   if (http::valid_utf8_prefix(body) != body.size()) std::abort();
   if (!decode<Message>(encode(message)).has_value()) std::abort();
   Result<std::string> text = to_json(message, kBytesMax);

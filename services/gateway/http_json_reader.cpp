@@ -181,7 +181,7 @@ class Reading {
     return wrong(fmt::format("must be {}, not {}", needed, type_name(found)));
   }
   bool inside(std::string_view name) {
-    name = name.substr(0, kPlaceBytesMax);
+    name = name.empty() ? R"("")" : name.substr(0, kPlaceBytesMax);
     const bool joined = place_.empty() || place_.front() == '[';
     place_ = fmt::format("{}{}{}", name, joined ? "" : ".", place_);
     if (place_.size() > kPlaceBytesMax * 2) place_.resize(kPlaceBytesMax * 2);

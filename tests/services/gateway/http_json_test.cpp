@@ -60,6 +60,7 @@ TEST(HttpJson, NamesThePlaceOfEveryError) {
       {"{\"points\":\"\xC3\"}", "", "not UTF-8 at byte 11 "},
       {"\xEF\xBB\xBF{}", "", "at byte 0 (counted from 0): it begins with a byte order mark"},
       {R"({"points":[],"extra":1})", "extra", "is not a field: there are points, request_id"},
+      {R"({"":1})", "\"\"", "is not a field"},
       {R"({"points":[],"collection":"c"})", "collection", "given by the path"},
       {R"({"points":[],"points":[]})", "points", "twice"},
       {R"({"points":{}})", "points", "must be a list, not an object"},

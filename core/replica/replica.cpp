@@ -153,7 +153,7 @@ void Replica::stop_when_damaged() {
 void Replica::hand_over_when_stalled() {
   const bool log_waits = !persist_queue_.empty();
   log_stall_.tick(log_waits, log_waits ? persist_queue_.front().sequence : 0);
-  apply_stall_.tick(!apply_queue_.empty() && !switching_, applied_index().value());
+  apply_stall_.tick(!apply_queue_.empty() && serving(), applied_index().value());
   const uint32_t stalled = std::max(log_stall_.stalled_ticks(), apply_stall_.stalled_ticks());
   if (hand_over_pause_ticks_ > 0) --hand_over_pause_ticks_;
   if (!raft_->is_leader() || stalled < config_.election_ticks || hand_over_pause_ticks_ > 0) return;
@@ -278,8 +278,17 @@ Task<Result<void>> Replica::persist_next() {
 
 Task<void> Replica::persist_loop() {
   while (true) {
-    while (persist_queue_.empty()) {
+    while (persist_queue_.empty() && !reload_wanted_) {
       co_await persist_queued_.wait();
+    }
+    if (reload_wanted_) {
+      const auto reloaded = co_await reload_state();
+      if (!reloaded.has_value()) {
+        fail_stop(reloaded.error());
+        co_return;
+      }
+      pump();
+      continue;
     }
     const auto synced = co_await persist_next();
     if (!synced.has_value()) {
@@ -301,6 +310,21 @@ Task<void> Replica::persist_loop() {
   }
 }
 
+void Replica::reload() {
+  if (!serving()) return;
+  reload_wanted_ = true;
+  persist_queued_.notify_all();
+}
+
+// Runs in persist_loop(): a snapshot cannot replace the store meanwhile.
+Task<Result<void>> Replica::reload_state() {
+  reload_wanted_ = false;
+  reloading_ = true;
+  auto loaded = co_await state_machine_->load(overlay_.get(), state_home());
+  reloading_ = false;
+  co_return loaded;
+}
+
 Task<void> Replica::flush_loop() {
   const auto ended = co_await overlay_->flush_loop();
   if (!ended.has_value()) fail_stop(ended.error());
@@ -308,14 +332,14 @@ Task<void> Replica::flush_loop() {
 
 void Replica::apply_some() {
   bool applied_any = false;
-  while (failure_.ok() && !switching_ && !apply_queue_.empty() && overlay_->has_room()) {
+  while (serving() && !apply_queue_.empty() && overlay_->has_room()) {
     const raft::Entry entry = std::move(apply_queue_.front());
     apply_queue_.pop_front();
     const auto applied = apply_entry(entry);
     if (!applied.has_value()) return fail_stop(applied.error());
     applied_any = true;
   }
-  if (!apply_queue_.empty() && !switching_ && failure_.ok() && !waiting_for_room_) {
+  if (!apply_queue_.empty() && serving() && !waiting_for_room_) {
     waiting_for_room_ = true;
     resume_task_ = tasks_.spawn(resume_apply());
   }

@@ -123,6 +123,12 @@ class Replica {
   /// or nobody can take over).
   Result<void> hand_over();
 
+  /// Loads the state machine anew from the store, soon, while nothing is applied: it gives back
+  /// what it has learnt first, so that it needs no room beside that. Until then the replica is not
+  /// serving(), and does not confirm what it logs.
+  void reload();
+  bool reloading() const { return reload_wanted_ || reloading_; }
+
   /// Where the members are now: they may have moved since the replica was made. Replicas that are
   /// no members are ignored, and members that are not named stay where they were.
   void learn_addresses(const std::vector<ReplicaMember>& members);
@@ -135,8 +141,9 @@ class Replica {
 
   ReplicaStatus status() const;
   bool is_leader() const { return raft_ && failure_.ok() && raft_->is_leader(); }
-  /// False before start() ends and while a snapshot replaces the state: reads must be refused then.
-  bool serving() const { return raft_ != nullptr && !switching_ && failure_.ok(); }
+  /// False before start() ends and while a snapshot replaces the state, or a reload goes on: reads
+  /// must be refused then.
+  bool serving() const { return raft_ != nullptr && !switching_ && !reloading_ && failure_.ok(); }
   const ReplicaSpec& spec() const { return spec_; }
   LogIndex applied_index() const { return overlay_ ? overlay_->applied_index() : LogIndex(); }
   /// Brings applied entries into the store soon. Requires: serving().
@@ -237,6 +244,7 @@ class Replica {
   Task<Result<void>> install_incoming();
   Task<Result<void>> switch_to_snapshot(raft::SnapshotMeta meta);
   Task<void> drop_incoming();
+  Task<Result<void>> reload_state();
 
   Parts parts_;
   ReplicaConfig config_;
@@ -249,6 +257,8 @@ class Replica {
   std::unique_ptr<OverlayStore> overlay_;  // Over kv_.
   Status failure_;
   bool switching_ = false;
+  bool reload_wanted_ = false;
+  bool reloading_ = false;
   bool pumping_ = false;
   bool waiting_for_room_ = false;
 

@@ -103,7 +103,8 @@ Task<Result<void>> ShardState::load(OverlayStore* store, StateHome home) {
   home_ = std::move(home);
   content_.reset();
   rebuild_.reset();
-  std::shared_ptr<CheckpointContent> loaded = co_await find_checkpoint();
+  std::shared_ptr<CheckpointContent> loaded;
+  if (!std::exchange(skip_checkpoint_, false)) loaded = co_await find_checkpoint();
   bool restored = loaded != nullptr;
   if (restored) {
     const auto fits = co_await take_points(loaded.get());

@@ -76,6 +76,8 @@ class ShardState final : public StateMachine {
 
   /// Begins to build a content without tombstones. Requires: content(), and no rebuild.
   std::shared_ptr<ShardRebuild> begin_rebuild();
+  /// The next load learns from the store alone: a checkpoint has slots of what is gone.
+  void load_without_checkpoint() { skip_checkpoint_ = true; }
   /// The one that goes on, or null.
   const std::shared_ptr<ShardRebuild>& rebuild() const { return rebuild_; }
   /// Puts the new content in the old one's place and returns the old one. Requires: a rebuild that
@@ -113,6 +115,7 @@ class ShardState final : public StateMachine {
   std::shared_ptr<ShardRebuild> rebuild_;
   RequestMemory requests_;
   uint64_t progress_ = 0;
+  bool skip_checkpoint_ = false;
   bool forget_tombstones_;  // Planted bugs.
   bool forget_requests_;
   bool skip_tail_;

@@ -87,10 +87,29 @@ bool ShardUpkeep::wants_rebuild() const {
   const index::Cut cut = state_->content()->index.cut();
   const bool due = rebuild_is_due(config_, cut.slots, cut.removals) ||
                    (budget_->pressed() && rebuild_is_worthwhile(cut.slots, cut.removals));
-  if (!due) return false;
-  // What is live of this content comes twice.
-  const uint64_t bytes = state_->content()->bytes();
-  return budget_->fits(bytes / std::max<uint64_t>(cut.slots, 1) * cut.live());
+  return due && budget_->fits(live_bytes(cut));
+}
+
+// What is live of this content comes twice.
+uint64_t ShardUpkeep::live_bytes(const index::Cut& cut) const {
+  return state_->content()->bytes() / std::max<uint64_t>(cut.slots, 1) * cut.live();
+}
+
+ShardUpkeep::Tombstones ShardUpkeep::tombstones() const {
+  if (!replica_->serving() || !state_->content() || state_->rebuild()) return {};
+  const index::Cut cut = state_->content()->index.cut();
+  if (!rebuild_is_worthwhile(cut.slots, cut.removals)) return {};
+  const uint64_t live = live_bytes(cut);
+  return {.bytes = state_->content()->bytes() - live, .live_bytes = live};
+}
+
+void ShardUpkeep::learn_anew() {
+  env_->log().warning(kComponent,
+                      "replica {} learns its index anew from the store: there is no room to build "
+                      "one without tombstones beside it",
+                      replica_->spec().self);
+  state_->load_without_checkpoint();
+  replica_->reload();
 }
 
 // ---------------------------------------------------------------------------------- checkpoints

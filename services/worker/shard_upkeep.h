@@ -29,6 +29,15 @@ class ShardUpkeep {
   /// Writes a checkpoint now, as fast as it can, unless nothing changed since the last one or there
   /// is no graph. For a worker that stops.
   Task<void> checkpoint_before_stop();
+  /// What building the index anew would give back.
+  struct Tombstones {
+    uint64_t bytes = 0;       ///< About; 0 when it is not worthwhile.
+    uint64_t live_bytes = 0;  ///< What a rebuild takes meanwhile.
+  };
+  Tombstones tombstones() const;
+  /// Has the index learnt anew from the store, without a second one beside it: the replica does not
+  /// serve meanwhile.
+  void learn_anew();
   /// Ends all of it for good; on return nothing of it touches the replica, its folder or the disk.
   Task<void> end();
 
@@ -48,6 +57,7 @@ class ShardUpkeep {
   bool has_learnt() const;
   bool wants_checkpoint() const;
   bool wants_rebuild() const;
+  uint64_t live_bytes(const index::Cut& cut) const;
   bool is_current(const Job& job) const;
 
   Task<void> checkpoint();

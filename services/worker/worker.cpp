@@ -85,6 +85,27 @@ void Worker::relieve_memory() {
     // Followers that lag behind it get a snapshot.
     if (budget_.use().log > budget_.bytes_max() / 16) replica.compact(true);
   }
+  if (budget_.full()) reclaim_tombstones();
+}
+
+// A follower takes what its leader has, so the room that is kept free for a rebuild may be gone
+// too. Then the index with the most tombstones is given up and learnt anew: one at a time, and not
+// where this replica leads.
+void Worker::reclaim_tombstones() {
+  std::shared_ptr<Shard> most;
+  uint64_t most_bytes = 0;
+  for (const auto& [id, shard] : shards_) {
+    if (shard->replica().reloading() || shard->state().rebuild()) return;
+    const ShardUpkeep::Tombstones tombstones = shard->upkeep().tombstones();
+    if (tombstones.bytes == 0) continue;
+    if (budget_.fits(tombstones.live_bytes)) return;  // A rebuild has room.
+    if (tombstones.bytes <= most_bytes) continue;
+    most = shard;
+    most_bytes = tombstones.bytes;
+  }
+  if (most == nullptr) return;
+  const bool handed_over = most->replica().is_leader() && most->replica().hand_over().has_value();
+  if (!handed_over) most->upkeep().learn_anew();
 }
 
 Task<void> Worker::start_known_replicas() {

@@ -85,6 +85,7 @@ class Worker final : public wire::WorkerHandler {
   Task<void> watch_memory();
   void count_memory();
   void relieve_memory();
+  void reclaim_tombstones();
   Task<void> start_replica(const stored::ReplicaManifest* manifest);
   Task<bool> write_all_checkpoints();
   Result<std::shared_ptr<Shard>> shard_of(uint64_t shard_id) const;

@@ -262,9 +262,9 @@ class Generator {
     duration_ms += duration_ms / kElectionMs * (std::max(election_ms, kElectionMs) - kElectionMs);
   }
 
-  /// Two in five runs have workers with little memory: at the least, about what is live on one of
-  /// them twice (an index is built anew beside the old one). Request ids are never given back in a
-  /// run.
+  /// Two in five runs have workers with little memory: at the least, about what is live on the
+  /// fullest of them twice (an index is built anew beside the old one). Request ids are never given
+  /// back in a run.
   uint32_t draw_memory(uint32_t unbounded) const {
     RandomStream random = stream("memory");
     if (!random.chance_ppm(400'000)) return unbounded;
@@ -276,11 +276,15 @@ class Generator {
     const auto& mix = workload.mix;
     const uint64_t writes =
         arrivals * (mix.upsert + mix.remove) / (mix.upsert + mix.remove + mix.get + mix.search);
+    // Copies go to different zones, and the smallest zone has the fewest to share its part.
+    const uint64_t zones = plan_.shape.zones;
+    const uint64_t sharing = zones * (plan_.shape.workers / zones);
     uint64_t live = 0;
     for (const PlanCollection& each : workload.collections) {
       const uint64_t bytes =
           each.keys * (each.dimension * sizeof(float) + uint64_t{each.m} * 8 + kPointBytes);
-      const uint64_t shards = (each.shards * each.replication - 1) / plan_.shape.workers + 1;
+      const uint64_t copies = (each.shards * each.replication - 1) / sharing + 1;
+      const uint64_t shards = std::min<uint64_t>(copies, each.shards);
       live += bytes * shards / each.shards;
     }
     const uint64_t requests = writes * workload.request_id_ppm / 1'000'000;

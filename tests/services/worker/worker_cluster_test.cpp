@@ -556,6 +556,62 @@ TEST_F(WorkerCluster, ALeaderRefusesWritesWhileTheWorkerOfAnotherCopyIsFull) {
   EXPECT_TRUE(write(0, {1, 1, 1, 1}).has_value());
 }
 
+// The leader hears of a full follower through the placement driver. While that is away it goes on,
+// and the room that the follower keeps free for a rebuild is used up as well.
+TEST_F(WorkerCluster, AFollowerThatWasOverrunLearnsItsIndexAnew) {
+  memory_bytes_max_ = 150'000;
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  const Address holder = leader();
+  size_t small = 0;
+  while (holder.text.starts_with(fmt::format("worker-{}:", small))) ++small;
+  memory_worker_ = small;
+  SimNode& node = *world_->find_node(fmt::format("worker-{}", small));
+  node.crash(CrashKind::process_kill);
+  start_worker(node, small);
+  world_->run_for(3s);
+  ASSERT_EQ(leader(), holder);
+  SimNode& placement_node = *world_->find_node("placement-0");
+  placement_node.crash(CrashKind::process_kill);
+
+  constexpr uint64_t kPoints = 100;
+  for (uint64_t round = 0; round < 50; ++round) {
+    wire::WriteRequest request;
+    request.shard_id = 1;
+    request.epoch = 1;
+    for (uint64_t id = 0; id < kPoints; ++id) {
+      wire::WriteOperation& operation = request.operations.emplace_back();
+      operation.id.number = id;
+      operation.vector = {static_cast<float>(id), static_cast<float>(round), 1, 1};
+    }
+    auto client = worker(holder);
+    ASSERT_TRUE(await(client.write(context(), std::move(request))).has_value());
+  }
+  world_->run_for(3s);
+  const Metrics& metrics = node.env().metrics();
+  const uint64_t held = metrics.value(Metric::worker_memory_vectors) +
+                        metrics.value(Metric::worker_memory_points) +
+                        metrics.value(Metric::worker_memory_links);
+  EXPECT_LT(held, memory_bytes_max_ / 2);
+
+  start_placement(placement_node, 0);
+  world_->run_for(5s);
+  EXPECT_TRUE(write(7, {7, 50, 1, 1}).has_value());
+  wire::ShardSearchRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  request.vector = {7, 50, 1, 1};
+  request.k = 2 * kPoints;
+  request.read_level = wire::ReadLevel::eventual;
+  auto client = worker(Address{fmt::format("worker-{}:1", small)});
+  world_->run_for(1s);
+  const auto hits = await(client.search(context(), request));
+  ASSERT_TRUE(hits.has_value()) << hits.error().to_string();
+  ASSERT_EQ(hits->hits.size(), kPoints);
+  EXPECT_EQ(hits->hits[0].id.number, 7u);
+  EXPECT_EQ(hits->hits[0].distance, 0.0F);
+}
+
 TEST_F(WorkerCluster, ARebuildThatWritesOutrunIsGivenUpAndTriedAgain) {
   upkeep_.check_interval = 10ms;
   upkeep_.rebuild_tombstones_min = 1;

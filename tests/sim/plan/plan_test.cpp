@@ -298,6 +298,23 @@ TEST(GeneratePlan, LetsSomeRunsHaveACollectionThatComesAndGoesAndWritesThatAreRe
   }
 }
 
+// With three zones for three copies, the lone worker of a zone has a copy of every shard.
+TEST(GeneratePlan, GivesTheFullestWorkerMemoryForWhatIsLiveNearlyTwice) {
+  size_t checked = 0;
+  for (uint64_t seed = 1; seed <= 1'000; ++seed) {
+    const Plan plan = plan_of(seed);
+    if (plan.knobs.memory_bytes == 0 || plan.shape.zones != 3) continue;
+    uint64_t live = 0;
+    for (const PlanCollection& each : plan.workload.collections) {
+      const uint64_t bytes = each.keys * (each.dimension * 4 + each.m * 8 + 240);
+      live += each.replication >= 3 ? bytes : bytes * each.replication / 3;
+    }
+    EXPECT_GE(plan.knobs.memory_bytes * 10, live * 18) << seed;
+    ++checked;
+  }
+  EXPECT_GE(checked, 10u);
+}
+
 TEST(GeneratePlan, LetsRunsOfSlowElectionsLastLonger) {
   size_t slow = 0;
   for (uint64_t seed = 1; seed <= 300; ++seed) {

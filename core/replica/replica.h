@@ -127,7 +127,7 @@ class Replica {
   /// what it has learnt first, so that it needs no room beside that. Until then the replica is not
   /// serving(), and does not confirm what it logs.
   void reload();
-  bool reloading() const { return reload_wanted_ || reloading_; }
+  bool reloading() const { return failure_.ok() && (reload_wanted_ || reloading_); }
 
   /// Where the members are now: they may have moved since the replica was made. Replicas that are
   /// no members are ignored, and members that are not named stay where they were.

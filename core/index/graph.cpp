@@ -144,8 +144,9 @@ Graph::Graph(const VectorStore& vectors, DistanceFunction distance, GraphOptions
 
 Graph::~Graph() {
   const Slot slot_end = vectors_.count();
-  for (Slot slot = 0; slot < slot_end && upper_.has(slot); ++slot) {
-    delete[] std::exchange(*upper_.mutable_element(slot), nullptr);
+  // There are gaps: a slot that died before its turn was never added.
+  for (Slot slot = 0; slot < slot_end; ++slot) {
+    if (upper_.has(slot)) delete[] std::exchange(*upper_.mutable_element(slot), nullptr);
   }
 }
 

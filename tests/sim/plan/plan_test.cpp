@@ -306,7 +306,8 @@ TEST(GeneratePlan, GivesTheFullestWorkerMemoryForWhatIsLiveNearlyTwice) {
     if (plan.knobs.memory_bytes == 0 || plan.shape.zones != 3) continue;
     uint64_t live = 0;
     for (const PlanCollection& each : plan.workload.collections) {
-      const uint64_t bytes = each.keys * (each.dimension * 4 + each.m * 8 + 240);
+      const uint64_t bytes =
+          uint64_t{each.keys} * (each.dimension * sizeof(float) + uint64_t{each.m} * 8 + 240);
       live += each.replication >= 3 ? bytes : bytes * each.replication / 3;
     }
     EXPECT_GE(plan.knobs.memory_bytes * 10, live * 18) << seed;

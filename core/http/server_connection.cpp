@@ -166,6 +166,7 @@ ServerConnection::Read ServerConnection::expect_body() {
   Slot* slot = add_slot();
   if (!match.has_value()) {
     slot->last = true;
+    cut_ = true;
     slot->without_body = head.method == Method::head;
     finish(slot, match.error());
     return Read::refused;

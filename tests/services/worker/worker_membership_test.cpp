@@ -1,0 +1,281 @@
+// Nodes that move, stop, come back or lost their disks.
+#include "tests/services/worker/worker_cluster.h"
+
+namespace vectron {
+namespace {
+
+using sim::CrashKind;
+using sim::SimNode;
+
+TEST_F(WorkerCluster, AWorkerThatComesBackElsewhereTakesPartAgain) {
+  boot(3, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  // One after the other they move, so that in the end nobody is where the manifests say.
+  for (size_t i = 0; i < 3; ++i) {
+    SimNode& node = *world_->find_node(fmt::format("worker-{}", i));
+    node.crash(CrashKind::process_kill);
+    world_->run_for(1s);
+    start_worker(node, i, 2);
+    world_->run_for(5s);
+  }
+  const auto written = write(2, {2, 1, 1, 1});
+  ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  EXPECT_TRUE(leader().text.ends_with(":2"));
+  EXPECT_TRUE(read(1)->points[0].found);
+}
+
+TEST_F(WorkerCluster, PlacementNodesThatMoveAreFoundWhereTheConfigurationSays) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (size_t i = 0; i < 3; ++i) members_[i].address.text = fmt::format("placement-{}:2", i);
+  for (size_t i = 0; i < 3; ++i) {
+    world_->find_node(fmt::format("placement-{}", i))->crash(CrashKind::process_kill);
+  }
+  world_->find_node("worker-0")->crash(CrashKind::process_kill);
+  world_->run_for(1s);
+  for (size_t i = 0; i < 3; ++i) {
+    start_placement(*world_->find_node(fmt::format("placement-{}", i)), i);
+  }
+  start_worker(*world_->find_node("worker-0"), 0);
+  const auto written = write(1, {1, 1, 1, 1});
+  EXPECT_TRUE(written.has_value()) << written.error().to_string();
+}
+
+TEST_F(WorkerCluster, APlacementNodeThatLostItsDiskIsNotMadeAgainWhateverBootstrapSays) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  SimNode& node = *world_->find_node("placement-0");
+  node.crash(CrashKind::power_loss);
+  world_->run_for(1s);
+  node.lose_disk();
+  start_placement(node, 0);
+  world_->run_for(10s);
+  ASSERT_EQ(failures_.size(), 1U);
+  EXPECT_EQ(failures_[0].code(), Code::data_loss);
+  EXPECT_TRUE(write(1, {1, 1, 1, 1}).has_value());  // The other two go on.
+}
+
+TEST_F(WorkerCluster, AMemberThatCannotAskEverybodyWaitsInsteadOfBeingBorn) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (size_t i = 0; i < 3; ++i) {
+    world_->find_node(fmt::format("placement-{}", i))->crash(CrashKind::power_loss);
+  }
+  world_->run_for(1s);
+  // Two of three lost their disks: together they would be a quorum that knows nothing.
+  for (size_t i = 0; i < 2; ++i) {
+    world_->find_node(fmt::format("placement-{}", i))->lose_disk();
+    start_placement(*world_->find_node(fmt::format("placement-{}", i)), i);
+  }
+  world_->run_for(20s);
+  auto client = placement(0);
+  const auto listed = await(client.list_collections(context(2s), {}));
+  EXPECT_FALSE(listed.has_value());
+  EXPECT_TRUE(failures_.empty());
+  start_placement(*world_->find_node("placement-2"), 2);
+  world_->run_for(10s);
+  EXPECT_EQ(failures_.size(), 2U);
+}
+
+TEST_F(WorkerCluster, PlacementNodesHaveTheSameIdsForEver) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  SimNode& node = *world_->find_node("placement-0");
+  node.crash(CrashKind::process_kill);
+  world_->run_for(1s);
+  members_[2].node = NodeId(9);
+  start_placement(node, 0);
+  world_->run_for(5s);
+  ASSERT_EQ(failures_.size(), 1U);
+  EXPECT_EQ(failures_[0].field(), "members");
+}
+
+TEST_F(WorkerCluster, AWorkerThatIsAskedToStopHandsItsShardOverBeforeItGoes) {
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  const std::string old_leader = leader().text;
+  const Instant asked = world_->now();
+  stop_of(old_leader.substr(0, old_leader.find(':'))).set();
+  ASSERT_TRUE(world_->run_until([this] { return ends_ == 1; }, world_->now() + 20s));
+  EXPECT_TRUE(failures_.empty());
+  // No election timeout (a second at least) had to pass: somebody else leads already.
+  EXPECT_LT(world_->now() - asked, 500ms);
+  wire::WriteRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  request.operations.resize(1);
+  request.operations[0].id.number = 2;
+  request.operations[0].vector = {1, 1, 1, 1};
+  size_t done = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    const std::string address = fmt::format("worker-{}:1", i);
+    if (address == old_leader) continue;
+    auto client = worker(Address{address});
+    const auto written = await(client.write(context(400ms), request));
+    done += written.has_value() ? 1 : 0;
+  }
+  EXPECT_EQ(done, 1U);
+}
+
+TEST_F(WorkerCluster, AWorkerThatIsAskedToStopGetsNoNewReplicas) {
+  boot(1, 2);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  world_->run_for(1s);  // The point is linked: there is something to write a checkpoint of.
+  const Address holder = leader();
+  const std::string name = holder.text.substr(0, holder.text.find(':'));
+  // Its last checkpoint waits for a disk that hangs, long after the drain.
+  world_->find_node(name)->disk().trouble().stall(world_->now() + 10s);
+  stop_of(name).set();
+  world_->run_for(2s);
+  ASSERT_EQ(ends_, 0u);
+  auto client = placement(0);
+  const auto workers = await(client.list_workers(context(), wire::ListWorkersRequest()));
+  ASSERT_TRUE(workers.has_value());
+  for (const wire::WorkerStatus& worker : workers->workers) {
+    EXPECT_EQ(worker.state, worker.address == holder.text ? wire::WorkerState::draining
+                                                          : wire::WorkerState::ready);
+  }
+  wire::CreateCollectionRequest request;
+  request.name = "films";
+  request.dimension = 4;
+  request.shards = 3;
+  request.replication = 1;
+  auto again = placement(0);
+  const auto created = await(again.create_collection(context(10s), request));
+  ASSERT_TRUE(created.has_value()) << created.error().to_string();
+  EXPECT_TRUE(created->collection.ready);
+  for (const auto& shard : created->collection.shards) {
+    EXPECT_NE(shard.replicas[0].address, holder.text);
+  }
+}
+
+TEST_F(WorkerCluster, APlacementLeaderThatIsAskedToStopHandsItsGroupOver) {
+  boot(3, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  const Instant asked = world_->now();
+  for (size_t i = 0; i < 3; ++i) {
+    auto client = placement(i);
+    const auto listed = await(client.list_collections(context(1s), {}));
+    if (!listed.has_value()) continue;
+    stop_of(fmt::format("placement-{}", i)).set();
+    break;
+  }
+  ASSERT_TRUE(world_->run_until([this] { return ends_ == 1; }, world_->now() + 20s));
+  EXPECT_TRUE(failures_.empty());
+  size_t answers = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    auto client = placement(i);
+    const auto listed = await(client.list_collections(context(300ms), {}));
+    answers += listed.has_value() ? 1 : 0;
+  }
+  EXPECT_EQ(answers, 1U);
+  EXPECT_LT(world_->now() - asked, 3s);
+}
+
+TEST_F(WorkerCluster, AWorkerWithoutPeersStopsWhenItsWorkIsDone) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  stop_of("worker-0").set();
+  EXPECT_TRUE(world_->run_until([this] { return ends_ == 1; }, world_->now() + 500ms));
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(WorkerCluster, WorkersKeepTheirReplicasWhenThePlacementStateBeginsAnew) {
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  SimNode& placement_node = *world_->find_node("placement-0");
+  placement_node.crash(CrashKind::power_loss);
+  world_->run_for(1s);
+  placement_node.lose_disk();  // It has nobody to ask, and is made anew under the same cluster id.
+  start_placement(placement_node, 0);
+  // Two of the three are started again, too; a worker without replicas is all that it may use.
+  for (size_t i = 0; i < 2; ++i) {
+    SimNode& node = *world_->find_node(fmt::format("worker-{}", i));
+    node.crash(CrashKind::power_loss);
+    world_->run_for(1s);
+    start_worker(node, i);
+  }
+  start_worker(world_->add_node("worker-3"), 3);
+  world_->run_for(5s);
+  const auto created = create(4, 1);
+  ASSERT_TRUE(created.has_value()) << created.error().to_string();
+  for (const wire::ShardStatus& shard : created->collection.shards) {
+    EXPECT_EQ(shard.replicas[0].node_id, 103U);
+  }
+  world_->run_for(30s);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(folders(i).size(), 1U) << "of worker " << i;
+  EXPECT_EQ(folders(3).size(), 4U);
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(WorkerCluster, OrdersOfAnotherLineageAreRefused) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  const auto names = folders(0);
+  ASSERT_EQ(names.size(), 1U);
+  wire::AssignRequest stranger;
+  stranger.revision = 1'000;
+  stranger.folder_id = folder_id(0);
+  stranger.lineage = 12'345;
+  stranger.removed = {1};
+  auto client = worker(Address{"worker-0:1"});
+  const auto reply = await(client.assign(context(), stranger));
+  ASSERT_FALSE(reply.has_value());
+  EXPECT_EQ(reply.error().field(), "lineage");
+  EXPECT_EQ(folders(0), names);
+  EXPECT_TRUE(read(1)->points[0].found);
+}
+
+TEST_F(WorkerCluster, AWorkerThatLostItsDiskIsRefusedAndSaysSoOnce) {
+  std::vector<std::string> errors;
+  sim::WorldConfig config;
+  config.log_level = LogLevel::error;
+  config.log_sink = [&errors](const sim::LogLine& line) { errors.emplace_back(line.text); };
+  boot(1, 3, config);
+  ASSERT_TRUE(create(1, 3).has_value());
+  SimNode& node = *world_->find_node("worker-1");
+  node.crash(CrashKind::power_loss);
+  world_->run_for(1s);
+  node.lose_disk();
+  errors.clear();
+  start_worker(node, 1);
+  world_->run_for(10s);
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_NE(errors[0].find("give it a new node id"), std::string::npos) << errors[0];
+}
+
+TEST_F(WorkerCluster, ALateBirthForALostFolderIsRefused) {
+  boot(1, 3);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  SimNode& node = *world_->find_node("worker-1");
+  node.crash(CrashKind::power_loss);
+  world_->run_for(1s);
+  node.lose_disk();
+  start_worker(node, 1);
+  world_->run_for(5s);
+  // What a placement leader sent when the collection was new, and the network kept until now.
+  wire::AssignRequest late;
+  late.revision = 1'000;
+  late.folder_id = 12'345;
+  late.assignments.resize(1);
+  late.assignments[0].replica_id = 2;
+  late.assignments[0].shard.shard_id = 1;
+  late.assignments[0].shard.dimension = 4;
+  late.assignments[0].bootstrap = true;
+  late.assignments[0].members = {{2, 101, "worker-1:1"}};
+  auto client = worker(Address{"worker-1:1"});
+  const auto reply = await(client.assign(context(), late));
+  ASSERT_FALSE(reply.has_value());
+  EXPECT_EQ(reply.error().field(), "folder_id");
+  EXPECT_TRUE(write(2, {1, 1, 1, 1}).has_value());
+}
+
+}  // namespace
+}  // namespace vectron

@@ -166,6 +166,43 @@ TEST_F(WorkerCluster, ARepeatedRequestChangesNothingAndAnswersAsTheFirstTime) {
   EXPECT_FALSE(read(6)->points[0].found);
 }
 
+// A route of another epoch may divide the points otherwise: nothing is answered by it.
+TEST_F(WorkerCluster, RefusesRequestsOfAnotherEpoch) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  for (const uint64_t epoch : {0, 2}) {
+    // A newer one comes to this worker too; an older one is to be fetched again.
+    const Code code = epoch == 0 ? Code::failed_precondition : Code::unavailable;
+    const auto refused = [&](const Status& status) {
+      EXPECT_EQ(status.code(), code) << epoch << " " << status.to_string();
+    };
+    auto client = worker(leader());
+    wire::WriteRequest write_request;
+    write_request.shard_id = 1;
+    write_request.epoch = epoch;
+    wire::WriteOperation& operation = write_request.operations.emplace_back();
+    operation.id.number = 5;
+    operation.vector = {9, 9, 9, 9};
+    refused(status_of(await(client.write(context(), write_request))));
+    wire::ReadRequest read_request;
+    read_request.shard_id = 1;
+    read_request.epoch = epoch;
+    read_request.ids.resize(1);
+    read_request.ids[0].number = 5;
+    refused(status_of(await(client.read(context(), read_request))));
+    wire::ShardSearchRequest search_request;
+    search_request.shard_id = 1;
+    search_request.epoch = epoch;
+    search_request.vector = {1, 2, 3, 4};
+    search_request.k = 1;
+    refused(status_of(await(client.search(context(), search_request))));
+  }
+  const auto found = search({1, 2, 3, 4}, 1);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->hits[0].distance, 0.0F);
+}
+
 TEST_F(WorkerCluster, RefusesWhatItCannotStoreAndNamesTheField) {
   boot(1, 1);
   ASSERT_TRUE(create(1, 1).has_value());

@@ -73,7 +73,7 @@ Bytes valid_file() {
   append_checkpoint_rows(content, cut, 0, kSlots, &rows);
   append(&file, blocks.block(CheckpointBlockKind::rows, kSlots, rows));
   Bytes links;
-  append_checkpoint_links(content.index, cut, 0, kSlots, &links);
+  append_checkpoint_links(content.index, cut.slots, 0, kSlots, &links);
   append(&file, blocks.block(CheckpointBlockKind::links, kSlots, links));
   append(&file, blocks.end_block(kSlots, content.coverage(cut)));
   return file;

@@ -5,15 +5,25 @@
 
 #include "core/base/assert.h"
 #include "core/index/distance_kernels.h"
+#include "core/index/flush_denormals.h"
 
 namespace vectron::index {
 
 DistanceFunction distance_function(Metric metric) {
-  return metric == Metric::euclidean ? squared_l2_kernel() : negated_inner_product_kernel();
+  switch (metric) {
+    case Metric::cosine:
+      return negated_cosine_kernel();
+    case Metric::dot:
+      return negated_inner_product_kernel();
+    case Metric::euclidean:
+      break;
+  }
+  return squared_l2_kernel();
 }
 
 float distance_between(Metric metric, std::span<const float> a, std::span<const float> b) {
   VECTRON_ASSERT(a.size() == b.size(), "{} against {} elements", a.size(), b.size());
+  const FlushDenormals flush;
   return distance_function(metric)(a.data(), b.data(), a.size());
 }
 

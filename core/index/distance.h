@@ -31,7 +31,8 @@ using DistanceFunction = float (*)(const float* a, const float* b, size_t dimens
 
 /// The kernel of `metric` for this machine's best SIMD target; ask once and keep the pointer.
 /// euclidean: the squared L2 distance. cosine and dot: the negated inner product (cosine: Requires
-/// both normalised). A distance that overflows to NaN (infinity minus infinity) is +infinity.
+/// both normalised; never beyond 1). A distance that overflows to NaN (infinity minus infinity) is
+/// +infinity. Call it while a FlushDenormals lives, as ShardIndex does.
 DistanceFunction distance_function(Metric metric);
 
 /// The distance between `a` and `b` as the index orders them. Requires: the same size; normalised

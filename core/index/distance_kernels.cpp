@@ -98,6 +98,12 @@ float negated_inner_product(const float* a, const float* b, size_t dimension) {
   return ordered(-sum_of_terms<Product>(a, b, dimension));
 }
 
+// Of vectors of length 1: rounding may take the sum a little beyond 1, which no cosine is.
+float negated_cosine(const float* a, const float* b, size_t dimension) {
+  const float distance = negated_inner_product(a, b, dimension);
+  return distance < -1.0f ? -1.0f : (distance > 1.0f ? 1.0f : distance);
+}
+
 }  // namespace vectron::index::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -106,6 +112,7 @@ namespace vectron::index {
 
 HWY_EXPORT(squared_l2);
 HWY_EXPORT(negated_inner_product);
+HWY_EXPORT(negated_cosine);
 
 namespace {
 
@@ -125,6 +132,11 @@ DistanceFunction squared_l2_kernel() {
 DistanceFunction negated_inner_product_kernel() {
   detect_once();
   return &HWY_DYNAMIC_DISPATCH(negated_inner_product);
+}
+
+DistanceFunction negated_cosine_kernel() {
+  detect_once();
+  return &HWY_DYNAMIC_DISPATCH(negated_cosine);
 }
 
 std::vector<std::string> simd_targets() {

@@ -9,5 +9,7 @@ namespace vectron::index {
 DistanceFunction squared_l2_kernel();
 /// The negated inner product, likewise.
 DistanceFunction negated_inner_product_kernel();
+/// The same, kept between -1 and 1.
+DistanceFunction negated_cosine_kernel();
 
 }  // namespace vectron::index

@@ -31,6 +31,36 @@ void push_max(std::vector<NeighborKey>& heap, NeighborKey key) {
   std::push_heap(heap.begin(), heap.end());
 }
 
+// Equal distances are common (bits, one-hot vectors, lattices). Were ties always settled by slot,
+// every node would link to the same few. So each base has an order of its own among equals, in
+// which any slot may come first: the lower half of a key is the slot, xored with the base's salt
+// and multiplied by an odd number, which can be undone.
+constexpr uint32_t kTieFactor = 0x9e3779b1;
+constexpr uint32_t inverse_of(uint32_t odd) {
+  uint32_t inverse = odd;  // right in 3 bits; each step doubles them (Newton)
+  for (int bits = 3; bits < 32; bits *= 2) inverse *= 2 - odd * inverse;
+  return inverse;
+}
+constexpr uint32_t kTieFactorInverse = inverse_of(kTieFactor);
+static_assert(kTieFactor * kTieFactorInverse == 1);
+
+constexpr uint32_t kQuerySalt = 0x76656374;
+uint32_t salt_of(Slot base) {
+  return static_cast<uint32_t>(mix64(base));
+}
+
+NeighborKey salted_key(float distance, Slot slot, uint32_t salt) {
+  return neighbor_key(distance, (slot ^ salt) * kTieFactor);
+}
+
+Slot salted_slot(NeighborKey key, uint32_t salt) {
+  return (slot_of(key) * kTieFactorInverse) ^ salt;
+}
+
+bool farther(NeighborKey a, NeighborKey b) {
+  return a >> 32 > b >> 32;
+}
+
 // Puts `key` in the place of the largest element, which must not be smaller, and restores the heap.
 void replace_max(std::vector<NeighborKey>& heap, NeighborKey key) {
   const size_t size = heap.size();
@@ -79,12 +109,16 @@ struct Graph::Scratch {
   std::vector<uint64_t> visited;  // a bit for each slot
   std::vector<Slot> touched;      // the first `touched_count`: slots whose bit is set
   size_t touched_count = 0;
+  uint32_t salt = 0;                  // Of the keys below.
+  uint64_t evaluations = 0;           // Distances and copies looked at by the last walk.
   std::vector<NeighborKey> frontier;  // min-heap: seen and not expanded
   std::vector<NeighborKey> best;      // max-heap: the accepted nearest so far
   std::vector<NeighborKey> relink;    // candidates of a full list
   std::array<std::vector<NeighborKey>, kLevelMax + 1> neighbors;  // of a new node, by level
 
-  void begin_walk() {
+  void begin_walk(uint32_t keys_salt) {
+    salt = keys_salt;
+    evaluations = 0;
     for (size_t i = 0; i < touched_count; ++i) visited[touched[i] / 64] = 0;
     touched_count = 0;
     frontier.clear();
@@ -136,9 +170,11 @@ class Graph::ScratchLease {
 Graph::Graph(const VectorStore& vectors, DistanceFunction distance, GraphOptions options)
     : vectors_(vectors),
       distance_(distance),
+      link_distance_(options.link_distance == nullptr ? distance : options.link_distance),
       options_(options),
       level0_(size_t{2} * options.m),
-      upper_(1) {
+      upper_(1),
+      copies_(vectors) {
   VECTRON_ASSERT(options.m >= 2 && options.ef_construction >= 1);
 }
 
@@ -150,13 +186,29 @@ Graph::~Graph() {
   }
 }
 
-void Graph::add(Slot slot) {
+bool Graph::add(Slot slot) {
   VECTRON_ASSERT(slot < vectors_.count(), "slot {} has no vector", slot);
-  const int level = level_of(slot, options_.m);
-  make_room(slot, level);
+  level0_.ensure(slot);
+  upper_.ensure(slot);
+  copies_.make_room(slot);
+  if (copies_.join(slot)) return false;
+  make_lists(slot, level_of(slot, options_.m));
   nodes_.fetch_add(1, std::memory_order_relaxed);
-  if (become_first(slot, level)) return;
+  link(slot);
+  copies_.publish(slot);
+  return true;
+}
 
+void Graph::relink(Slot slot) {
+  for (int level = 0; level <= level_of(slot, options_.m); ++level) {
+    std::fill_n(list(slot, level), list_words(level), 0);
+  }
+  link(slot);
+}
+
+void Graph::link(Slot slot) {
+  const int level = level_of(slot, options_.m);
+  if (become_first(slot, level)) return;
   const ScratchLease lease(*this);
   Scratch& scratch = *lease;
   const EntryPoint entry = entry_point();
@@ -170,79 +222,103 @@ void Graph::add(Slot slot) {
   }
   for (int l = 0; l <= top; ++l) {
     for (const NeighborKey neighbor : scratch.neighbors[l]) {
-      link_back(slot_of(neighbor), neighbor_key(distance_of(neighbor), slot), l, scratch);
+      link_back(slot_of(neighbor), {distance_of(neighbor), slot}, l, scratch);
     }
   }
   if (level > top) raise_entry_point(slot, level);
 }
 
-std::vector<NeighborKey> Graph::search(const float* query, size_t ef, const Tombstones& tombstones,
-                                       Cut cut) const {
+bool Graph::search(const float* query, const WalkOptions& options, const Tombstones& tombstones,
+                   Cut cut, TopK* best) const {
   const EntryPoint entry = entry_point();
-  if (entry.level < 0 || cut.slots == 0) return {};
+  if (entry.level < 0 || cut.slots == 0) return true;
   const ScratchLease lease(*this);
   Scratch& scratch = *lease;
-  const NeighborKey start = descend(query, entry, 0);
-  const auto accept = [&tombstones, cut](Slot slot) { return tombstones.live_at(slot, cut); };
-  walk(query, start, 0, ef, accept, scratch);
-  std::vector<NeighborKey> found = scratch.best;
-  std::ranges::sort(found);
-  return found;
+  const NeighborKey start = descend(distance_, query, entry, 0);
+  const auto live = [&tombstones, cut](Slot slot) { return tombstones.live_at(slot, cut); };
+  // Of a chain whose copies died, the dead are looked at too.
+  const auto accept = [&](Slot node) {
+    return live(node) ||
+           copies_.any(node, [&](Slot copy) { return ++scratch.evaluations, live(copy); });
+  };
+  const WalkBounds bounds{.ef = options.ef, .evaluations_max = options.evaluations_max};
+  if (!walk(distance_, query, start, 0, bounds, kQuerySalt, accept, scratch)) return false;
+  std::ranges::sort(scratch.best);
+  for (const NeighborKey key : scratch.best) {
+    const float distance = distance_of(key);
+    if (!best->takes(distance)) break;
+    const Slot node = salted_slot(key, kQuerySalt);
+    if (live(node)) best->offer(distance, node);
+    copies_.any(node, [&](Slot copy) {
+      if (live(copy)) best->offer(distance, copy);
+      return ++scratch.evaluations > options.evaluations_max;
+    });
+    if (scratch.evaluations > options.evaluations_max) return false;
+  }
+  return true;
 }
 
-// Fills scratch.neighbors[l] for the levels that exist already, top down, each level's nearest
-// leading into the next.
+// Fills scratch.neighbors[l], as plain keys, for the levels that exist already, top down, each
+// level's nearest leading into the next.
 void Graph::find_neighbors(Slot slot, int level, EntryPoint entry, Scratch& scratch) const {
   const float* query = vectors_.row(slot);
-  NeighborKey nearest = descend(query, entry, level);
+  const uint32_t salt = salt_of(slot);
+  // A node that is linked anew may be met, but is not its own neighbour.
+  const auto accept = [slot](Slot other) { return other != slot; };
+  NeighborKey nearest = descend(link_distance_, query, entry, level);
   for (int l = std::min(level, entry.level); l >= 0; --l) {
-    walk(query, nearest, l, options_.ef_construction, [](Slot) { return true; }, scratch);
+    walk(link_distance_, query, nearest, l, {.ef = options_.ef_construction}, salt, accept,
+         scratch);
     std::vector<NeighborKey>& neighbors = scratch.neighbors[l];
     neighbors = scratch.best;
     std::ranges::sort(neighbors);
-    nearest = neighbors.front();
-    select_diverse(neighbors, options_.m);
+    select_diverse(neighbors, options_.m, salt);
+    for (NeighborKey& key : neighbors) key = neighbor_key(distance_of(key), salted_slot(key, salt));
+    if (!neighbors.empty()) nearest = neighbors.front();
   }
 }
 
-// Adds the link `from` -> `to`, whose distance the key holds. A full list is chosen anew from
-// itself and the newcomer.
-void Graph::link_back(Slot from, NeighborKey to, int level, Scratch& scratch) {
+// Adds the link `from` -> `to`, which is so far away. A full list is chosen anew from itself and
+// the newcomer.
+void Graph::link_back(Slot from, Neighbor to, int level, Scratch& scratch) {
   const std::scoped_lock lock(stripes_[from % kStripes]);
   Word* words = list(from, level);
   const uint32_t words_max = list_words(level);
   uint32_t count = 0;
   while (count < words_max && load_word(words + count) != 0) ++count;
   if (count < words_max) {
-    store_word(words + count, slot_of(to) + 1);
+    store_word(words + count, to.slot + 1);
     return;
   }
+  const uint32_t salt = salt_of(from);
   std::vector<NeighborKey>& candidates = scratch.relink;
-  candidates.assign(1, to);
+  candidates.assign(1, salted_key(to.distance, to.slot, salt));
   const float* row = vectors_.row(from);
   for (uint32_t i = 0; i < count; ++i) {
     if (i + 1 < count) prefetch_row(load_word(words + i + 1) - 1);
-    candidates.push_back(key_to(row, load_word(words + i) - 1));
+    const Slot slot = load_word(words + i) - 1;
+    candidates.push_back(salted_key(link_distance(row, slot), slot, salt));
   }
   std::ranges::sort(candidates);
-  select_diverse(candidates, words_max);
+  select_diverse(candidates, words_max, salt);
   for (uint32_t i = 0; i < words_max; ++i) {
-    store_word(words + i, i < candidates.size() ? slot_of(candidates[i]) + 1 : 0);
+    store_word(words + i, i < candidates.size() ? salted_slot(candidates[i], salt) + 1 : 0);
   }
 }
 
 // Algorithm 4 of the paper, without its extensions: a candidate stays unless one that stayed is
 // nearer to it than the base is. `candidates` is sorted; so is what is left of it. As in hnswlib, a
 // short list is left alone.
-void Graph::select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max) const {
+void Graph::select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max,
+                           uint32_t salt) const {
   if (candidates.size() < keep_max) return;
   size_t kept = 0;
   for (size_t i = 0; i < candidates.size() && kept < keep_max; ++i) {
     const NeighborKey candidate = candidates[i];
-    const float* row = vectors_.row(slot_of(candidate));
+    const float* row = vectors_.row(salted_slot(candidate, salt));
     const float limit = distance_of(candidate);
     const auto shadows = [&](NeighborKey other) {
-      return distance_to(row, slot_of(other)) < limit;
+      return link_distance(row, salted_slot(other, salt)) < limit;
     };
     const auto kept_end = candidates.begin() + static_cast<ptrdiff_t>(kept);
     if (std::none_of(candidates.begin(), kept_end, shadows)) candidates[kept++] = candidate;
@@ -252,8 +328,12 @@ void Graph::select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max
 
 // Algorithm 2 with ef = 1 on the levels above `level_end`: the local minimum of each is the next
 // one's start.
-NeighborKey Graph::descend(const float* query, EntryPoint entry, int level_end) const {
-  NeighborKey nearest = key_to(query, entry.slot);
+NeighborKey Graph::descend(DistanceFunction distance, const float* query, EntryPoint entry,
+                           int level_end) const {
+  const auto key_of = [&](Slot slot) {
+    return neighbor_key(distance(query, vectors_.row(slot), vectors_.dimension()), slot);
+  };
+  NeighborKey nearest = key_of(entry.slot);
   for (int level = entry.level; level > level_end; --level) {
     for (bool moved = true; moved;) {
       moved = false;
@@ -261,7 +341,7 @@ NeighborKey Graph::descend(const float* query, EntryPoint entry, int level_end) 
       for (uint32_t i = 0; i < list_words(level); ++i) {
         const Word word = load_word(words + i);
         if (word == 0) break;
-        const NeighborKey key = key_to(query, word - 1);
+        const NeighborKey key = key_of(word - 1);
         if (key >= nearest) continue;
         nearest = key;
         moved = true;
@@ -272,27 +352,41 @@ NeighborKey Graph::descend(const float* query, EntryPoint entry, int level_end) 
 }
 
 // Algorithm 2: expands the nearest unexpanded node until that lies beyond the ef best. Only
-// accepted nodes count as best; the others only lead on. The outcome is in scratch.best.
+// accepted nodes count as best; the others only lead on. On a plateau of equal distances it goes on
+// through as many more nodes as it may keep, for the ef best of equals are not all that there is.
+// The outcome is in scratch.best. Returns false when it gave up at its bound of evaluations.
 template <typename Accept>
-void Graph::walk(const float* query, NeighborKey entry, int level, size_t ef, const Accept& accept,
-                 Scratch& scratch) const {
-  scratch.begin_walk();
-  *scratch.make_room(1) = slot_of(entry);
+bool Graph::walk(DistanceFunction distance, const float* query, NeighborKey entry, int level,
+                 WalkBounds bounds, uint32_t salt, const Accept& accept, Scratch& scratch) const {
+  scratch.begin_walk(salt);
+  const Slot first = slot_of(entry);
+  *scratch.make_room(1) = first;
   ++scratch.touched_count;
-  scratch.visited_word(slot_of(entry)) |= uint64_t{1} << slot_of(entry) % 64;
-  push_min(scratch.frontier, entry);
-  if (accept(slot_of(entry))) push_max(scratch.best, entry);
+  scratch.visited_word(first) |= uint64_t{1} << first % 64;
+  const NeighborKey first_key = salted_key(distance_of(entry), first, salt);
+  push_min(scratch.frontier, first_key);
+  if (accept(first)) push_max(scratch.best, first_key);
+  size_t equals_left = bounds.ef;
   while (!scratch.frontier.empty()) {
     const NeighborKey nearest = pop_min(scratch.frontier);
-    if (scratch.best.size() == ef && nearest > scratch.best.front()) break;
-    const std::span<const Slot> fresh = read_unvisited(slot_of(nearest), level, scratch);
+    const bool full_before = scratch.best.size() == bounds.ef;
+    if (full_before && farther(nearest, scratch.best.front())) break;
+    const std::span<const Slot> fresh = read_unvisited(salted_slot(nearest, salt), level, scratch);
+    scratch.evaluations += fresh.size();
+    if (scratch.evaluations > bounds.evaluations_max) return false;
     for (size_t i = 0; i < fresh.size(); ++i) {
       if (i + 1 < fresh.size()) prefetch_row(fresh[i + 1]);
-      const NeighborKey key = key_to(query, fresh[i]);
-      const bool full = scratch.best.size() == ef;
-      if (full && key > scratch.best.front()) continue;
+      const float far = distance(query, vectors_.row(fresh[i]), vectors_.dimension());
+      const NeighborKey key = salted_key(far, fresh[i], salt);
+      const bool full = scratch.best.size() == bounds.ef;
+      if (full && key > scratch.best.front()) {
+        if (farther(key, scratch.best.front()) || equals_left == 0) continue;
+        --equals_left;
+        push_min(scratch.frontier, key);
+        continue;
+      }
       push_min(scratch.frontier, key);
-      if (!accept(slot_of(key))) continue;
+      if (!accept(fresh[i])) continue;
       if (full) {
         replace_max(scratch.best, key);
       } else {
@@ -300,6 +394,7 @@ void Graph::walk(const float* query, NeighborKey entry, int level, size_t ef, co
       }
     }
   }
+  return true;
 }
 
 // The neighbours of `slot` that the walk had not visited; they are visited now. Their rows are on
@@ -332,6 +427,10 @@ Graph::Word* Graph::list(Slot slot, int level) const {
   return words == nullptr ? nullptr : words + static_cast<size_t>(level - 1) * options_.m;
 }
 
+float Graph::link_distance(const float* row, Slot slot) const {
+  return link_distance_(row, vectors_.row(slot), vectors_.dimension());
+}
+
 float Graph::distance_to(const float* query, Slot slot) const {
   return distance_(query, vectors_.row(slot), vectors_.dimension());
 }
@@ -347,10 +446,8 @@ void Graph::prefetch_row(Slot slot) const {
     __builtin_prefetch(bytes + offset);
 }
 
-// Empty lists for all of the node's levels.
-void Graph::make_room(Slot slot, int level) {
-  level0_.ensure(slot);
-  upper_.ensure(slot);
+// Empty lists for the node's levels above 0; those of level 0 are there.
+void Graph::make_lists(Slot slot, int level) {
   if (level == 0) return;
   const size_t words = static_cast<size_t>(level) * options_.m;
   std::atomic_ref(*upper_.mutable_element(slot))
@@ -384,7 +481,8 @@ Graph::EntryPoint Graph::entry_point() const {
 
 uint64_t Graph::bytes() const {
   const uint64_t node_bytes = uint64_t{2} * options_.m * sizeof(Word) + sizeof(Word*);
-  return nodes() * node_bytes + upper_bytes_.load(std::memory_order_relaxed);
+  return nodes() * (node_bytes + Copies::kChainBytes) + copies_.table_bytes() +
+         upper_bytes_.load(std::memory_order_relaxed);
 }
 
 std::vector<Slot> Graph::links(Slot slot, int level) const {
@@ -398,6 +496,25 @@ std::vector<Slot> Graph::links(Slot slot, int level) const {
     if (word == 0) break;
     slots.push_back(word - 1);
   }
+  return slots;
+}
+
+bool Graph::is_node(Slot slot) const {
+  return level0_.has(slot) && load_word(list(slot, 0)) != 0;
+}
+
+std::vector<Slot> Graph::near(Slot slot, size_t ef, uint64_t* evaluations) const {
+  const ScratchLease lease(*this);
+  Scratch& scratch = *lease;
+  const float* row = vectors_.row(slot);
+  const uint32_t salt = salt_of(slot);
+  const auto accept = [slot](Slot other) { return other != slot; };
+  walk(link_distance_, row, descend(link_distance_, row, entry_point(), 0), 0, {.ef = ef}, salt,
+       accept, scratch);
+  *evaluations += scratch.evaluations;
+  std::ranges::sort(scratch.best);
+  std::vector<Slot> slots;
+  for (const NeighborKey key : scratch.best) slots.push_back(salted_slot(key, salt));
   return slots;
 }
 

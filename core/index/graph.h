@@ -25,10 +25,12 @@
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/index/copies.h"
 #include "core/index/distance.h"
 #include "core/index/neighbor.h"
 #include "core/index/segmented_array.h"
 #include "core/index/tombstones.h"
+#include "core/index/top_k.h"
 #include "core/index/vector_store.h"
 
 namespace vectron::index {
@@ -36,6 +38,9 @@ namespace vectron::index {
 struct GraphOptions {
   uint32_t m = 16;  ///< Links that a node makes on each level; level 0 keeps up to twice as many.
   uint32_t ef_construction = 200;  ///< Candidates kept while a node is linked.
+  /// By which neighbours are chosen; null: by the distance of searches. ShardIndex says when they
+  /// differ.
+  DistanceFunction link_distance = nullptr;
 };
 
 /// A node's level: P(level >= l) = m^-l, decided by the hash of its slot. At most kLevelMax.
@@ -50,23 +55,40 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  /// Links `slot`. Requires: its row is stored; each slot at most once. Cost: about ef_construction
-  /// x 20 distances.
-  void add(Slot slot);
+  /// Links `slot`, or hangs it on the node that has the same row. Returns whether it is a node
+  /// now. Requires: its row is stored; each slot at most once. Cost: about ef_construction x 20
+  /// distances; a copy costs one look into a table.
+  bool add(Slot slot);
 
-  /// The up to `ef` nearest nodes to `query` that lie below `slot_end` and are live at `cut`, by
-  /// (distance, slot). The rest is walked through and never returned, nor does it count against ef.
-  std::vector<NeighborKey> search(const float* query, size_t ef, const Tombstones& tombstones,
-                                  Cut cut) const;
+  struct WalkOptions {
+    size_t ef = 0;                          ///< Nodes kept.
+    uint64_t evaluations_max = UINT64_MAX;  ///< Distances and copies; beyond these it gives up.
+  };
+  /// Offers `best` the slots of the up to `ef` nearest nodes to `query` that are live at `cut`, or
+  /// have copies that are. Dead nodes are walked through and do not count against ef. Returns false
+  /// when it gave up, and then not all was offered.
+  bool search(const float* query, const WalkOptions& options, const Tombstones& tombstones, Cut cut,
+              TopK* best) const;
 
-  /// Nodes linked.
+  /// Nodes linked: slots with lists of their own.
   uint64_t nodes() const { return nodes_.load(std::memory_order_relaxed); }
+  /// Which slots hang on which nodes.
+  const Copies& copies() const { return copies_; }
   /// Counted bytes of the links.
   uint64_t bytes() const;
 
   /// The neighbours of `slot` on `level`; empty when it has none or is not linked. For tests and
   /// checks.
   std::vector<Slot> links(Slot slot, int level) const;
+  /// Whether `slot` has links of its own.
+  bool is_node(Slot slot) const;
+  /// Up to `ef` nodes near the node `slot`, nearest first, without itself. Adds to `evaluations`
+  /// how many distances that took.
+  std::vector<Slot> near(Slot slot, size_t ef, uint64_t* evaluations) const;
+  /// Adds the link `from` -> `to` on level 0. In a full list it takes the place of the farthest
+  /// neighbour that `spare` allows to go; false when there is none.
+  template <typename Spare>
+  bool force_link(Slot from, Slot to, const Spare& spare);
   /// A hash of all links of the slots [0, slot_end): equal graphs, equal digests.
   uint64_t digest(Slot slot_end) const;
   /// Where walks begin, and on which level; level -1 while the graph is empty.
@@ -107,6 +129,10 @@ class Graph {
   void link_opposite(NewLink link);
   /// Empties the lists of `slot`.
   void unlink(Slot slot);
+  /// Links a node again that lost all of its neighbours.
+  void relink(Slot slot);
+  /// Lets equal rows join `slot`, which came from a file and has its row now.
+  void publish(Slot slot) { copies_.publish(slot); }
   /// Sets where walks begin: the first of the highest nodes below `slot_end` that are not `gone`.
   template <typename Gone>
   void choose_entry_point(Slot slot_end, const Gone& gone);
@@ -114,39 +140,48 @@ class Graph {
  private:
   struct Scratch;
   class ScratchLease;
+  struct WalkBounds {
+    size_t ef = 0;
+    uint64_t evaluations_max = UINT64_MAX;
+  };
   using Word =
       uint32_t;  ///< A link: slot + 1; 0 ends a list. Shared words go through std::atomic_ref.
 
   Word* list(Slot slot, int level) const;
   uint32_t list_words(int level) const { return level == 0 ? 2 * options_.m : options_.m; }
+  float link_distance(const float* row, Slot slot) const;
   float distance_to(const float* query, Slot slot) const;
   NeighborKey key_to(const float* query, Slot slot) const;
   void prefetch_row(Slot slot) const;
 
-  void make_room(Slot slot, int level);
+  void make_lists(Slot slot, int level);
+  void link(Slot slot);
   bool become_first(Slot slot, int level);
   void raise_entry_point(Slot slot, int level);
   void set_entry_point(EntryPoint entry);
   void find_neighbors(Slot slot, int level, EntryPoint entry, Scratch& scratch) const;
-  void link_back(Slot from, NeighborKey to, int level, Scratch& scratch);
-  void select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max) const;
+  void link_back(Slot from, Neighbor to, int level, Scratch& scratch);
+  void select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max, uint32_t salt) const;
   void choose_newcomers(std::vector<NeighborKey>& stay, const std::vector<NeighborKey>& come,
                         size_t keep_max) const;
   template <typename Gone>
   uint64_t bridge_level(Slot slot, int level, const Gone& gone, std::vector<NewLink>* made);
 
-  NeighborKey descend(const float* query, EntryPoint entry, int level_end) const;
+  NeighborKey descend(DistanceFunction distance, const float* query, EntryPoint entry,
+                      int level_end) const;
   template <typename Accept>
-  void walk(const float* query, NeighborKey entry, int level, size_t ef, const Accept& accept,
-            Scratch& scratch) const;
+  bool walk(DistanceFunction distance, const float* query, NeighborKey entry, int level,
+            WalkBounds bounds, uint32_t salt, const Accept& accept, Scratch& scratch) const;
   std::span<const Slot> read_unvisited(Slot slot, int level, Scratch& scratch) const;
 
   const VectorStore& vectors_;
-  const DistanceFunction distance_;
+  const DistanceFunction distance_;  ///< Of searches.
+  const DistanceFunction link_distance_;
   const GraphOptions options_;
 
   SegmentedArray<Word> level0_;  ///< For each slot, 2m words.
-  SegmentedArray<Word*> upper_;  ///< For each slot of a level above 0: level x m words; else null.
+  SegmentedArray<Word*> upper_;  ///< For each node of a level above 0: level x m words; else null.
+  Copies copies_;
   std::atomic<uint64_t> entry_ =
       0;  ///< (level + 1) << 32 | slot; 0 while the graph is empty. The level only grows.
   std::mutex entry_mutex_;  ///< Held by whoever changes entry_.
@@ -161,5 +196,29 @@ class Graph {
   mutable std::mutex scratches_mutex_;
   mutable std::vector<std::unique_ptr<Scratch>> idle_scratches_;
 };
+
+template <typename Spare>
+bool Graph::force_link(Slot from, Slot to, const Spare& spare) {
+  const std::scoped_lock lock(stripes_[from % kStripes]);
+  Word* words = list(from, 0);
+  Word* place = nullptr;
+  float farthest = 0;
+  for (uint32_t i = 0; i < list_words(0); ++i) {
+    const Word word = std::atomic_ref(words[i]).load(std::memory_order_acquire);
+    if (word == to + 1) return true;
+    if (word == 0) {
+      place = words + i;
+      break;
+    }
+    if (!spare(word - 1)) continue;
+    const float distance = link_distance(vectors_.row(from), word - 1);
+    if (place != nullptr && distance <= farthest) continue;
+    place = words + i;
+    farthest = distance;
+  }
+  if (place == nullptr) return false;
+  std::atomic_ref(*place).store(to + 1, std::memory_order_release);
+  return true;
+}
 
 }  // namespace vectron::index

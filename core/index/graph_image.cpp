@@ -18,8 +18,8 @@ std::unexpected<Status> impossible(Slot slot, std::string_view what) {
 }  // namespace
 
 void Graph::export_node(Slot slot, Slot slot_end, Bytes* out) const {
-  const int level = level_of(slot, options_.m);
   ByteWriter writer(*out);
+  const int level = is_node(slot) ? level_of(slot, options_.m) : -1;
   writer.put(static_cast<uint8_t>(level + 1));
   for (int l = 0; l <= level; ++l) {
     std::vector<Slot> slots = links(slot, l);
@@ -33,6 +33,7 @@ void Graph::reserve(Slot slot_end) {
   for (Slot slot = 0; slot < slot_end; slot += level0_.run_length(slot)) {
     level0_.ensure(slot);
     upper_.ensure(slot);
+    copies_.make_room(slot);
   }
 }
 
@@ -41,7 +42,7 @@ Result<bool> Graph::import_node(Slot slot, Slot slot_end, ByteReader* in) {
   if (!in->ok()) return impossible(slot, "are cut short");
   if (levels == 0) return false;
   if (levels != level_of(slot, options_.m) + 1) return impossible(slot, "have another level");
-  make_room(slot, levels - 1);
+  make_lists(slot, levels - 1);
   for (int level = 0; level < levels; ++level) {
     const uint32_t count = in->get<uint16_t>();
     const ByteView raw = in->get_raw(count * sizeof(Slot));
@@ -84,7 +85,7 @@ void Graph::choose_newcomers(std::vector<NeighborKey>& stay, const std::vector<N
     const float* row = vectors_.row(slot_of(candidate));
     const float limit = distance_of(candidate);
     const auto shadows = [&](NeighborKey other) {
-      return distance_to(row, slot_of(other)) < limit;
+      return link_distance(row, slot_of(other)) < limit;
     };
     (std::ranges::none_of(stay, shadows) ? stay : rest).push_back(candidate);
   }

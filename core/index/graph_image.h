@@ -47,7 +47,8 @@ uint64_t Graph::bridge_level(Slot slot, int level, const Gone& gone, std::vector
   std::vector<NeighborKey> stay;
   std::vector<NeighborKey> come;
   for (const Slot neighbor : near) {
-    (stay.size() < staying ? stay : come).push_back(key_to(row, neighbor));
+    (stay.size() < staying ? stay : come)
+        .push_back(neighbor_key(link_distance(row, neighbor), neighbor));
   }
   std::ranges::sort(come);
   choose_newcomers(stay, come, before.size());

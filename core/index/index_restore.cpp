@@ -1,5 +1,6 @@
 #include "core/index/index_restore.h"
 
+#include "core/index/flush_denormals.h"
 #include "core/index/graph_image.h"
 
 namespace vectron::index {
@@ -43,22 +44,40 @@ Slot IndexRestore::step_end() const {
 }
 
 bool IndexRestore::repair_some(RepairBounds bounds) {
+  const FlushDenormals flush;
   uint64_t evaluations = 0;
-  for (; bounds.slots_max > 0 && evaluations < bounds.evaluations_max && step_ != Step::done;
+  for (; bounds.slots_max > 0 && evaluations < bounds.evaluations_max && step_ < Step::mend;
        --bounds.slots_max) {
-    while (next_ == step_end() && step_ != Step::done) {
-      const auto gone_now = [this](Slot slot) { return gone(slot); };
-      if (step_ == Step::unlink) index_->graph_.choose_entry_point(graph_end_, gone_now);
-      step_ = static_cast<Step>(static_cast<uint8_t>(step_) + 1);
-      next_ = 0;
-    }
-    if (step_ != Step::done) evaluations += repair(next_++);
+    while (next_ == step_end() && step_ < Step::mend) begin_next_step();
+    if (step_ < Step::mend) evaluations += repair(next_++);
   }
-  if (step_ != Step::done) return false;
+  if (step_ < Step::mend || evaluations >= bounds.evaluations_max) return false;
+  if (!mender_ && !forgets_holes_ && index_->leads_everywhere())
+    mender_ = std::make_unique<GraphMender>(&index_->graph_, graph_end_);
+  if (mender_ && !mender_->mend_some(bounds.evaluations_max - evaluations)) return false;
+  step_ = Step::done;
   const std::scoped_lock lock(index_->claims_mutex_);
   index_->claimed_ = graph_end_;
   index_->indexed_.store(graph_end_, std::memory_order_release);
   return true;
+}
+
+void IndexRestore::plant_forgotten_holes() {
+  forgets_holes_ = true;
+  for (Slot slot = 0; slot < graph_end_; ++slot) {
+    if (!linked_[slot] || has_vector_[slot]) continue;
+    index_->graph_.unlink(slot);
+    linked_[slot] = false;
+  }
+}
+
+void IndexRestore::begin_next_step() {
+  if (step_ == Step::unlink) {
+    index_->graph_.choose_entry_point(
+        graph_end_, [this](Slot slot) { return gone(slot) || !index_->graph_.is_node(slot); });
+  }
+  step_ = static_cast<Step>(static_cast<uint8_t>(step_) + 1);
+  next_ = 0;
 }
 
 uint64_t IndexRestore::repair(Slot slot) {
@@ -72,20 +91,27 @@ uint64_t IndexRestore::repair(Slot slot) {
         graph.unlink(slot);
         linked_[slot] = false;
       }
+      if (linked_[slot]) graph.publish(slot);
       return 0;
     case Step::link_opposites:
       graph.link_opposite(new_links_[slot]);
       return 0;
     case Step::add:
-      // Alone in the file's graph, or it was removed while the file was written, which its cut does
-      // not know.
-      if (!has_vector_[slot] || linked_[slot]) return 0;
-      graph.add(slot);
-      linked_[slot] = true;
+      if (!has_vector_[slot]) return 0;
+      if (!linked_[slot]) {
+        // A copy, or alone in the file's graph.
+        linked_[slot] = true;
+        if (!graph.add(slot)) return 1;
+      } else if (!graph.is_node(slot)) {
+        graph.relink(slot);  // All of its neighbours are gone, and theirs.
+      } else {
+        return 0;
+      }
       return index_->index_cost(1) / index_->options_.dimension;
     case Step::bury:
       if (!has_vector_[slot]) index_->tombstones_.remove(slot);
       return 0;
+    case Step::mend:
     case Step::done:
       return 0;
   }

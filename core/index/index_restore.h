@@ -2,7 +2,8 @@
 //
 // A checkpoint holds links by slot and no vectors: those are where the points are. Some of its
 // slots are gone by now (their points were removed or written again), so the order is: links in,
-// vectors in, and what has no vector is taken out of the graph, its neighbours led around it.
+// vectors in, and what has no vector is taken out of the graph, its neighbours led around it. What
+// nothing leads to afterwards is given a link (core/index/graph_mender.h).
 // Points that are newer than the checkpoint are appended afterwards as always.
 //
 // Owner: whoever loads a shard. One thread at a time, and nobody else has the index until
@@ -15,6 +16,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/index/graph_mender.h"
 #include "core/index/shard_index.h"
 
 namespace vectron::index {
@@ -47,11 +49,15 @@ class IndexRestore {
   };
   /// Mends the graph: call it until it returns true.
   bool repair_some(RepairBounds bounds);
+  /// The planted bug restore_forgets_holes, once all vectors are there: ways through slots that are
+  /// gone are lost, and nothing is mended.
+  void plant_forgotten_holes();
 
  private:
-  enum class Step : uint8_t { bridge, unlink, link_opposites, add, bury, done };
+  enum class Step : uint8_t { bridge, unlink, link_opposites, add, bury, mend, done };
 
   bool gone(Slot slot) const { return !linked_[slot] || !has_vector_[slot]; }
+  void begin_next_step();
   /// Returns about how many distances it took.
   uint64_t repair(Slot slot);
   Slot step_end() const;
@@ -61,9 +67,11 @@ class IndexRestore {
   Slot graph_end_ = 0;
   std::vector<bool> linked_;      ///< Its links came.
   std::vector<bool> has_vector_;  ///< Its vector came.
+  bool forgets_holes_ = false;
   Step step_ = Step::bridge;
   Slot next_ = 0;  ///< Of the step.
   std::vector<Graph::NewLink> new_links_;
+  std::unique_ptr<GraphMender> mender_;  ///< In the last step.
 };
 
 }  // namespace vectron::index

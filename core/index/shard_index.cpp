@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/assert.h"
+#include "core/index/flush_denormals.h"
 
 namespace vectron::index {
 
@@ -21,7 +22,30 @@ uint64_t walk_evaluations(uint64_t nodes, uint64_t ef) {
   return std::min(nodes, kEvaluationsToStart + ef * kEvaluationsPerCandidate);
 }
 
+// Under dot, greedy walks over nearest neighbours (by L2) find the largest inner products where the
+// dimension is low, for every point but the best then has a neighbour that is better. In higher
+// dimensions a list is too short for that, and neighbours by inner product do better (Morozov,
+// Babenko: "Non-metric similarity graphs for maximum inner product search", 2018).
+// docs/decisions/0039-links-under-dot.md has the figures.
+constexpr uint32_t kDotLinkedByL2DimensionMax = 4;
+
+Metric link_metric(const ShardIndexOptions& options) {
+  const bool by_l2 =
+      options.metric == Metric::dot && options.dimension <= kDotLinkedByL2DimensionMax;
+  return by_l2 ? Metric::euclidean : options.metric;
+}
+
+GraphOptions graph_options(const ShardIndexOptions& options) {
+  return {.m = options.m,
+          .ef_construction = options.ef_construction,
+          .link_distance = distance_function(link_metric(options))};
+}
+
 }  // namespace
+
+bool ShardIndex::leads_everywhere() const {
+  return link_metric(options_) != Metric::dot;
+}
 
 Result<void> ShardIndexOptions::validate() const {
   if (dimension < 1 || dimension > kDimensionMax) {
@@ -39,7 +63,7 @@ ShardIndex::ShardIndex(ShardIndexOptions options)
     : options_(options),
       distance_(distance_function(options.metric)),
       vectors_(options.dimension),
-      graph_(vectors_, distance_, {.m = options.m, .ef_construction = options.ef_construction}) {
+      graph_(vectors_, distance_, graph_options(options)) {
   VECTRON_ASSERT(options.validate().has_value());
 }
 
@@ -66,6 +90,12 @@ Cut ShardIndex::cut() const {
 
 std::vector<Hit> ShardIndex::search(Cut cut, std::span<const float> query,
                                     SearchOptions options) const {
+  return *try_search(cut, query, options, UINT64_MAX);
+}
+
+std::optional<std::vector<Hit>> ShardIndex::try_search(Cut cut, std::span<const float> query,
+                                                       SearchOptions options,
+                                                       uint64_t evaluations_max) const {
   VECTRON_ASSERT(query.size() == options_.dimension, "{} elements, not {}", query.size(),
                  options_.dimension);
   VECTRON_ASSERT(options.k >= 1 && options.k <= kHitsMax && options.ef <= kEfMax);
@@ -77,29 +107,33 @@ std::vector<Hit> ShardIndex::search(Cut cut, std::span<const float> query,
     normalize(normalized);
     target = normalized.data();
   }
+  const FlushDenormals flush;
 
   // What is done now is searched in the graph and all else scanned, whatever index_some() does
   // meanwhile: a slot beyond `graph_end` that it links in the middle of this is refused by the
   // walk, so it cannot come twice.
   const Slot graph_end = std::min(indexed(), cut.slots);
-  TopK best(options.k);
+  TopK best(options.k, options.ties);
   if (!options.exact) {
     const Cut graph_cut{.slots = graph_end, .removals = cut.removals};
-    const size_t ef = std::max(options.k, options.ef);
-    for (const NeighborKey key : graph_.search(target, ef, tombstones_, graph_cut)) best.offer(key);
+    const Graph::WalkOptions walk{.ef = std::max(options.k, options.ef),
+                                  .evaluations_max = evaluations_max};
+    if (!graph_.search(target, walk, tombstones_, graph_cut, &best)) return std::nullopt;
   }
   const Slot scan_begin = options.exact ? 0 : graph_end;
+  if (cut.slots - scan_begin > evaluations_max) return std::nullopt;
   if (!options.planted_skip_tail || options.exact) {
     vectors_.scan(distance_, target, scan_begin, cut.slots, tombstones_, cut, best);
   }
   if (best.size() < std::min<uint64_t>(options.k, cut.live())) {
-    // The graph did not lead to k live points (many equal vectors, or a lone part): compare the
-    // rest too.
+    // The graph did not lead to k live points (a lone part of it): compare the rest too.
+    if (cut.slots > evaluations_max) return std::nullopt;
     best.take();
     vectors_.scan(distance_, target, 0, cut.slots, tombstones_, cut, best);
   }
 
   std::vector<Hit> hits;
+  hits.reserve(best.size());
   for (const NeighborKey key : best.take()) {
     hits.push_back({.slot = slot_of(key),
                     .distance = distance_of(key),
@@ -111,6 +145,7 @@ std::vector<Hit> ShardIndex::search(Cut cut, std::span<const float> query,
 uint32_t ShardIndex::index_some(uint32_t slots_max) {
   const Range range = claim(slots_max);
   if (range.begin == range.end) return 0;
+  const FlushDenormals flush;
   for (Slot slot = range.begin; slot < range.end; ++slot) {
     // A slot that died before its turn needs no links; a search at an older cut still finds it by a
     // scan.
@@ -120,15 +155,9 @@ uint32_t ShardIndex::index_some(uint32_t slots_max) {
   return range.end - range.begin;
 }
 
-void ShardIndex::export_links(Slot begin, Slot end, Cut cut, Bytes* out) const {
-  VECTRON_ASSERT(begin <= end && end <= graph_end() && end <= cut.slots, "[{}, {})", begin, end);
-  for (Slot slot = begin; slot < end; ++slot) {
-    if (live(slot, cut)) {
-      graph_.export_node(slot, cut.slots, out);
-    } else {
-      ByteWriter(*out).put(uint8_t{0});
-    }
-  }
+void ShardIndex::export_links(Slot begin, Slot end, Slot slot_end, Bytes* out) const {
+  VECTRON_ASSERT(begin <= end && end <= graph_end() && end <= slot_end, "[{}, {})", begin, end);
+  for (Slot slot = begin; slot < end; ++slot) graph_.export_node(slot, slot_end, out);
 }
 
 ShardIndex::Range ShardIndex::claim(uint32_t slots_max) {
@@ -184,6 +213,15 @@ SearchCost ShardIndex::search_cost(Cut cut, SearchOptions options) const {
   const uint64_t graph_end = std::min(indexed(), cut.slots);
   return {.walked = walk_evaluations(graph_end, std::max(options.k, options.ef)),
           .scanned = cut.slots - graph_end};
+}
+
+SearchCost ShardIndex::search_cost_max(Cut cut, SearchOptions options) const {
+  SearchCost cost = search_cost(cut, options);
+  if (options.exact) return cost;
+  const uint64_t graph_end = std::min(indexed(), cut.slots);
+  // A walk crosses what is dead at most once.
+  cost.walked = std::min(graph_end, cost.walked + cut.removals);
+  return cost;
 }
 
 uint64_t ShardIndex::index_cost(uint32_t slots) const {

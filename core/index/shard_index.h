@@ -17,14 +17,17 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/index/distance.h"
 #include "core/index/graph.h"
+#include "core/index/graph_mender.h"
 #include "core/index/neighbor.h"
 #include "core/index/tombstones.h"
+#include "core/index/top_k.h"
 #include "core/index/vector_store.h"
 
 namespace vectron::index {
@@ -46,6 +49,8 @@ struct SearchOptions {
   uint32_t k = 10;     ///< Hits wanted, 1 to kHitsMax.
   uint32_t ef = 100;   ///< Candidates kept by the graph walk; at least k is used, at most kEfMax.
   bool exact = false;  ///< Scan everything instead of walking the graph.
+  /// Settles ties; null: the lower slot comes first. Outlives the search.
+  const TieOrder* ties = nullptr;
   bool planted_skip_tail = false;  ///< The planted bug search_skips_tail.
 };
 
@@ -100,13 +105,17 @@ class ShardIndex {
   /// The present state as a value; O(1). Event loop only. Hand it to a search on any thread.
   Cut cut() const;
 
-  /// The k nearest live slots at `cut`, ordered by (distance, slot): exactly min(k, live at the
-  /// cut) of them, and after those the slots that tie with the last one, as far as they were met
-  /// (at most kTiesMax), so that the caller can settle ties by point id. Every tail slot is
-  /// compared exactly; with options.exact every slot is, and the answer equals brute force.
-  /// Requires: query.size() == dimension, finite; bounds of SearchOptions. A zero query under
-  /// cosine is at distance 0 from everything.
+  /// The k nearest live slots at `cut`, ordered by (distance, options.ties): exactly min(k, live at
+  /// the cut) of them. Every tail slot is compared exactly; with options.exact every slot is, and
+  /// the answer equals brute force. Requires: query.size() == dimension, finite; bounds of
+  /// SearchOptions. A zero query under cosine is at distance 0 from everything.
   std::vector<Hit> search(Cut cut, std::span<const float> query, SearchOptions options) const;
+
+  /// The same, unless it takes more than `evaluations_max` distances (dead slots that a walk must
+  /// cross, and a scan where the graph does not lead to k slots, are not in search_cost()): then it
+  /// gives up after about so many and returns none.
+  std::optional<std::vector<Hit>> try_search(Cut cut, std::span<const float> query,
+                                             SearchOptions options, uint64_t evaluations_max) const;
 
   /// Links up to `slots_max` slots of the tail's front into the graph; returns how many it took (0:
   /// nothing to do, or options().graph_slots_min are not reached). Calls may run at once: each
@@ -122,8 +131,10 @@ class ShardIndex {
   /// Those of them that no index_some() has claimed yet.
   uint64_t unclaimed_slots() const;
 
-  /// Of a search at `cut`.
+  /// Of a search at `cut`, where little is dead.
   SearchCost search_cost(Cut cut, SearchOptions options) const;
+  /// Of a search at `cut` that comes upon whatever is dead, or falls back on comparing all.
+  SearchCost search_cost_max(Cut cut, SearchOptions options) const;
   /// Cost of index_some(slots) in distance evaluations x dimension, estimated for Cpu accounting.
   uint64_t index_cost(uint32_t slots) const;
 
@@ -131,16 +142,23 @@ class ShardIndex {
   bool live(Slot slot, Cut cut) const { return tombstones_.live_at(slot, cut); }
   /// Slots below it are in the graph, or died before it came to that. Only grows. Any thread.
   Slot graph_end() const { return indexed(); }
-  /// Appends the lists of the slots [begin, end) to `out` (Graph::export_node), empty ones for
-  /// those that are not live at `cut`. Any thread, beside everything. Requires: end <= graph_end(),
-  /// and end <= cut.slots.
-  void export_links(Slot begin, Slot end, Cut cut, Bytes* out) const;
+  /// Appends the lists of the slots [begin, end) to `out` (Graph::export_node), without links at or
+  /// beyond `slot_end`. Those of dead slots too: a restore leads around them. Any thread, beside
+  /// everything. Requires: end <= graph_end(), and end <= slot_end.
+  void export_links(Slot begin, Slot end, Slot slot_end, Bytes* out) const;
 
   /// The stored form of `slot` (normalised under cosine); valid as long as the index.
   std::span<const float> vector(Slot slot) const {
     return {vectors_.row(slot), options_.dimension};
   }
   const Graph& graph() const { return graph_; }
+  /// Whether a walk is to lead to every node of the graph. Not so where neighbours are chosen by
+  /// the inner product: there a long vector is everybody's neighbour and a short one nobody's, and
+  /// links to the short ones would take the places of those that searches need.
+  bool leads_everywhere() const;
+  /// Mends the graph as it is now. Requires: leads_everywhere(). Any thread, beside everything, one
+  /// at a time; the index outlives it.
+  GraphMender mender() { return {&graph_, graph_end()}; }
 
  private:
   friend class IndexRestore;

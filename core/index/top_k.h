@@ -1,8 +1,8 @@
-// The k nearest of a stream of neighbours, and the ties at its edge.
+// The k nearest of a stream of neighbours, whatever the order of the stream.
 //
-// Order is (distance, slot). Neighbours that tie with the k-th distance are kept aside, because a
-// caller may break ties by something that the index does not know (the point id). Owned by one
-// search; not shared between threads.
+// Equal distances are settled by a TieOrder, for a caller knows better than the index which of
+// equals comes first (the lower point id). Without one it is the lower slot. Owned by one search;
+// not shared between threads.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,20 @@
 
 namespace vectron::index {
 
-inline constexpr size_t kTiesMax =
-    1'024;  ///< Neighbours kept beyond k because they tie with the k-th.
+/// A total order of slots among those that are equally near. Any thread may ask it.
+class TieOrder {
+ public:
+  TieOrder() = default;
+  TieOrder(const TieOrder&) = delete;
+  TieOrder& operator=(const TieOrder&) = delete;
+  virtual ~TieOrder() = default;
+  virtual bool before(Slot a, Slot b) const = 0;
+};
 
 class TopK {
  public:
-  /// Requires: k > 0.
-  explicit TopK(size_t k);
+  /// Requires: k > 0. `ties`, which may be null, outlives it.
+  explicit TopK(size_t k, const TieOrder* ties = nullptr);
 
   void offer(float distance, Slot slot) { offer(neighbor_key(distance, slot)); }
   void offer(NeighborKey key) {
@@ -27,21 +34,23 @@ class TopK {
     insert(key);
   }
 
-  /// Neighbours held, ties not counted: at most k.
+  /// Whether something at this distance might be among the k nearest.
+  bool takes(float distance) const {
+    return heap_.size() < k_ || neighbor_key(distance, 0) >> 32 <= heap_.front() >> 32;
+  }
+
+  /// Neighbours held, at most k.
   size_t size() const { return heap_.size(); }
 
-  /// All neighbours in order: the best min(k, offered), then up to kTiesMax that tie with the last.
-  /// Empties this.
+  /// The nearest min(k, offered), nearest first. Empties this.
   std::vector<NeighborKey> take();
 
  private:
   void insert(NeighborKey key);
-  void add_tie(NeighborKey key);
 
   const size_t k_;
-  std::vector<NeighborKey> heap_;  ///< The best so far, worst in front.
-  std::vector<NeighborKey>
-      ties_;  ///< Max-heap of pushed-out neighbours as far as the worst of heap_.
+  const TieOrder* const ties_;
+  std::vector<NeighborKey> heap_;  ///< The nearest so far, the farthest of them in front.
 };
 
 }  // namespace vectron::index

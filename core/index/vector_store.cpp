@@ -16,6 +16,11 @@ uint32_t row_floats(uint32_t dimension) {
   return (dimension + kCacheLineFloats - 1) / kCacheLineFloats * kCacheLineFloats;
 }
 
+// Equal vectors have equal bits: -0 is stored as 0.
+void copy_row(std::span<const float> vector, float* row) {
+  std::ranges::transform(vector, row, [](float element) { return element + 0.0f; });
+}
+
 }  // namespace
 
 VectorStore::VectorStore(uint32_t dimension) : dimension_(dimension), rows_(row_floats(dimension)) {
@@ -24,14 +29,14 @@ VectorStore::VectorStore(uint32_t dimension) : dimension_(dimension), rows_(row_
 
 Slot VectorStore::append(std::span<const float> vector) {
   VECTRON_ASSERT(vector.size() == dimension_, "{} elements, not {}", vector.size(), dimension_);
-  std::ranges::copy(vector, next_row());
+  copy_row(vector, next_row());
   return publish();
 }
 
 Slot VectorStore::append_normalized(std::span<const float> vector) {
   VECTRON_ASSERT(vector.size() == dimension_, "{} elements, not {}", vector.size(), dimension_);
   float* row = next_row();
-  std::ranges::copy(vector, row);
+  copy_row(vector, row);
   const bool normalized = normalize({row, dimension_});
   VECTRON_ASSERT(normalized, "a zero vector under cosine");
   return publish();
@@ -47,7 +52,7 @@ void VectorStore::place(Slot slot, std::span<const float> vector, bool normalize
   VECTRON_ASSERT(slot < count() && vector.size() == dimension_, "slot {} of {}, {} elements", slot,
                  count(), vector.size());
   float* row = rows_.mutable_element(slot);
-  std::ranges::copy(vector, row);
+  copy_row(vector, row);
   if (!normalized) return;
   const bool done = normalize({row, dimension_});
   VECTRON_ASSERT(done, "a zero vector under cosine");

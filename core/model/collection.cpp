@@ -32,15 +32,25 @@ float largest_magnitude(std::span<const float> vector) {
 }
 
 // In double precision, where squares of floats neither overflow nor vanish.
-bool within_length(std::span<const float> vector, float largest) {
-  constexpr double kSquaredMax = kVectorLengthMax * kVectorLengthMax;
-  const double square_max = static_cast<double>(largest) * static_cast<double>(largest);
-  if (square_max * static_cast<double>(vector.size()) <= kSquaredMax) return true;
+double squared_length(std::span<const float> vector) {
   double squared = 0;
   for (const float component : vector) {
     squared += static_cast<double>(component) * static_cast<double>(component);
   }
-  return squared <= kSquaredMax;
+  return squared;
+}
+
+bool is_too_long(std::span<const float> vector, float largest) {
+  constexpr double kSquaredMax = kVectorLengthMax * kVectorLengthMax;
+  const double square_max = static_cast<double>(largest) * static_cast<double>(largest);
+  if (square_max * static_cast<double>(vector.size()) <= kSquaredMax) return false;
+  return squared_length(vector) > kSquaredMax;
+}
+
+bool is_too_short(std::span<const float> vector, float largest) {
+  constexpr double kSquaredMin = kVectorLengthMin * kVectorLengthMin;
+  if (largest == 0 || largest >= kVectorLengthMin) return false;
+  return squared_length(vector) < kSquaredMin;
 }
 
 Result<void> check_between(std::string_view field, uint64_t value, uint64_t low, uint64_t high) {
@@ -92,7 +102,12 @@ Result<void> check_vector(std::span<const float> vector, uint32_t dimension, Dis
     if (largest > 0) return {};
     return bad(field, "a zero vector has no direction, so it cannot be used under cosine");
   }
-  if (!within_length(vector, largest)) {
+  if (is_too_short(vector, largest)) {
+    return bad(field, fmt::format("the vector's length (the root of its summed squares) is below "
+                                  "{:g} and not 0, so that its distances vanish: scale it up",
+                                  kVectorLengthMin));
+  }
+  if (is_too_long(vector, largest)) {
     return bad(field, fmt::format("the vector's length (the root of its summed squares) is above "
                                   "{:g}, so that its distances may not be finite: scale it down",
                                   kVectorLengthMax));

@@ -29,6 +29,9 @@ inline constexpr size_t kBatchPointsMax = 10'000;
 /// float, where the rounding of 65,535 additions in any order adds less than a hundredth. So no
 /// score of theirs is infinite. (decision 0035)
 inline constexpr double kVectorLengthMax = 1e18;
+/// Below it squares of differences vanish from 32-bit floats, and all scores are the same. Zero is
+/// taken: its distances are those of the other vector. (decision 0040)
+inline constexpr double kVectorLengthMin = 1e-12;
 
 /// Parameters of the HNSW graph (Malkov, Yashunin 2016, section 4).
 struct IndexOptions {
@@ -56,9 +59,9 @@ Result<void> check_collection_name(std::string_view name);
 Result<void> check_collection_options(const CollectionOptions& options);
 
 /// Checks a vector before it is stored or searched with: right dimension, every component finite;
-/// under cosine not zero (its direction is undefined), otherwise not longer than kVectorLengthMax.
-/// All distances between vectors that pass are finite. `field` names it in the error. Errors:
-/// invalid_argument.
+/// under cosine not zero (its direction is undefined), otherwise not longer than kVectorLengthMax,
+/// and zero or not shorter than kVectorLengthMin. All distances between vectors that pass are
+/// finite. `field` names it in the error. Errors: invalid_argument.
 Result<void> check_vector(std::span<const float> vector, uint32_t dimension, Distance distance,
                           std::string_view field);
 

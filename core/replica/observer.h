@@ -30,11 +30,12 @@ enum class IndexEvent : uint8_t {
   refused,       ///< A checkpoint was there and could not be used.
   rebuilt,       ///< A new one without tombstones took its place.
   checkpointed,  ///< A checkpoint of it is durable.
+  mended,        ///< What no walk led to was given links, and nothing was linked meanwhile.
 };
 
 constexpr std::string_view index_event_name(IndexEvent event) {
-  constexpr std::array<std::string_view, 5> kNames = {"learnt", "restored", "refused", "rebuilt",
-                                                      "checkpointed"};
+  constexpr std::array<std::string_view, 6> kNames = {"learnt",  "restored",     "refused",
+                                                      "rebuilt", "checkpointed", "mended"};
   return kNames[static_cast<size_t>(event)];
 }
 
@@ -63,9 +64,10 @@ class ReplicaObserver {
   /// The replica was told to be gone for ever: it stops and takes no part any more.
   virtual void on_dropped(const ReplicaName& name) = 0;
   /// Something happened to the index of a shard, which stands at `applied_index`; `coverage` sums
-  /// up the points that it finds (services/worker/shard_content.h; refused: 0).
+  /// up the points that it holds (services/worker/shard_content.h; refused: 0), and no walk over
+  /// the graph leads to `unreachable` nodes of it.
   virtual void on_index(const ReplicaName& name, IndexEvent event, LogIndex applied_index,
-                        uint64_t coverage) = 0;
+                        uint64_t coverage, uint64_t unreachable) = 0;
 };
 
 }  // namespace vectron

@@ -82,11 +82,11 @@ index::Slot append_checkpoint_rows(const ShardContent& content, index::Cut cut, 
   return begin;
 }
 
-index::Slot append_checkpoint_links(const index::ShardIndex& index, index::Cut cut,
+index::Slot append_checkpoint_links(const index::ShardIndex& index, index::Slot slots,
                                     index::Slot begin, index::Slot end, Bytes* out) {
   while (begin < end && out->size() < kCheckpointBlockBytes) {
     const index::Slot step_end = std::min(end, begin + kCheckpointStepSlots);
-    index.export_links(begin, step_end, cut, out);
+    index.export_links(begin, step_end, slots, out);
     begin = step_end;
   }
   return begin;

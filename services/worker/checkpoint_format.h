@@ -51,8 +51,9 @@ Bytes encode_checkpoint_header(const CheckpointHeader& header);
 /// Appends the rows [begin, end) of `content`, as many as a block takes; returns where it stopped.
 index::Slot append_checkpoint_rows(const ShardContent& content, index::Cut cut, index::Slot begin,
                                    index::Slot end, Bytes* out);
-/// The same for links. Any thread, beside everything. Requires: end <= index.graph_end().
-index::Slot append_checkpoint_links(const index::ShardIndex& index, index::Cut cut,
+/// The same for links, of `slots` slots in all. Any thread, beside everything. Requires: end <=
+/// index.graph_end().
+index::Slot append_checkpoint_links(const index::ShardIndex& index, index::Slot slots,
                                     index::Slot begin, index::Slot end, Bytes* out);
 
 /// Makes blocks of one file, in order.

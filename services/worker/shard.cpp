@@ -278,12 +278,27 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
   co_return reply;
 }
 
+// A search that is light by estimate may turn out not to be: it crosses what is dead. Then it gives
+// up, and begins again as the heavy one that it is, off the event loop.
 Task<Shard::Hits> Shard::run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
                                     std::shared_ptr<const std::vector<float>> query,
                                     index::SearchOptions options, bool inline_on_loop) {
+  options.ties = &content->rows;
   if (inline_on_loop) co_return content->index.search(cut, *query, options);
   const uint64_t dimension = state_->options().dimension;
-  const CpuCost cost = search_cost(content->index.search_cost(cut, options), dimension);
+  const index::SearchCost expected = content->index.search_cost(cut, options);
+  CpuCost cost = search_cost(expected, dimension);
+  if (cost.nanoseconds <= CpuCost::kLightNanosecondsMax) {
+    const uint64_t evaluations_max = light_evaluations_max(expected);
+    std::function<std::optional<Hits>()> work = [content, cut, query, options, evaluations_max] {
+      return content->index.try_search(cut, *query, options, evaluations_max);
+    };
+    std::optional<Hits> hits =
+        co_await run_on<std::optional<Hits>>(&env_->cpu(), cost, std::move(work));
+    if (hits.has_value()) co_return *std::move(hits);
+    env_->metrics().add(Metric::worker_searches_begun_again);
+    cost = heavy_search_cost(content->index.search_cost_max(cut, options), dimension);
+  }
   std::function<Hits()> work = [content, cut, query, options] {
     return content->index.search(cut, *query, options);
   };
@@ -291,26 +306,14 @@ Task<Shard::Hits> Shard::run_search(std::shared_ptr<ShardContent> content, index
   co_return hits;
 }
 
-std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hits& hits,
-                                           uint32_t k) const {
-  struct Row {
-    const index::Hit* hit;
-    const ShardContent::Row* point;
-  };
-  std::vector<Row> rows;
-  rows.reserve(hits.size());
-  for (const index::Hit& hit : hits) rows.push_back({&hit, &content.rows[hit.slot]});
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-    if (a.hit->distance != b.hit->distance) return a.hit->distance < b.hit->distance;
-    return a.point->id < b.point->id;
-  });
-  if (rows.size() > k) rows.resize(k);
-  std::vector<wire::ShardHit> out(rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) {
-    out[i].id = message_of_id<wire::PointId>(rows[i].point->id);
-    out[i].distance = rows[i].hit->distance;
-    out[i].version = rows[i].point->version;
-    out[i].from_tail = rows[i].hit->from_tail;
+std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hits& hits) const {
+  std::vector<wire::ShardHit> out(hits.size());
+  for (size_t i = 0; i < hits.size(); ++i) {
+    const ShardContent::Row& row = content.rows[hits[i].slot];
+    out[i].id = message_of_id<wire::PointId>(row.id);
+    out[i].distance = hits[i].distance;
+    out[i].version = row.version;
+    out[i].from_tail = hits[i].from_tail;
   }
   return out;
 }
@@ -372,7 +375,7 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
     reply.applied_index = applied.value();
     // What is linked by now may have been in the tail then, never the other way round.
     reply.linked_index = content->version_below(std::min(content->index.graph_end(), cut.slots));
-    reply.hits = rows_of(*content, hits, request.k);
+    reply.hits = rows_of(*content, hits);
     if (!replica_->serving())
       co_return fail(Code::unavailable, "this replica was replaced by a snapshot");
     const auto complete = add_details(request, &reply.hits);

@@ -61,8 +61,7 @@ class Shard {
   Task<Hits> run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
                         std::shared_ptr<const std::vector<float>> query,
                         index::SearchOptions options, bool inline_on_loop);
-  std::vector<wire::ShardHit> rows_of(const ShardContent& content, const Hits& hits,
-                                      uint32_t k) const;
+  std::vector<wire::ShardHit> rows_of(const ShardContent& content, const Hits& hits) const;
   Result<bool> add_details(const wire::ShardSearchRequest& request,
                            std::vector<wire::ShardHit>* hits) const;
   Task<void> index_loop();

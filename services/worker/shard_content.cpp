@@ -48,17 +48,23 @@ uint64_t ShardContent::bytes() const {
 }
 
 void ShardContent::put(const PointId& id, uint64_t version, std::span<const float> vector) {
-  add(id, version, index.append(vector));
+  const index::Slot slot = begin_point(id, version);
+  const index::Slot appended = index.append(vector);
+  VECTRON_ASSERT(appended == slot, "slot {} has the row of slot {}", appended, slot);
 }
 
 void ShardContent::put_stored(const PointId& id, uint64_t version, std::span<const float> vector) {
-  add(id, version, index.append_stored(vector));
+  const index::Slot slot = begin_point(id, version);
+  const index::Slot appended = index.append_stored(vector);
+  VECTRON_ASSERT(appended == slot, "slot {} has the row of slot {}", appended, slot);
 }
 
-void ShardContent::add(const PointId& id, uint64_t version, index::Slot slot) {
-  VECTRON_ASSERT(slot == rows.size(), "slot {} after {} rows", slot, rows.size());
+// The row comes before the vector: whoever finds the vector may ask for the row.
+index::Slot ShardContent::begin_point(const PointId& id, uint64_t version) {
+  const index::Slot slot = rows.size();
   add_row({id, version});
   slots[id] = slot;
+  return slot;
 }
 
 void ShardContent::add_row(Row row) {
@@ -66,7 +72,7 @@ void ShardContent::add_row(Row row) {
   if (row.id.is_text()) text_bytes_ += row.id.text().size();
   rows.push_back(std::move(row));
   if (version < version_max_) {
-    ordered_from_ = static_cast<index::Slot>(rows.size());
+    ordered_from_ = rows.size();
     unordered_max_ = version_max_;
   }
   version_max_ = std::max(version_max_, version);

@@ -14,6 +14,7 @@
 #include "core/model/coverage.h"
 #include "core/model/point_id.h"
 #include "core/model/shard_map.h"
+#include "services/worker/point_rows.h"
 
 namespace vectron {
 
@@ -34,11 +35,7 @@ uint64_t index_point_bytes(const ShardOptions& options);
 struct ShardContent {
   explicit ShardContent(const ShardOptions& options) : index(index_options(options)) {}
 
-  /// Which point a slot is. The row of a slot never changes.
-  struct Row {
-    PointId id;
-    uint64_t version = 0;  ///< The log index that wrote it.
-  };
+  using Row = PointRow;
   struct PlacementHasher {
     size_t operator()(const PointId& id) const { return placement_hash(id); }
   };
@@ -63,11 +60,11 @@ struct ShardContent {
   uint64_t version_below(index::Slot end) const;
 
   index::ShardIndex index;
-  std::vector<Row> rows;                                            ///< By slot.
+  PointRows rows;                                                   ///< By slot.
   std::unordered_map<PointId, index::Slot, PlacementHasher> slots;  ///< Never iterated.
 
  private:
-  void add(const PointId& id, uint64_t version, index::Slot slot);
+  index::Slot begin_point(const PointId& id, uint64_t version);
 
   uint64_t text_bytes_ = 0;  ///< Of ids, in rows.
 

@@ -79,8 +79,15 @@ ShardState::ShardState(Env* env, ShardOptions options, RequestMemoryLimits reque
 
 void ShardState::report(IndexEvent event) const {
   if (observer_ == nullptr) return;
-  const uint64_t coverage = content_ ? content_->coverage(content_->index.cut()) : 0;
-  observer_->on_index(home_.name, event, store_->applied_index(), coverage);
+  uint64_t coverage = 0;
+  uint64_t unreachable = 0;
+  if (content_) {
+    const index::ShardIndex& index = content_->index;
+    coverage = content_->coverage(index.cut());
+    if (index.leads_everywhere())
+      unreachable = index::unreachable_nodes(index.graph(), index.graph_end());
+  }
+  observer_->on_index(home_.name, event, store_->applied_index(), coverage, unreachable);
 }
 
 MemoryUse ShardState::memory() const {
@@ -198,6 +205,7 @@ bool ShardState::take_point(CheckpointContent* into, const PointId& id,
 // Takes what is not in the store any more out of the checkpoint's content.
 Task<void> ShardState::mend(std::shared_ptr<CheckpointContent> loaded) {
   const uint64_t rows = loaded->live.size();
+  if (env_->planted("restore_forgets_holes")) loaded->restore->plant_forgotten_holes();
   std::function<void()> forget = [loaded] { forget_rows_without_vector(loaded.get()); };
   co_await env_->cpu().run({1000 + 20 * rows}, std::move(forget));
   for (bool done = false; !done;) {

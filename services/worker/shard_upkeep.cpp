@@ -17,6 +17,7 @@ constexpr uint64_t kRowBytes = 32;  // Of a row in a checkpoint, for an estimate
 constexpr Duration kPacePauseMax = 100ms;
 constexpr Duration kStorePause = 20ms;
 constexpr int kStorePausesMax = 1'500;
+constexpr uint64_t kMendPieceEvaluations = 100'000;
 constexpr Duration kDisposePause = 10ms;
 constexpr uint64_t kDisposeNanoseconds = 1'000'000;
 
@@ -55,6 +56,8 @@ Task<void> ShardUpkeep::loop() {
     if (!replica_->serving() || !state_->content()) continue;
     look_at_progress();
     if (wants_rebuild()) co_await rebuild_in_turn();
+    // Before a checkpoint, so that it holds a graph that leads everywhere.
+    if (wants_mending()) co_await mend();
     if (wants_checkpoint()) co_await checkpoint();
   }
 }
@@ -79,6 +82,16 @@ bool ShardUpkeep::wants_checkpoint() const {
   progress.since_change = now - changed_at_;
   progress.since_attempt = now - attempted_at_;
   return checkpoint_is_due(config_, progress);
+}
+
+bool ShardUpkeep::wants_mending() const {
+  const std::shared_ptr<ShardContent>& content = state_->content();
+  if (!replica_->serving() || !content || !content->index.leads_everywhere()) return false;
+  MendProgress progress;
+  progress.nodes = content->index.graph().nodes();
+  progress.nodes_mended = mended_.lock() == content ? mended_nodes_ : 0;
+  progress.since_change = env_->clock().monotonic() - changed_at_;
+  return mend_is_due(config_, progress);
 }
 
 bool ShardUpkeep::wants_rebuild() const {
@@ -217,9 +230,9 @@ Task<Result<index::Slot>> ShardUpkeep::write_links(const Job* job, CheckpointWri
     if (begin == graph_end) co_return begin;
     const auto payload = std::make_shared<Bytes>();
     const index::Slot end = begin + std::min(graph_end - begin, kLinkSlots);
-    std::function<index::Slot()> work = [content = job->content, cut = job->cut, begin, end,
+    std::function<index::Slot()> work = [content = job->content, slots = job->cut.slots, begin, end,
                                          payload] {
-      return append_checkpoint_links(content->index, cut, begin, end, payload.get());
+      return append_checkpoint_links(content->index, slots, begin, end, payload.get());
     };
     const CpuCost cost{.nanoseconds = 1000 + (end - begin) * kLinkSlotNanoseconds,
                        .background = true};
@@ -260,6 +273,29 @@ Task<void> ShardUpkeep::keep_pace(uint64_t bytes) {
     co_await env_->clock().sleep_for(std::min(kPacePauseMax, until - env_->clock().monotonic()));
   }
   if (hurry_) co_await env_->clock().sleep_for(Duration::zero());
+}
+
+// ------------------------------------------------------------------------------------- mending
+
+// Gives links to what no walk leads to, beside searches, writes and linking. What is linked
+// meanwhile may undo a part of it: then the graph has grown, and this comes again.
+Task<void> ShardUpkeep::mend() {
+  const std::shared_ptr<ShardContent> content = state_->content();
+  const uint64_t nodes = content->index.graph().nodes();
+  mended_ = content;
+  mended_nodes_ = nodes;
+  const auto mender = std::make_shared<index::GraphMender>(content->index.mender());
+  const CpuCost cost = linking_cost(kMendPieceEvaluations, state_->options().dimension);
+  for (bool done = false; !done;) {
+    std::function<bool()> work = [content, mender] {
+      return mender->mend_some(kMendPieceEvaluations);
+    };
+    done = co_await run_on<bool>(&env_->cpu(), cost, std::move(work));
+    if (ended_ || state_->content() != content) co_return;
+  }
+  env_->metrics().add(Metric::worker_graph_nodes_mended, mender->mended());
+  const bool is_quiet = content->index.graph().nodes() == nodes;
+  if (is_quiet && replica_->serving()) state_->report(IndexEvent::mended);
 }
 
 // ------------------------------------------------------------------------------------ rebuilds

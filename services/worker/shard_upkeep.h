@@ -57,6 +57,7 @@ class ShardUpkeep {
   bool has_learnt() const;
   bool wants_checkpoint() const;
   bool wants_rebuild() const;
+  bool wants_mending() const;
   uint64_t live_bytes(const index::Cut& cut) const;
   bool is_current(const Job& job) const;
 
@@ -68,6 +69,8 @@ class ShardUpkeep {
   Result<void> check_space(const Job& job) const;
   Result<void> check_wanted(const Job& job) const;
   Task<void> keep_pace(uint64_t bytes);
+
+  Task<void> mend();
 
   Task<void> rebuild();
   Task<void> rebuild_in_turn();
@@ -86,8 +89,10 @@ class ShardUpkeep {
   Instant changed_at_;          // and when it was seen to have moved.
   uint64_t saved_progress_ = 0;
   Instant attempted_at_;
-  Instant rebuild_after_;  // After one that was given up.
-  Semaphore turn_;         // Of a checkpoint.
+  Instant rebuild_after_;               // After one that was given up.
+  std::weak_ptr<ShardContent> mended_;  // The content that was mended last,
+  uint64_t mended_nodes_ = 0;           // and how large its graph was.
+  Semaphore turn_;                      // Of a checkpoint.
   TaskGroup tasks_;
 };
 

@@ -5,6 +5,9 @@ namespace vectron {
 namespace {
 
 constexpr uint64_t kMillion = 1'000'000;
+// Looking through a graph takes about as long as linking a thousandth of it.
+constexpr uint64_t kMendNodesMin = 1'000;
+constexpr uint32_t kMendSharePpm = 100'000;
 
 /// part / whole >= ppm, for numbers of any size.
 bool is_share(uint64_t part, uint64_t whole, uint32_t ppm) {
@@ -50,6 +53,13 @@ bool checkpoint_is_due(const UpkeepConfig& config, const CheckpointProgress& pro
   if (progress.since_change >= config.checkpoint_idle) return true;
   return progress.changes >= config.checkpoint_points_min &&
          is_share(progress.changes, progress.points, config.checkpoint_share_ppm);
+}
+
+bool mend_is_due(const UpkeepConfig& config, const MendProgress& progress) {
+  if (progress.nodes == progress.nodes_mended) return false;
+  if (progress.since_change >= config.checkpoint_idle) return true;
+  return progress.nodes >= progress.nodes_mended + kMendNodesMin &&
+         is_share(progress.nodes - progress.nodes_mended, progress.nodes, kMendSharePpm);
 }
 
 bool rebuild_is_worthwhile(uint64_t slots, uint64_t tombstones) {

@@ -55,6 +55,15 @@ struct CheckpointProgress {
 };
 bool checkpoint_is_due(const UpkeepConfig& config, const CheckpointProgress& progress);
 
+/// What decides whether a graph is looked through for points that no walk leads to.
+struct MendProgress {
+  uint64_t nodes = 0;         ///< Of the graph now,
+  uint64_t nodes_mended = 0;  ///< and when it was last looked through.
+  Duration since_change;      ///< Since points were last written, removed or linked.
+};
+/// It is once a tenth of the nodes are new, and once nothing has changed for a while.
+bool mend_is_due(const UpkeepConfig& config, const MendProgress& progress);
+
 /// Whether an index with so many slots and tombstones should be built anew.
 bool rebuild_is_due(const UpkeepConfig& config, uint64_t slots, uint64_t tombstones);
 

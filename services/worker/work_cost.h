@@ -26,10 +26,23 @@ inline CpuCost mending_cost(uint64_t evaluations, uint64_t dimension) {
   return cost;
 }
 
+/// Distances that a search may evaluate which was taken for light. Beyond several times what was
+/// expected it is not.
+inline uint64_t light_evaluations_max(index::SearchCost expected) {
+  return 1'000 + 4 * (expected.walked + expected.scanned);
+}
+
 /// Of a search: of its walk over the graph only what grows with the dimension counts.
 inline CpuCost search_cost(index::SearchCost search, uint64_t dimension) {
   CpuCost cost = CpuCost::distances(search.scanned, dimension);
   cost.nanoseconds += search.walked * dimension / 12;
+  return cost;
+}
+
+/// Of one that was taken for light and is not.
+inline CpuCost heavy_search_cost(index::SearchCost search, uint64_t dimension) {
+  CpuCost cost = search_cost(search, dimension);
+  cost.nanoseconds = std::max(cost.nanoseconds, CpuCost::kLightNanosecondsMax + 1);
   return cost;
 }
 

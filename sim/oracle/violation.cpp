@@ -20,6 +20,7 @@ const std::vector<OracleInfo>& oracles() {
        "an index that was loaded, restored, rebuilt or checkpointed finds exactly the points of "
        "its "
        "time"},
+      {oracle::kIndexReach, "walks lead to every node of a graph that was restored or mended"},
       {oracle::kSearchRecall, "the recall of approximate searches stays above its floor"},
       {oracle::kAvailability, "every shard takes a write and a read within 30 s of the last fault"},
       {oracle::kPlacement, "epochs only grow; replicas of a shard on distinct failure domains"},

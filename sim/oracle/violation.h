@@ -58,6 +58,7 @@ inline constexpr std::string_view kReplicaDigest = "replica_digest";
 inline constexpr std::string_view kSearch = "search";
 inline constexpr std::string_view kSearchRecall = "search_recall";
 inline constexpr std::string_view kIndexCoverage = "index_coverage";
+inline constexpr std::string_view kIndexReach = "index_reach";
 inline constexpr std::string_view kRot = "rot";
 inline constexpr std::string_view kAvailability = "availability";
 inline constexpr std::string_view kPlacement = "placement";

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/index/flush_denormals.h"
 #include "tests/core/index/points.h"
 
 namespace vectron::index {
@@ -18,8 +19,10 @@ using testing::Vector;
 
 constexpr std::array kMetrics = {Metric::cosine, Metric::dot, Metric::euclidean};
 
-// The definition: 32 lanes, multiply, add, fold by halves. The elements behind the end are zero.
+// The definition: 32 lanes, multiply, add, fold by halves. The elements behind the end are zero,
+// and so is what a normal float cannot hold.
 float plain_distance(Metric metric, const Vector& a, const Vector& b) {
+  const FlushDenormals flush;
   std::array<float, 32> lanes = {};
   for (size_t i = 0; i < (a.size() + 31) / 32 * 32; ++i) {
     const float left = i < a.size() ? a[i] : 0.0f;
@@ -31,7 +34,9 @@ float plain_distance(Metric metric, const Vector& a, const Vector& b) {
   for (size_t count = 16; count > 0; count /= 2) {
     for (size_t i = 0; i < count; ++i) lanes[i] += lanes[i + count];
   }
-  return metric == Metric::euclidean ? lanes[0] : 0.0f - lanes[0];
+  if (metric == Metric::euclidean) return lanes[0];
+  const float negated = 0.0f - lanes[0];
+  return metric == Metric::cosine ? std::clamp(negated, -1.0f, 1.0f) : negated;
 }
 
 class EveryTarget : public ::testing::Test {

@@ -45,10 +45,10 @@ struct World {
     return slots;
   }
   std::vector<Slot> search(const Vector& query, size_t ef, size_t k) const {
+    TopK best(k);
+    EXPECT_TRUE(graph.search(query.data(), {.ef = ef}, tombstones, cut(), &best));
     std::vector<Slot> slots;
-    for (const NeighborKey key : graph.search(query.data(), ef, tombstones, cut()))
-      slots.push_back(slot_of(key));
-    slots.resize(std::min(slots.size(), k));
+    for (const NeighborKey key : best.take()) slots.push_back(slot_of(key));
     return slots;
   }
   double mean_recall(const std::vector<Vector>& queries, size_t ef) const {
@@ -101,9 +101,11 @@ TEST(Graph, ReturnsOnlyWhatLivesBelowTheCut) {
   world.add_all();
   for (Slot slot = 0; slot < 500; slot += 2) world.tombstones.remove(slot);
   const Cut cut{.slots = 300, .removals = 100};
-  const auto found = world.graph.search(world.vectors[0].data(), 500, world.tombstones, cut);
+  TopK best(500);
+  ASSERT_TRUE(
+      world.graph.search(world.vectors[0].data(), {.ef = 500}, world.tombstones, cut, &best));
   std::set<Slot> slots;
-  for (const NeighborKey key : found) slots.insert(slot_of(key));
+  for (const NeighborKey key : best.take()) slots.insert(slot_of(key));
   std::set<Slot> expected;
   for (Slot slot = 0; slot < 300; ++slot) {
     if (slot >= 200 || slot % 2 == 1) expected.insert(slot);

@@ -26,7 +26,7 @@ Image image_of(const ShardIndex& index) {
   Image image;
   image.cut = index.cut();
   image.graph_end = std::min(index.graph_end(), image.cut.slots);
-  index.export_links(0, image.graph_end, image.cut, &image.links);
+  index.export_links(0, image.graph_end, image.cut.slots, &image.links);
   return image;
 }
 
@@ -123,6 +123,50 @@ TEST(IndexRestore, FindsEveryPointOfAGraphThatLostItsTop) {
   EXPECT_GE(mean_recall(again, vectors, live, 100), 0.98);
 }
 
+// Whole regions are written again, and the links that led through the old slots were their only way
+// out: the restored graph must lead to every point all the same, time after time.
+TEST(IndexRestore, LeadsToEveryPointOfRegionsThatWereWrittenAgain) {
+  constexpr uint32_t kDimension = 32;
+  constexpr int kClusters = 40;
+  const ShardIndexOptions options{.metric = Metric::euclidean, .dimension = kDimension};
+  RandomStream random(5, "regions");
+  std::vector<Vector> centres;
+  for (int i = 0; i < kClusters; ++i) centres.push_back(testing::random_vector(random, kDimension));
+  const auto point_of = [&](size_t point) {
+    Vector vector = centres[point % kClusters];
+    for (float& element : vector) element = 10 * element + random.unit_float();
+    return vector;
+  };
+  std::vector<Vector> vectors;  // by slot
+  std::vector<Slot> slot_of;    // by point
+  auto index = std::make_unique<ShardIndex>(options);
+  for (size_t point = 0; point < 2'000; ++point) {
+    vectors.push_back(point_of(point));
+    slot_of.push_back(index->append(vectors.back()));
+  }
+  for (int restart = 0; restart < 3; ++restart) {
+    index->index_some(100'000);
+    for (size_t point = 0; point < slot_of.size(); ++point) {
+      if (point % kClusters / 10 != static_cast<size_t>(restart)) continue;
+      index->remove(slot_of[point]);
+      vectors.push_back(point_of(point));
+      slot_of[point] = index->append(vectors.back());
+    }
+    index->index_some(100'000);
+    const Image image = image_of(*index);
+    auto again = std::make_unique<ShardIndex>(options);
+    restore(again.get(), image, vectors, [&](Slot slot) { return index->live(slot, image.cut); });
+    EXPECT_EQ(unreachable_nodes(again->graph(), again->graph_end()), 0u);
+    size_t lost = 0;
+    for (const Slot slot : slot_of) {
+      const auto hits = again->search(again->cut(), vectors[slot], {.k = 1, .ef = 100});
+      if (hits[0].slot != slot) ++lost;
+    }
+    EXPECT_EQ(lost, 0u) << "after restart " << restart;
+    index = std::move(again);
+  }
+}
+
 TEST(IndexRestore, LinksWhatTheImageHasNoLinksFor) {
   const ShardIndexOptions options{.metric = Metric::euclidean, .dimension = 4, .m = 4};
   const auto vectors = clustered_vectors("points", 4, 300);
@@ -134,7 +178,7 @@ TEST(IndexRestore, LinksWhatTheImageHasNoLinksFor) {
   for (Slot slot = 0; slot < 300; slot += 10) index.remove(slot);
   index.index_some(300);
   image.graph_end = 300;
-  index.export_links(0, 300, image.cut, &image.links);
+  index.export_links(0, 300, image.cut.slots, &image.links);
   ShardIndex again(options);
   restore(&again, image, vectors, [](Slot) { return true; });
   EXPECT_EQ(again.graph().nodes(), 300u);

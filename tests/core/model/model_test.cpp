@@ -109,7 +109,6 @@ TEST(Collection, RefusesVectorsWhoseDistancesCouldOverflow) {
     EXPECT_FALSE(taken({3e38F, 3e38F}, distance));
     EXPECT_TRUE(taken(std::vector<float>(65'535, 3.9e15F), distance));
     EXPECT_FALSE(taken(std::vector<float>(65'535, 4e15F), distance));
-    EXPECT_TRUE(taken({1e-45F}, distance));
   }
   EXPECT_TRUE(taken({3e38F, 3e38F}, Distance::cosine));
   EXPECT_TRUE(taken({0, 1e-45F}, Distance::cosine));
@@ -117,6 +116,24 @@ TEST(Collection, RefusesVectorsWhoseDistancesCouldOverflow) {
   const auto refused = check_vector(huge, 2, Distance::dot, "points[3].vector");
   EXPECT_EQ(refused.error().field(), "points[3].vector");
   EXPECT_NE(refused.error().message().find("above 1e+18"), std::string::npos);
+}
+
+TEST(Collection, RefusesVectorsWhoseDistancesVanish) {
+  const auto taken = [](std::vector<float> vector, Distance distance) {
+    const auto dimension = static_cast<uint32_t>(vector.size());
+    return check_vector(vector, dimension, distance, "vector").has_value();
+  };
+  for (const Distance distance : {Distance::dot, Distance::euclidean}) {
+    EXPECT_TRUE(taken({0, -0.0F}, distance)) << "zero is far from everything but itself";
+    EXPECT_TRUE(taken({1.1e-12F, 0}, distance));
+    EXPECT_TRUE(taken({8e-13F, -8e-13F}, distance)) << "the length counts, not each component";
+    EXPECT_TRUE(taken({1, 1e-30F}, distance));
+    EXPECT_FALSE(taken({9e-13F, 0}, distance));
+    EXPECT_FALSE(taken({1e-23F, 1e-23F}, distance));
+    EXPECT_FALSE(taken({1e-45F}, distance));
+  }
+  const auto refused = check_vector(std::vector<float>{1e-23F}, 1, Distance::dot, "vector");
+  EXPECT_NE(refused.error().message().find("below 1e-12"), std::string::npos);
 }
 
 TEST(Collection, DistanceNamesRoundTrip) {

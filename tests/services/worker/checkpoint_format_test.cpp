@@ -66,7 +66,7 @@ Bytes checkpoint_of(const ShardContent& content) {
   const index::Slot graph_end = content.index.graph_end();
   for (index::Slot begin = 0; begin < graph_end;) {
     Bytes payload;
-    const auto end = append_checkpoint_links(content.index, cut, begin,
+    const auto end = append_checkpoint_links(content.index, cut.slots, begin,
                                              std::min(begin + 9, graph_end), &payload);
     add(CheckpointBlockKind::links, end - begin, payload);
     begin = end;

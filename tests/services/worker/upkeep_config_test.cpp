@@ -33,6 +33,22 @@ TEST(CheckpointIsDue, NeverSoonAfterTheOneBefore) {
   EXPECT_FALSE(checkpoint_is_due(config, progress));
 }
 
+TEST(MendIsDue, OnceATenthIsNewOrNothingChangesAnyMore) {
+  const UpkeepConfig config;
+  const auto due = [&](uint64_t nodes, uint64_t nodes_mended, Duration since_change) {
+    MendProgress progress;
+    progress.nodes = nodes;
+    progress.nodes_mended = nodes_mended;
+    progress.since_change = since_change;
+    return mend_is_due(config, progress);
+  };
+  EXPECT_FALSE(due(100'000, 90'001, 0s));
+  EXPECT_TRUE(due(100'000, 90'000, 0s));
+  EXPECT_FALSE(due(1'999, 1'000, 0s)) << "a few are not worth a look through";
+  EXPECT_TRUE(due(1'001, 1'000, config.checkpoint_idle));
+  EXPECT_FALSE(due(1'000, 1'000, config.checkpoint_idle)) << "nothing is new";
+}
+
 TEST(RebuildIsDue, WhenTombstonesAreManyAndALargeShare) {
   const UpkeepConfig config;  // 10,000 and 30 %.
   EXPECT_FALSE(rebuild_is_due(config, 20'000, 9'999));

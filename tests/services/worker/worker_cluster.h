@@ -120,6 +120,7 @@ class WorkerCluster : public testing::Test {
         request.distance = wire::Distance::euclidean;
         request.shards = shards;
         request.replication = replication;
+        request.index.m = m_;
         auto client = placement(i);
         reply = await(client.create_collection(context(10s), request));
       }
@@ -242,6 +243,7 @@ class WorkerCluster : public testing::Test {
   uint32_t index_batch_points_max_ = 8;
   Duration index_linger_ = 200ms;
   uint32_t graph_points_min_ = 0;
+  uint32_t m_ = 16;  // Of the collection.
 };
 
 }  // namespace vectron

@@ -99,6 +99,29 @@ TEST_F(WorkerCluster, WritesACheckpointWhenItIsToldToStop) {
   EXPECT_EQ(node.env().metrics().value(Metric::worker_indexes_restored), 1u);
 }
 
+// Groups of near copies leave points behind that no link leads to.
+TEST_F(WorkerCluster, MendsItsGraphOnceNothingChangesAnyMore) {
+  upkeep_.check_interval = 100ms;
+  upkeep_.checkpoint_idle = 2s;
+  upkeep_.rebuild_tombstones_min = 1'000'000;
+  m_ = 2;
+  RandomStream random(1, "near copies");
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  const auto mended = [&] { return node.env().metrics().value(Metric::worker_graph_nodes_mended); };
+  for (uint64_t id = 0; id < 400; ++id) {
+    std::vector<float> vector(4, static_cast<float>(id / 100));
+    for (float& component : vector) component += 1e-4F * random.unit_float();
+    ASSERT_TRUE(write(id, vector).has_value());
+  }
+  world_->run_for(10s);
+  EXPECT_GE(mended(), 1u);
+  const uint64_t first = mended();
+  world_->run_for(30s);
+  EXPECT_EQ(mended(), first) << "it looks again only when the graph has grown";
+}
+
 TEST_F(WorkerCluster, BuildsItsIndexAnewWhenTombstonesPileUp) {
   upkeep_.check_interval = 50ms;
   upkeep_.rebuild_tombstones_min = 40;

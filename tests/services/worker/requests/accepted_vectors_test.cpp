@@ -28,8 +28,10 @@ std::vector<float> wild_vector(size_t dimension, Distance distance) {
   }
   const int kind = *rc::gen::inRange(0, 4);
   if (kind == 0) return vector;
-  const double length_max = distance == Distance::cosine ? 3e38 : kVectorLengthMax * 1.0000001;
-  const double length = kind == 1 ? 1e-44 : length_max;
+  const bool is_cosine = distance == Distance::cosine;
+  const double length_max = is_cosine ? 3e38 : kVectorLengthMax * 1.0000001;
+  const double length_min = is_cosine ? 1e-44 : kVectorLengthMin * 0.9999999;
+  const double length = kind == 1 ? length_min : length_max;
   for (float& component : vector) {
     component = static_cast<float>(component * (length / std::sqrt(squared)));
   }

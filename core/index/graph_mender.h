@@ -1,0 +1,65 @@
+// GraphMender: makes every node of a graph one that walks reach, and that leads back.
+//
+// Linking exchanges links of full lists, and a restart leads around what is gone. Either may leave
+// a node, or a group of near copies, that no link leads to, or a group that no link leads out of.
+// A walk never comes to the first and never leaves the second. So the mender
+//
+//   1. goes through level 0 from the entry point and remembers by which link it
+//      came to each node (the tree);
+//   2. gives each node that it did not come to a link from a node nearby that it came to. Where
+//   that
+//      list is full, a link goes that is not of the tree, the farthest of them;
+//   3. finds the nodes that do not lead to the entry point, and gives them a link to one that does.
+//
+// Steps 2 and 3 never take a link of the tree, so what was reachable stays so. Beside add() on
+// other threads it may see an older list and mend less than all: it is run again.
+//
+// Owner: whoever keeps a shard's index up. One thread at a time, in pieces.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/index/graph.h"
+
+namespace vectron::index {
+
+class GraphMender {
+ public:
+  /// Looks at the slots [0, slot_end). `graph` outlives it.
+  GraphMender(Graph* graph, Slot slot_end);
+
+  /// Does about as much as `evaluations_max` distances take; true when all is done.
+  bool mend_some(uint64_t evaluations_max);
+
+  /// Nodes that were given a link so far, because nothing led to them or they led nowhere.
+  uint64_t mended() const { return mended_; }
+
+ private:
+  enum class Step : uint8_t { reach, lead_back, done };
+  static constexpr Slot kNone = UINT32_MAX;
+  static constexpr int kPassesMax = 64;  // Over all slots, in search of those that lead nowhere.
+
+  uint64_t reach_next();
+  uint64_t attach(Slot slot);
+  uint64_t lead_back_next();
+  void begin_pass();
+
+  Graph* graph_;
+  const Slot slot_end_;
+  Step step_ = Step::reach;
+  std::vector<Slot>
+      parent_;               ///< By slot: from which node the tree comes to it; kNone: it does not.
+  std::vector<Slot> queue_;  ///< Nodes whose links were not followed yet.
+  std::vector<bool> leads_back_;
+  Slot next_ = 0;
+  int passes_ = 0;
+  bool pass_may_link_ = false;  ///< The pass before found nothing more by looking alone.
+  bool pass_changed_ = false;
+  uint64_t mended_ = 0;
+};
+
+/// Nodes of [0, slot_end) that no way over level 0 leads to from the entry point. O(links).
+uint64_t unreachable_nodes(const Graph& graph, Slot slot_end);
+
+}  // namespace vectron::index

@@ -1,8 +1,9 @@
 // An array that grows without ever moving an element: segments of doubling size.
 //
 // Segment s holds 64 << s elements, so 26 pointers span 2^32 elements, growth copies nothing, and
-// readers go on beside it without a lock. Memory comes zeroed and untouched from the system, in
-// huge pages where a segment is large (random reads of a graph walk miss the TLB otherwise).
+// readers go on beside it without a lock. A segment of 256 KiB and more is a mapping of its own:
+// zeroed, untouched until it is filled, given back with the array, and of huge pages from 4 MiB on
+// (random reads of a graph walk miss the TLB otherwise).
 //
 // Owner: the containers of core/index. ensure() is safe beside itself and beside readers; an
 // element may be read by a thread that learnt of it from one that had ensured it.
@@ -19,8 +20,9 @@ namespace vectron::index {
 
 /// Zeroed memory of `bytes`, aligned to a cache line. Aborts when there is none.
 struct SegmentMemory {
-  void* block = nullptr;  ///< What free_segment() takes back.
-  void* first = nullptr;  ///< The aligned beginning.
+  void* block = nullptr;    ///< What free_segment() takes back.
+  void* first = nullptr;    ///< The aligned beginning.
+  size_t mapped_bytes = 0;  ///< Of `block`, where it is a mapping of its own; else 0.
 };
 SegmentMemory allocate_segment(size_t bytes);
 void free_segment(SegmentMemory memory);

@@ -1,6 +1,9 @@
 #include "core/index/segmented_array.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
 
 #include <thread>
 #include <vector>
@@ -42,6 +45,25 @@ TEST(SegmentedArray, AlignsSegmentsToCacheLines) {
     EXPECT_TRUE(array.has(index));
     EXPECT_EQ(reinterpret_cast<uintptr_t>(array.element(index)) % 64, 0u);
   }
+}
+
+// Which pages of [first, first + bytes) are in memory.
+size_t resident_pages(void* first, size_t bytes) {
+  std::vector<unsigned char> pages(bytes / 4'096);
+  EXPECT_EQ(mincore(first, pages.size() * 4'096, pages.data()), 0);
+  return static_cast<size_t>(
+      std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+TEST(SegmentedArray, ALargeSegmentCostsMemoryAsItIsFilled) {
+  constexpr size_t kBytes = 64u << 20;
+  const SegmentMemory memory = allocate_segment(kBytes);
+  EXPECT_EQ(resident_pages(memory.first, kBytes), 0u);
+  static_cast<char*>(memory.first)[kBytes / 2] = 1;
+  EXPECT_LE(resident_pages(memory.first, kBytes), (2u << 20) / 4'096) << "one huge page at most";
+  free_segment(memory);
+  std::vector<unsigned char> page(1);
+  EXPECT_EQ(mincore(memory.first, 4'096, page.data()), -1) << "it is mapped no more";
 }
 
 TEST(SegmentedArray, GrowsOnceWhenSeveralThreadsAskAtOnce) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/base/random.h"
 #include "core/base/status.h"
@@ -38,6 +39,28 @@ Verdict judge_placement_failure(Code code, Access access);
 /// The code that a client is told: a read whose outcome is unknown simply was not answered, and a
 /// write that ended with a code that says nothing has an unknown outcome.
 Code public_code(Code code, Access access);
+
+/// The one of two failures of equal parts that a client is told: what no repetition mends before
+/// what may pass by itself, so that nobody who repeats what "may pass" waits for what will not.
+Code graver(Code one, Code other);
+
+/// Whether a worker says that its copy of the shard is damaged, and that it therefore did not
+/// begin.
+bool is_damaged_copy(const Status& failure);
+
+/// Which members of a shard said so when they were last asked.
+class DamagedCopies {
+ public:
+  explicit DamagedCopies(size_t members) : damaged_(members) {}
+  void note(size_t member, bool damaged) { damaged_[member] = damaged; }
+  size_t count() const;
+  size_t members() const { return damaged_.size(); }
+  /// Whether no repetition helps: all are damaged, or a majority is where it takes one.
+  bool hopeless(bool any_replica) const;
+
+ private:
+  std::vector<bool> damaged_;
+};
 
 /// Whether an attempt that ended with `code` may have done what was asked.
 bool may_have_been_done(Code code, Access access);

@@ -54,6 +54,7 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
   const AttemptLimits limits{config_.attempts_max, config_.backoff_min, config_.backoff_max};
   Attempts attempts(limits, &random_, config_.placement.size(), leader_);
   Doubt doubt(operation.access);
+  DamagedCopies damaged(config_.placement.size());
   while (true) {
     const size_t node = attempts.target();
     std::shared_ptr<rpc::Channel> channel = channels_.channel(config_.placement[node]);
@@ -71,10 +72,13 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
       co_return fail(doubt.judge(Status(code, failure.message(), failure.field())));
     }
     doubt.note(failure.code());
+    damaged.note(node, failure.code() == Code::data_loss);
     const bool again = attempts.advance(hinted_node(failure));
     const Instant next = env_.clock().monotonic() + attempts.pause();
     if (!again || next >= context.deadline) {
-      const Status nobody(Code::unavailable, "the placement driver: " + failure.message());
+      const bool hopeless = damaged.hopeless(true);
+      const Status nobody(hopeless ? Code::data_loss : Code::unavailable,
+                          "the placement driver: " + failure.message());
       co_return fail(doubt.judge(nobody));
     }
     if (attempts.pause() > Duration(0)) co_await env_.clock().sleep_until(next);

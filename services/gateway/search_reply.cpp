@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "services/gateway/attempts.h"
 #include "services/gateway/merge.h"
 #include "services/gateway/translation.h"
 
@@ -25,10 +26,9 @@ api::MissingShard missing_shard(ShardId shard, const Status& status) {
 
 Status failure_of(const std::vector<api::MissingShard>& missing) {
   std::string message;
-  // Overload is worth telling apart; everything else is a shard that did not answer.
   Code code = Code::unavailable;
   for (const api::MissingShard& shard : missing) {
-    if (static_cast<Code>(shard.code) == Code::resource_exhausted) code = Code::resource_exhausted;
+    code = graver(code, static_cast<Code>(shard.code));
     message += message.empty() ? shard.message : "; " + shard.message;
   }
   return Status(code, std::move(message));

@@ -16,6 +16,11 @@ Status told_to_client(const Status& failure, const Operation& operation, ShardId
   return Status(code, fmt::format("shard {}: {}", shard, failure.message()), failure.field());
 }
 
+Status damaged(const Status& last, ShardId shard, const DamagedCopies& copies) {
+  return Status(Code::data_loss, fmt::format("shard {}: {} of its {} copies are damaged: {}", shard,
+                                             copies.count(), copies.members(), last.message()));
+}
+
 Status nobody_could(const Status& last, ShardId shard) {
   return Status(Code::unavailable,
                 fmt::format("shard {} could not do it in time: {}", shard, last.message()));
@@ -84,7 +89,8 @@ class Refreshes {
 void pass_on(const Status& failure, size_t asked, Route::Shard* shard) {
   const bool silent = failure.code() == Code::unavailable ||
                       failure.code() == Code::deadline_exceeded ||
-                      failure.code() == Code::unknown_outcome || failure.code() == Code::cancelled;
+                      failure.code() == Code::unknown_outcome ||
+                      failure.code() == Code::cancelled || is_damaged_copy(failure);
   if (!silent || shard->leader != asked) return;
   const auto named = find_member(shard->members, NodeId(detail_of(failure).leader_node));
   shard->leader = named.value_or((asked + 1) % shard->members.size());
@@ -132,6 +138,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
                     first_member(route->shards[shard], operation));
   Doubt doubt(operation.access);
   Refreshes refreshes;
+  DamagedCopies damaged_copies(route->shards[shard].members.size());
   while (true) {
     const size_t member = attempts.target();
     std::shared_ptr<rpc::Channel> channel =
@@ -145,7 +152,10 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
       co_return reply;
     }
     const Status failure = std::move(reply).error();
-    Verdict verdict = judge_shard_failure(failure.code(), operation.access);
+    const bool damaged_copy = is_damaged_copy(failure);
+    damaged_copies.note(member, damaged_copy);
+    Verdict verdict =
+        damaged_copy ? Verdict::refresh : judge_shard_failure(failure.code(), operation.access);
     if (failure.code() == Code::unknown_outcome && env_.planted("resend_unknown_write")) {
       verdict = Verdict::ask_on;
     }
@@ -153,14 +163,21 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
     if (verdict == Verdict::give_up) {
       co_return fail(doubt.judge(told_to_client(failure, operation, id)));
     }
-    doubt.note(failure.code());
+    if (!damaged_copy) doubt.note(failure.code());
+    const bool hopeless = damaged_copies.hopeless(operation.any_replica);
+    // Unless the shard has moved since to members that are whole.
+    if (hopeless && !refreshes.allows(Evidence::known)) {
+      co_return fail(doubt.judge(damaged(failure, id, damaged_copies)));
+    }
+    const Status in_the_end =
+        doubt.judge(hopeless ? damaged(failure, id, damaged_copies) : nobody_could(failure, id));
 
     const std::vector<Route::Member>& members = route->shards[shard].members;
     const NodeId hint(detail_of(failure).leader_node);
     Evidence evidence = evidence_of(failure, verdict, members);
     const bool again =
         attempts.advance(operation.any_replica ? std::nullopt : find_member(members, hint));
-    if (!again) co_return fail(doubt.judge(nobody_could(failure, id)));
+    if (!again) co_return fail(in_the_end);
     if (evidence == Evidence::none && attempts.pause() > Duration(0)) evidence = Evidence::guess;
     if (refreshes.allows(evidence)) {
       // Not waited for as long as the request has: perhaps what the route says will do.
@@ -184,10 +201,11 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
         request.epoch = route->epoch.value();
         const Route::Shard& renewed = route->shards[shard];
         attempts.restart(renewed.members.size(), first_member(renewed, operation));
+        damaged_copies = DamagedCopies(renewed.members.size());
       }
     }
     const Instant next = env_.clock().monotonic() + attempts.pause();
-    if (next >= context.deadline) co_return fail(doubt.judge(nobody_could(failure, id)));
+    if (next >= context.deadline) co_return fail(in_the_end);
     if (attempts.pause() > Duration(0)) co_await env_.clock().sleep_until(next);
   }
 }

@@ -13,8 +13,9 @@
 
 namespace vectron::gateway {
 
-/// Errors of all: unavailable (nobody could do it in time; not done), and what the worker says of
-/// the request itself.
+/// Errors of all: unavailable (nobody could do it in time; not done), data_loss (too many copies of
+/// the shard are damaged for any repetition to help), and what the worker says of the request
+/// itself.
 class ShardCaller {
  public:
   /// All outlive it, and it outlives its tasks.

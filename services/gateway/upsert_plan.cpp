@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/base/assert.h"
+#include "services/gateway/attempts.h"
 #include "services/gateway/translation.h"
 
 namespace vectron::gateway {
@@ -51,14 +52,17 @@ api::PointResult to_result(const Status& status) {
   return result;
 }
 
-// Requires: one of `results` failed.
-Status first_failure(const std::vector<api::PointResult>& results, bool unknown) {
+// The first of the gravest failures. Requires: one of `results` failed.
+Status gravest_failure(const std::vector<api::PointResult>& results) {
+  Code gravest = Code::ok;
+  for (const api::PointResult& result : results) {
+    gravest = graver(gravest, static_cast<Code>(result.code));
+  }
   const auto found = std::find_if(results.begin(), results.end(), [&](const auto& result) {
-    const Code code = static_cast<Code>(result.code);
-    return unknown ? code == Code::unknown_outcome : code != Code::ok;
+    return static_cast<Code>(result.code) == gravest;
   });
-  VECTRON_ASSERT(found != results.end());
-  return Status(static_cast<Code>(found->code), found->message, found->field);
+  VECTRON_ASSERT(found != results.end() && gravest != Code::ok);
+  return Status(gravest, found->message, found->field);
 }
 
 }  // namespace
@@ -87,9 +91,7 @@ Result<api::UpsertReply> make_upsert_reply(std::vector<api::PointResult> refused
   api::UpsertReply reply;
   reply.results = std::move(refused);
   std::map<ShardId, LogIndex> tokens;
-  bool unknown = false;
   for (const PieceOutcome& outcome : outcomes) {
-    unknown = unknown || outcome.status.code() == Code::unknown_outcome;
     for (const size_t place : outcome.places) {
       reply.results[place] = to_result(outcome.status);
       if (outcome.status.ok()) reply.results[place].version = outcome.version.value();
@@ -98,7 +100,7 @@ Result<api::UpsertReply> make_upsert_reply(std::vector<api::PointResult> refused
     LogIndex& token = tokens[outcome.shard];
     token = std::max(token, outcome.version);
   }
-  if (tokens.empty()) return fail(first_failure(reply.results, unknown));
+  if (tokens.empty()) return fail(gravest_failure(reply.results));
   reply.failed =
       static_cast<uint32_t>(std::count_if(reply.results.begin(), reply.results.end(),
                                           [](const auto& result) { return result.code != 0; }));

@@ -155,8 +155,27 @@ RequestContext Worker::with_deadline_of(RequestContext context) const {
   return context;
 }
 
+// Whether it should hold the shard and cannot.
+bool Worker::has_lost(uint64_t shard_id) const {
+  const auto of_shard = [&](const auto& missing) { return missing.second == ShardId(shard_id); };
+  if (std::any_of(missing_.begin(), missing_.end(), of_shard)) return true;
+  return std::any_of(host_->manifests().begin(), host_->manifests().end(), [&](const auto& entry) {
+    return entry.second.group_id == shard_id &&
+           host_->presence(GroupId(shard_id), entry.first) == ReplicaHost::Presence::lost;
+  });
+}
+
 Result<std::shared_ptr<Shard>> Worker::shard_of(uint64_t shard_id) const {
   const auto found = shards_.find(ShardId(shard_id));
+  const bool damaged =
+      found != shards_.end() ? found->second->replica().damaged() : has_lost(shard_id);
+  if (damaged) {
+    return fail(Code::data_loss,
+                fmt::format("the copy of shard {} on this worker is damaged or gone; its log says "
+                            "why",
+                            shard_id),
+                "shard_id");
+  }
   if (found != shards_.end()) return found->second;
   return fail(Code::not_found, fmt::format("this worker does not hold shard {}", shard_id));
 }

@@ -88,6 +88,9 @@ class Worker final : public wire::WorkerHandler {
   void reclaim_tombstones();
   Task<void> start_replica(const stored::ReplicaManifest* manifest);
   Task<bool> write_all_checkpoints();
+  bool has_lost(uint64_t shard_id) const;
+  /// Errors: not_found; data_loss with the field "shard_id" (its copy is damaged: nothing was
+  /// begun).
   Result<std::shared_ptr<Shard>> shard_of(uint64_t shard_id) const;
   RequestContext with_deadline_of(RequestContext context) const;
 

@@ -66,6 +66,37 @@ TEST(Attempts, KeepTheirCountOverARestart) {
   EXPECT_FALSE(attempts.advance(std::nullopt));
 }
 
+TEST(Judgement, TellsWhatNoRepetitionMendsBeforeWhatMayPass) {
+  const Code mends_alone[] = {Code::unavailable, Code::deadline_exceeded, Code::aborted,
+                              Code::resource_exhausted};
+  const Code does_not[] = {Code::data_loss,        Code::internal,       Code::unimplemented,
+                           Code::invalid_argument, Code::not_found,      Code::permission_denied,
+                           Code::out_of_range,     Code::unknown_outcome};
+  for (const Code passing : mends_alone) {
+    for (const Code lasting : does_not) {
+      EXPECT_EQ(graver(passing, lasting), lasting);
+      EXPECT_EQ(graver(lasting, passing), lasting);
+    }
+  }
+  for (uint8_t number = 1; number < kCodeCount; ++number) {
+    EXPECT_EQ(graver(Code::ok, static_cast<Code>(number)), static_cast<Code>(number));
+  }
+}
+
+TEST(DamagedCopies, AreHopelessWhenTooFewAreWhole) {
+  DamagedCopies copies(3);
+  copies.note(0, true);
+  EXPECT_FALSE(copies.hopeless(false));
+  copies.note(2, true);
+  EXPECT_TRUE(copies.hopeless(false));
+  EXPECT_FALSE(copies.hopeless(true));
+  copies.note(1, true);
+  EXPECT_TRUE(copies.hopeless(true));
+  copies.note(1, false);
+  copies.note(0, false);
+  EXPECT_FALSE(copies.hopeless(false));
+}
+
 TEST(Judgement, NeverRepeatsAWriteThatMayHaveHappened) {
   for (uint8_t number = 0; number < kCodeCount; ++number) {
     const Code code = static_cast<Code>(number);

@@ -287,6 +287,64 @@ TEST(Gateway, FailsASearchThatMissesAShardAndNamesIt) {
   EXPECT_THAT(found.error().message(), testing::Not(HasSubstr("shard 1")));
 }
 
+// A client that is told "unavailable" asks again, for ever: so what a shard says arrives as it is.
+TEST(Gateway, TellsOfASearchWhatTheShardsSaid) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 4, {{0}, {1}}));
+  auto client = cluster.client();
+  for (const Code code : {Code::out_of_range, Code::internal, Code::unimplemented,
+                          Code::resource_exhausted, Code::invalid_argument}) {
+    cluster.workers[0]->script.refusals = {Status(code, "ask for fewer points")};
+    const auto found = cluster.run(client.search({}, search({1, 1})));
+    EXPECT_EQ(status_of(found).code(), code);
+    EXPECT_THAT(found.error().message(), HasSubstr("ask for fewer points"));
+    cluster.workers[0]->script.refusals.clear();
+  }
+  // Beside a shard that only time can mend.
+  cluster.workers[1]->script.silent = true;
+  cluster.workers[0]->script.refusals = {Status(Code::out_of_range, "ask for fewer points")};
+  const auto found = cluster.run(client.search({}, search({1, 1})));
+  EXPECT_EQ(status_of(found).code(), Code::out_of_range);
+}
+
+Status damaged_copy() {
+  return Status(Code::data_loss, "the copy of shard 1 on this worker is damaged", "shard_id");
+}
+
+TEST(Gateway, SaysDataLossWhenTooManyCopiesAreDamagedAndDoesNotAskForEver) {
+  FakeCluster cluster(1, 3);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1, 2}}));
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  cluster.workers[0]->script.refusals = std::deque<Status>(1'000, damaged_copy());
+  EXPECT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  EXPECT_TRUE(cluster.run(client.search({}, search({1, 1}))).has_value());
+
+  cluster.workers[1]->script.refusals = std::deque<Status>(1'000, damaged_copy());
+  cluster.workers[2]->script.refusals = std::deque<Status>(1'000, not_leader(0));
+  const Instant begin = cluster.env().clock().monotonic();
+  const auto found = cluster.run(client.search({}, search({1, 1})));
+  EXPECT_EQ(status_of(found).code(), Code::data_loss);
+  EXPECT_THAT(found.error().message(), HasSubstr("2 of its 3 copies"));
+  EXPECT_EQ(status_of(cluster.run(client.upsert({}, upsert({point(1, {1, 1})})))).code(),
+            Code::data_loss);
+  EXPECT_EQ(status_of(cluster.run(client.get({}, get(1)))).code(), Code::data_loss);
+  EXPECT_LT(cluster.env().clock().monotonic() - begin, 300ms);
+  // One whole copy is enough for whoever takes an old answer.
+  cluster.workers[2]->script.refusals.clear();
+  EXPECT_EQ(status_of(cluster.run(client.get({}, get(1, api::ReadLevel::eventual)))).code(),
+            Code::not_found);
+}
+
+TEST(Gateway, SaysDataLossWhenEveryPlacementNodeDoes) {
+  FakeCluster cluster(2, 1);
+  for (auto& node : cluster.placement) {
+    node->script.refusals = std::deque<Status>(1'000, Status(Code::data_loss, "rotten"));
+  }
+  auto client = cluster.client();
+  EXPECT_EQ(status_of(cluster.run(client.list_collections({}, {}))).code(), Code::data_loss);
+}
+
 TEST(Gateway, AnswersWithoutTheShardsThatDidNotWhereThatIsAllowed) {
   FakeCluster cluster(1, 2);
   cluster.add_collection(FakeCluster::route("c", 4, {{0}, {1}}));

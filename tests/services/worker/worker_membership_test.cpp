@@ -42,6 +42,32 @@ TEST_F(WorkerCluster, PlacementNodesThatMoveAreFoundWhereTheConfigurationSays) {
   EXPECT_TRUE(written.has_value()) << written.error().to_string();
 }
 
+// "Not here" would send whoever asks on a search that never ends.
+TEST_F(WorkerCluster, AWorkerSaysOfACopyThatIsGoneThatItIsDamaged) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(1, {1, 1, 1, 1}).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  node.crash(CrashKind::process_kill);
+  world_->run_for(1s);
+  ASSERT_EQ(folders(0).size(), 1U);
+  ASSERT_TRUE(node.disk().remove_tree("replicas/" + folders(0).front()).has_value());
+  start_worker(node, 0);
+  world_->run_for(10s);
+  wire::ReadRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  request.ids.emplace_back().number = 1;
+  auto client = worker(Address{"worker-0:1"});
+  const auto answer = await(client.read(context(), request));
+  ASSERT_FALSE(answer.has_value());
+  EXPECT_EQ(answer.error().code(), Code::data_loss) << answer.error().to_string();
+  EXPECT_EQ(answer.error().field(), "shard_id");
+  request.shard_id = 7;
+  const auto unknown = await(client.read(context(), request));
+  EXPECT_EQ(status_of(unknown).code(), Code::not_found);
+}
+
 TEST_F(WorkerCluster, APlacementNodeThatLostItsDiskIsNotMadeAgainWhateverBootstrapSays) {
   boot(3, 1);
   ASSERT_TRUE(create(1, 1).has_value());

@@ -23,6 +23,9 @@ namespace vectron::rpc {
 /// Bounds and times of a Server.
 struct ServerConfig {
   Identity identity;
+  /// The service is starting and does not have all of its methods yet: one that is not known is
+  /// answered `unavailable` (ask another node), not `unimplemented` (this program is older).
+  bool starting = false;
   size_t connections_max = 4'096;                    ///< More are closed at once.
   size_t requests_in_flight_max = 20'000;            ///< Over all connections; more are refused.
   size_t connection_requests_in_flight_max = 4'096;  ///< Of one connection; more are refused.

@@ -243,6 +243,9 @@ Result<void> ServerConnection::start_request(const Frame& frame) {
 Result<const Server::Method*> ServerConnection::find_method(const FrameHeader& header,
                                                             MethodKind kind) const {
   const auto found = server_.methods_.find(header.method);
+  if (found == server_.methods_.end() && server_.config_.starting) {
+    return fail(Code::unavailable, "this node is starting: ask another one");
+  }
   if (found == server_.methods_.end() || found->second.info->kind != kind) {
     return fail(
         Code::unimplemented,

@@ -63,7 +63,9 @@ Task<Result<bool>> GroupBirth::run() {
   }
   if (own_presence() == wire::GroupPresence::took_part) co_return true;
 
-  rpc::Server server(*env_, node_->server_config());
+  rpc::ServerConfig server_config = node_->server_config();
+  server_config.starting = !env_->planted("starting_is_an_old_server");
+  rpc::Server server(*env_, server_config);
   wire::serve(server, static_cast<wire::PlacementPeerHandler&>(*this));
   if (config_->members.size() > 1) {
     const auto listening = server.start(config_->listen);

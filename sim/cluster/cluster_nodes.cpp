@@ -101,7 +101,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   Result<void> ended;
   if (node->kind == NodeKind::placement) {
     PlacementConfig config = placement_config(plan_, node->number, &watch_);
-    config.bootstrap = !watch_.ever_started(kPlacementGroup, node->id);
+    config.bootstrap = true;  // It stays in the file, as an operator may leave it.
     config.stop = &stop.event;
     ended = co_await run_placement(env, std::move(config));
   } else if (node->kind == NodeKind::gateway) {

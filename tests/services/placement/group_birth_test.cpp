@@ -104,6 +104,27 @@ TEST_F(GroupBirthTest, WaitsWhileAMemberSpeaksOfAnotherGroup) {
   EXPECT_FALSE(takes_part());
 }
 
+// It is no older program: who asks it turns to another node, and comes back later.
+TEST_F(GroupBirthTest, IsUnavailableToOthersWhileItWaits) {
+  auto opened = env_.run(ReplicaNode::open(
+      &env_, {config_.cluster, config_.node, config_.replica, config_.wal, nullptr}));
+  ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
+  GroupBirth birth(&env_, &config_, opened->get());
+  std::optional<Result<bool>> ended;
+  TaskGroup group(env_.scheduler());
+  group.spawn(keep(&ended, birth.run()));
+  rpc::ClientConfig client_config;
+  client_config.identity.cluster = config_.cluster;
+  rpc::ChannelPool channels(env_, client_config);
+  RequestContext context;
+  context.deadline = env_.clock().monotonic() + 10s;
+  wire::PlacementClient gateway(channels.channel(config_.listen));
+  EXPECT_EQ(status_of(env_.run(gateway.list_collections(context, {}))).code(), Code::unavailable);
+  EXPECT_EQ(status_of(env_.run(gateway.heartbeat(context, {}))).code(), Code::unavailable);
+  wire::PlacementPeerClient member(channels.channel(config_.listen));
+  EXPECT_TRUE(env_.run(member.group_presence(context, {})).has_value());
+}
+
 TEST_F(GroupBirthTest, RefusesTwoMembersWithOneNodeOrOneAddress) {
   EXPECT_TRUE(config_.validate().has_value());
   PlacementConfig shared = config_;

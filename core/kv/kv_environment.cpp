@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <lmdb.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
@@ -41,6 +42,12 @@ Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::s
   mdb_txn_abort(txn);
   if (code != 0) return environment->error(code, "open the database");
   return environment;
+}
+
+uint64_t KvEnvironment::file_bytes(const std::string& path) {
+  struct stat status{};
+  const std::string file = path + "/data.mdb";
+  return ::stat(file.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_size) : 0;
 }
 
 KvEnvironment::~KvEnvironment() {

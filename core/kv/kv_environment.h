@@ -29,6 +29,8 @@ class KvEnvironment {
   /// resource_exhausted.
   static Result<std::shared_ptr<KvEnvironment>> open_blocking(const std::string& path,
                                                               const KvConfig& config);
+  /// The size of LMDB's file in `path`; 0 when there is none. Blocking.
+  static uint64_t file_bytes(const std::string& path);
   ~KvEnvironment();
   KvEnvironment(const KvEnvironment&) = delete;
   KvEnvironment& operator=(const KvEnvironment&) = delete;

@@ -18,6 +18,9 @@ namespace {
 
 constexpr uint64_t kPageBytes = 4096;
 constexpr size_t kMarkerBytesMax = 4096;
+/// The largest data.mdb that a creation may leave which was cut short: two meta pages, the pages of
+/// header and digest rows, and LMDB's free list, with room to spare.
+constexpr uint64_t kCreationBytesMax = 16 * kPageBytes;
 
 using OpenedEnvironment = Result<std::shared_ptr<KvEnvironment>>;
 
@@ -54,6 +57,40 @@ Task<OpenedEnvironment> open_environment(BlockingDirectory* directory, KvConfig 
   };
   co_await directory->run({is_new ? 8 * kPageBytes : kPageBytes, is_new}, std::move(work));
   co_return std::move(*opened);
+}
+
+/// Looks at a folder without a marker, and leaves it as it is. Errors: not_found (nothing but what
+/// a creation leaves that was cut short), data_loss (it holds more than that).
+Result<void> look_without_marker(const std::string& path, const KvConfig& config) {
+  const uint64_t bytes = KvEnvironment::file_bytes(path);
+  const auto unfinished = fail(Code::not_found, "no creation of a key-value store was completed");
+  if (bytes == 0) return unfinished;
+  bool content = bytes > kCreationBytesMax;
+  if (!content) {
+    const auto environment = KvEnvironment::open_blocking(path, config);
+    if (!environment.has_value()) {
+      if (environment.error().code() == Code::data_loss) return unfinished;
+      return fail(environment.error());
+    }
+    VECTRON_TRY(const std::unique_ptr<KvTransaction> view,
+                KvTransaction::begin(environment->get()));
+    VECTRON_TRY(const std::optional<kv_format::Header> header, view->header());
+    content = header && (header->item_count != 0 || header->record_digest != 0);
+  }
+  if (!content) return unfinished;
+  return fail(Code::data_loss,
+              fmt::format("the file {} of a key-value store is missing, and its data.mdb of {} "
+                          "bytes is there: put the file back",
+                          kv_format::kMarkerName, bytes));
+}
+
+Task<Result<void>> check_unmarked(BlockingDirectory* directory, KvConfig config) {
+  auto looked = std::make_shared<Result<void>>(fail(Code::internal, "the folder did not run it"));
+  std::function<void()> work = [looked, path = directory->path(), config] {
+    *looked = look_without_marker(path, config);
+  };
+  co_await directory->run({kPageBytes, false}, std::move(work));
+  co_return *looked;
 }
 
 std::string parent_of(const std::string& path) {
@@ -110,21 +147,48 @@ uint64_t kv_pair_hash(ByteView key, ByteView value) {
 Task<Result<std::unique_ptr<KvStore>>> KvStore::open(Env* env, std::string path, KvConfig config) {
   const Result<void> valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
+  const auto made = co_await env->disk().create_directory(path);
+  VECTRON_CO_CHECK_OK(made);
+  const auto marker = co_await has_marker(&env->disk(), path);
+  VECTRON_CO_CHECK_OK(marker);
+  auto store = co_await open_marked(env, std::move(path), config, !*marker);
+  co_return std::move(store);
+}
+
+Task<Result<std::unique_ptr<KvStore>>> KvStore::open_existing(Env* env, std::string path,
+                                                              KvConfig config) {
+  const Result<void> valid = config.validate();
+  VECTRON_CO_CHECK_OK(valid);
+  const auto there = co_await env->disk().exists(path);
+  VECTRON_CO_CHECK_OK(there);
+  if (!*there) co_return fail(Code::not_found, "the folder of the key-value store is missing");
+  const auto marker = co_await has_marker(&env->disk(), path);
+  VECTRON_CO_CHECK_OK(marker);
+  if (!*marker) {
+    const auto directory = env->disk().open_blocking_directory(path);
+    VECTRON_CO_CHECK_OK(directory);
+    const auto looked = co_await check_unmarked(directory->get(), config);
+    co_return fail(looked.error());
+  }
+  auto store = co_await open_marked(env, std::move(path), config, false);
+  co_return std::move(store);
+}
+
+// `is_new`: the folder has no marker.
+Task<Result<std::unique_ptr<KvStore>>> KvStore::open_marked(Env* env, std::string path,
+                                                            KvConfig config, bool is_new) {
   config.planted_trust_values = env->planted("trust_rotten_value");
   Disk& disk = env->disk();
-  auto made = co_await disk.create_directory(path);
-  VECTRON_CO_CHECK_OK(made);
-  auto marker = co_await has_marker(&disk, path);
-  VECTRON_CO_CHECK_OK(marker);
-  const bool is_new = !*marker;
-
   auto directory = disk.open_blocking_directory(path);
   VECTRON_CO_CHECK_OK(directory);
   auto environment = co_await open_environment(directory->get(), config, is_new);
   if (is_new && !environment.has_value() && environment.error().code() == Code::data_loss) {
-    // A crash in the middle of the creation leaves files that LMDB cannot read.
+    // A crash in the middle of the creation leaves files that LMDB cannot read. More than a
+    // creation leaves is kept.
+    const auto looked = co_await check_unmarked(directory->get(), config);
+    if (looked.error().code() != Code::not_found) co_return fail(looked.error());
     directory->reset();
-    made = co_await disk.remove_tree(path);
+    auto made = co_await disk.remove_tree(path);
     VECTRON_CO_CHECK_OK(made);
     made = co_await disk.create_directory(path);
     VECTRON_CO_CHECK_OK(made);

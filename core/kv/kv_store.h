@@ -93,6 +93,11 @@ class KvStore {
   /// invalid_argument (configuration), resource_exhausted (disk full), unavailable (the device
   /// does not read now).
   static Task<Result<std::unique_ptr<KvStore>>> open(Env* env, std::string path, KvConfig config);
+  /// Opens a store whose creation was completed, and never makes one: a part of it that is missing
+  /// is damage. Changes nothing in the folder of one that it refuses. Errors: those of open();
+  /// not_found (nothing but what a creation leaves that was cut short).
+  static Task<Result<std::unique_ptr<KvStore>>> open_existing(Env* env, std::string path,
+                                                              KvConfig config);
 
   KvStore(const KvStore&) = delete;
   KvStore& operator=(const KvStore&) = delete;
@@ -143,6 +148,9 @@ class KvStore {
   friend class KvReader;
   KvStore(Env* env, KvConfig config, std::unique_ptr<BlockingDirectory> directory,
           std::shared_ptr<detail::KvEnvironment> environment);
+
+  static Task<Result<std::unique_ptr<KvStore>>> open_marked(Env* env, std::string path,
+                                                            KvConfig config, bool is_new);
 
   using Done = std::shared_ptr<Completion<Result<void>>>;
   Task<void> commit_for(KvBatch batch, Done done);

@@ -95,7 +95,13 @@ Result<void> Replica::check_recovered(const WalGroupState& recovered,
 }
 
 Task<Result<void>> Replica::open_store(uint64_t generation) {
-  auto opened = co_await KvStore::open(parts_.env, generation_folder(generation), config_.kv);
+  // The log names this store, so it was made, whole and durable.
+  const std::string folder = generation_folder(generation);
+  auto opened = co_await KvStore::open_existing(parts_.env, folder, config_.kv);
+  if (!opened.has_value() && opened.error().code() == Code::not_found) {
+    co_return fail(Code::data_loss,
+                   fmt::format("the store in {} is gone: {}", folder, opened.error().message()));
+  }
   VECTRON_CO_TRY(kv_, opened);
   auto overlay = OverlayStore::open(parts_.env, kv_.get(), config_.overlay);
   VECTRON_CO_TRY(overlay_, overlay);
@@ -115,6 +121,8 @@ Task<Result<void>> Replica::start(WalGroupState recovered) {
   if (base.membership.voters.empty()) base.membership = membership_of(spec_.members);
   auto checked = check_recovered(recovered, base);
   VECTRON_CO_CHECK_OK(checked);
+  const auto cleaned = co_await remove_other_generations();
+  VECTRON_CO_CHECK_OK(cleaned);
   const LogIndex applied = overlay_->applied_index();
   if (parts_.observer != nullptr) {
     parts_.observer->on_start(name_, recovered.hard_state, base, recovered.entries, applied);

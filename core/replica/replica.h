@@ -237,6 +237,7 @@ class Replica {
   Status not_leader() const;
 
   // replica_snapshot.cpp
+  Task<Result<void>> remove_other_generations();
   Task<void> send_snapshot(raft::SnapshotRequest request);
   Task<Result<void>> stream_snapshot(raft::SnapshotRequest request);
   Task<Result<void>> begin_incoming(SnapshotPiece piece);

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "core/replica/birth_remains.h"
 #include "core/replica/manifest_file.h"
 
 namespace vectron {
@@ -12,9 +12,8 @@ namespace {
 
 constexpr std::string_view kComponent = "replica_host";
 constexpr std::string_view kNodeManifest = "node.manifest";
-constexpr std::string_view kReplicaManifest = "replica.manifest";
 constexpr std::string_view kReplicasFolder = "replicas";
-constexpr std::string_view kGenerationPrefix = "generation-";
+constexpr std::string_view kLogFolder = "wal";
 constexpr uint32_t kFormatVersion = 1;
 constexpr Duration kHandOverLook = 5ms;
 
@@ -27,6 +26,23 @@ Result<void> check_format(uint32_t version, std::string_view what) {
   return fail(Code::failed_precondition,
               fmt::format("{} has format version {}, this program knows up to {}: use a newer one",
                           what, version, kFormatVersion));
+}
+
+/// The node's manifest is written before anything else: where it is missing beside something, it
+/// was lost.
+Task<Result<void>> check_nothing_there(Env* env) {
+  for (const std::string_view folder : {kReplicasFolder, kLogFolder}) {
+    const auto names = co_await env->disk().list(std::string(folder));
+    if (!names.has_value() && names.error().code() == Code::not_found) continue;
+    VECTRON_CO_CHECK_OK(names);
+    if (names->empty()) continue;
+    co_return fail(Code::data_loss,
+                   fmt::format("the file {} of this data folder is missing, and {}/{} is there: "
+                               "put the file back, or give the node an empty folder and a new "
+                               "number; nothing is removed or changed",
+                               kNodeManifest, folder, names->front()));
+  }
+  co_return Result<void>();
 }
 
 }  // namespace
@@ -53,6 +69,8 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
   } else if (bytes.error().code() != Code::not_found) {
     co_return fail(bytes.error());
   } else {
+    const auto unused = co_await check_nothing_there(env);
+    VECTRON_CO_CHECK_OK(unused);
     manifest.folder_id = std::max<uint64_t>(env->random("folder id").next(), 1);
   }
   manifest.incarnation = std::max(manifest.incarnation + 1, incarnation_min);
@@ -110,7 +128,7 @@ Task<Result<std::unique_ptr<ReplicaHost>>> ReplicaHost::open(Env* env, ReplicaHo
   VECTRON_CO_CHECK_OK(folder);
   const auto named = co_await env->disk().sync_directory("");
   VECTRON_CO_CHECK_OK(named);
-  auto opened = co_await Wal::open(env, "wal", config.wal);
+  auto opened = co_await Wal::open(env, std::string(kLogFolder), config.wal);
   VECTRON_CO_TRY(WalOpened wal, opened);
   host->wal_ = std::move(wal.wal);
   if (wal.torn_bytes > 0) env->metrics().add(Metric::wal_torn_tails);
@@ -138,86 +156,97 @@ Task<Result<void>> ReplicaHost::read_manifests() {
   co_return Result<void>();
 }
 
+// One folder that is damaged does not keep the others from serving.
 Task<Result<void>> ReplicaHost::read_replica_folder(std::string name) {
   const std::string folder = fmt::format("{}/{}", kReplicasFolder, name);
+  const auto named = replica_of_folder(name);
+  if (!named) {
+    env_->log().warning(kComponent, "{} is no replica's folder: it is left alone", folder);
+    co_return Result<void>();
+  }
   const auto bytes = co_await read_manifest(env_, fmt::format("{}/{}", folder, kReplicaManifest));
   if (!bytes.has_value() && bytes.error().code() == Code::not_found) {
-    // A birth that a crash cut short: nothing of it ever took part.
-    const auto removed = co_await env_->disk().remove_tree(folder);
-    co_return removed;
+    const auto taken = co_await take_unnamed(*named);
+    co_return taken;
   }
   const auto manifest = bytes.has_value() ? decode<stored::ReplicaManifest>(*bytes)
                                           : Result<stored::ReplicaManifest>(fail(bytes.error()));
   if (!manifest.has_value() && manifest.error().code() == Code::data_loss) {
-    // One folder that cannot be read does not keep the others from serving.
-    uint64_t number = 0;
-    std::from_chars(name.data(), name.data() + name.size(), number);
-    keep_as_lost(ReplicaId(number), manifest.error().message());
+    keep_as_lost(*named, manifest.error().message());
     co_return Result<void>();
   }
   VECTRON_CO_CHECK_OK(manifest);
   const auto format = check_format(manifest->format_version, "the folder " + folder);
   VECTRON_CO_CHECK_OK(format);
   const ReplicaId replica(manifest->replica_id);
+  if (replica != *named) {
+    keep_as_lost(*named, fmt::format("{}/{} is that of replica {}: put the right file back", folder,
+                                     kReplicaManifest, replica));
+    co_return Result<void>();
+  }
   manifests_.emplace(replica, *manifest);
   const auto state = recovered_.find(GroupId(manifest->group_id));
   if (state == recovered_.end() || !state->second.mark.has_value()) {
     const auto taken = co_await take_unlogged(replica);
     co_return taken;
   }
-  const auto& mark = state->second.mark;
-  VECTRON_ASSERT(mark.has_value());
-  const auto cleaned = co_await remove_stale_generations(replica, mark->generation);
-  co_return cleaned;
+  const auto found = co_await look_for_generation(replica, state->second.mark->generation);
+  co_return found;
+}
+
+// A folder without a manifest: a birth that a crash cut short, unless the log or what lies in the
+// folder says that it took part.
+Task<Result<void>> ReplicaHost::take_unnamed(ReplicaId replica) {
+  const std::string folder = folder_of(replica);
+  for (const auto& [group, state] : recovered_) {
+    if (env_->planted("remove_unnamed_replica")) break;
+    if (!state.mark || !state.mark->meta.membership.is_voter(replica)) continue;
+    keep_as_lost(replica, fmt::format("{}/{} is missing, and the write-ahead log has it in group "
+                                      "{}: put the file back",
+                                      folder, kReplicaManifest, group));
+    co_return Result<void>();
+  }
+  const auto removed = co_await remove_birth_remains(replica);
+  co_return removed;
 }
 
 // A folder that the log does not name: the birth was cut short before its record, so it is empty
 // and goes; or the log is lost, and then nothing that is left is thrown away.
 Task<Result<void>> ReplicaHost::take_unlogged(ReplicaId replica) {
+  const auto removed = co_await remove_birth_remains(replica);
+  VECTRON_CO_CHECK_OK(removed);
+  if (!lost_.contains(replica)) manifests_.erase(replica);
+  co_return Result<void>();
+}
+
+Task<Result<void>> ReplicaHost::remove_birth_remains(ReplicaId replica) {
   const std::string folder = folder_of(replica);
-  const bool holds = co_await holds_data(folder);
-  if (holds) {
-    keep_as_lost(replica, "its folder holds data and the write-ahead log knows nothing of it");
+  const auto more = co_await more_than_birth(env_, folder, config_.replica.kv);
+  if (more.has_value() && !env_->planted("remove_unnamed_replica")) {
+    keep_as_lost(replica, fmt::format("the write-ahead log knows nothing of it, and {}: put back "
+                                      "what is missing of {} or {}",
+                                      *more, kLogFolder, folder));
     co_return Result<void>();
   }
-  manifests_.erase(replica);
+  env_->log().info(kComponent, "{} is removed: its birth was cut short", folder);
   const auto removed = co_await env_->disk().remove_tree(folder);
   co_return removed;
 }
 
-Task<bool> ReplicaHost::holds_data(std::string folder) {
-  const auto names = co_await env_->disk().list(folder);
-  if (!names.has_value()) co_return true;
-  for (const std::string& name : *names) {
-    if (!name.starts_with(kGenerationPrefix)) continue;
-    auto store =
-        co_await KvStore::open(env_, fmt::format("{}/{}", folder, name), config_.replica.kv);
-    if (!store.has_value()) co_return true;  // Nobody can say that it is empty.
-    const auto applied = OverlayStore::applied_index_of(store->get());
-    const bool empty = applied.has_value() && *applied == LogIndex();
-    co_await (*store)->close();
-    if (!empty) co_return true;
-  }
-  co_return false;
-}
-
 void ReplicaHost::keep_as_lost(ReplicaId replica, std::string_view why) {
-  env_->log().error(kComponent, "replica {} is lost and will not vote: {}", replica, why);
+  env_->log().error(kComponent,
+                    "replica {} is lost and will not vote, and its folder is kept as it is: {}",
+                    replica, why);
   lost_.insert(replica);
 }
 
-Task<Result<void>> ReplicaHost::remove_stale_generations(ReplicaId replica, uint64_t generation) {
-  const std::string keep = fmt::format("{}{}", kGenerationPrefix, generation);
-  auto listed = co_await env_->disk().list(folder_of(replica));
-  VECTRON_CO_TRY(const std::vector<std::string> names, listed);
-  bool found = false;
-  for (const std::string& name : names) {
-    if (name == keep) found = true;
-    if (name == keep || !name.starts_with(kGenerationPrefix)) continue;
-    const auto removed = co_await env_->disk().remove_tree(folder_of(replica) + "/" + name);
-    VECTRON_CO_CHECK_OK(removed);
-  }
-  if (!found) lost_.insert(replica);
+// Other generations go when the replica has started from this one (Replica::start).
+Task<Result<void>> ReplicaHost::look_for_generation(ReplicaId replica, uint64_t generation) {
+  const std::string path =
+      fmt::format("{}/{}{}", folder_of(replica), kGenerationPrefix, generation);
+  const auto found = co_await env_->disk().exists(path);
+  VECTRON_CO_CHECK_OK(found);
+  if (!*found) keep_as_lost(replica, fmt::format("{} is missing: put it back", path));
   co_return Result<void>();
 }
 

@@ -39,7 +39,8 @@ class ReplicaHost {
     born,    ///< Made and durable, not running.
     running,
     /// It must not vote, and is kept as it is: the log names it and its folder is gone, its folder
-    /// holds data and the log does not name it, its manifest is damaged, or it stopped for damage.
+    /// holds data and the log does not name it, its manifest or its store is missing or damaged, or
+    /// it stopped for damage.
     lost,
   };
 
@@ -91,10 +92,11 @@ class ReplicaHost {
   Task<Result<void>> remove_data(ReplicaId replica);
   Task<Result<void>> finish_drop(GroupId group, ReplicaId replica);
   Task<Result<void>> read_replica_folder(std::string name);
+  Task<Result<void>> take_unnamed(ReplicaId replica);
   Task<Result<void>> take_unlogged(ReplicaId replica);
-  Task<bool> holds_data(std::string folder);
+  Task<Result<void>> remove_birth_remains(ReplicaId replica);
   void keep_as_lost(ReplicaId replica, std::string_view why);
-  Task<Result<void>> remove_stale_generations(ReplicaId replica, uint64_t generation);
+  Task<Result<void>> look_for_generation(ReplicaId replica, uint64_t generation);
   const stored::ReplicaManifest* manifest_of(GroupId group) const;
   Task<void> tick_loop();
   void tick();

@@ -6,6 +6,7 @@
 // durable does Raft learn of it, and one record of the write-ahead log switches to it. A crash
 // before that record leaves a folder that recovery removes; after it, the old folder.
 #include "core/async/combine.h"
+#include "core/replica/birth_remains.h"
 #include "core/replica/replica.h"
 #include "schemas/storage_messages.h"
 
@@ -215,6 +216,20 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   applied_changed_.notify_all();
   installed->set(Result<void>());
   parts_.env->metrics().add(Metric::raft_snapshots_installed);
+  co_return Result<void>();
+}
+
+// What a crash left of a snapshot that was not complete, or that had replaced an older state. Only
+// once this state is known to be whole: until then another one may be all that is left.
+Task<Result<void>> Replica::remove_other_generations() {
+  const auto names = co_await parts_.env->disk().list(spec_.folder);
+  VECTRON_CO_CHECK_OK(names);
+  for (const std::string& name : *names) {
+    const std::string path = fmt::format("{}/{}", spec_.folder, name);
+    if (!name.starts_with(kGenerationPrefix) || path == generation_folder(generation_)) continue;
+    const auto removed = co_await parts_.env->disk().remove_tree(path);
+    VECTRON_CO_CHECK_OK(removed);
+  }
   co_return Result<void>();
 }
 

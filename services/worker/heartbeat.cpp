@@ -38,14 +38,13 @@ void Heartbeat::follow(const Status& failure) {
   target_ = (target_ + 1) % config_->placement.size();
 }
 
-// What an operator must see to is told once: another cluster's state, a lost disk, a number that is
-// used twice. The rest passes by itself.
+// What an operator must see to is told once: another cluster's state, a lost disk, a folder that
+// was replaced, a number that is used twice. Whoever says so, the state of the placement driver or
+// the door of its server, says failed_precondition. The rest passes by itself.
 void Heartbeat::tell(const Status& failure) {
-  const std::string& field = failure.field();
-  const bool stays = field == "lineage" || field == "folder_id" || field == "incarnation";
-  if (stays && field != told_field_) {
+  if (failure.code() == Code::failed_precondition && failure.message() != told_refusal_) {
     env_->log().error(kComponent, "this worker is refused: {}", failure.to_string());
-    told_field_ = field;
+    told_refusal_ = failure.message();
   } else {
     env_->log().debug(kComponent, "the placement driver did not take a heartbeat: {}",
                       failure.to_string());

@@ -44,7 +44,7 @@ class Heartbeat {
   size_t target_ = 0;  // Which placement node is asked.
   bool registered_ = false;
   bool draining_ = false;
-  std::string told_field_;  // Of the refusal that was told last.
+  std::string told_refusal_;  // The last one that was told.
   uint64_t reported_signature_ = 0;
 };
 

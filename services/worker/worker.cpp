@@ -396,8 +396,9 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
 
 void Worker::note_missing(ReplicaId replica, GroupId group) {
   if (!missing_.emplace(replica, ShardId(group.value())).second) return;
-  env_->log().error(kComponent, "replica {} of shard {} is gone: its folder is missing", replica,
-                    group);
+  env_->log().error(kComponent,
+                    "replica {} of shard {} is lost: its folder, or a part of it, is missing",
+                    replica, group);
 }
 
 std::vector<wire::ReplicaReport> Worker::reports() const {

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <lmdb.h>
 
+#include <algorithm>
+
 #include "core/kv/kv_environment.h"
 
 namespace vectron::detail {
@@ -9,6 +11,10 @@ namespace vectron::detail {
 using kv_format::Space;
 
 namespace {
+
+bool is_before(ByteView a, ByteView b) {
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+}
 
 /// One write transaction. Aborted by its destructor unless it was committed.
 class Writer {
@@ -20,35 +26,39 @@ class Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  Result<void> begin();
-  Result<void> apply(const KvBatch& batch);
-  Result<KvTotals> commit();
+  /// `creates`: the environment is empty; otherwise a header that is not there is damage.
+  Result<void> begin(bool creates);
+  Result<void> apply(const KvCommit& commit);
+  Result<KvCommitted> commit();
 
  private:
   Result<std::optional<ByteView>> find(Space space, ByteView key);
   /// The stored value of `key` after its check; none when absent.
   Result<std::optional<ByteView>> find_checked(Space space, ByteView key);
   Result<void> put(Space space, ByteView key, ByteView value);
-  Result<void> replace(Space space, ByteView key, const KvValue& value);
+  Result<void> replace(Space space, ByteView key, const KvValue& value, bool expected);
   Result<kv_format::Row*> row_of(size_t bucket);
   Result<void> write_digests();
 
   KvEnvironment* environment_;
   MDB_txn* txn_ = nullptr;
-  bool creates_ = false;
+  ByteView scrubbed_until_;
+  uint64_t scrubbed_change_ = 0;
   kv_format::Header header_;
   std::array<std::optional<kv_format::Row>, kv_format::kRowCount> rows_;
 };
 
-Result<void> Writer::begin() {
+Result<void> Writer::begin(bool creates) {
   if (int code = mdb_txn_begin(environment_->handle(), nullptr, 0, &txn_); code != 0) {
     txn_ = nullptr;
     return environment_->error(code, "begin a commit");
   }
   VECTRON_TRY(const std::optional<ByteView> value,
               find_checked(Space::system, kv_format::header_key()));
-  creates_ = !value.has_value();
-  if (creates_) {
+  if (value.has_value() == creates) {
+    return environment_->damage("the header of the key-value store is gone");
+  }
+  if (creates) {
     for (std::optional<kv_format::Row>& row : rows_) row.emplace(kv_format::Row{});
     return {};
   }
@@ -58,17 +68,23 @@ Result<void> Writer::begin() {
   return {};
 }
 
-Result<void> Writer::apply(const KvBatch& batch) {
-  for (const KvBatch::Operation& operation : batch.operations()) {
-    VECTRON_CHECK_OK(
-        replace(static_cast<Space>(operation.space), batch.key_of(operation), operation.value));
+Result<void> Writer::apply(const KvCommit& commit) {
+  scrubbed_until_ = commit.scrubbed_until;
+  const auto& operations = commit.batch.operations();
+  VECTRON_ASSERT(commit.expected.size() == operations.size());
+  for (size_t i = 0; i < operations.size(); ++i) {
+    const KvBatch::Operation& operation = operations[i];
+    VECTRON_CHECK_OK(replace(static_cast<Space>(operation.space), commit.batch.key_of(operation),
+                             operation.value, commit.expected[i] != 0));
   }
   return write_digests();
 }
 
-Result<KvTotals> Writer::commit() {
+Result<KvCommitted> Writer::commit() {
   const int code = mdb_txn_commit(std::exchange(txn_, nullptr));
-  if (code == 0) return KvTotals{header_.content_digest, header_.item_count};
+  if (code == 0) {
+    return KvCommitted{{header_.content_digest, header_.item_count}, scrubbed_change_};
+  }
   std::unexpected<Status> error = environment_->error(code, "commit");
   if (error.error().code() != Code::resource_exhausted) return error;
   // "Nothing happened" is true only when LMDB would begin another write: it refuses after a failure
@@ -114,8 +130,12 @@ Result<void> Writer::put(Space space, ByteView key, ByteView value) {
   return {};
 }
 
-Result<void> Writer::replace(Space space, ByteView key, const KvValue& value) {
+Result<void> Writer::replace(Space space, ByteView key, const KvValue& value, bool expected) {
   VECTRON_TRY(const std::optional<ByteView> old, find_checked(space, key));
+  if (old.has_value() != expected && !environment_->believes_absence()) {
+    return environment_->damage(expected ? "a key of the key-value store is gone"
+                                         : "the key-value store holds a foreign key");
+  }
   uint64_t change = 0;
   if (old) change -= kv_format::pair_hash(space, key, *old).hash;
   if (value) change += kv_format::pair_hash(space, key, *value).hash;
@@ -123,6 +143,7 @@ Result<void> Writer::replace(Space space, ByteView key, const KvValue& value) {
     VECTRON_TRY(kv_format::Row* const row, row_of(kv_format::bucket_of(key)));
     (*row)[kv_format::bucket_of(key) % kv_format::kRowBuckets] += change;
     header_.content_digest += change;
+    if (is_before(key, scrubbed_until_)) scrubbed_change_ += change;
     header_.item_count += value ? 1 : 0;
     header_.item_count -= old ? 1 : 0;
   } else {
@@ -161,48 +182,18 @@ Result<void> Writer::write_digests() {
 
 }  // namespace
 
-Result<KvTotals> KvEnvironment::commit_blocking(const KvBatch& batch) {
+Result<KvCommitted> KvEnvironment::commit_blocking(const KvCommit& commit) {
   Writer writer(this);
-  VECTRON_CHECK_OK(writer.begin());
-  VECTRON_CHECK_OK(writer.apply(batch));
+  VECTRON_CHECK_OK(writer.begin(false));
+  VECTRON_CHECK_OK(writer.apply(commit));
   return writer.commit();
 }
 
-Result<void> KvEnvironment::verify_blocking() {
-  VECTRON_TRY(const std::unique_ptr<KvTransaction> view, KvTransaction::begin(this));
-  VECTRON_TRY(const std::optional<kv_format::Header> header, view->header());
-  if (!header) return damage("the header of the key-value store is gone");
-
-  kv_format::Header found;
-  std::array<uint64_t, kv_format::kBucketCount> sums{};
-  VECTRON_CHECK_OK(view->scan_stored([&](ByteView stored_key, ByteView stored) -> Result<void> {
-    const auto space = static_cast<Space>(stored_key.empty() ? 255 : stored_key[0]);
-    if (space > Space::record) return damage("the key-value store holds a foreign key");
-    const ByteView key = stored_key.subspan(1);
-    const std::optional<ByteView> value = kv_format::checked(space, key, stored);
-    if (!value) return damage("a value of the key-value store is damaged");
-    const kv_format::PairHash pair = kv_format::pair_hash(space, key, *value);
-    if (space == Space::content) {
-      sums[pair.bucket] += pair.hash;
-      found.content_digest += pair.hash;
-      ++found.item_count;
-    } else if (space == Space::record) {
-      found.record_digest += pair.hash;
-    }
-    return {};
-  }));
-
-  for (size_t bucket = 0; bucket < kv_format::kBucketCount; ++bucket) {
-    VECTRON_TRY(const kv_format::Row row, view->row(bucket / kv_format::kRowBuckets));
-    if (row[bucket % kv_format::kRowBuckets] != sums[bucket]) {
-      return damage(
-          fmt::format("keys of bucket {} of the key-value store are gone or foreign", bucket));
-    }
-  }
-  if (found.item_count != header->item_count || found.content_digest != header->content_digest ||
-      found.record_digest != header->record_digest) {
-    return damage("the key-value store does not hold what its header says");
-  }
+Result<void> KvEnvironment::create_blocking() {
+  Writer writer(this);
+  VECTRON_CHECK_OK(writer.begin(true));
+  VECTRON_CHECK_OK(writer.apply(KvCommit()));
+  VECTRON_CHECK_OK(writer.commit());
   return {};
 }
 

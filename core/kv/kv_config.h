@@ -28,6 +28,8 @@ struct KvConfig {
   uint64_t reader_pinned_bytes_max = uint64_t{4} << 30;
   /// Planted bug trust_rotten_value: no value is compared with its hash. Set by KvStore::open.
   bool planted_trust_values = false;
+  /// Planted bug believe_absence: what is not found is taken for absent. Set by KvStore::open.
+  bool planted_believe_absence = false;
 
   /// Errors: invalid_argument, naming the field.
   Result<void> validate() const;

@@ -1,12 +1,16 @@
 #include "core/kv/kv_environment.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <lmdb.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "core/base/assert.h"
+#include "core/kv/kv_structure.h"
 
 namespace vectron::detail {
 
@@ -19,6 +23,7 @@ Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::s
     return environment->error(code, "create the environment");
   }
   MDB_env* env = environment->env_;
+  VECTRON_CHECK_OK(environment->check_structure(path));
   mdb_env_set_mapsize(env, config.map_bytes_max);
   mdb_env_set_maxreaders(env, config.readers_max);
   // MDB_NOTLS: a read transaction belongs to its object, not to a thread. MDB_NORDAHEAD: point
@@ -33,6 +38,7 @@ Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::s
   mdb_env_info(env, &info);
   environment->map_bytes_ = info.me_mapsize;
   environment->trusts_values_ = config.planted_trust_values;
+  environment->believes_absence_ = config.planted_believe_absence;
 
   MDB_txn* txn = nullptr;
   if (int code = mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn); code != 0) {
@@ -48,6 +54,22 @@ uint64_t KvEnvironment::file_bytes(const std::string& path) {
   struct stat status{};
   const std::string file = path + "/data.mdb";
   return ::stat(file.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_size) : 0;
+}
+
+Result<void> KvEnvironment::check_structure(const std::string& path) {
+  const uint64_t bytes = file_bytes(path);
+  if (bytes == 0) return {};
+  const int descriptor = ::open((path + "/data.mdb").c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return error(errno, "open the file");
+  void* const begin = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+  const int failed = begin == MAP_FAILED ? errno : 0;
+  ::close(descriptor);
+  if (failed != 0) return error(failed, "map the file");
+  const Result<void> checked =
+      kv_structure::check(ByteView(static_cast<const uint8_t*>(begin), bytes));
+  ::munmap(begin, bytes);
+  if (!checked.has_value()) return damage(checked.error().message());
+  return {};
 }
 
 KvEnvironment::~KvEnvironment() {
@@ -246,7 +268,8 @@ bool is_less(ByteView a, ByteView b) {
 
 }  // namespace
 
-Result<KvScanEnd> KvTransaction::scan(const KvScanRange& range, const KvVisitor& visitor) {
+Result<KvScanEnd> KvTransaction::scan(const KvScanRange& range, const KvVisitor& visitor,
+                                      uint64_t* sum) {
   VECTRON_ASSERT(active_ && !scanning_ && range.from.size() <= kKvKeyBytesMax + 1);
   const Raised scanning(&scanning_);
   const kv_format::StoredKey from(Space::content, range.from);
@@ -262,6 +285,7 @@ Result<KvScanEnd> KvTransaction::scan(const KvScanRange& range, const KvVisitor&
     const std::optional<ByteView> value =
         environment_->checked(Space::content, key, cursor.value());
     if (!value) return environment_->damage("a value of the key-value store is damaged");
+    if (sum != nullptr) *sum += kv_format::split(cursor.value())->hash;
     bytes += key.size() + value->size();
     more = visitor(key, *value) && ++items < range.items_max && bytes < range.bytes_max;
   }
@@ -270,14 +294,34 @@ Result<KvScanEnd> KvTransaction::scan(const KvScanRange& range, const KvVisitor&
 }
 
 Result<void> KvTransaction::scan_stored(
-    const std::function<Result<void>(ByteView stored_key, ByteView stored_value)>& visitor) {
+    ByteView from,
+    const std::function<Result<bool>(ByteView stored_key, ByteView stored_value)>& visitor) {
   const Raised scanning(&scanning_);
   Cursor cursor(txn_, environment_->database());
-  for (cursor.first(); cursor.valid(); cursor.next()) {
-    VECTRON_CHECK_OK(visitor(cursor.key(), cursor.value()));
+  from.empty() ? cursor.first() : cursor.seek(from);
+  for (; cursor.valid(); cursor.next()) {
+    VECTRON_TRY(const bool more, visitor(cursor.key(), cursor.value()));
+    if (!more) return {};
   }
   if (!cursor.at_end()) return environment_->error(cursor.code(), "scan");
   return {};
+}
+
+Result<void> KvTransaction::check_records() {
+  VECTRON_TRY(const std::optional<kv_format::Header> stored, header());
+  if (!stored) return environment_->damage("the header of the key-value store is gone");
+  uint64_t sum = 0;
+  constexpr std::array<uint8_t, 1> kFirst = {static_cast<uint8_t>(Space::record)};
+  VECTRON_CHECK_OK(scan_stored(kFirst, [&](ByteView key, ByteView value) -> Result<bool> {
+    const ByteView name = key.subspan(1);
+    if (key[0] != kFirst[0] || !environment_->checked(Space::record, name, value)) {
+      return environment_->damage("a record of the key-value store is damaged");
+    }
+    sum += kv_format::split(value)->hash;
+    return true;
+  }));
+  if (sum == stored->record_digest) return {};
+  return environment_->damage("a record of the key-value store is gone");
 }
 
 }  // namespace vectron::detail

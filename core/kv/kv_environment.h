@@ -12,6 +12,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/kv/key_presence.h"
 #include "core/kv/kv_batch.h"
 #include "core/kv/kv_config.h"
 #include "core/kv/kv_format.h"
@@ -21,6 +22,24 @@ struct MDB_env;
 struct MDB_txn;
 
 namespace vectron::detail {
+
+/// What a write transaction is given.
+struct KvCommit {
+  KvBatch batch;
+  /// For each operation: whether its key must be there when its turn comes.
+  std::vector<uint8_t> expected;
+  Bytes scrubbed_until;  ///< Content keys before this one were scrubbed in this pass.
+};
+struct KvCommitted {
+  KvTotals totals;
+  uint64_t scrubbed_change = 0;  ///< Of the sum of pair hashes before `scrubbed_until`.
+};
+
+/// A slice of a scrub.
+struct KvScrubbed {
+  KvScanEnd next;    ///< None: the end of the content.
+  uint64_t sum = 0;  ///< Of the pair hashes that it saw.
+};
 
 /// See the top of this file.
 class KvEnvironment {
@@ -35,11 +54,17 @@ class KvEnvironment {
   KvEnvironment(const KvEnvironment&) = delete;
   KvEnvironment& operator=(const KvEnvironment&) = delete;
 
-  /// Commits `batch` with header and digest rows; creates these in an empty environment. Blocking.
-  /// Returns the new totals. Errors: resource_exhausted (nothing happened), data_loss.
-  Result<KvTotals> commit_blocking(const KvBatch& batch);
-  /// Compares everything with its hashes and digests. Blocking. Errors: data_loss.
-  Result<void> verify_blocking();
+  /// Commits a batch with header and digest rows. Blocking. Errors: resource_exhausted (nothing
+  /// happened), data_loss: also when a key is there, or not, against what is expected.
+  Result<KvCommitted> commit_blocking(const KvCommit& commit);
+  /// Makes header and digest rows in an empty environment. Blocking.
+  Result<void> create_blocking();
+  /// Compares everything with its hashes and digests; adds all keys to `presence`, which may be
+  /// null. Blocking. Errors: data_loss.
+  Result<void> verify_blocking(KeyPresence* presence);
+  /// Checks the pairs from the content key `from` on, about `bytes_max` of them; at the end also
+  /// what lies beside the content. Blocking. Errors: data_loss.
+  Result<KvScrubbed> scrub_blocking(const Bytes& from, size_t bytes_max);
 
   MDB_env* handle() const { return env_; }
   unsigned database() const { return database_; }
@@ -47,6 +72,7 @@ class KvEnvironment {
   uint64_t map_bytes() const { return map_bytes_; }
 
   bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
+  bool believes_absence() const { return believes_absence_; }
   /// The value of a stored pair. None when its hash does not match.
   std::optional<ByteView> checked(kv_format::Space space, ByteView key, ByteView stored) const;
   /// Remembers that damage was found and makes the error that says so.
@@ -57,11 +83,14 @@ class KvEnvironment {
  private:
   friend class KvTransaction;
   KvEnvironment() = default;
+  /// Looks at the bytes of LMDB's file before LMDB does.
+  Result<void> check_structure(const std::string& path);
 
   MDB_env* env_ = nullptr;
   unsigned database_ = 0;
   uint64_t map_bytes_ = 0;
-  bool trusts_values_ = false;  ///< Planted bug.
+  bool trusts_values_ = false;     ///< Planted bug.
+  bool believes_absence_ = false;  ///< Planted bug.
   std::atomic<bool> damaged_{false};
   std::atomic<int> live_transactions_{0};
 };
@@ -84,10 +113,15 @@ class KvTransaction {
   Result<kv_format::Row> row(size_t number);
   Result<std::optional<Bytes>> get(kv_format::Space space, ByteView key);
   Result<std::optional<uint64_t>> get_hash(kv_format::Space space, ByteView key);
-  Result<KvScanEnd> scan(const KvScanRange& range, const KvVisitor& visitor);
-  /// Visits all stored pairs of all spaces, unchecked.
+  /// As KvStore::scan. Adds the hashes of the pairs that were given to `sum`, which may be null.
+  Result<KvScanEnd> scan(const KvScanRange& range, const KvVisitor& visitor,
+                         uint64_t* sum = nullptr);
+  /// Visits stored pairs of all spaces from `from` on, unchecked, until the visitor says false.
   Result<void> scan_stored(
-      const std::function<Result<void>(ByteView stored_key, ByteView stored_value)>& visitor);
+      ByteView from,
+      const std::function<Result<bool>(ByteView stored_key, ByteView stored_value)>& visitor);
+  /// Whether all records are there that the header counts. Errors: data_loss.
+  Result<void> check_records();
 
  private:
   KvTransaction(KvEnvironment* environment, MDB_txn* txn);

@@ -51,7 +51,7 @@ Task<OpenedEnvironment> open_environment(BlockingDirectory* directory, KvConfig 
                      "the folder has no file FORMAT, but a key-value store with content in it: put "
                      "the file back, or remove the folder");
     } else if (!header->has_value()) {
-      const Result<KvTotals> created = environment->commit_blocking(KvBatch());
+      const Result<void> created = environment->create_blocking();
       if (!created.has_value()) *opened = fail(created.error());
     }
   };
@@ -178,6 +178,7 @@ Task<Result<std::unique_ptr<KvStore>>> KvStore::open_existing(Env* env, std::str
 Task<Result<std::unique_ptr<KvStore>>> KvStore::open_marked(Env* env, std::string path,
                                                             KvConfig config, bool is_new) {
   config.planted_trust_values = env->planted("trust_rotten_value");
+  config.planted_believe_absence = env->planted("believe_absence");
   Disk& disk = env->disk();
   auto directory = disk.open_blocking_directory(path);
   VECTRON_CO_CHECK_OK(directory);
@@ -203,7 +204,7 @@ Task<Result<std::unique_ptr<KvStore>>> KvStore::open_marked(Env* env, std::strin
   }
   std::unique_ptr<KvStore> store(
       new KvStore(env, config, *std::move(directory), *std::move(environment)));
-  const Result<void> taken = store->take_up();
+  const auto taken = co_await store->take_up();
   VECTRON_CO_CHECK_OK(taken);
   co_return std::move(store);
 }
@@ -214,6 +215,7 @@ KvStore::KvStore(Env* env, KvConfig config, std::unique_ptr<BlockingDirectory> d
       config_(config),
       directory_(std::move(directory)),
       environment_(std::move(environment)),
+      presence_(std::make_shared<KeyPresence>(env->random("kv keys").next())),
       commit_turn_(env->scheduler(), 1),
       commits_(env->scheduler()) {}
 
@@ -221,37 +223,67 @@ KvStore::~KvStore() {
   VECTRON_ASSERT(readers_.empty(), "{} readers outlive their store", readers_.size());
 }
 
-Result<void> KvStore::take_up() {
-  VECTRON_TRY(latest_, KvTransaction::begin(environment_.get()));
-  VECTRON_TRY(const std::optional<kv_format::Header> header, latest_->header());
+// Reads everything once: from here on it is known which keys there are.
+Task<Result<void>> KvStore::take_up() {
+  auto verified = std::make_shared<Result<void>>(fail(Code::internal, "the check was not run"));
+  std::function<void()> run = [verified, presence = presence_, environment = environment_] {
+    *verified = environment->verify_blocking(presence.get());
+  };
+  co_await directory_->run({used_bytes(), false}, std::move(run));
+  VECTRON_CO_CHECK_OK(*verified);
+  auto view = KvTransaction::begin(environment_.get());
+  VECTRON_CO_TRY(latest_, view);
+  const auto header = latest_->header();
   latest_->reset();
-  VECTRON_ASSERT(header.has_value());
-  totals_ = {header->content_digest, header->item_count};
-  return {};
+  VECTRON_CO_CHECK_OK(header);
+  if (!header->has_value()) {
+    co_return environment_->damage("the header of the key-value store is gone");
+  }
+  totals_ = {(*header)->content_digest, (*header)->item_count};
+  co_return Result<void>();
+}
+
+// "Not found" is no proof: the key may have rotted, or what leads to it.
+Result<void> KvStore::check_absent(Space space, ByteView key) {
+  if (config_.planted_believe_absence) return {};
+  if (!presence_->contains(presence_->hash_of(space, key))) return {};
+  return environment_->damage("a key of the key-value store is gone");
 }
 
 Result<std::optional<Bytes>> KvStore::get(ByteView key) {
-  const RenewedView view(latest_.get());
-  VECTRON_CHECK_OK(view.result());
-  return latest_->get(Space::content, key);
+  return get_from(Space::content, key);
 }
 
 Result<std::optional<Bytes>> KvStore::get_record(std::string_view name) {
+  return get_from(Space::record, as_bytes(name));
+}
+
+Result<std::optional<Bytes>> KvStore::get_from(Space space, ByteView key) {
   const RenewedView view(latest_.get());
   VECTRON_CHECK_OK(view.result());
-  return latest_->get(Space::record, as_bytes(name));
+  VECTRON_TRY(std::optional<Bytes> value, latest_->get(space, key));
+  if (!value) VECTRON_CHECK_OK(check_absent(space, key));
+  return value;
 }
 
 Result<std::optional<uint64_t>> KvStore::get_pair_hash(ByteView key) {
   const RenewedView view(latest_.get());
   VECTRON_CHECK_OK(view.result());
-  return latest_->get_hash(Space::content, key);
+  VECTRON_TRY(const std::optional<uint64_t> hash, latest_->get_hash(Space::content, key));
+  if (!hash) VECTRON_CHECK_OK(check_absent(Space::content, key));
+  return hash;
 }
 
 Result<KvScanEnd> KvStore::scan(const KvScanRange& range, const KvVisitor& visitor) {
   const RenewedView view(latest_.get());
   VECTRON_CHECK_OK(view.result());
-  return latest_->scan(range, visitor);
+  uint64_t sum = 0;
+  VECTRON_TRY(KvScanEnd end, latest_->scan(range, visitor, &sum));
+  const bool whole = range.from.empty() && !range.until && !end;
+  if (!whole || config_.planted_believe_absence) return end;
+  VECTRON_TRY(const std::optional<kv_format::Header> header, latest_->header());
+  if (header && header->content_digest == sum) return end;
+  return environment_->damage("keys of the key-value store are gone or foreign");
 }
 
 // In a task of the store, so that the turn is held until the blocking part has ended, also when
@@ -284,23 +316,29 @@ Task<Result<void>> KvStore::commit_in_turn(KvBatch batch) {
 
   struct Work {
     std::shared_ptr<KvEnvironment> environment;
-    KvBatch batch;
-    Result<KvTotals> result;
+    detail::KvCommit commit;
+    Result<detail::KvCommitted> result;
   };
   const uint64_t batch_bytes = batch.bytes();
   const uint64_t replaced_bytes = batch_bytes + batch.size() * kPageBytes;
-  auto work = std::make_shared<Work>(
-      Work{environment_, std::move(batch), fail(Code::data_loss, "the commit was not run")});
+  KeyPresenceChange change(presence_.get(), batch);
+  auto work = std::make_shared<Work>();
+  work->environment = environment_;
+  work->commit = {std::move(batch), change.take_expected(), scrub_.next};
+  work->result = fail(Code::data_loss, "the commit was not run");
   std::function<void()> run = [work] {
-    work->result = work->environment->commit_blocking(work->batch);
+    work->result = work->environment->commit_blocking(work->commit);
   };
   co_await directory_->run({batch_bytes, true}, std::move(run));
 
   if (!work->result.has_value()) {
     failed_ = work->result.error().code() != Code::resource_exhausted;
+    if (!failed_) change.undo();
     co_return fail(work->result.error());
   }
-  totals_ = *work->result;
+  change.committed();
+  totals_ = work->result->totals;
+  scrub_.sum += work->result->scrubbed_change;
   replaced_bytes_ += replaced_bytes;
   env_->metrics().add(Metric::kv_commits);
   co_return Result<void>();
@@ -314,7 +352,7 @@ Result<std::unique_ptr<KvReader>> KvStore::open_reader() {
   }
   VECTRON_TRY(std::unique_ptr<KvTransaction> transaction, KvTransaction::begin(environment_.get()));
   VECTRON_TRY(const std::optional<kv_format::Header> header, transaction->header());
-  VECTRON_ASSERT(header.has_value());
+  if (!header) return environment_->damage("the header of the key-value store is gone");
   std::unique_ptr<KvReader> reader(new KvReader(this, std::move(transaction)));
   reader->totals_ = {header->content_digest, header->item_count};
   return reader;
@@ -323,14 +361,57 @@ Result<std::unique_ptr<KvReader>> KvStore::open_reader() {
 Task<Result<void>> KvStore::verify() {
   auto result = std::make_shared<Result<void>>(fail(Code::data_loss, "the check was not run"));
   std::function<void()> run = [result, environment = environment_] {
-    *result = environment->verify_blocking();
+    *result = environment->verify_blocking(nullptr);
   };
   co_await directory_->run({used_bytes(), false}, std::move(run));
   co_return *result;
 }
 
+// As a commit, it goes on when whoever asked is gone: close() waits for what reads, too.
+Task<Result<bool>> KvStore::scrub_some(size_t bytes_max) {
+  auto done = std::make_shared<Completion<Result<bool>>>(env_->scheduler());
+  commits_.spawn(scrub_for(bytes_max, done));
+  co_await done->wait();
+  co_return done->take();
+}
+
+Task<void> KvStore::scrub_for(size_t bytes_max, std::shared_ptr<Completion<Result<bool>>> done) {
+  auto scrubbed = co_await scrub_in_turn(bytes_max);
+  done->set(std::move(scrubbed));
+}
+
+// No commit comes in between, so a slice is of one state; what commits change behind it, they add
+// to its sum. At the end the sum must be that of the whole content.
+Task<Result<bool>> KvStore::scrub_in_turn(size_t bytes_max) {
+  const Semaphore::Permit turn = co_await commit_turn_.acquire();
+  if (failed_) co_return fail(Code::unavailable, "the key-value store failed or is closed");
+  if (config_.planted_believe_absence) co_return false;
+  auto result =
+      std::make_shared<Result<detail::KvScrubbed>>(fail(Code::internal, "the check was not run"));
+  std::function<void()> run = [result, environment = environment_, from = scrub_.next, bytes_max] {
+    *result = environment->scrub_blocking(from, bytes_max);
+  };
+  co_await directory_->run({bytes_max, false}, std::move(run));
+  VECTRON_CO_CHECK_OK(*result);
+  scrub_.sum += (*result)->sum;
+  if ((*result)->next) {
+    scrub_.next = *std::move((*result)->next);
+    co_return true;
+  }
+  const uint64_t sum = scrub_.sum;
+  scrub_ = Scrub();
+  if (sum != totals_.digest) {
+    co_return environment_->damage("keys of the key-value store are gone or foreign");
+  }
+  co_return false;
+}
+
 bool KvStore::damaged() const {
   return environment_->damaged();
+}
+
+uint64_t KvStore::memory_bytes() const {
+  return presence_->bytes();
 }
 
 uint64_t KvStore::used_bytes() const {
@@ -380,19 +461,30 @@ Result<void> KvReader::check_age() {
               "the view is too old (reader_age_max, reader_pinned_bytes_max): open another one");
 }
 
-Result<std::optional<Bytes>> KvReader::get(ByteView key) {
-  VECTRON_CHECK_OK(check_age());
-  return transaction_->get(Space::content, key);
-}
-
 Result<std::optional<Bytes>> KvReader::get_record(std::string_view name) {
   VECTRON_CHECK_OK(check_age());
-  return transaction_->get(Space::record, as_bytes(name));
+  VECTRON_TRY(std::optional<Bytes> value, transaction_->get(Space::record, as_bytes(name)));
+  // Records are few, so an absence is proved by all of them.
+  if (!value && !store_->config_.planted_believe_absence) {
+    VECTRON_CHECK_OK(transaction_->check_records());
+  }
+  return value;
 }
 
 Result<KvScanEnd> KvReader::scan(const KvScanRange& range, const KvVisitor& visitor) {
   VECTRON_CHECK_OK(check_age());
-  return transaction_->scan(range, visitor);
+  const bool begins = range.from.empty();
+  const bool follows = begins || (pass_next_ && *pass_next_ == range.from);
+  uint64_t sum = begins ? 0 : pass_sum_;
+  VECTRON_TRY(KvScanEnd end, transaction_->scan(range, visitor, &sum));
+  pass_next_ = follows ? end : std::nullopt;
+  pass_sum_ = sum;
+  // Whoever read all of it, in however many calls, has read what the digest is of.
+  const bool whole = follows && !end && !range.until;
+  if (whole && sum != totals_.digest && !store_->config_.planted_believe_absence) {
+    return store_->environment_->damage("keys of the key-value store are gone or foreign");
+  }
+  return end;
 }
 
 }  // namespace vectron

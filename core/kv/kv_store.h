@@ -5,8 +5,10 @@
 // their blocking part elsewhere, through BlockingDirectory::run.
 //
 // Integrity: LMDB has no checksums. Each value is stored with the hash of (key, value); for each
-// bucket of keys the sum of these hashes is kept in the same transaction, so that keys that vanish
-// are noticed as well. The format is drawn in docs/internals/kv.md.
+// bucket of keys the sum of these hashes is kept in the same transaction. Opening reads everything
+// and compares it; from then on the store knows in memory which keys there are (key_presence.h), so
+// that one that vanishes is never answered as absent, nor written anew. scrub_some() goes over
+// everything again in slices. The format is drawn in docs/internals/kv.md.
 #pragma once
 
 #include <functional>
@@ -48,7 +50,11 @@ struct KvTotals {
   uint64_t item_count = 0;
 };
 
+class KeyPresence;
 class KvStore;
+namespace kv_format {
+enum class Space : uint8_t;
+}
 namespace detail {
 class KvEnvironment;
 class KvTransaction;
@@ -63,8 +69,8 @@ class KvReader {
   KvReader(const KvReader&) = delete;
   KvReader& operator=(const KvReader&) = delete;
 
-  /// As the functions of KvStore. Errors, besides theirs: aborted (too old).
-  Result<std::optional<Bytes>> get(ByteView key);
+  /// As the functions of KvStore. Errors, besides theirs: aborted (too old). Scans that follow one
+  /// another from the first key to the last end with data_loss where not everything was seen.
   Result<std::optional<Bytes>> get_record(std::string_view name);
   Result<KvScanEnd> scan(const KvScanRange& range, const KvVisitor& visitor);
   /// The content's digest and count at this commit.
@@ -82,13 +88,16 @@ class KvReader {
   Instant opened_;
   uint64_t pinned_from_bytes_;
   KvTotals totals_;
+  KvScanEnd pass_next_;  // Where the pass from the first key on goes on.
+  uint64_t pass_sum_ = 0;
 };
 
 class KvStore {
  public:
   /// Opens the store in the folder `path`, which it owns entirely (nothing else may lie in it); a
   /// folder that is absent or in which no creation was completed becomes an empty store. On return
-  /// the store and the names in its folder and of its folder are durable.
+  /// the store and the names in its folder and of its folder are durable, and all of it was read
+  /// and compared with its hashes and digests.
   /// Errors: data_loss (damaged, or its file is gone), failed_precondition (a newer format),
   /// invalid_argument (configuration), resource_exhausted (disk full), unavailable (the device
   /// does not read now).
@@ -106,8 +115,8 @@ class KvStore {
   ~KvStore();
 
   /// The value of `key` at the latest commit, copied; none when it is absent. Errors: data_loss:
-  /// the value is damaged; or the key is absent in a store where damage was found, which proves
-  /// nothing.
+  /// the value is damaged; the key is gone though the store holds it; or it is absent in a store
+  /// where damage was found, which proves nothing.
   Result<std::optional<Bytes>> get(ByteView key);
   /// A record (KvBatch::put_record).
   Result<std::optional<Bytes>> get_record(std::string_view name);
@@ -121,7 +130,8 @@ class KvStore {
   /// destroyed; commits run one at a time. Reads go on meanwhile, and see all of it at some time
   /// before this returns. Errors: resource_exhausted (the batch is above batch_bytes_max; the disk
   /// or the map is full: nothing happened, the store goes on); data_loss (the disk failed: the
-  /// store refuses all further commits, and only opening it again tells what is in it).
+  /// store refuses all further commits, and only opening it again tells what is in it; or a key of
+  /// the batch is gone though the store holds it).
   Task<Result<void>> commit(KvBatch batch);
 
   /// A view of the latest commit. Errors: resource_exhausted (readers_max).
@@ -129,6 +139,11 @@ class KvStore {
 
   /// Reads everything and compares all hashes and digests. Errors: data_loss, saying what is wrong.
   Task<Result<void>> verify();
+
+  /// Checks about `bytes_max` more of the store, between two commits; true while there is more,
+  /// false at the end of a pass, which is compared with the digest. Errors: data_loss; unavailable
+  /// (closed, or failed before).
+  Task<Result<bool>> scrub_some(size_t bytes_max);
 
   /// A function of the set of (key, value) pairs alone, whatever the batches and the file layout:
   /// equal stores have equal digests. O(1). Of the last commit that returned.
@@ -138,6 +153,8 @@ class KvStore {
   bool damaged() const;
   /// Bytes of pages in use, of map_bytes_max; 0 once it is closed.
   uint64_t used_bytes() const;
+  /// Memory that it keeps: of which keys there are.
+  uint64_t memory_bytes() const;
   const KvConfig& config() const { return config_; }
 
   /// Waits for a commit in flight and closes; afterwards only the destructor may be called, and
@@ -155,7 +172,11 @@ class KvStore {
   using Done = std::shared_ptr<Completion<Result<void>>>;
   Task<void> commit_for(KvBatch batch, Done done);
   Task<Result<void>> commit_in_turn(KvBatch batch);
-  Result<void> take_up();
+  Task<void> scrub_for(size_t bytes_max, std::shared_ptr<Completion<Result<bool>>> done);
+  Task<Result<bool>> scrub_in_turn(size_t bytes_max);
+  Task<Result<void>> take_up();
+  Result<std::optional<Bytes>> get_from(kv_format::Space space, ByteView key);
+  Result<void> check_absent(kv_format::Space space, ByteView key);
   void expire_readers();
 
   Env* env_;
@@ -164,7 +185,14 @@ class KvStore {
   std::shared_ptr<detail::KvEnvironment> environment_;
   std::unique_ptr<detail::KvTransaction> latest_;  // Reset between calls, renewed by each.
   std::vector<KvReader*> readers_;
-  KvTotals totals_;  // Of the last commit that returned.
+  KvTotals totals_;                        // Of the last commit that returned.
+  std::shared_ptr<KeyPresence> presence_;  // Shared with the check that fills it.
+  /// A pass over all content: what is before `next` was seen, and has this sum now.
+  struct Scrub {
+    Bytes next;
+    uint64_t sum = 0;
+  };
+  Scrub scrub_;
   uint64_t replaced_bytes_ = 0;
   bool failed_ = false;
   Semaphore commit_turn_;

@@ -8,6 +8,8 @@ namespace vectron {
 namespace {
 
 constexpr std::string_view kComponent = "replica";
+constexpr uint64_t kScrubSlices = 20;            // A second.
+constexpr uint64_t kScrubBytesMax = 256 * 1024;  // Of one: no commit begins meanwhile.
 
 raft::Membership membership_of(const std::vector<ReplicaMember>& members) {
   raft::Membership membership;
@@ -132,6 +134,7 @@ Task<Result<void>> Replica::start(WalGroupState recovered) {
                                        std::move(recovered.entries), applied);
   tasks_.spawn(persist_loop());
   flush_task_ = tasks_.spawn(flush_loop());
+  scrub_task_ = tasks_.spawn(scrub_loop());
   // A group of one needs nobody's vote: do not wait for an election timeout.
   if (spec_.members.size() == 1) raft_->campaign();
   wake();
@@ -337,6 +340,29 @@ Task<void> Replica::flush_loop() {
   if (!ended.has_value()) fail_stop(ended.error());
 }
 
+// Reads what is stored over and over, slowly, so that rot is found while the other members still
+// have what it struck. tick() fences the replica then.
+Task<void> Replica::scrub_loop() {
+  const uint64_t rate = config_.scrub_bytes_per_second_max;
+  if (rate == 0) co_return;
+  const uint64_t slice_bytes = std::clamp<uint64_t>(rate / kScrubSlices, 4'096, kScrubBytesMax);
+  const Duration pause(static_cast<int64_t>(slice_bytes * 1'000'000'000 / rate));
+  Clock& clock = parts_.env->clock();
+  bool more = false;
+  while (true) {
+    if (!more) co_await clock.sleep_for(config_.scrub_interval);
+    const Semaphore::Permit turn = co_await parts_.scrub_turn->acquire();
+    const auto scrubbed = co_await kv_->scrub_some(slice_bytes);
+    if (!scrubbed.has_value()) {
+      parts_.env->log().error(kComponent, "replica {} of group {}: its store was checked: {}",
+                              spec_.self, spec_.group, scrubbed.error().to_string());
+      co_return;
+    }
+    more = *scrubbed;
+    co_await clock.sleep_for(pause);
+  }
+}
+
 void Replica::apply_some() {
   bool applied_any = false;
   while (serving() && !apply_queue_.empty() && overlay_->has_room()) {
@@ -432,6 +458,7 @@ ReplicaMemory Replica::memory() const {
   ReplicaMemory memory;
   if (raft_) memory.log = raft_->log().bytes();
   if (overlay_) memory.overlay = overlay_->overlay_bytes();
+  if (kv_) memory.keys = kv_->memory_bytes();
   // As it comes, and decoded.
   const size_t receiving = incoming_ ? 2 : 0;
   memory.snapshot = (sending_.size() + receiving) * config_.snapshot_chunk_bytes_max;

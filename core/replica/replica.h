@@ -51,6 +51,7 @@ struct ReplicaMemory {
   uint64_t log = 0;       ///< Entries that are not committed, not applied, or kept for followers.
   uint64_t overlay = 0;   ///< Applied writes that are not in the store yet.
   uint64_t snapshot = 0;  ///< Pieces of snapshots on their way in or out.
+  uint64_t keys = 0;      ///< Which keys the store holds.
 };
 
 /// A copy of what can be observed.
@@ -74,6 +75,8 @@ class Replica {
     ReplicaObserver* observer = nullptr;  ///< May be null.
     /// Makes read request ids differ between starts of the node.
     uint64_t incarnation = 0;
+    /// One replica of the node at a time checks what it has stored.
+    Semaphore* scrub_turn = nullptr;
   };
 
   Replica(Parts parts, ReplicaConfig config, ReplicaSpec spec,
@@ -229,6 +232,7 @@ class Replica {
   void finish_reads(const raft::Ready& ready);
   Task<void> persist_loop();
   Task<void> flush_loop();
+  Task<void> scrub_loop();
   void fail_stop(Status status);
   void refuse_waiting();
   Task<Result<Applied>> wait_for(std::shared_ptr<Completion<Result<Applied>>> completion);
@@ -286,6 +290,7 @@ class Replica {
   std::map<ReplicaId, TaskGroup::TaskNumber> sending_;  // Snapshots on the way, by receiver.
   TaskGroup::TaskNumber flush_task_ = 0;
   TaskGroup::TaskNumber resume_task_ = 0;
+  TaskGroup::TaskNumber scrub_task_ = 0;
 
   PumpEvent pump_event_;
   TaskGroup tasks_;  // Last: its tasks use everything above.

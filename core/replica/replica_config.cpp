@@ -27,6 +27,9 @@ Result<void> ReplicaConfig::validate() const {
     return fail(Code::invalid_argument, "must be between 1 and half of kv_batch_bytes_max",
                 "snapshot_chunk_bytes_max");
   }
+  if (scrub_interval <= Duration::zero()) {
+    return fail(Code::invalid_argument, "must be above zero", "scrub_interval");
+  }
   VECTRON_CHECK_OK(kv.validate());
   return overlay.validate(kv);
 }

@@ -37,6 +37,11 @@ struct ReplicaConfig {
   /// again).
   Duration snapshot_chunk_timeout = 10s;
 
+  /// From one check of all that a replica has stored to the next one.
+  Duration scrub_interval = std::chrono::hours(1);
+  /// About how fast these checks read, over all replicas of the node together. 0: there are none.
+  uint64_t scrub_bytes_per_second_max = uint64_t{8} << 20;
+
   OverlayConfig overlay;
   KvConfig kv;
 

@@ -113,6 +113,7 @@ ReplicaHost::ReplicaHost(Env* env, ReplicaHostConfig config, RaftLinks* links,
       config_(std::move(config)),
       links_(links),
       observer_(observer),
+      scrub_turn_(env->scheduler(), 1),
       ended_(env->scheduler()),
       tasks_(env->scheduler()) {}
 
@@ -322,7 +323,8 @@ Task<Result<Replica*>> ReplicaHost::start(GroupId group,
   WalGroupState state = std::move(recovered_.at(group));
   recovered_.erase(group);
   took_part_.insert(group);
-  const Replica::Parts parts{env_, wal_.get(), links_, observer_, config_.incarnation};
+  const Replica::Parts parts{env_,      wal_.get(),          links_,
+                             observer_, config_.incarnation, &scrub_turn_};
   const auto replica = std::make_shared<Replica>(parts, config_.replica, spec_of(*manifest),
                                                  std::move(state_machine));
   replicas_.emplace(group, replica);

@@ -111,6 +111,7 @@ class ReplicaHost {
   std::map<ReplicaId, stored::ReplicaManifest> manifests_;
   std::set<ReplicaId> lost_;
   std::set<GroupId> took_part_;
+  Semaphore scrub_turn_;
   std::map<GroupId, std::shared_ptr<Replica>> replicas_;
   Completion<Status> ended_;  // Ok: somebody asked for it.
   TaskGroup tasks_;

@@ -184,6 +184,7 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
     for (const auto& [peer, task] : sending_) tasks_.cancel(task);
     sending_.clear();
     tasks_.cancel(flush_task_);
+    tasks_.cancel(scrub_task_);
     tasks_.cancel(resume_task_);
     waiting_for_room_ = false;
   }
@@ -213,6 +214,7 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   switching_ = false;
   overlay_->set_durable_index(meta.index);
   flush_task_ = tasks_.spawn(flush_loop());
+  scrub_task_ = tasks_.spawn(scrub_loop());
   applied_changed_.notify_all();
   installed->set(Result<void>());
   parts_.env->metrics().add(Metric::raft_snapshots_installed);

@@ -298,6 +298,8 @@ void add_storage(Rows* rows) {
     return at(&Settings::replica, &ReplicaConfig::overlay, member);
   };
   const auto kv = [](auto member) { return at(&Settings::replica, &ReplicaConfig::kv, member); };
+  using R = ReplicaConfig;
+  const auto replica = [](auto member) { return at(&Settings::replica, member); };
   const auto wal = [](auto member) { return at(&Settings::wal, member); };
   rows->push_back({"overlay_bytes_max", kReplicas,
                    "Applied writes of a copy that are not in LMDB yet; above it apply waits.",
@@ -324,6 +326,12 @@ void add_storage(Rows* rows) {
                    milliseconds(kv(&K::reader_age_max), 1)});
   rows->push_back({"kv_reader_pinned_bytes_max", kReplicas, "The same, by the bytes it pins.",
                    bytes(kv(&K::reader_pinned_bytes_max), 4'096)});
+  rows->push_back({"scrub_interval_ms", kReplicas,
+                   "From one check of all that a copy has stored to the next one.",
+                   milliseconds(replica(&R::scrub_interval), 1)});
+  rows->push_back({"scrub_bytes_per_second_max", kReplicas,
+                   "How fast these checks read, over all copies of the node. 0: there are none.",
+                   bytes(replica(&R::scrub_bytes_per_second_max), 0)});
   rows->push_back({"wal_segment_bytes_max", kReplicas, "One file of the write-ahead log.",
                    bytes(wal(&W::segment_bytes_max), 4'096)});
   rows->push_back({"wal_prefill_bytes", kReplicas,

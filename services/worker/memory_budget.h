@@ -19,7 +19,7 @@ struct MemoryUse {
   uint64_t snapshot = 0;  ///< Pieces of snapshots, sent or received.
   uint64_t vectors = 0;   ///< Linked or in the flat tail.
   uint64_t links = 0;     ///< Of the graphs, and tombstones.
-  uint64_t points = 0;    ///< Which point each slot is.
+  uint64_t points = 0;    ///< Which point each slot is, and which keys the store holds.
   uint64_t rebuild = 0;   ///< The second indexes of rebuilds.
   uint64_t requests = 0;  ///< Request ids that are remembered.
 

@@ -165,6 +165,7 @@ MemoryUse Shard::memory() const {
   use.log = replica.log;
   use.overlay = replica.overlay;
   use.snapshot = replica.snapshot;
+  use.points += replica.keys;
   return use;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/replica/birth_remains.h"
+
 namespace vectron::sim {
 
 namespace {
@@ -14,6 +16,16 @@ constexpr Duration kRestartPause = 300ms;  ///< After a node ended by itself.
 constexpr Duration kPowerCutPatience = 1s;
 /// A stop may take so much longer than its parts: a start that is under way ends first.
 constexpr Duration kStopSlack = 1s;
+
+/// How long a process is down in which something strikes that a running one would not survive.
+constexpr Duration kStrikePause = 100ms;
+
+bool holds_store(SimDisk& disk, const std::string& folder) {
+  const auto names = disk.list(folder);
+  return names.has_value() && std::ranges::any_of(*names, [](const std::string& name) {
+           return name.starts_with(kGenerationPrefix);
+         });
+}
 
 /// Whether a process ended because the device refused a call, and not for what it found stored.
 bool names_io_error(const Status& status) {
@@ -183,6 +195,7 @@ void ClusterNodes::look_after(Node* node) {
       record_.world.fault_fired(FaultClass::lost_machine);
     }
     node->machine->lose_disk();
+    ++node->disks;
   }
   if (node->gone) {
     if (std::exchange(node->seen_running, false)) watch_.node_stopped(node->id);
@@ -275,11 +288,59 @@ void ClusterNodes::lose_machine(Node* node, Duration down) {
 }
 
 void ClusterNodes::rot(Node* node, RotKind kind, RandomStream random, Duration later) {
+  if (kind == RotKind::pages || kind == RotKind::missing) {
+    record_.world.driver().spawn(strike_while_down(node, kind, random, later));
+    return;
+  }
   if (!node->machine->disk().rot(static_cast<RotPlace>(kind), &random)) return;
   // What a checkpoint held can be had from the store: its worker is excused from nothing.
   node->hurt = node->hurt || kind != RotKind::checkpoint;
   if (later == Duration::zero()) return;
   record_.world.driver().spawn(end_later(node, later, CrashKind::process_kill));
+}
+
+Task<void> ClusterNodes::strike_while_down(Node* node, RotKind kind, RandomStream random,
+                                           Duration later) {
+  SimWorld& world = record_.world;
+  co_await SleepAwaiter(world.scheduler(), world.now() + later);
+  node->machine->kill();
+  node->down_until = std::max(node->down_until, world.now() + kStrikePause);
+  co_await SleepAwaiter(world.scheduler(), world.now() + kStrikePause / 2);
+  if (node->machine->running()) co_return;
+  if (kind == RotKind::missing) {
+    lose_file(node, &random);
+  } else if (node->machine->disk().rot(RotPlace::pages, &random)) {
+    node->hurt = true;
+  }
+}
+
+void ClusterNodes::lose_file(Node* node, RandomStream* random) {
+  SimDisk& disk = node->machine->disk();
+  const auto path = disk.lose_file(random);
+  if (!path) return;
+  node->hurt = true;
+  const auto listed = disk.list(std::string(kReplicasFolder));
+  if (!listed.has_value()) return;
+  for (const std::string& name : *listed) {
+    const std::string folder = fmt::format("{}/{}", kReplicasFolder, name);
+    const auto replica = replica_of_folder(name);
+    const bool beside = path->starts_with(folder + "/") || path->find('/') == std::string::npos;
+    if (replica && beside && watch_.has_applied(*replica) && holds_store(disk, folder)) {
+      robbed_.push_back({node, node->disks, *replica});
+    }
+  }
+}
+
+std::optional<std::string> ClusterNodes::thrown_away() const {
+  for (const Robbed& robbed : robbed_) {
+    const Node& node = *robbed.node;
+    if (node.disks != robbed.disk || node.disk_gone || watch_.was_dropped(robbed.replica)) continue;
+    const std::string folder = fmt::format("{}/{}", kReplicasFolder, robbed.replica);
+    if (holds_store(node.machine->disk(), folder)) continue;
+    return fmt::format("{} threw away the data in {} after a file beside it was gone",
+                       node.machine->name(), folder);
+  }
+  return std::nullopt;
 }
 
 Task<void> ClusterNodes::end_later(Node* node, Duration later, CrashKind kind) {

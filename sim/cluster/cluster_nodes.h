@@ -30,6 +30,7 @@ class ClusterNodes {
     bool ended_by_itself = false;
     bool reported = false;  ///< As one that ended by itself; once is enough.
     uint64_t starts = 0;
+    uint64_t disks = 1;          ///< That it has had.
     bool hurt = false;           ///< Something that it had stored was destroyed.
     bool gone = false;           ///< Never comes back.
     bool disk_gone = false;      ///< Its disk is replaced by an empty one as soon as it is down.
@@ -55,11 +56,14 @@ class ClusterNodes {
   void end(Node* node, CrashMode mode, Duration down);
   /// Destroys the machine's disk; it comes back empty after `down`, or never when that is zero.
   void lose_machine(Node* node, Duration down);
-  /// Flips a bit of what it has stored; kills its process `later`, unless that is zero.
+  /// Flips a bit of what it has stored; kills its process `later`, unless that is zero. What
+  /// strikes only who is down strikes then.
   void rot(Node* node, RotKind kind, RandomStream random, Duration later);
   /// Ends its process, or cuts its power, after a while: a part of another fault, whatever the
   /// class `crash` is.
   Task<void> end_later(Node* node, Duration later, CrashKind kind);
+  /// Whether what lay beside a file that was taken away is still there; otherwise what is not.
+  std::optional<std::string> thrown_away() const;
   /// The nodes of which something stored was destroyed: their replicas may be missing.
   std::set<NodeId> hurt() const;
   /// In how many zones there is a worker that lost nothing.
@@ -89,6 +93,8 @@ class ClusterNodes {
   void replica_stopped(NodeId id, const Status& status);
   /// Nothing comes back from a checkpoint of which a process has read what had rotted.
   void index_restored(const ReplicaName& name);
+  Task<void> strike_while_down(Node* node, RotKind kind, RandomStream random, Duration later);
+  void lose_file(Node* node, RandomStream* random);
   Task<void> finish_power_cut(Node* node, uint64_t start);
   void stop(Node* node, Duration grace, Duration down);
   Task<void> finish_stop(Node* node, Duration grace);
@@ -98,6 +104,13 @@ class ClusterNodes {
   RunRecord& record_;
   ReplicaWatch& watch_;
   std::vector<std::unique_ptr<Node>> nodes_;
+  /// A replica that had data when a file beside it was taken away.
+  struct Robbed {
+    const Node* node = nullptr;
+    uint64_t disk = 0;  ///< Of the disks that the node has had.
+    ReplicaId replica;
+  };
+  std::vector<Robbed> robbed_;
   uint64_t restarts_ = 0;
   uint64_t orderly_stops_ = 0;
 };

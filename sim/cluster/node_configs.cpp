@@ -26,6 +26,8 @@ ReplicaConfig replica_config(const PlanKnobs& knobs) {
   config.overlay.flush_bytes_max = knobs.flush_bytes_max;
   config.overlay.flush_bytes_min = knobs.flush_bytes_min;
   config.overlay.flush_interval = Milliseconds(knobs.flush_interval_ms);
+  config.scrub_interval = 2s;
+  config.scrub_bytes_per_second_max = uint64_t{4} << 20;
   config.kv.map_bytes_max = kMapBytesMax;
   config.kv.readers_max = 8;
   config.kv.batch_bytes_max = size_t{32} << 20;

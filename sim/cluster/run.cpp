@@ -281,6 +281,9 @@ class Run {
     }
     if (!raft()) co_await settle_lives(env, &aftermath);
     co_await aftermath.await_convergence(shards_, last_fault);
+    if (const auto thrown_away = nodes_.thrown_away()) {
+      record_.violations.add(oracle::kDurability, world_.now(), *thrown_away, "thrown_away");
+    }
     // One that could not be made again, for want of workers, is not among them.
     std::set<uint32_t> standing;
     for (const ProbedShard& shard : shards_) standing.insert(shard.collection);

@@ -1,10 +1,10 @@
-// Where in an LMDB file the values of our key-value store lie. Pure; for the bit rot of a simulated
-// disk.
+// Where in an LMDB file the pairs of our key-value store lie, and what holds its pages together.
+// Pure; for the bit rot of a simulated disk.
 //
 // LMDB 0.9's file format: pages of 4 KiB, each with a header of 16 bytes (page number 8, pad 2,
 // flags 2, lower 2, upper 2), then an array of 2-byte node offsets up to `lower`. A node of a leaf
 // has a header of 8 bytes (low and high half of the value's size, flags, size of the key), its key
-// and its value.
+// and its value. Pages 0 and 1 are meta pages: 136 bytes behind the header.
 #pragma once
 
 #include <vector>
@@ -13,15 +13,23 @@
 
 namespace vectron::sim {
 
-/// A stored value: the bytes and, behind them, the hash of the pair.
-struct ValuePlace {
-  uint64_t offset = 0;
-  uint64_t bytes = 0;
-  bool operator==(const ValuePlace&) const = default;
+/// A stored pair: its key (with the byte that names its space), and right behind it the value with
+/// the hash of the pair.
+struct PairPlace {
+  uint64_t key_offset = 0;
+  uint64_t key_bytes = 0;
+  uint64_t value_offset = 0;
+  uint64_t value_bytes = 0;
+  bool system = false;  ///< The header, or a digest row.
+  bool operator==(const PairPlace&) const = default;
 };
 
-/// All intact content pairs that lie in leaf pages of `file`, in order of their place. Pages that
-/// are free by now but were leaves once count too: nobody may ever read those.
-std::vector<ValuePlace> stored_values(ByteView file);
+/// All intact pairs that lie in leaf pages of `file`, in order of their place. Pages that are free
+/// by now but were leaves once count too: nobody may ever read those.
+std::vector<PairPlace> stored_pairs(ByteView file);
+
+/// A byte of what leads to the pairs: of a meta page, of the head of a leaf page, of a branch page
+/// or of a list of free pages. `choice` says which. Requires: a file of two pages or more.
+uint64_t structural_byte(ByteView file, uint64_t choice);
 
 }  // namespace vectron::sim

@@ -164,13 +164,27 @@ Bytes TrackedFolder::content(const std::string& name) const {
 
 bool TrackedFolder::rot(const std::string& name, uint64_t choice) {
   const Bytes bytes = content(name);
-  const std::vector<ValuePlace> places = stored_values(bytes);
+  std::vector<PairPlace> places = stored_pairs(bytes);
+  if ((choice >> 56 & 7) == 0)
+    std::erase_if(places, [](const auto& place) { return !place.system; });
   if (places.empty()) return false;
-  const ValuePlace& place = places[choice % places.size()];
-  const uint64_t offset = place.offset + (choice >> 20) % place.bytes;
-  const auto flipped = static_cast<uint8_t>(bytes[offset] ^ (1u << (choice >> 60) % 8));
-  RawFile(files_.at(name)->path).write(offset, std::span(&flipped, 1));
+  const PairPlace& place = places[choice % places.size()];
+  const bool key = (choice >> 59 & 1) != 0;
+  const uint64_t within = (choice >> 20) % (key ? place.key_bytes : place.value_bytes);
+  flip(name, bytes, (key ? place.key_offset : place.value_offset) + within, choice >> 60);
   return true;
+}
+
+bool TrackedFolder::rot_pages(const std::string& name, uint64_t choice) {
+  const Bytes bytes = content(name);
+  if (bytes.size() < 2 * kPageBytes) return false;
+  flip(name, bytes, structural_byte(bytes, choice), choice >> 29);
+  return true;
+}
+
+void TrackedFolder::flip(const std::string& name, ByteView bytes, uint64_t offset, uint64_t bit) {
+  const auto flipped = static_cast<uint8_t>(bytes[offset] ^ (1u << bit % 8));
+  RawFile(files_.at(name)->path).write(offset, std::span(&flipped, 1));
 }
 
 void TrackedFolder::sync_names() {

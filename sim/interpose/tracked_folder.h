@@ -114,10 +114,13 @@ class TrackedFolder {
   /// The bytes of a file as they stand. Requires: contains(name).
   Bytes content(const std::string& name) const;
 
-  /// Flips one bit of what is stored in an intact pair of the store in file `name`, wherever
-  /// `choice` says; false when none is found. Damage of the file's structure is out of scope: the
-  /// library may take the process with it. Requires: contains(name).
+  /// Flips one bit of an intact pair of the store in file `name`, of its key or its value, wherever
+  /// `choice` says; false when none is found. A process that uses the store sees it at once.
+  /// Requires: contains(name).
   bool rot(const std::string& name, uint64_t choice);
+  /// Flips one bit of what holds the file's pages together. A process that used the store then
+  /// might be taken along by the library: only while nobody does. False for a file that is empty.
+  bool rot_pages(const std::string& name, uint64_t choice);
 
   /// Makes the names of its files durable.
   void sync_names();
@@ -137,6 +140,8 @@ class TrackedFolder {
   TrackedFile& file(const std::string& name);
 
  private:
+  void flip(const std::string& name, ByteView bytes, uint64_t offset, uint64_t bit);
+
   std::string path_;
   PowerSwitch& power_;
   std::map<std::string, std::unique_ptr<TrackedFile>> files_;

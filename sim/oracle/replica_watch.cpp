@@ -89,6 +89,24 @@ void ReplicaWatch::on_dropped(const ReplicaName& name) {
   member.role = raft::Role::follower;
 }
 
+const ReplicaWatch::Member* ReplicaWatch::find_member(ReplicaId replica) const {
+  for (const auto& [id, group] : groups_) {
+    const auto found = group.members.find(replica);
+    if (found != group.members.end()) return &found->second;
+  }
+  return nullptr;
+}
+
+bool ReplicaWatch::was_dropped(ReplicaId replica) const {
+  const Member* const member = find_member(replica);
+  return member != nullptr && member->dropped;
+}
+
+bool ReplicaWatch::has_applied(ReplicaId replica) const {
+  const Member* const member = find_member(replica);
+  return member != nullptr && member->applied_index > LogIndex();
+}
+
 void ReplicaWatch::observe(const ReplicaName& name, raft::SafetyChecker::Observation observation) {
   if (safety_reported_) return;
   const Member& member = groups_[name.group].members[name.replica];

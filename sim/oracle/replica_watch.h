@@ -65,6 +65,11 @@ class ReplicaWatch final : public ReplicaObserver {
     return index_events_[static_cast<size_t>(event)];
   }
 
+  /// Whether the replica was removed by an order.
+  bool was_dropped(ReplicaId replica) const;
+  /// Whether it ever applied anything.
+  bool has_applied(ReplicaId replica) const;
+
   /// The node that leads the most groups now (the lowest id among equals), or none.
   std::optional<NodeId> busiest_leader() const;
   /// The node whose running replica leads `group` in the newest term, or none.
@@ -105,6 +110,7 @@ class ReplicaWatch final : public ReplicaObserver {
     std::vector<bool> known;             ///< Whether the entry of that position was seen.
   };
 
+  const Member* find_member(ReplicaId replica) const;
   void observe(const ReplicaName& name, raft::SafetyChecker::Observation observation);
   void remember(Group& group, const ReplicaName& name, const raft::Entry& entry, uint64_t digest);
 

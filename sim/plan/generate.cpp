@@ -478,7 +478,8 @@ class Generator {
   void fill_destructive(RandomStream& random, PlannedFault& out) const {
     out.target = victims_[random.below(victims_.size())];
     const auto kind =
-        pick(random, {RotKind::log, RotKind::store, RotKind::store, RotKind::manifest});
+        pick(random, {RotKind::log, RotKind::store, RotKind::store, RotKind::store, RotKind::store,
+                      RotKind::manifest, RotKind::pages, RotKind::missing});
     const bool later = random.chance_ppm(500'000);
     const auto soon = static_cast<uint32_t>(random.heavy_tail(50, 8'000));
     if (out.fault_class == FaultClass::bit_rot) {

@@ -157,8 +157,11 @@ enum class FaultDirection : uint8_t { both, outgoing, incoming };
 enum class CrashMode : uint8_t { process_kill, power_loss, power_loss_in_commit, stop };
 enum class ConnectMode : uint8_t { refuse, hang };
 enum class IoKind : uint8_t { read, write };
-/// checkpoint: a graph checkpoint of a worker, which the store makes up for: nothing is destroyed.
-enum class RotKind : uint8_t { log, store, manifest, checkpoint };
+/// store: a pair, its key or its value, under a running process. checkpoint: a graph checkpoint of
+/// a worker, which the store makes up for: nothing is destroyed. pages: the structure of a store's
+/// file, while its process is down. missing: a small file of a node or of a replica is gone, from a
+/// time at which its process is down.
+enum class RotKind : uint8_t { log, store, manifest, checkpoint, pages, missing };
 enum class StepDirection : uint8_t { forward, backward };
 
 /// One fault at one time. Fields that its class does not use stay at their defaults and are not

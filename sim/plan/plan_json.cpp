@@ -41,8 +41,8 @@ struct EnumNames<IoKind> {
 };
 template <>
 struct EnumNames<RotKind> {
-  static constexpr std::array<std::string_view, 4> kNames = {"log", "store", "manifest",
-                                                             "checkpoint"};
+  static constexpr std::array<std::string_view, 6> kNames = {"log",        "store", "manifest",
+                                                             "checkpoint", "pages", "missing"};
 };
 template <>
 struct EnumNames<StepDirection> {

@@ -99,7 +99,7 @@ bool is_of(RotPlace place, std::string_view name) {
 }
 
 void collect_rottables(const DiskNode& folder, RotPlace place, Rottables* out) {
-  if (folder.real_folder != nullptr && place == RotPlace::store) {
+  if (folder.real_folder != nullptr && (place == RotPlace::store || place == RotPlace::pages)) {
     if (folder.real_folder->contains(std::string(kStoreFile))) {
       out->stores.push_back(folder.real_folder.get());
     }
@@ -109,6 +109,18 @@ void collect_rottables(const DiskNode& folder, RotPlace place, Rottables* out) {
       collect_rottables(*child, place, out);
     } else if (is_of(place, name) && child->image.synced()) {
       out->files.push_back(child.get());
+    }
+  }
+}
+
+/// Manifests and markers whose names are durable.
+void collect_small_files(const DiskNode& folder, const std::string& prefix,
+                         std::vector<std::string>* paths) {
+  for (const auto& [name, child] : folder.entries) {
+    if (child->kind == Kind::folder) {
+      collect_small_files(*child, prefix + name + "/", paths);
+    } else if (is_of(RotPlace::manifest, name) && folder.durable_entries.contains(name)) {
+      paths->push_back(prefix + name);
     }
   }
 }
@@ -338,7 +350,9 @@ bool SimDisk::rot(RotPlace place, RandomStream* random) {
   if (!world_.fault_enabled(FaultClass::bit_rot)) return false;
   Rottables found;
   collect_rottables(*root_, place, &found);
-  if (place == RotPlace::store) return rot_store(found.stores, random);
+  if (place == RotPlace::store || place == RotPlace::pages) {
+    return rot_store(found.stores, place, random);
+  }
   const auto bytes_of = [place](const DiskNode* file) {
     return place == RotPlace::log ? file->image.settled_bytes() : file->image.size();
   };
@@ -371,11 +385,33 @@ bool SimDisk::gave_rotten_checkpoint(const std::string& path) {
   });
 }
 
-bool SimDisk::rot_store(const std::vector<TrackedFolder*>& stores, RandomStream* random) {
+std::optional<std::string> SimDisk::lose_file(RandomStream* random) {
+  if (!world_.fault_enabled(FaultClass::bit_rot)) return std::nullopt;
+  std::vector<std::string> paths;
+  collect_small_files(*root_, "", &paths);
+  if (paths.empty()) return std::nullopt;
+  std::string path = paths[random->below(paths.size())];
+  const Result<Place> place = locate(path);
+  VECTRON_ASSERT(place.has_value());
+  DiskNode& folder = *place->folder;
+  folder.entries.erase(place->name);
+  folder.durable_entries.erase(place->name);
+  std::erase_if(folder.changes, [&](const auto& change) { return change.name == place->name; });
+  ever_rotted_ = true;
+  world_.fault_fired(FaultClass::bit_rot);
+  return path;
+}
+
+bool SimDisk::rot_store(const std::vector<TrackedFolder*>& stores, RotPlace place,
+                        RandomStream* random) {
   if (stores.empty()) return false;
   for (uint64_t i = 0; i < kRotAttemptsMax; ++i) {
     TrackedFolder* store = stores[random->below(stores.size())];
-    if (!store->rot(std::string(kStoreFile), random->next())) continue;
+    const std::string name(kStoreFile);
+    const uint64_t choice = random->next();
+    const bool struck =
+        place == RotPlace::pages ? store->rot_pages(name, choice) : store->rot(name, choice);
+    if (!struck) continue;
     ever_rotted_ = true;
     return true;
   }

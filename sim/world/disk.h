@@ -51,9 +51,10 @@ struct DiskNode {
 /// What bit rot strikes.
 enum class RotPlace : uint8_t {
   log,         ///< A segment of the write-ahead log, before its last write.
-  store,       ///< A pair in a key-value store.
+  store,       ///< A pair in a key-value store: its key or its value.
   manifest,    ///< A manifest or a store's marker.
   checkpoint,  ///< A graph checkpoint: what is in it can be had from the store.
+  pages,       ///< What holds the pages of a key-value store together, while no process uses it.
 };
 
 /// See the top of this file. Paths are relative to the data folder; "" and "." are the data folder
@@ -96,6 +97,9 @@ class SimDisk {
   /// reads it (files), or when the owner says so with trouble().rot_was_read() (stores: the
   /// library's reads are not seen).
   bool rot(RotPlace place, RandomStream* random);
+  /// Takes away a manifest or a store's marker, durably; returns its path, or none when there is
+  /// none or the class bit_rot is off.
+  std::optional<std::string> lose_file(RandomStream* random);
   /// Whether anything ever rotted here that is nowhere else on this disk.
   bool ever_rotted() const { return ever_rotted_; }
   /// A process has read rotten bytes of `file`.
@@ -120,7 +124,7 @@ class SimDisk {
   Result<std::shared_ptr<DiskNode>> find_folder(const std::string& path);
   std::shared_ptr<DiskNode> make(DiskNode::Kind kind);
   int trouble_of_call(FileCall call, bool needs_space);
-  bool rot_store(const std::vector<TrackedFolder*>& stores, RandomStream* random);
+  bool rot_store(const std::vector<TrackedFolder*>& stores, RotPlace place, RandomStream* random);
   void lose_power(DiskNode* node, PageFates* fates, PowerLossCounts* counts);
 
   SimWorld& world_;

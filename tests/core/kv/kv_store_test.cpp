@@ -55,20 +55,27 @@ class KvStoreTest : public ::testing::Test {
     const auto directory = const_cast<MemoryEnv&>(env_).disk().open_blocking_directory("shard/kv");
     return (*directory)->path();
   }
-  /// Flips a bit of the byte `offset` after the first place of `needle` in LMDB's file.
+  /// Flips a bit of the byte `offset` after each place of `needle` in LMDB's file: commits leave
+  /// older pages behind. In place, so that an open store sees it as it sees rot.
   void flip_bit_at(std::string_view needle, size_t offset) {
-    const std::string path = data_file();
-    std::ifstream in(path, std::ios::binary);
-    std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    std::fstream file(data_file(), std::ios::binary | std::ios::in | std::ios::out);
+    std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     size_t found = 0;
-    // Every copy: commits leave older pages behind.
     for (size_t at = content.find(needle); at != std::string::npos;
          at = content.find(needle, at + 1)) {
-      content[at + offset] = static_cast<char>(content[at + offset] ^ 1);
+      file.seekp(static_cast<long>(at + offset));
+      file.put(static_cast<char>(content[at + offset] ^ 1));
       ++found;
     }
     ASSERT_GT(found, 0u);
-    std::ofstream(path, std::ios::binary).write(content.data(), static_cast<long>(content.size()));
+  }
+  /// The code of the first scrub that fails within a pass; ok at its end.
+  Code scrub(size_t bytes_max = 1000) {
+    while (true) {
+      const auto more = env_.run(store_->scrub_some(bytes_max));
+      if (!more.has_value()) return more.error().code();
+      if (!*more) return Code::ok;
+    }
   }
 
   MemoryEnv env_;
@@ -83,6 +90,16 @@ Model content_of(KvStore* store) {
   });
   EXPECT_TRUE(end.has_value() && !end->has_value());
   return model;
+}
+
+Result<std::optional<std::string>> value_in(KvReader* reader, std::string_view key) {
+  std::optional<std::string> value;
+  const auto end = reader->scan({bytes_of(key), std::nullopt, 1}, [&](ByteView k, ByteView v) {
+    if (as_text(k) == key) value = std::string(as_text(v));
+    return true;
+  });
+  if (!end.has_value()) return fail(end.error());
+  return value;
 }
 
 uint64_t digest_of(const Model& model) {
@@ -184,7 +201,7 @@ TEST_F(KvStoreTest, AReaderSeesItsCommitWhateverFollows) {
   const uint64_t digest = store_->digest();
   ASSERT_TRUE(put("a", "new").has_value());
   ASSERT_TRUE(put("b", "new").has_value());
-  EXPECT_EQ(as_text(**(*reader)->get(as_bytes("a"))), "old");
+  EXPECT_EQ(*value_in(reader->get(), "a"), "old");
   EXPECT_EQ((*reader)->digest(), digest);
   EXPECT_EQ((*reader)->item_count(), 1u);
   EXPECT_EQ(get("a"), "new");
@@ -197,7 +214,7 @@ TEST_F(KvStoreTest, AReaderEndsWithItsAge) {
   ASSERT_TRUE(put("a", "1").has_value());
   auto reader = store_->open_reader();
   env_.run_for(2s);
-  EXPECT_EQ((*reader)->get(as_bytes("a")).error().code(), Code::aborted);
+  EXPECT_EQ(value_in(reader->get(), "a").error().code(), Code::aborted);
 }
 
 TEST_F(KvStoreTest, AReaderEndsWithThePagesItPins) {
@@ -208,7 +225,7 @@ TEST_F(KvStoreTest, AReaderEndsWithThePagesItPins) {
   auto reader = store_->open_reader();
   // Many times the map's size: without the limit the pinned pages would fill it.
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(put("a", std::string(100'000, 'x')).has_value());
-  EXPECT_EQ((*reader)->get(as_bytes("a")).error().code(), Code::aborted);
+  EXPECT_EQ(value_in(reader->get(), "a").error().code(), Code::aborted);
   EXPECT_LT(store_->used_bytes(), config.map_bytes_max);
 }
 
@@ -267,9 +284,7 @@ TEST_F(KvStoreTest, FindsADamagedValueByItsHash) {
   open();
   ASSERT_TRUE(put("key", "a-value-to-be-damaged").has_value());
   ASSERT_TRUE(put("other", "fine").has_value());
-  store_.reset();
   flip_bit_at("a-value-to-be-damaged", 5);
-  open();
   EXPECT_EQ(get("other"), "fine");
   EXPECT_EQ(get("absent"), std::nullopt);
   EXPECT_EQ(store_->get(as_bytes("key")).error().code(), Code::data_loss);
@@ -277,19 +292,8 @@ TEST_F(KvStoreTest, FindsADamagedValueByItsHash) {
   // Absence proves nothing any more.
   EXPECT_EQ(store_->get(as_bytes("absent")).error().code(), Code::data_loss);
   EXPECT_EQ(put("key", "overwritten").error().code(), Code::data_loss);
-}
-
-TEST_F(KvStoreTest, FindsAKeyThatVanishedByTheDigestOfItsBucket) {
-  open();
-  for (int i = 0; i < 50; ++i) ASSERT_TRUE(put(fmt::format("key-{:02}", i), "value").has_value());
   store_.reset();
-  flip_bit_at("key-31", 5);  // Becomes a second key-30: its own place in the order stays right.
-  open();
-  EXPECT_EQ(get("key-31"), std::nullopt);
-  EXPECT_FALSE(store_->damaged());
-  EXPECT_EQ(env_.run(store_->verify()).error().code(), Code::data_loss);
-  EXPECT_TRUE(store_->damaged());
-  EXPECT_EQ(store_->get(as_bytes("key-31")).error().code(), Code::data_loss);
+  EXPECT_EQ(try_open().error().code(), Code::data_loss);
 }
 
 TEST_F(KvStoreTest, AMissingFileIsALossNotAnEmptyStore) {

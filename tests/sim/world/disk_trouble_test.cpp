@@ -213,40 +213,82 @@ TEST_F(StoreTroubleTest, TakesNoCommitAfterAFailedSyncAndHoldsTheOldStateAtTheNe
   EXPECT_TRUE(run(node_, store->verify()).has_value());
 }
 
-TEST_F(StoreTroubleTest, FindsARottenValueWhereverItIsRead) {
-  std::unique_ptr<KvStore> store = open();
-  ASSERT_TRUE(run(node_, store->commit(batch_of(1))).has_value());
-  RandomStream random(1, "rot");
-  ASSERT_TRUE(node_.disk().rot(RotPlace::store, &random));
-  EXPECT_TRUE(node_.disk().ever_rotted());
-  size_t damaged = 0;
-  size_t damaged_hashes = 0;
-  for (int i = 0; i < 50; ++i) {
-    const std::string key = fmt::format("key-{}", i);
-    const auto hash = store->get_pair_hash(as_bytes(key));
-    const auto found = store->get(as_bytes(key));
-    damaged += found.has_value() ? 0 : 1;
-    damaged_hashes += hash.has_value() ? 0 : 1;
-    if (found.has_value()) EXPECT_EQ(**found, Bytes(700, 1));
+// Key or value, header or row: whoever asks for what rotted is told, and nobody gets a wrong
+// answer.
+TEST_F(StoreTroubleTest, ARottenPairIsNeverAnsweredAsAbsentOrWrong) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    std::unique_ptr<KvStore> store = open();
+    ASSERT_TRUE(run(node_, store->commit(batch_of(1))).has_value());
+    RandomStream random(seed, "rot");
+    ASSERT_TRUE(node_.disk().rot(RotPlace::store, &random));
+    EXPECT_TRUE(node_.disk().ever_rotted());
+    size_t damaged = 0;
+    for (int i = 0; i < 50; ++i) {
+      const std::string key = fmt::format("key-{}", i);
+      const auto hash = store->get_pair_hash(as_bytes(key));
+      const auto found = store->get(as_bytes(key));
+      damaged += found.has_value() && hash.has_value() ? 0 : 1;
+      if (found.has_value()) {
+        ASSERT_TRUE(found->has_value());
+        EXPECT_EQ(**found, Bytes(700, 1));
+      }
+    }
+    // One of the system space, or on a page that is free by now, shows in a check, if at all.
+    const bool sound = run(node_, store->verify()).has_value();
+    EXPECT_EQ(damaged > 0 || !sound, store->damaged());
+    store.reset();
+    value(run(node_, node_.env().disk().remove_tree("store")));
   }
-  EXPECT_EQ(damaged, 1u);
-  EXPECT_EQ(damaged_hashes, 1u);
-  EXPECT_TRUE(store->damaged());
 }
 
-TEST_F(StoreTroubleTest, KnowsWhereTheValuesLie) {
+TEST_F(StoreTroubleTest, KnowsWhereThePairsLie) {
   {
     const std::unique_ptr<KvStore> store = open();
     ASSERT_TRUE(run(node_, store->commit(batch_of(9))).has_value());
   }
   const Bytes file = value(node_.disk().content("store/data.mdb"));
-  const std::vector<ValuePlace> places = stored_values(file);
-  EXPECT_GE(places.size(), 50u);
-  for (const ValuePlace& place : places) {
-    EXPECT_EQ(place.bytes, 708u);
-    EXPECT_EQ(file[place.offset], 9);
-    EXPECT_EQ(file[place.offset + 699], 9);
+  size_t content = 0;
+  size_t system = 0;
+  for (const PairPlace& place : stored_pairs(file)) {
+    (place.system ? system : content) += 1;
+    EXPECT_EQ(place.value_offset, place.key_offset + place.key_bytes);
+    if (place.system) continue;
+    EXPECT_EQ(place.value_bytes, 708u);
+    EXPECT_EQ(as_text(ByteView(file).subspan(place.key_offset + 1, 4)), "key-");
+    EXPECT_EQ(file[place.value_offset], 9);
+    EXPECT_EQ(file[place.value_offset + 699], 9);
   }
+  EXPECT_GE(content, 50u);
+  EXPECT_GE(system, 9u);
+}
+
+// While nobody uses the store; what comes back is refused, or is all there.
+TEST_F(StoreTroubleTest, RottenPagesAreRefusedOrHarmless) {
+  size_t refused = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    {
+      const std::unique_ptr<KvStore> store = open();
+      ASSERT_TRUE(run(node_, store->commit(batch_of(1))).has_value());
+    }
+    RandomStream random(seed, "rot");
+    ASSERT_TRUE(node_.disk().rot(RotPlace::pages, &random));
+    {
+      const auto opened = run(node_, KvStore::open(env(), "store", kv_config()));
+      if (opened.has_value()) {
+        for (int i = 0; i < 50; ++i) {
+          // LMDB may fall back to the commit before, which is that of an empty store.
+          const auto found = (*opened)->get(as_bytes(fmt::format("key-{}", i)));
+          ASSERT_TRUE(found.has_value());
+          EXPECT_EQ(found->has_value(), (*opened)->item_count() == 50);
+        }
+      } else {
+        EXPECT_EQ(opened.error().code(), Code::data_loss);
+        ++refused;
+      }
+    }
+    value(run(node_, node_.env().disk().remove_tree("store")));
+  }
+  EXPECT_GT(refused, 20u);
 }
 
 }  // namespace

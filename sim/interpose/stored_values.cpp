@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kPageHeaderBytes = 16;
 constexpr size_t kNodeHeaderBytes = 8;
 constexpr uint16_t kLeafFlag = 0x02;
-constexpr uint16_t kOtherFlags = 0x01 | 0x04 | 0x08;  ///< Branch, overflow, meta: no plain leaf.
+constexpr uint16_t kBranchFlag = 0x01;
+constexpr uint64_t kRootOffset = 128;  ///< Of the main tree's root in a meta page.
 constexpr size_t kMetaBytes = 152;
 
 template <typename T>
@@ -42,22 +43,40 @@ std::optional<PairPlace> pair_of_node(ByteView page, size_t offset) {
   return place;
 }
 
+/// Adds the pairs of a leaf page to `places`, or the pages that a branch page leads to, to `pages`.
+void look_at_page(ByteView file, uint64_t number, std::vector<PairPlace>* places,
+                  std::vector<uint64_t>* pages) {
+  const uint64_t begin = number * kPageBytes;
+  const ByteView page = file.subspan(begin, kPageBytes);
+  const uint16_t flags = load<uint16_t>(page, 10);
+  const size_t lower = std::min<size_t>(load<uint16_t>(page, 12), kPageBytes);
+  for (size_t at = kPageHeaderBytes; at + 2 <= lower; at += 2) {
+    const uint64_t offset = load<uint16_t>(page, at);
+    if ((flags & kBranchFlag) != 0 && offset + kNodeHeaderBytes <= kPageBytes) {
+      pages->push_back(load<uint16_t>(page, offset) | uint64_t{load<uint16_t>(page, offset + 2)}
+                                                          << 16);
+    }
+    auto place = (flags & kLeafFlag) != 0 ? pair_of_node(page, offset) : std::nullopt;
+    if (!place.has_value()) continue;
+    place->key_offset += begin;
+    place->value_offset += begin;
+    places->push_back(*place);
+  }
+}
+
 }  // namespace
 
 std::vector<PairPlace> stored_pairs(ByteView file) {
   std::vector<PairPlace> places;
-  for (uint64_t begin = 0; begin + kPageBytes <= file.size(); begin += kPageBytes) {
-    const ByteView page = file.subspan(begin, kPageBytes);
-    const uint16_t flags = load<uint16_t>(page, 10);
-    const size_t lower = load<uint16_t>(page, 12);
-    if ((flags & kLeafFlag) == 0 || (flags & kOtherFlags) != 0 || lower > kPageBytes) continue;
-    for (size_t at = kPageHeaderBytes; at + 2 <= lower; at += 2) {
-      auto place = pair_of_node(page, load<uint16_t>(page, at));
-      if (!place.has_value()) continue;
-      place->key_offset += begin;
-      place->value_offset += begin;
-      places.push_back(*place);
-    }
+  if (file.size() < 2 * kPageBytes) return places;
+  const auto transaction = [&](uint64_t meta) { return load<uint64_t>(file, meta + 144); };
+  const uint64_t meta = transaction(0) < transaction(kPageBytes) ? kPageBytes : 0;
+  std::vector<uint64_t> pages = {load<uint64_t>(file, meta + kRootOffset)};
+  // Pages that lead in a circle, after rot, are not followed for ever.
+  for (uint64_t left = file.size() / kPageBytes; left > 0 && !pages.empty(); --left) {
+    const uint64_t page = pages.back();
+    pages.pop_back();
+    if (page < file.size() / kPageBytes) look_at_page(file, page, &places, &pages);
   }
   return places;
 }

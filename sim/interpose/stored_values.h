@@ -4,7 +4,8 @@
 // LMDB 0.9's file format: pages of 4 KiB, each with a header of 16 bytes (page number 8, pad 2,
 // flags 2, lower 2, upper 2), then an array of 2-byte node offsets up to `lower`. A node of a leaf
 // has a header of 8 bytes (low and high half of the value's size, flags, size of the key), its key
-// and its value. Pages 0 and 1 are meta pages: 136 bytes behind the header.
+// and its value. Pages 0 and 1 are meta pages; that of the
+// later transaction says which page is the root.
 #pragma once
 
 #include <vector>
@@ -24,8 +25,8 @@ struct PairPlace {
   bool operator==(const PairPlace&) const = default;
 };
 
-/// All intact pairs that lie in leaf pages of `file`, in order of their place. Pages that are free
-/// by now but were leaves once count too: nobody may ever read those.
+/// All intact pairs that the newest state of `file` holds in leaf pages (long values lie
+/// elsewhere).
 std::vector<PairPlace> stored_pairs(ByteView file);
 
 /// A byte of what leads to the pairs: of a meta page, of the head of a leaf page, of a branch page

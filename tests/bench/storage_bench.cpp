@@ -103,6 +103,23 @@ void bench_reads(KvStore& store, uint64_t keys) {
               time * 1e9 / static_cast<double>(keys));
 }
 
+void bench_absences(KvStore& store, uint64_t keys) {
+  const Instant start = machine_monotonic();
+  for (uint64_t i = 0; i < keys; ++i) {
+    Bytes key;
+    put_big_endian(key, mix64(i + keys));
+    const auto value = store.get(key);
+    VECTRON_ASSERT(value.has_value() && !value->has_value());
+  }
+  std::printf("kv: get of an absent key, proved  %9.0f ns\n",
+              seconds_since(start) * 1e9 / static_cast<double>(keys));
+}
+
+Task<void> close_store(KvStore* store, bool* done) {
+  co_await store->close();
+  *done = true;
+}
+
 void bench_store(EventLoop& loop, Env& env, uint64_t batches, uint64_t size, bool reads) {
   std::unique_ptr<KvStore> store;
   TaskGroup tasks(env.scheduler());
@@ -116,7 +133,19 @@ void bench_store(EventLoop& loop, Env& env, uint64_t batches, uint64_t size, boo
   std::printf("kv: commits of %4lu x 1 KiB        %9.0f commits/s  %9.0f puts/s\n",
               static_cast<unsigned long>(size), static_cast<double>(batches) / time,
               static_cast<double>(batches * size) / time);
-  if (reads) bench_reads(*store, batches * size);
+  if (reads) {
+    bench_reads(*store, batches * size);
+    bench_absences(*store, batches * size);
+  }
+  done = false;
+  tasks.spawn(close_store(store.get(), &done));
+  loop.run_until([&] { return done; });
+  store.reset();
+  const Instant reopened = machine_monotonic();
+  tasks.spawn(open_store(&env, fmt::format("bench/kv{}", size), &store));
+  loop.run_until([&] { return store != nullptr; });
+  std::printf("kv: open of %6lu x 1 KiB          %9.1f ms\n",
+              static_cast<unsigned long>(batches * size), seconds_since(reopened) * 1e3);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "core/async/sync.h"
 #include "core/base/assert.h"
+#include "core/env/refused.h"
 #include "net/byte_ring.h"
 
 namespace vectron {
@@ -234,7 +235,8 @@ Task<Result<std::unique_ptr<Connection>>> InProcessNetwork::connect_inside(Addre
   }
   if (backlog == nullptr || backlog->closed) {
     co_return fail(Code::unavailable,
-                   "connection to '" + address.text + "' refused: nobody listens there");
+                   "connection to '" + address.text + "' refused: nobody listens there",
+                   std::string(kRefusedField));
   }
   const auto link = std::make_shared<Link>(registry->scheduler);
   const Address caller{"@caller:" + std::to_string(++registry->connections_made)};

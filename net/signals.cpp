@@ -32,6 +32,12 @@ void set_handler(int signal, void (*handler)(int), int flags) {
   VECTRON_ASSERT(::sigaction(signal, &action, nullptr) == 0);
 }
 
+bool is_ignored(int signal) {
+  struct sigaction action = {};
+  VECTRON_ASSERT(::sigaction(signal, nullptr, &action) == 0);
+  return action.sa_handler == SIG_IGN;
+}
+
 }  // namespace
 
 StopSignals::StopSignals(EventLoop& loop)
@@ -46,11 +52,13 @@ StopSignals::StopSignals(EventLoop& loop)
   for (const int signal : {SIGTERM, SIGINT}) {
     set_handler(signal, on_signal, static_cast<int>(SA_RESETHAND) | SA_RESTART);
   }
+  if (!is_ignored(SIGHUP)) set_handler(SIGHUP, on_signal, SA_RESTART);
   tasks_.spawn(watch());
 }
 
 StopSignals::~StopSignals() {
   for (const int signal : {SIGTERM, SIGINT}) set_handler(signal, SIG_DFL, 0);
+  if (!is_ignored(SIGHUP)) set_handler(SIGHUP, SIG_DFL, 0);
   signal_pipe.store(-1);
 }
 

@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT as an Event of a loop.
+// SIGTERM, SIGINT and SIGHUP as an Event of a loop.
 #pragma once
 
 #include "core/async/sync.h"
@@ -8,9 +8,10 @@
 
 namespace vectron {
 
-/// While it lives, the first SIGTERM or SIGINT sets requested(); a second one kills the process as
-/// usual. SIGPIPE is ignored from the first StopSignals on, for ever. At most one lives at a time
-/// in a process.
+/// While it lives, the first SIGTERM, SIGINT or SIGHUP sets requested(). A second SIGTERM or SIGINT
+/// kills the process as usual; a second SIGHUP changes nothing, for a terminal that goes may send
+/// several. Where SIGHUP was ignored before (`nohup`), it stays so. SIGPIPE is ignored from the
+/// first StopSignals on, for ever. At most one lives at a time in a process.
 class StopSignals {
  public:
   explicit StopSignals(EventLoop& loop);

@@ -8,6 +8,7 @@
 
 #include "core/async/sync.h"
 #include "core/base/assert.h"
+#include "core/env/refused.h"
 #include "net/endpoint.h"
 #include "net/offload.h"
 #include "net/system_status.h"
@@ -30,7 +31,8 @@ constexpr int kKeepAliveIntervalSeconds = 5;
 constexpr int kKeepAliveProbes = 3;
 
 std::unexpected<Status> unavailable(const std::string& what, int error) {
-  return fail(Code::unavailable, system_status(error, what).message());
+  return fail(Code::unavailable, system_status(error, what).message(),
+              std::string(error == ECONNREFUSED ? kRefusedField : std::string_view()));
 }
 
 bool would_block(int error) {

@@ -2,6 +2,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/need.h"
+#include "core/env/refused.h"
 #include "core/rpc/channel_pool.h"
 #include "schemas/vectron_rpc.h"
 
@@ -97,6 +98,7 @@ Task<Result<Reply>> Client::Parts::call(const rpc::MethodInfo* method, Repeat re
   size_t gateway = next_gateway++ % config.gateways.size();
   Duration backoff = config.backoff_min;
   bool in_doubt = false;
+  size_t refused_in_a_row = 0;  // Gateways where nobody listens.
   const auto judged = [&in_doubt](const Status& failure) {
     if (!in_doubt) return failure;
     return Status(Code::unknown_outcome, "it may have been done: " + failure.message());
@@ -118,6 +120,9 @@ Task<Result<Reply>> Client::Parts::call(const rpc::MethodInfo* method, Repeat re
     const Status failure = std::move(answer).error();
     if (!worth_another_gateway(failure.code(), repeat)) co_return fail(judged(failure));
     in_doubt = in_doubt || (repeat == Repeat::recognised && !certainly_not_done(failure.code()));
+    // Said at once: a program that waits must not look as one that hangs.
+    refused_in_a_row = failure.field() == kRefusedField ? refused_in_a_row + 1 : 0;
+    if (refused_in_a_row >= config.gateways.size()) co_return fail(judged(failure));
     gateway = (gateway + 1) % config.gateways.size();
     Duration pause(0);
     if (attempt % config.gateways.size() == 0) {

@@ -40,7 +40,8 @@ struct ClientConfig {
 };
 
 /// Tasks it returned must end or be destroyed before it is. Errors of every operation: those of the
-/// contract; unavailable (no gateway could be reached, or none could do it; not done),
+/// contract; unavailable (no gateway could be reached, or none could do it; not done; said at once
+/// when nobody listens at any of them),
 /// deadline_exceeded (not done), and for writes unknown_outcome.
 class Client {
  public:

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "core/async/sync.h"
+#include "core/env/refused.h"
 #include "sim/world/stream.h"
 #include "sim/world/world.h"
 
@@ -244,7 +245,8 @@ Task<Result<std::unique_ptr<Connection>>> NodeNetwork::connect(Address address) 
   SleepAwaiter answer(scheduler_, world_.now() + back->latency);
   co_await answer;
   if (connection == nullptr) {
-    co_return fail(Code::unavailable, fmt::format("'{}' refused the connection", address.text));
+    co_return fail(Code::unavailable, fmt::format("'{}' refused the connection", address.text),
+                   std::string(kRefusedField));
   }
   co_return connection;
 }

@@ -289,6 +289,23 @@ TEST_F(ClientTest, EndsItsAttemptsAtTheirBoundAndAtTheDeadline) {
   EXPECT_LE(env_.clock().monotonic() - start, config_.request_timeout);
 }
 
+TEST_F(ClientTest, SaysAtOnceThatNobodyListens) {
+  config_.gateways = {Address{"@gateway-0:1"}, Address{"@gateway-1:1"}};
+  const Instant start = env_.clock().monotonic();
+  const Status refused = status_of(run(client().list_collections()));
+  EXPECT_EQ(refused.code(), Code::unavailable);
+  EXPECT_NE(refused.message().find("nobody listens there"), std::string::npos)
+      << refused.to_string();
+  EXPECT_LT(env_.clock().monotonic() - start, 500ms);
+}
+
+TEST_F(ClientTest, WaitsForAGatewayThatIsThereWhileAnotherIsGone) {
+  FakeGateway& gateway = add_gateway();
+  gateway.refusals = std::deque<Status>(3, Status(Code::unavailable, "not now"));
+  config_.gateways.push_back(Address{"@nobody:1"});
+  EXPECT_TRUE(run(client().list_collections()).has_value());
+}
+
 TEST(ClientConfig, NamesTheFieldThatIsWrong) {
   ClientConfig config;
   EXPECT_EQ(config.validate().error().field(), "gateways");

@@ -190,6 +190,10 @@ void Replica::step_all(std::vector<raft::Message> messages) {
   pump();
 }
 
+void Replica::tell_change() {
+  if (parts_.changed != nullptr) parts_.changed->notify_all();
+}
+
 void Replica::wake() {
   if (!pump_event_.queued()) parts_.env->scheduler().post(pump_event_);
 }
@@ -207,6 +211,7 @@ void Replica::pump() {
 
 void Replica::handle_ready(raft::Ready ready) {
   if (ready.soft_state) {
+    tell_change();
     Metrics& metrics = parts_.env->metrics();
     if (ready.soft_state->role == raft::Role::candidate)
       metrics.add(Metric::raft_elections_started);
@@ -380,6 +385,7 @@ void Replica::apply_some() {
   overlay_->set_durable_index(overlay_->applied_index());
   raft_->applied_to(overlay_->applied_index());
   applied_changed_.notify_all();
+  tell_change();
 }
 
 Task<void> Replica::resume_apply() {
@@ -451,6 +457,8 @@ ReplicaStatus Replica::status() const {
   status.commit_index = raft_->commit_index();
   status.applied_index = applied_index();
   status.last_index = raft_->last_index();
+  const auto applied_term = raft_->log().term_at(status.applied_index);
+  status.leads_with_all = status.is_leader && serving() && applied_term == status.term;
   return status;
 }
 
@@ -492,6 +500,7 @@ void Replica::fail_stop(Status status) {
                           failure_.to_string());
   if (parts_.observer != nullptr) parts_.observer->on_stop(name_, failure_);
   refuse_waiting();
+  tell_change();
 }
 
 // Tells all that wait in the replica that it has stopped.

@@ -63,6 +63,8 @@ struct ReplicaStatus {
   LogIndex commit_index;
   LogIndex applied_index;
   LogIndex last_index;
+  /// It leads, and has applied an entry of its own term: so all that was acknowledged before.
+  bool leads_with_all = false;
 };
 
 class Replica {
@@ -77,6 +79,8 @@ class Replica {
     uint64_t incarnation = 0;
     /// One replica of the node at a time checks what it has stored.
     Semaphore* scrub_turn = nullptr;
+    /// Notified when its role, its leader or what it has applied changed. May be null.
+    Condition* changed = nullptr;
   };
 
   Replica(Parts parts, ReplicaConfig config, ReplicaSpec spec,
@@ -219,6 +223,7 @@ class Replica {
   void hand_over_when_stalled();
   bool holds_planted_lease();
   void wake();
+  void tell_change();
   void pump();
   void handle_ready(raft::Ready ready);
   void observe(const raft::PersistBatch& batch);

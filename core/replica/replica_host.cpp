@@ -114,6 +114,7 @@ ReplicaHost::ReplicaHost(Env* env, ReplicaHostConfig config, RaftLinks* links,
       links_(links),
       observer_(observer),
       scrub_turn_(env->scheduler(), 1),
+      changed_(env->scheduler()),
       ended_(env->scheduler()),
       tasks_(env->scheduler()) {}
 
@@ -323,8 +324,13 @@ Task<Result<Replica*>> ReplicaHost::start(GroupId group,
   WalGroupState state = std::move(recovered_.at(group));
   recovered_.erase(group);
   took_part_.insert(group);
-  const Replica::Parts parts{env_,      wal_.get(),          links_,
-                             observer_, config_.incarnation, &scrub_turn_};
+  const Replica::Parts parts{.env = env_,
+                             .wal = wal_.get(),
+                             .links = links_,
+                             .observer = observer_,
+                             .incarnation = config_.incarnation,
+                             .scrub_turn = &scrub_turn_,
+                             .changed = &changed_};
   const auto replica = std::make_shared<Replica>(parts, config_.replica, spec_of(*manifest),
                                                  std::move(state_machine));
   replicas_.emplace(group, replica);

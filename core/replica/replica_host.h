@@ -81,6 +81,13 @@ class ReplicaHost {
   /// `deadline` (this node's monotonic time). Groups go on meanwhile.
   Task<void> hand_over_all(Instant deadline);
 
+  /// Notified when a replica's role, leader or applied entries changed: whoever waits for that
+  /// looks for itself.
+  Condition& changed() { return changed_; }
+
+  /// Makes run_until() end with `why`: this node cannot go on for a reason outside of its replicas.
+  void give_up(Status why) { ended_.set(std::move(why)); }
+
   /// Runs until `stop` (which may be null) is set, or until the node must stop: then its error is
   /// that of the write-ahead log, or of a replica that stopped for good.
   Task<Result<void>> run_until(Event* stop);
@@ -113,6 +120,7 @@ class ReplicaHost {
   std::set<GroupId> took_part_;
   Semaphore scrub_turn_;
   std::map<GroupId, std::shared_ptr<Replica>> replicas_;
+  Condition changed_;
   Completion<Status> ended_;  // Ok: somebody asked for it.
   TaskGroup tasks_;
 };

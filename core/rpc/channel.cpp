@@ -74,7 +74,12 @@ Task<Result<void>> Channel::connected_by(Instant deadline) {
   const auto waited = co_await with_deadline(&clock.scheduler(), clock.scheduler_time(deadline),
                                              std::move(waiting));
   if (!waited.has_value()) {
-    co_return fail(Code::unavailable, "there was no connection to " + address_.text + " in time");
+    // Between two attempts nothing is known but how the last one ended.
+    const bool tried = !not_established_.ok();
+    co_return fail(Code::unavailable,
+                   fmt::format("there was no connection to {} in time{}{}", address_.text,
+                               tried ? ": " : "", not_established_.message()),
+                   not_established_.field());
   }
   co_return *waited;
 }
@@ -87,7 +92,8 @@ Task<Result<void>> Channel::wait_for_connection() {
   co_await established_.wait();
   if (connected()) co_return Result<void>();
   co_return fail(Code::unavailable,
-                 fmt::format("no connection to {}: {}", address_.text, not_established_.message()));
+                 fmt::format("no connection to {}: {}", address_.text, not_established_.message()),
+                 not_established_.field());
 }
 
 Result<std::unique_ptr<ClientStream>> Channel::open_stream(const RequestContext& context,

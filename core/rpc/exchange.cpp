@@ -26,7 +26,7 @@ Status Exchange::lost(const Status& reason) const {
   // A refusal at Hello keeps its code: asking again would not help.
   const bool refused = !handed_ && reason.code() == Code::failed_precondition;
   return Status(refused ? Code::failed_precondition : Code::unavailable,
-                fmt::format("{}: {}", context, reason.message()));
+                fmt::format("{}: {}", context, reason.message()), reason.field());
 }
 
 Status Exchange::late() const {

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "core/rpc/cluster_refusals.h"
+
 namespace vectron::rpc {
 namespace {
 
@@ -45,7 +47,8 @@ Result<void> check_hello(const Hello& own, const Hello& peer) {
   if (ours && theirs && ours != theirs) {
     return fail(
         Code::failed_precondition,
-        fmt::format("the peer belongs to cluster {}, not to {}: check its address", theirs, ours));
+        fmt::format("the peer belongs to cluster {}, not to {}: check its address", theirs, ours),
+        std::string(kClusterField));
   }
   if (peer.protocol_max < own.protocol_min || peer.protocol_min > own.protocol_max) {
     return fail(

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "core/async/unless_set.h"
 #include "services/client/client.h"
+#include "services/daemon/usable.h"
 
 namespace vectron {
 namespace {
@@ -13,6 +15,8 @@ constexpr NodeId kPlacementNode{1};
 constexpr NodeId kGatewayNode{2};
 constexpr uint64_t kFirstWorkerNode = 101;
 constexpr Duration kUsablePollInterval = 20ms;
+/// How long a collection that should become ready is waited for: some elections.
+constexpr Duration kUsableWaitMax = 20s;
 
 const Address kPlacementAddress{"@placement-1:1"};
 
@@ -31,7 +35,8 @@ LocalCluster::LocalCluster(Ground ground, Disk* disk, Settings settings)
     : ground_(ground),
       disk_(disk),
       settings_(std::move(settings)),
-      changed_(ground.loop->scheduler()) {}
+      changed_(ground.loop->scheduler()),
+      usable_(ground.loop->scheduler()) {}
 
 LocalCluster::~LocalCluster() {
   // A node's Env goes before those that were started earlier, as its links did.
@@ -44,8 +49,12 @@ Task<Result<void>> LocalCluster::run(Event* stop, std::function<void(ReadyAddres
   VECTRON_CO_CHECK_OK(placement);
   RandomStream entropy = (*placement)->env().random("cluster id");
   const ClusterId fresh(std::max<uint64_t>(entropy.next(), 1));
-  Result<void> outcome = co_await start(fresh);
-  if (outcome.has_value()) {
+  auto starting = start(fresh);
+  auto started = co_await unless_set(&ground_.loop->scheduler(), stop, std::move(starting));
+  // Told to stop before it was ready: an orderly end.
+  Result<void> outcome = started.value_or(Result<void>());
+  if (started.has_value() && outcome.has_value()) {
+    usable_.set();
     ready({nodes_.back()->rpc(), nodes_.back()->http()});
     TaskGroup forward(ground_.loop->scheduler());
     forward.spawn(wake_when(stop, &changed_));
@@ -62,7 +71,7 @@ Task<Result<void>> LocalCluster::run(Event* stop, std::function<void(ReadyAddres
 Status LocalCluster::failure() const {
   for (const auto& node : nodes_) {
     const Status status = node->failure();
-    if (!status.ok()) return status;
+    if (!status.ok() && !refused_.contains(node.get())) return status;
   }
   return {};
 }
@@ -72,10 +81,8 @@ Task<Result<void>> LocalCluster::start(ClusterId fresh) {
   VECTRON_CO_TRY(folder_, folder);
   auto placement = co_await start_placement();
   VECTRON_CO_CHECK_OK(placement);
-  for (uint32_t number = 0; number < settings_.workers; ++number) {
-    auto worker = co_await start_worker(number);
-    VECTRON_CO_CHECK_OK(worker);
-  }
+  auto workers = co_await start_workers();
+  VECTRON_CO_CHECK_OK(workers);
   auto gateway = co_await start_gateway();
   VECTRON_CO_CHECK_OK(gateway);
   auto usable = co_await wait_until_usable();
@@ -104,6 +111,23 @@ Task<Result<void>> LocalCluster::start_placement() {
   co_return started;
 }
 
+// A worker that is refused (its folder was lost, say) keeps nobody from what the others hold.
+Task<Result<void>> LocalCluster::start_workers() {
+  for (uint32_t number = 0; number < settings_.workers; ++number) {
+    auto started = co_await start_worker(number);
+    if (started.has_value()) continue;
+    const RoleNode* worker = nodes_.back().get();
+    if (!is_refused_for_ever(started.error())) co_return started;
+    refused_.insert(worker);
+    if (refused_.size() == settings_.workers) co_return started;
+    (*nodes_.front())
+        .env()
+        .log()
+        .error("up", "goes on without {}: {}", worker->name(), started.error().to_string());
+  }
+  co_return Result<void>();
+}
+
 Task<Result<void>> LocalCluster::start_worker(uint32_t number) {
   Result<RoleNode*> added = add_node(worker_name(number));
   VECTRON_CO_TRY(RoleNode * node, added);
@@ -124,6 +148,7 @@ Task<Result<void>> LocalCluster::start_gateway() {
   config.drain_timeout = settings_.drain_max;
   config.incarnation = folder_.starts;
   config.http_listen = settings_.http;
+  config.ready_after = &usable_;
   for (const auto& other : nodes_) {
     if (other.get() != node) config.metrics_beside.push_back(&other->env().metrics());
   }
@@ -131,22 +156,31 @@ Task<Result<void>> LocalCluster::start_gateway() {
   co_return started;
 }
 
-// Usable: the placement driver has a leader, and so has every shard of every collection.
+// Usable: every collection is ready, or waiting longer would not make it so.
 Task<Result<void>> LocalCluster::wait_until_usable() {
   RoleNode* gateway = nodes_.back().get();
+  Clock& clock = gateway->env().clock();
   ClientConfig config;
   config.gateways = {gateway->rpc()};
   Client client(gateway->env(), config);
+  const Instant give_up = clock.monotonic() + kUsableWaitMax;
   while (true) {
     const Status failed = failure();
     if (!failed.ok()) co_return fail(failed);
-    auto listed = co_await client.list_collections();
-    const bool usable =
-        listed.has_value() &&
-        std::all_of(listed->collections.begin(), listed->collections.end(),
-                    [](const api::CollectionStatus& collection) { return collection.ready; });
-    if (usable) co_return Result<void>();
-    co_await gateway->env().clock().sleep_for(kUsablePollInterval);
+    const auto listed = co_await client.list_collections();
+    const auto workers = co_await client.list_workers();
+    if (listed.has_value() && workers.has_value()) {
+      const std::vector<Unready> unready = unready_collections(*listed, silent_nodes(*workers));
+      const bool hope = std::ranges::any_of(unready, &Unready::may_come);
+      if (!hope || clock.monotonic() >= give_up) {
+        for (const Unready& one : unready) {
+          gateway->env().log().error("up", "is ready without collection '{}': {}", one.name,
+                                     one.why);
+        }
+        co_return Result<void>();
+      }
+    }
+    co_await clock.sleep_for(kUsablePollInterval);
   }
 }
 

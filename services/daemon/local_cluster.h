@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,18 +21,20 @@ class LocalCluster {
 
   /// Starts the placement node, the workers and the gateway, says that it is ready, waits for
   /// `stop` (or for a node that fails), and stops them in the opposite order, so that what the
-  /// gateway still has in flight finds its workers. Errors: of a node.
+  /// gateway still has in flight finds its workers. `stop` is heard at any time. Errors: of a node.
   Task<Result<void>> run(Event* stop, std::function<void(ReadyAddresses)> ready);
 
  private:
   Task<Result<void>> start(ClusterId fresh);
   Task<Result<void>> start_placement();
+  Task<Result<void>> start_workers();
   Task<Result<void>> start_worker(uint32_t number);
   Task<Result<void>> start_gateway();
   Task<Result<void>> wait_until_usable();
   Task<Result<void>> mark_bootstrapped();
   Task<void> stop_all();
-  /// Why a node ended by itself; ok while all run.
+  /// Why a node ended by itself; ok while all run. One that is refused is not waited for and does
+  /// not count.
   Status failure() const;
 
   /// Opens the node's folder and Env, and puts it behind the others.
@@ -44,7 +47,9 @@ class LocalCluster {
   Settings settings_;
   DataFolder folder_;
   Condition changed_;  // A node listens, or ended.
+  Event usable_;
   std::vector<std::unique_ptr<RoleNode>> nodes_;
+  std::set<const RoleNode*> refused_;  // Workers that the placement driver will never take.
 };
 
 }  // namespace vectron

@@ -122,7 +122,8 @@ void add_worker(Rows* rows) {
   rows->push_back({"heartbeat_interval_ms", kUpWorker,
                    "How often a worker reports; sooner when something changed.",
                    milliseconds(field(&W::heartbeat_interval), 1)});
-  rows->push_back({"change_interval_ms", kUpWorker, "How soon a change is reported.",
+  rows->push_back({"change_interval_ms", kUpWorker,
+                   "Between two reports of new counts; a new leader or copy is reported at once.",
                    milliseconds(field(&W::change_interval), 1)});
   rows->push_back(
       {"memory_bytes_max", kUpWorker,

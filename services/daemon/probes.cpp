@@ -30,7 +30,7 @@ Task<http::Response> Probes::alive() {
 Task<http::Response> Probes::ready() {
   if (life_.stopping->is_set()) co_return http::text_response(503, "stopping\n");
   if (life_.ended->is_set()) co_return http::text_response(503, "ended\n");
-  if (!life_.listening->is_set()) co_return http::text_response(503, "starting\n");
+  if (!life_.ready->is_set()) co_return http::text_response(503, "starting\n");
   co_return http::text_response(200, "ok\n");
 }
 

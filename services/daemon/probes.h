@@ -12,10 +12,10 @@ namespace vectron {
 
 class Probes {
  public:
-  /// What tells how far the node is. /readyz says 503 until `listening` is set, and once one of the
+  /// What tells how far the node is. /readyz says 503 until `ready` is set, and once one of the
   /// others is.
   struct Life {
-    const Completion<Address>* listening;
+    const Event* ready;
     const Event* stopping;
     const Completion<Result<void>>* ended;
   };

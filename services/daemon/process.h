@@ -1,7 +1,7 @@
 // run_process: a `vectron` process from its start to its end, whatever it runs as.
 //
 // It builds what a process has once (log, threads, event loop, network), says when it is ready, and
-// turns SIGTERM and SIGINT into an orderly end.
+// turns SIGTERM, SIGINT and SIGHUP into an orderly end.
 #pragma once
 
 #include <functional>
@@ -26,9 +26,9 @@ std::string ready_line(const ReadyAddresses& addresses);
 using ProcessBody = std::function<Task<Result<void>>(Ground ground, Disk* disk, Event* stop,
                                                      std::function<void(ReadyAddresses)> ready)>;
 
-/// Runs `body` on the data folder of `settings` until SIGTERM or SIGINT, or until it fails. When it
-/// is ready, prints the ready line on standard output and writes it to `ready_file`. Errors: of the
-/// body; failed_precondition (another process uses the data folder).
+/// Runs `body` on the data folder of `settings` until SIGTERM, SIGINT or SIGHUP, or until it fails.
+/// When it is ready, prints the ready line on standard output and writes it to `ready_file`.
+/// Errors: of the body; failed_precondition (another process uses the data folder).
 Result<void> run_process(const Settings& settings, const ProcessBody& body);
 
 }  // namespace vectron

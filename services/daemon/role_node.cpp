@@ -7,6 +7,7 @@ RoleNode::RoleNode(const Ground& ground, std::string name, Condition* changed)
       changed_(changed),
       stop_(ground.loop->scheduler()),
       listening_(ground.loop->scheduler()),
+      ready_(ground.loop->scheduler()),
       ended_(ground.loop->scheduler()),
       tasks_(ground.loop->scheduler()) {}
 
@@ -28,7 +29,8 @@ Result<std::unique_ptr<RoleNode>> RoleNode::open(const Ground& ground, std::stri
 
 Task<Result<void>> RoleNode::start(PlacementConfig config, std::optional<Address> probes) {
   config.stop = &stop_;
-  config.on_listening = [this](const Address& address) { listens(address); };
+  config.on_listening = [this](const Address& address) { listening_.set(address); };
+  config.on_ready = [this] { is_ready(); };
   const auto served = serve_probes(std::move(probes));
   VECTRON_CO_CHECK_OK(served);
   auto launched = co_await launch(run_placement(env_.get(), std::move(config)));
@@ -37,7 +39,8 @@ Task<Result<void>> RoleNode::start(PlacementConfig config, std::optional<Address
 
 Task<Result<void>> RoleNode::start(WorkerConfig config, std::optional<Address> probes) {
   config.stop = &stop_;
-  config.on_listening = [this](const Address& address) { listens(address); };
+  config.on_listening = [this](const Address& address) { listening_.set(address); };
+  config.on_ready = [this] { is_ready(); };
   const auto served = serve_probes(std::move(probes));
   VECTRON_CO_CHECK_OK(served);
   auto launched = co_await launch(run_worker(env_.get(), std::move(config)));
@@ -46,24 +49,25 @@ Task<Result<void>> RoleNode::start(WorkerConfig config, std::optional<Address> p
 
 Task<Result<void>> RoleNode::start(GatewayConfig config) {
   config.stop = &stop_;
-  config.on_listening = [this](const Address& address) { listens(address); };
+  config.on_listening = [this](const Address& address) { listening_.set(address); };
+  config.on_ready = [this] { is_ready(); };
   config.on_http_listening = [this](const Address& address) { http_ = address; };
   auto launched = co_await launch(run_gateway(env_.get(), std::move(config)));
   co_return launched;
 }
 
-void RoleNode::listens(const Address& address) {
-  listening_.set(address);
+void RoleNode::is_ready() {
+  ready_.set();
   changed_->notify_all();
 }
 
 Task<Result<void>> RoleNode::launch(Task<Result<void>> service) {
   launched_ = true;
   tasks_.spawn(watch(std::move(service)));
-  while (!listening_.is_set() && !ended_.is_set()) {
+  while (!ready_.is_set() && !ended_.is_set()) {
     co_await changed_->wait();
   }
-  if (listening_.is_set()) co_return Result<void>();
+  if (ready_.is_set()) co_return Result<void>();
   const Result<void> ended = ended_.get();
   if (!ended.has_value()) co_return fail(ended.error().with_context(name_));
   co_return fail(Code::cancelled, name_ + " was asked to stop before it was ready");
@@ -71,7 +75,7 @@ Task<Result<void>> RoleNode::launch(Task<Result<void>> service) {
 
 Result<void> RoleNode::serve_probes(std::optional<Address> address) {
   if (!address.has_value()) return {};
-  probes_ = std::make_unique<Probes>(env_.get(), Probes::Life{&listening_, &stop_, &ended_});
+  probes_ = std::make_unique<Probes>(env_.get(), Probes::Life{&ready_, &stop_, &ended_});
   VECTRON_CHECK_OK(probes_->start(*address));
   http_ = probes_->address();
   return {};

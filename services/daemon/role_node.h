@@ -26,16 +26,17 @@ struct Ground {
 
 class RoleNode {
  public:
-  /// Opens and locks the node's folder. `changed` is notified when the node listens and when it
+  /// Opens and locks the node's folder. `changed` is notified when the node is ready and when it
   /// ends; it and the ground outlive the node. Errors: those of ProductionEnv::open.
   static Result<std::unique_ptr<RoleNode>> open(const Ground& ground, std::string name,
                                                 const std::string& folder, Condition* changed);
   ~RoleNode();
 
-  /// Starts the service, and returns when it listens. `probes`: where it answers probes over HTTP
-  /// besides, from the beginning: waiting for the other members and loading shards may take long
-  /// (a gateway answers them at its http_listen). Errors: those with which the service ended;
-  /// cancelled when it was asked to stop before it listened.
+  /// Starts the service, and returns when it is ready: it listens and serves, the placement driver
+  /// knows the worker, the gateway knows the placement driver. That may take as long as the others
+  /// are away; the node's log says for whom it waits. `probes`: where it answers probes over HTTP
+  /// besides, from the beginning (a gateway answers them at its http_listen). Errors: those with
+  /// which the service ended; cancelled when it was asked to stop before it was ready.
   Task<Result<void>> start(PlacementConfig config, std::optional<Address> probes);
   Task<Result<void>> start(WorkerConfig config, std::optional<Address> probes);
   Task<Result<void>> start(GatewayConfig config);
@@ -59,13 +60,14 @@ class RoleNode {
   Task<Result<void>> launch(Task<Result<void>> service);
   Result<void> serve_probes(std::optional<Address> address);
   Task<void> watch(Task<Result<void>> service);
-  void listens(const Address& address);
+  void is_ready();
 
   std::string name_;
   Condition* changed_;
   bool launched_ = false;
   Event stop_;
   Completion<Address> listening_;
+  Event ready_;
   Completion<Result<void>> ended_;
   std::optional<Address> http_;
   std::unique_ptr<ProductionEnv> env_;

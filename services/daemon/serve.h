@@ -6,10 +6,11 @@
 
 namespace vectron {
 
-/// Runs until SIGTERM or SIGINT. Ready when the node listens and has recovered what its folder
-/// holds; a gateway serves requests once it finds the placement driver (/readyz). Errors:
-/// invalid_argument (with the option), failed_precondition (another process uses the data folder,
-/// or it is another node's), data_loss, unavailable (cannot listen).
+/// Runs until SIGTERM, SIGINT or SIGHUP. Ready when the node serves: a placement node knows who
+/// leads, a worker is registered, a gateway has found the placement driver; until then it waits,
+/// and its log says for what. Errors: invalid_argument (with the option), failed_precondition
+/// (another process uses the data folder, it is another node's, or what can never succeed: another
+/// cluster's number, a worker that is refused for good), data_loss, unavailable (cannot listen).
 Result<void> run_serve(Role role, const Settings& settings);
 
 }  // namespace vectron

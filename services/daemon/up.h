@@ -10,9 +10,10 @@
 
 namespace vectron {
 
-/// Runs until SIGTERM or SIGINT. Ready when every collection that was there has leaders and the
-/// gateway answers. Errors: failed_precondition (another process uses the data folder, or it needs
-/// more workers), invalid_argument, data_loss, unavailable (cannot listen).
+/// Runs until SIGTERM, SIGINT or SIGHUP. Ready when every collection that was there is, as far as
+/// it can be: copies that are lost, and a worker that the placement driver refuses, are named in
+/// the log and not waited for. Errors: failed_precondition (another process uses the data folder,
+/// or it needs more workers), invalid_argument, data_loss, unavailable (cannot listen).
 Result<void> run_up(const Settings& settings);
 
 }  // namespace vectron

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/async/unless_set.h"
 #include "core/base/need.h"
 #include "core/http/server.h"
 #include "core/model/collection.h"
@@ -60,6 +61,7 @@ HttpApiConfig http_api_config(const GatewayConfig& config) {
   out.inline_body_bytes_max = config.http_inline_body_bytes_max;
   out.limits.points_max = config.batch_points_max;
   out.metrics_beside = config.metrics_beside;
+  out.ready_after = config.ready_after;
   return out;
 }
 
@@ -107,6 +109,10 @@ class Gateway {
     const Result<void> http_started = start_http();
     VECTRON_CO_CHECK_OK(http_started);
     if (config_.on_listening) config_.on_listening(server_.address());
+    auto searching = find_placement();
+    const auto found = co_await unless_set(&env_.scheduler(), config_.stop, std::move(searching));
+    if (found.has_value() && !found->has_value()) co_return *found;
+    if (found.has_value() && config_.on_ready) config_.on_ready();
     Event never(env_.scheduler());
     Event& stop = config_.stop != nullptr ? *config_.stop : never;
     co_await stop.wait();
@@ -121,6 +127,34 @@ class Gateway {
     env_.log().info("gateway", "listens for HTTP on {}", http_server_.address().text);
     if (config_.on_http_listening) config_.on_http_listening(http_server_.address());
     return {};
+  }
+
+  // Serves meanwhile: whoever asks is told what is missing.
+  Task<Result<void>> find_placement() {
+    constexpr Duration kAskTimeout = 1s;
+    constexpr Duration kAskPause = 100ms;
+    constexpr Duration kQuietAtStart = 2s;
+    constexpr Duration kComplainInterval = 10s;
+    Instant tell_next = env_.clock().monotonic() + kQuietAtStart;
+    while (true) {
+      RequestContext context;
+      context.deadline = env_.clock().monotonic() + kAskTimeout;
+      const auto listed = co_await placement_.list_workers(std::move(context));
+      if (listed.has_value()) co_return Result<void>();
+      if (placement_.is_of_another_cluster()) {
+        co_return fail(Code::failed_precondition,
+                       fmt::format("no placement node belongs to cluster {}, as this gateway does: "
+                                   "check the options cluster and placement ({})",
+                                   config_.cluster, listed.error().message()),
+                       std::string(rpc::kClusterField));
+      }
+      if (env_.clock().monotonic() >= tell_next) {
+        env_.log().warning("gateway", "not ready, the placement driver must be found: {}",
+                           listed.error().to_string());
+        tell_next = env_.clock().monotonic() + kComplainInterval;
+      }
+      co_await env_.clock().sleep_for(kAskPause);
+    }
   }
 
   size_t requests_in_flight() const {

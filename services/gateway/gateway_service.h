@@ -82,6 +82,11 @@ struct GatewayConfig {
   std::function<void(const Address&)> on_listening;
   /// The same for HTTP, before on_listening.
   std::function<void(const Address&)> on_http_listening;
+  /// Told once, when the gateway has found the placement driver. May be empty.
+  std::function<void()> on_ready;
+  /// /readyz says 503 before it is set, whatever the gateway thinks: for a process that has more to
+  /// wait for. May be null; outlives the gateway.
+  const Event* ready_after = nullptr;
   /// Of the other nodes in this process, on the same event loop: /metrics adds them to its own.
   /// They outlive the gateway.
   std::vector<const Metrics*> metrics_beside;
@@ -91,7 +96,8 @@ struct GatewayConfig {
 };
 
 /// Runs a gateway until `config.stop` is set, or until the task is destroyed. `env` outlives it.
-/// Errors: invalid_argument (a bad config), unavailable (cannot listen).
+/// Errors: invalid_argument (a bad config), unavailable (cannot listen), failed_precondition (every
+/// placement node says that it belongs to another cluster).
 Task<Result<void>> run_gateway(Env* env, GatewayConfig config);
 
 }  // namespace vectron

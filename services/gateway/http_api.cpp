@@ -214,6 +214,9 @@ Task<http::Response> HttpApi::ready() {
   const rpc::MethodInfo& method = api::kVectronListCollectionsMethod;
   RequestContext context;
   context.deadline = env_.clock().monotonic() + config_.ready_timeout;
+  if (config_.ready_after != nullptr && !config_.ready_after->is_set()) {
+    co_return http::text_response(503, "starting\n");
+  }
   const Result<void> admitted = door_.admit(method, 0, context);
   if (!admitted.has_value()) co_return http::text_response(503, admitted.error().message() + "\n");
   auto task = handler_.list_collections(context, {});

@@ -21,6 +21,7 @@ struct HttpApiConfig {
   size_t inline_body_bytes_max = 128 << 10;  ///< A larger body is read on the Cpu pool.
   JsonLimits limits;
   Duration ready_timeout = 1s;                 ///< For /readyz to find the placement driver.
+  const Event* ready_after = nullptr;          ///< /readyz says 503 before; may be null.
   std::vector<const Metrics*> metrics_beside;  ///< /metrics adds them to those of this node.
 };
 

@@ -2,12 +2,23 @@
 
 #include <algorithm>
 
+#include "core/env/refused.h"
 #include "schemas/placement_rpc.h"
 
 namespace vectron::gateway {
+namespace {
+
+/// How long a request waits while nobody listens at any placement node: a start takes less.
+constexpr Duration kRefusedPatience = 1s;
+
+}  // namespace
 
 PlacementLink::PlacementLink(Env& env, rpc::ChannelPool& channels, const GatewayConfig& config)
-    : env_(env), channels_(channels), config_(config), random_(env.random("gateway.placement")) {}
+    : env_(env),
+      channels_(channels),
+      config_(config),
+      random_(env.random("gateway.placement")),
+      refusals_(config.placement.size()) {}
 
 Task<Result<wire::CreateCollectionReply>> PlacementLink::create_collection(
     RequestContext context, wire::CreateCollectionRequest request) {
@@ -55,6 +66,8 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
   Attempts attempts(limits, &random_, config_.placement.size(), leader_);
   Doubt doubt(operation.access);
   DamagedCopies damaged(config_.placement.size());
+  const Instant refused_until = env_.clock().monotonic() + kRefusedPatience;
+  size_t refused_in_a_row = 0;  // Nodes where nobody listens.
   while (true) {
     const size_t node = attempts.target();
     std::shared_ptr<rpc::Channel> channel = channels_.channel(config_.placement[node]);
@@ -62,6 +75,7 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
         attempt_context(context, operation.access, env_.clock(), config_.read_attempt_timeout);
     Result<Reply> reply = co_await call_node<Reply, Request>(
         std::move(channel), operation, std::move(attempt), config_.connect_timeout, &request);
+    refusals_.note(node, status_of(reply));
     if (reply.has_value()) {
       leader_ = node;
       co_return reply;
@@ -75,7 +89,10 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
     damaged.note(node, failure.code() == Code::data_loss);
     const bool again = attempts.advance(hinted_node(failure));
     const Instant next = env_.clock().monotonic() + attempts.pause();
-    if (!again || next >= context.deadline) {
+    refused_in_a_row = failure.field() == kRefusedField ? refused_in_a_row + 1 : 0;
+    const bool nobody_listens =
+        refused_in_a_row >= config_.placement.size() && next >= refused_until;
+    if (!again || nobody_listens || next >= context.deadline) {
       const bool hopeless = damaged.hopeless(true);
       const Status nobody(hopeless ? Code::data_loss : Code::unavailable,
                           "the placement driver: " + failure.message());

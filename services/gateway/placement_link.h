@@ -5,6 +5,7 @@
 
 #include "core/env/env.h"
 #include "core/rpc/channel_pool.h"
+#include "core/rpc/cluster_refusals.h"
 #include "schemas/placement_messages.h"
 #include "services/gateway/gateway_service.h"
 #include "services/gateway/node_call.h"
@@ -12,8 +13,8 @@
 namespace vectron::gateway {
 
 /// Asks the node that led last; on another answer follows its hint, then tries the others, with
-/// pauses between rounds, until the deadline. Errors of all: those of the contract; unavailable (no
-/// leader was found in time; not done).
+/// pauses between rounds, until the deadline, or for a second when nobody listens at any of them.
+/// Errors of all: those of the contract; unavailable (no leader was found in time; not done).
 class PlacementLink {
  public:
   /// All outlive it, and it outlives its tasks.
@@ -33,6 +34,9 @@ class PlacementLink {
   /// Errors: not_found.
   Task<Result<wire::GetCollectionReply>> collection_route(RequestContext context, std::string name);
 
+  /// Whether every node said, when it was asked last, that it belongs to another cluster.
+  bool is_of_another_cluster() const { return refusals_.by_all(); }
+
  private:
   template <typename Reply, typename Request>
   Task<Result<Reply>> call(RequestContext context, Operation operation, Request request);
@@ -44,6 +48,7 @@ class PlacementLink {
   const GatewayConfig& config_;
   RandomStream random_;
   size_t leader_ = 0;  // The node that answered last.
+  rpc::ClusterRefusals refusals_;
 };
 
 }  // namespace vectron::gateway

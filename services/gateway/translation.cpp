@@ -24,6 +24,7 @@ api::ReplicaStatus to_api(wire::ReplicaStatus status) {
   out.applied_index = status.applied_index;
   out.is_leader = status.is_leader;
   out.created = status.created;
+  out.lost = status.lost;
   return out;
 }
 

@@ -39,6 +39,7 @@ wire::ShardStatus shard_status(const PlacementState& state, const ClusterView& v
     const auto* report = view.report_of(NodeId(replica.node_id), ReplicaId(replica.replica_id));
     if (report != nullptr) {
       out.applied_index = report->applied_index;
+      out.lost = report->lost;
       if (out.is_leader) {
         status.points = report->points;
         status.indexed = report->indexed;
@@ -107,9 +108,17 @@ std::optional<NodeId> ClusterView::leader_of(const stored::ShardRecord& shard) c
   return leader;
 }
 
-bool ClusterView::has_leaders(const stored::CollectionRecord& collection) const {
-  return std::all_of(collection.shards.begin(), collection.shards.end(),
-                     [this](const auto& shard) { return leader_of(shard).has_value(); });
+bool ClusterView::is_ready(const stored::CollectionRecord& collection) const {
+  const auto has_ready_leader = [this](const stored::ShardRecord& shard) {
+    const auto leader = leader_of(shard);
+    if (!leader) return false;
+    return std::ranges::any_of(shard.replicas, [&](const stored::ReplicaRecord& replica) {
+      if (NodeId(replica.node_id) != *leader) return false;
+      const auto* report = report_of(*leader, ReplicaId(replica.replica_id));
+      return report != nullptr && report->is_leader && !report->catching_up;
+    });
+  };
+  return std::ranges::all_of(collection.shards, has_ready_leader);
 }
 
 bool ClusterView::has_dropped(NodeId node, ReplicaId replica, uint64_t revision) const {
@@ -248,7 +257,7 @@ wire::CollectionStatus status_of(const PlacementState& state, const ClusterView&
   status.read_level = collection.read_level;
   status.index = collection.index;
   status.epoch = collection.epoch;
-  status.ready = view.has_leaders(collection);
+  status.ready = view.is_ready(collection);
   for (const stored::ShardRecord& shard : collection.shards) {
     status.shards.push_back(shard_status(state, view, shard));
     status.points += status.shards.back().points;

@@ -50,8 +50,8 @@ class ClusterView {
   const wire::ReplicaReport* report_of(NodeId node, ReplicaId replica) const;
   /// The worker whose replica leads: the one of the highest term among those that say so.
   std::optional<NodeId> leader_of(const stored::ShardRecord& shard) const;
-  /// Every shard of the collection has a leader.
-  bool has_leaders(const stored::CollectionRecord& collection) const;
+  /// Every shard of the collection has a leader that has applied all that was acknowledged.
+  bool is_ready(const stored::CollectionRecord& collection) const;
   /// Whether `node` holds nothing of a replica that no order since `revision` names, and never will
   /// again.
   bool has_dropped(NodeId node, ReplicaId replica, uint64_t revision) const;

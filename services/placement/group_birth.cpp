@@ -9,6 +9,7 @@ constexpr std::string_view kComponent = "placement";
 constexpr Duration kAskTimeout = 1s;
 constexpr Duration kAskInterval = 100ms;
 constexpr Duration kComplainInterval = 10s;  // Between two lines that say who is missing.
+constexpr Duration kQuietAtStart = 3s;       // Before the first of them.
 
 stored::ReplicaManifest manifest_of(const PlacementConfig& config) {
   stored::ReplicaManifest manifest;
@@ -24,6 +25,23 @@ std::unexpected<Status> lost() {
   return fail(Code::data_loss,
               "the placement driver's data is missing here, and other members have it: a member "
               "that forgot its votes must not come back; put a new node in this one's place");
+}
+
+std::string sum_up(const std::map<NodeId, std::string>& missing) {
+  std::string text;
+  for (const auto& [node, why] : missing) {
+    text += fmt::format("{}node {}: {}", text.empty() ? "" : "; ", node, why);
+  }
+  return text.empty() ? "all of them answer" : text;
+}
+
+Status other_cluster(const PlacementConfig& config, const std::map<NodeId, std::string>& missing) {
+  return Status(
+      Code::failed_precondition,
+      fmt::format("no other placement node belongs to cluster {}, as this one does: check "
+                  "the options cluster and placement ({})",
+                  config.cluster, sum_up(missing)),
+      std::string(rpc::kClusterField));
 }
 
 }  // namespace
@@ -46,14 +64,14 @@ Task<Result<wire::GroupPresenceReply>> GroupBirth::group_presence(RequestContext
   co_return reply;
 }
 
-Task<Result<bool>> GroupBirth::run() {
+Task<Result<void>> GroupBirth::run() {
   using Presence = ReplicaHost::Presence;
   const auto presence = node_->host().presence(kPlacementGroup, ReplicaId(config_->node.value()));
   if (presence == Presence::lost) co_return lost();
   if (presence == Presence::absent && env_->planted("reuse_replica_after_disk_loss")) {
     const auto born = co_await node_->host().bear(manifest_of(*config_));
     VECTRON_CO_CHECK_OK(born);
-    co_return true;
+    co_return Result<void>();
   }
   if (presence == Presence::absent && !config_->bootstrap) {
     co_return fail(
@@ -61,7 +79,7 @@ Task<Result<bool>> GroupBirth::run() {
         "the placement driver's data is missing here: set bootstrap for the first start of a "
         "cluster; after a lost disk, put a new node in this one's place");
   }
-  if (own_presence() == wire::GroupPresence::took_part) co_return true;
+  if (own_presence() == wire::GroupPresence::took_part) co_return Result<void>();
 
   rpc::ServerConfig server_config = node_->server_config();
   server_config.starting = !env_->planted("starting_is_an_old_server");
@@ -76,13 +94,13 @@ Task<Result<bool>> GroupBirth::run() {
   co_return agreed;
 }
 
-Task<Result<bool>> GroupBirth::agree() {
-  Instant complain = env_->clock().monotonic() + kComplainInterval;
-  while (config_->stop == nullptr || !config_->stop->is_set()) {
+Task<Result<void>> GroupBirth::agree() {
+  Instant complain_next = env_->clock().monotonic() + kQuietAtStart;
+  while (true) {
     const auto others = co_await ask_others();
     switch (next_birth_step(own_presence(), others)) {
       case BirthStep::start:
-        co_return true;
+        co_return Result<void>();
       case BirthStep::refuse:
         co_return lost();
       case BirthStep::bear: {
@@ -93,16 +111,20 @@ Task<Result<bool>> GroupBirth::agree() {
       case BirthStep::wait:
         break;
     }
-    if (env_->clock().monotonic() >= complain) {
-      env_->log().warning(kComponent,
-                          "the first start of a cluster needs all {} placement nodes: not all of "
-                          "them answer or are made yet",
-                          config_->members.size());
-      complain = env_->clock().monotonic() + kComplainInterval;
+    if (refusals_.by_all()) co_return fail(other_cluster(*config_, missing_));
+    if (env_->clock().monotonic() >= complain_next) {
+      complain();
+      complain_next = env_->clock().monotonic() + kComplainInterval;
     }
     co_await env_->clock().sleep_for(kAskInterval);
   }
-  co_return false;
+}
+
+void GroupBirth::complain() {
+  env_->log().warning(kComponent,
+                      "not ready: the first start of a cluster needs all {} placement nodes, and "
+                      "not all of them answer or are made yet: {}",
+                      config_->members.size(), sum_up(missing_));
 }
 
 Task<std::vector<std::optional<wire::GroupPresence>>> GroupBirth::ask_others() {
@@ -119,12 +141,21 @@ Task<std::optional<wire::GroupPresence>> GroupBirth::ask(PlacementConfig::Member
   context.deadline = env_->clock().monotonic() + kAskTimeout;
   wire::PlacementPeerClient client(node_->channels().channel(member.address));
   const auto reply = co_await client.group_presence(std::move(context), {});
-  if (!reply.has_value()) co_return std::nullopt;
+  const auto place = static_cast<size_t>(member.node.value());
+  refusals_.note(place, status_of(reply));
+  missing_.erase(member.node);
+  if (!reply.has_value()) {
+    missing_[member.node] = reply.error().message();
+    co_return std::nullopt;
+  }
   // What counts is that every other member answered, not that every address did: one name may lead
   // to several of them, and to each in turn.
   const bool is_member =
       reply->node_id == member.node.value() && reply->group_id == kPlacementGroup.value();
-  if (!is_member) co_return std::nullopt;
+  if (!is_member) {
+    missing_[member.node] = fmt::format("another node answers at {}", member.address.text);
+    co_return std::nullopt;
+  }
   co_return reply->presence;
 }
 

@@ -5,7 +5,11 @@
 // node's own server.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "core/replica/replica_node.h"
+#include "core/rpc/cluster_refusals.h"
 #include "schemas/placement_rpc.h"
 #include "services/placement/birth_step.h"
 #include "services/placement/placement_service.h"
@@ -16,26 +20,29 @@ class GroupBirth final : public wire::PlacementPeerHandler {
  public:
   /// All outlive it.
   GroupBirth(Env* env, const PlacementConfig* config, ReplicaNode* node)
-      : env_(env), config_(config), node_(node) {}
+      : env_(env), config_(config), node_(node), refusals_(config->members.size() - 1) {}
 
-  /// Returns when the replica is born and may be started; false when `config.stop` was set before.
-  /// Errors: data_loss (the replica is gone and must not be made again), unavailable (cannot
-  /// listen), those of the disk.
-  Task<Result<bool>> run();
+  /// Returns when the replica is born and may be started; it may be destroyed before. Errors:
+  /// data_loss (the replica is gone and must not be made again), unavailable (cannot listen),
+  /// failed_precondition (every other member belongs to another cluster), those of the disk.
+  Task<Result<void>> run();
 
   Task<Result<wire::GroupPresenceReply>> group_presence(RequestContext context,
                                                         wire::GroupPresenceRequest) override;
 
  private:
   wire::GroupPresence own_presence() const;
-  Task<Result<bool>> agree();
+  Task<Result<void>> agree();
   /// Empty when the member did not answer, or another one did at its address.
   Task<std::optional<wire::GroupPresence>> ask(PlacementConfig::Member member);
+  void complain();
   Task<std::vector<std::optional<wire::GroupPresence>>> ask_others();
 
   Env* env_;
   const PlacementConfig* config_;
   ReplicaNode* node_;
+  rpc::ClusterRefusals refusals_;          // By the other members.
+  std::map<NodeId, std::string> missing_;  // Why the others did not answer last.
 };
 
 }  // namespace vectron

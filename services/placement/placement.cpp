@@ -48,6 +48,11 @@ stored::CreateCollectionCommand command_of(wire::CreateCollectionRequest request
   return command;
 }
 
+Task<bool> heard_by(Condition* heard) {
+  co_await heard->wait();
+  co_return true;
+}
+
 // What a push says, whatever its revision.
 uint64_t signature_of(wire::AssignRequest request) {
   request.revision = 0;
@@ -210,6 +215,7 @@ bool Placement::may_be_incomplete() const {
 
 Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequest request,
                                                       Instant deadline) {
+  notice_term();
   const Instant start = env_->clock().monotonic();
   // A refusal needs time to be told: without one, nobody would know whether the collection exists.
   const Instant give_up = std::min(deadline - (deadline - start) / 4, start + config_->create_wait);
@@ -235,20 +241,32 @@ Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequ
       VECTRON_CO_CHECK_OK(answer);
       co_return answer->collection;
     }
-    // A cluster that has just started may not have heard from its workers yet.
-    if (env_->clock().monotonic() >= give_up && !chosen.has_value()) co_return fail(chosen.error());
+    // A cluster that has just started may not have heard from its workers yet. Whoever asks one
+    // that has too few is told soon.
+    const bool known = !may_be_incomplete() && knows_who_is_live(live_workers(), start);
+    const bool late = known || env_->clock().monotonic() >= give_up;
+    if (late && !chosen.has_value()) co_return fail(chosen.error());
     co_await env_->clock().sleep_for(kRecheckInterval);
     const auto reached = co_await reach(deadline);
     VECTRON_CO_CHECK_OK(reached);
   }
 }
 
-Task<void> Placement::wait_for_leaders(CollectionId collection, Instant deadline) {
+Task<void> Placement::wait_until_ready(CollectionId collection, Instant deadline) {
   while (env_->clock().monotonic() < deadline && replica_->is_leader()) {
     const auto found = state_->collections().find(collection);
-    if (found == state_->collections().end() || view_.has_leaders(found->second)) co_return;
-    co_await env_->clock().sleep_for(kRecheckInterval / 4);
+    if (found == state_->collections().end() || view_.is_ready(found->second)) co_return;
+    co_await next_report(deadline);
   }
+}
+
+// Returns when a worker has reported, or soon: this node may lead no more.
+Task<void> Placement::next_report(Instant deadline) {
+  const Instant until = std::min(deadline, env_->clock().monotonic() + kRecheckInterval);
+  auto waiting = heard_by(&heard_);
+  const auto heard = co_await with_deadline(&env_->scheduler(), env_->clock().scheduler_time(until),
+                                            std::move(waiting));
+  (void)heard;
 }
 
 Task<Result<wire::CreateCollectionReply>> Placement::create_collection(
@@ -261,7 +279,7 @@ Task<Result<wire::CreateCollectionReply>> Placement::create_collection(
   // Answer in time even when the leaders take longer: the collection exists.
   const Instant now = env_->clock().monotonic();
   const Instant answer_by = std::min(now + config_->create_wait, now + (deadline - now) / 2);
-  co_await wait_for_leaders(*created, answer_by);
+  co_await wait_until_ready(*created, answer_by);
   const auto found = state_->collections().find(*created);
   if (found == state_->collections().end()) {
     co_return fail(Code::unknown_outcome, "the collection was created and is gone");
@@ -293,7 +311,7 @@ bool Placement::is_fenced(CollectionId collection) const {
 
 Task<void> Placement::wait_for_fence(CollectionId collection, Instant deadline) {
   while (env_->clock().monotonic() < deadline && replica_->is_leader() && !is_fenced(collection)) {
-    co_await env_->clock().sleep_for(kRecheckInterval / 4);
+    co_await next_report(deadline);
   }
 }
 

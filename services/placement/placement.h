@@ -53,7 +53,8 @@ class Placement final : public wire::PlacementHandler {
   bool may_be_incomplete() const;
   Task<Result<CollectionId>> plan_and_create(wire::CreateCollectionRequest request,
                                              Instant deadline);
-  Task<void> wait_for_leaders(CollectionId collection, Instant deadline);
+  Task<void> wait_until_ready(CollectionId collection, Instant deadline);
+  Task<void> next_report(Instant deadline);
   Result<bool> check_delete(const wire::DeleteCollectionRequest& request) const;
   Task<void> wait_for_fence(CollectionId collection, Instant deadline);
   bool is_fenced(CollectionId collection) const;

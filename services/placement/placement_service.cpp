@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "core/async/task_group.h"
+#include "core/async/unless_set.h"
 #include "core/replica/replica_node.h"
 #include "services/placement/group_birth.h"
 #include "services/placement/placement.h"
@@ -27,6 +29,14 @@ Result<std::vector<ReplicaMember>> check_members(const PlacementConfig& config,
               "the placement driver's group was made of other node ids: name the same ones, their "
               "addresses may differ",
               "members");
+}
+
+// A node that knows no leader answers nothing.
+Task<void> say_ready(const PlacementConfig* config, ReplicaHost* host, Replica* replica) {
+  while (!replica->status().leader.has_value()) {
+    co_await host->changed().wait();
+  }
+  if (config->on_ready) config->on_ready();
 }
 
 }  // namespace
@@ -63,15 +73,22 @@ Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
   VECTRON_CO_CHECK_OK(valid);
   ReplicaNodeConfig node_config{config.cluster, config.node, config.replica, config.wal,
                                 config.observer};
-  auto opened = co_await ReplicaNode::open(env, std::move(node_config));
-  VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, opened);
+  // A start that is given up is one that a crash cut short.
+  auto opening = ReplicaNode::open(env, std::move(node_config));
+  auto opened = co_await unless_set(&env->scheduler(), config.stop, std::move(opening));
+  if (!opened.has_value()) co_return Result<void>();
+  VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, *opened);
   GroupBirth birth(env, &config, node.get());
-  const auto born = co_await birth.run();
-  VECTRON_CO_CHECK_OK(born);
-  if (!*born) co_return Result<void>();
+  auto birthing = birth.run();
+  const auto born = co_await unless_set(&env->scheduler(), config.stop, std::move(birthing));
+  if (!born.has_value()) co_return Result<void>();
+  VECTRON_CO_CHECK_OK(*born);
   auto state = std::make_unique<PlacementState>();
   PlacementState* state_pointer = state.get();
-  const auto replica = co_await node->host().start(kPlacementGroup, std::move(state));
+  auto starting = node->host().start(kPlacementGroup, std::move(state));
+  const auto started = co_await unless_set(&env->scheduler(), config.stop, std::move(starting));
+  if (!started.has_value()) co_return Result<void>();
+  const Result<Replica*>& replica = *started;
   VECTRON_CO_CHECK_OK(replica);
   const auto members = check_members(config, **replica);
   VECTRON_CO_CHECK_OK(members);
@@ -86,6 +103,8 @@ Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
   VECTRON_CO_CHECK_OK(listening);
   if (config.on_listening) config.on_listening(server.address());
 
+  TaskGroup tasks(env->scheduler());
+  tasks.spawn(say_ready(&config, &node->host(), *replica));
   const auto ended = co_await node->host().run_until(config.stop);
   if (ended.has_value()) co_await node->drain(&server, config.drain_timeout);
   server.stop();

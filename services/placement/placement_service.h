@@ -55,6 +55,8 @@ struct PlacementConfig {
   Event* stop = nullptr;
   /// Told once where the node listens. May be empty.
   std::function<void(const Address&)> on_listening;
+  /// Told once, when the node serves: it listens and knows who leads. May be empty.
+  std::function<void()> on_ready;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;
@@ -63,7 +65,7 @@ struct PlacementConfig {
 /// Runs a placement node until `config.stop` is set, or until the task is destroyed. `env` outlives
 /// it. Errors: invalid_argument (a bad config), failed_precondition (another node's folder),
 /// data_loss (the folder is damaged, or it is missing without `bootstrap`), unavailable (cannot
-/// listen).
+/// listen), failed_precondition (every other member says that it belongs to another cluster).
 Task<Result<void>> run_placement(Env* env, PlacementConfig config);
 
 }  // namespace vectron

@@ -1,5 +1,8 @@
 #include "services/worker/heartbeat.h"
 
+#include <utility>
+
+#include "core/async/combine.h"
 #include "schemas/model_messages.h"
 
 namespace vectron {
@@ -7,12 +10,31 @@ namespace {
 
 constexpr std::string_view kComponent = "heartbeat";
 constexpr Duration kAttemptTimeout = 2s;
+constexpr Duration kLookPause = 10ms;  // Between two looks at what changed.
+constexpr Duration kComplainInterval = 10s;
+constexpr Duration kQuietAtStart = 2s;
+
+Task<bool> changed(Condition* condition) {
+  co_await condition->wait();
+  co_return true;
+}
 
 }  // namespace
 
+bool is_refused_for_ever(const Status& answer) {
+  const std::string& field = answer.field();
+  return answer.code() == Code::failed_precondition &&
+         (field == "lineage" || field == "folder_id" || field == "incarnation");
+}
+
 Heartbeat::Heartbeat(Env* env, const WorkerConfig* config, Worker* worker,
                      rpc::ChannelPool* channels, Registration self)
-    : env_(env), config_(config), worker_(worker), channels_(channels), self_(std::move(self)) {}
+    : env_(env),
+      config_(config),
+      worker_(worker),
+      channels_(channels),
+      self_(std::move(self)),
+      refusals_(config->placement.size()) {}
 
 RequestContext Heartbeat::context() const {
   RequestContext context;
@@ -38,34 +60,81 @@ void Heartbeat::follow(const Status& failure) {
   target_ = (target_ + 1) % config_->placement.size();
 }
 
-// What an operator must see to is told once: another cluster's state, a lost disk, a folder that
-// was replaced, a number that is used twice. Whoever says so, the state of the placement driver or
-// the door of its server, says failed_precondition. The rest passes by itself.
+// What no patience changes; none for all else. A worker that has served goes on: its copies may be
+// the only ones, and whoever knows the way to them still gets answers.
+std::optional<Status> Heartbeat::why_never(const Status& failure) const {
+  if (said_ready_) return std::nullopt;
+  if (is_refused_for_ever(failure)) {
+    return failure.with_context("the placement driver refuses this worker for good");
+  }
+  if (!refusals_.by_all()) return std::nullopt;
+  return Status(Code::failed_precondition,
+                fmt::format("no placement node belongs to cluster {}, as this worker does: check "
+                            "the options cluster and placement ({})",
+                            config_->cluster, failure.message()),
+                std::string(rpc::kClusterField));
+}
+
+// Whoever waits for this worker reads what for. A start of a whole cluster is no reason to complain
+// in its first moments. But what an operator must see to is told at once, and once: another
+// cluster's state, a lost disk, a folder that was replaced, a number that is used twice.
 void Heartbeat::tell(const Status& failure) {
   if (failure.code() == Code::failed_precondition && failure.message() != told_refusal_) {
     env_->log().error(kComponent, "this worker is refused: {}", failure.to_string());
     told_refusal_ = failure.message();
-  } else {
-    env_->log().debug(kComponent, "the placement driver did not take a heartbeat: {}",
-                      failure.to_string());
+    return;
   }
+  const Instant now = env_->clock().monotonic();
+  if (now < tell_next_) return;
+  tell_next_ = now + kComplainInterval;
+  env_->log().warning(kComponent, "{}: {}",
+                      said_ready_ ? "the placement driver does not take the reports of this worker"
+                                  : "this worker is not ready, the placement driver must take it",
+                      failure.to_string());
 }
 
-Task<void> Heartbeat::run() {
+void Heartbeat::say_ready() {
+  if (std::exchange(said_ready_, true)) return;
+  env_->log().info(kComponent, "the placement driver has registered this worker");
+  if (config_->on_ready) config_->on_ready();
+}
+
+Task<Status> Heartbeat::run() {
+  tell_next_ = env_->clock().monotonic() + kQuietAtStart;
   while (true) {
     const auto done = co_await beat();
+    refusals_.note(target_, status_of(done));
     if (!done.has_value()) {
+      std::optional<Status> never = why_never(done.error());
+      if (never.has_value()) co_return *std::move(never);
       tell(done.error());
       if (done.error().code() == Code::not_found) registered_ = false;
       follow(done.error());
       co_await env_->clock().sleep_for(config_->change_interval);
       continue;
     }
-    const Instant next = env_->clock().monotonic() + config_->heartbeat_interval;
-    while (env_->clock().monotonic() < next &&
-           worker_->reports_signature() == reported_signature_) {
-      co_await env_->clock().sleep_for(config_->change_interval);
-    }
+    tell_next_ = env_->clock().monotonic() + kQuietAtStart;
+    say_ready();
+    co_await wait_for_change();
+  }
+}
+
+// Until the next report is due.
+Task<void> Heartbeat::wait_for_change() {
+  Clock& clock = env_->clock();
+  const Instant reported = clock.monotonic();
+  const Instant next = reported + config_->heartbeat_interval;
+  while (clock.monotonic() < next) {
+    const Instant looked = clock.monotonic();
+    if (worker_->reports_signature() != reported_signature_) co_return;
+    const bool counts_may = looked >= reported + config_->change_interval;
+    if (counts_may && worker_->counts_signature() != reported_counts_) co_return;
+    auto waiting = changed(&worker_->changed());
+    const Instant until = clock.scheduler_time(std::min(next, looked + config_->change_interval));
+    const auto told = co_await with_deadline(&env_->scheduler(), until, std::move(waiting));
+    (void)told;
+    const Instant look_next = looked + std::min(kLookPause, config_->change_interval);
+    if (clock.monotonic() < look_next) co_await clock.sleep_until(look_next);
   }
 }
 
@@ -121,9 +190,11 @@ Task<Result<void>> Heartbeat::beat() {
     VECTRON_CO_CHECK_OK(registered);
   }
   const uint64_t signature = worker_->reports_signature();
+  const uint64_t counts = worker_->counts_signature();
   const auto reply = co_await report();
   VECTRON_CO_CHECK_OK(reply);
   reported_signature_ = signature;
+  reported_counts_ = counts;
   WorkerOrders orders;
   orders.lineage = reply->lineage;
   orders.revision = reply->revision;

@@ -1,7 +1,10 @@
 // Heartbeat: keeps a worker known to the placement driver, and carries out what it answers.
 #pragma once
 
+#include <optional>
+
 #include "core/rpc/channel_pool.h"
+#include "core/rpc/cluster_refusals.h"
 #include "schemas/placement_rpc.h"
 #include "services/worker/worker.h"
 
@@ -20,9 +23,11 @@ class Heartbeat {
   Heartbeat(Env* env, const WorkerConfig* config, Worker* worker, rpc::ChannelPool* channels,
             Registration self);
 
-  /// Registers and reports, for ever: every heartbeat_interval, and within change_interval after
-  /// something changed.
-  Task<void> run();
+  /// Registers and reports: every heartbeat_interval, and when something changed: a new leader or a
+  /// new replica at once, counts change_interval after the report before at the earliest. Returns
+  /// only when nothing will ever come of it: the placement driver refuses this worker for good and
+  /// has never taken it since its start.
+  Task<Status> run();
   /// Says once that the worker stops, so that nothing new is placed there. Requires: run() was
   /// ended.
   Task<bool> say_draining();
@@ -33,7 +38,10 @@ class Heartbeat {
   Task<Result<wire::HeartbeatReply>> report();
   wire::PlacementClient leader();
   void follow(const Status& failure);
+  std::optional<Status> why_never(const Status& failure) const;
   void tell(const Status& failure);
+  void say_ready();
+  Task<void> wait_for_change();
   RequestContext context() const;
 
   Env* env_;
@@ -45,7 +53,11 @@ class Heartbeat {
   bool registered_ = false;
   bool draining_ = false;
   std::string told_refusal_;  // The last one that was told.
+  bool said_ready_ = false;
+  Instant tell_next_;  // No line about a failure is written before.
+  rpc::ClusterRefusals refusals_;
   uint64_t reported_signature_ = 0;
+  uint64_t reported_counts_ = 0;
 };
 
 }  // namespace vectron

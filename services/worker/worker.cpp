@@ -108,13 +108,14 @@ void Worker::reclaim_tombstones() {
   if (!handed_over) most->upkeep().learn_anew();
 }
 
-Task<void> Worker::start_known_replicas() {
+Task<size_t> Worker::start_known_replicas() {
   for (const auto& [replica, manifest] : host_->manifests()) {
     const GroupId group(manifest.group_id);
     const bool known = manifest.shard.has_value() && host_->took_part(group) &&
                        host_->presence(group, replica) == ReplicaHost::Presence::born;
     if (known) co_await start_replica(&manifest);
   }
+  co_return shards_.size();
 }
 
 Task<void> Worker::start_replica(const stored::ReplicaManifest* manifest) {
@@ -416,6 +417,7 @@ std::vector<wire::ReplicaReport> Worker::reports() const {
       report.is_leader = status.is_leader;
       report.term = status.term.value();
       report.applied_index = status.applied_index.value();
+      report.catching_up = status.is_leader && !status.leads_with_all;
       report.points = shard->second->state().points();
       if (shard->second->state().content()) {
         // Slots of points that were written again or removed count on neither side.
@@ -445,13 +447,22 @@ uint64_t Worker::reports_signature() const {
   uint64_t signature = 0;
   for (const wire::ReplicaReport& report : reports()) {
     signature = mix64(signature ^ report.replica_id);
-    signature = mix64(signature ^ (report.term << 3 | report.is_leader << 2 | report.created << 1 |
-                                   (report.lost ? 1U : 0U)));
+    signature = mix64(signature ^ (report.term << 4 | report.is_leader << 3 | report.created << 2 |
+                                   report.catching_up << 1 | (report.lost ? 1U : 0U)));
   }
   // Who waits for the graph hears soon that it is finished.
   if (budget_.full()) signature = mix64(signature ^ 1);
   for (const auto& [id, shard] : shards_) {
     if (shard->catching_up()) signature = mix64(signature ^ id.value());
+  }
+  return signature;
+}
+
+uint64_t Worker::counts_signature() const {
+  uint64_t signature = 0;
+  for (const wire::ReplicaReport& report : reports()) {
+    signature = mix64(signature ^ report.points);
+    signature = mix64(signature ^ report.indexed);
   }
   return signature;
 }

@@ -32,9 +32,10 @@ class Worker final : public wire::WorkerHandler {
   /// All outlive the worker. `folder_id`: of the node's folder.
   Worker(Env* env, const WorkerConfig* config, ReplicaHost* host, uint64_t folder_id);
 
-  /// Starts the replicas that took part before this start of the process. Errors: those of a
-  /// damaged disk never end it: such a replica is reported as lost.
-  Task<void> start_known_replicas();
+  /// Starts the replicas that took part before this start of the process, and returns how many
+  /// shards run then. Errors: those of a damaged disk never end it: such a replica is reported as
+  /// lost.
+  Task<size_t> start_known_replicas();
 
   /// Checkpoints of all shards' graphs, for a worker that stops; ends after
   /// UpkeepConfig::checkpoint_stop_timeout whatever is done by then.
@@ -68,6 +69,10 @@ class Worker final : public wire::WorkerHandler {
   uint64_t lineage() const { return holds_replicas() ? lineage_ : 0; }
   /// Changes whenever something that the placement driver waits for did: replicas, leaders, terms.
   uint64_t reports_signature() const;
+  /// Changes whenever the points of a shard, or those of them that are linked, did.
+  uint64_t counts_signature() const;
+  /// Notified when one of the two may have changed; not each time.
+  Condition& changed() { return host_->changed(); }
 
  private:
   using Done = std::shared_ptr<Completion<Result<void>>>;

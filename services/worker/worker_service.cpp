@@ -1,6 +1,7 @@
 #include "services/worker/worker_service.h"
 
 #include "core/async/combine.h"
+#include "core/async/unless_set.h"
 #include "core/replica/replica_node.h"
 #include "services/worker/heartbeat.h"
 #include "services/worker/worker.h"
@@ -21,6 +22,11 @@ Address reached_at(const std::optional<Address>& advertise, const Address& liste
   if (port_of(*advertise) != "0") return *advertise;
   const size_t host_bytes = advertise->text.size() - port_of(*advertise).size();
   return Address{advertise->text.substr(0, host_bytes) + std::string(port_of(listening))};
+}
+
+Task<void> keep_registered(Heartbeat* heartbeat, ReplicaHost* host) {
+  Status refused = co_await heartbeat->run();
+  host->give_up(std::move(refused));
 }
 
 }  // namespace
@@ -62,10 +68,15 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   VECTRON_CO_CHECK_OK(valid);
   ReplicaNodeConfig node_config{config.cluster, config.node, config.replica, config.wal,
                                 config.observer};
-  auto opened = co_await ReplicaNode::open(env, std::move(node_config));
-  VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, opened);
+  // A start that is given up is one that a crash cut short.
+  auto opening = ReplicaNode::open(env, std::move(node_config));
+  auto opened = co_await unless_set(&env->scheduler(), config.stop, std::move(opening));
+  if (!opened.has_value()) co_return Result<void>();
+  VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, *opened);
   Worker worker(env, &config, &node->host(), node->folder_id());
-  co_await worker.start_known_replicas();
+  auto starting = worker.start_known_replicas();
+  const auto started = co_await unless_set(&env->scheduler(), config.stop, std::move(starting));
+  if (!started.has_value()) co_return Result<void>();
 
   rpc::Server server(*env, node->server_config());
   wire::serve(server, static_cast<wire::WorkerHandler&>(worker));
@@ -78,7 +89,7 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
                           node->identity().incarnation, node->folder_id()};
   Heartbeat heartbeat(env, &config, &worker, &node->channels(), self);
   TaskGroup tasks(env->scheduler());
-  tasks.spawn(heartbeat.run());
+  tasks.spawn(keep_registered(&heartbeat, &node->host()));
   const auto ended = co_await node->host().run_until(config.stop);
   tasks.cancel_all();
   if (ended.has_value()) {

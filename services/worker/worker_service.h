@@ -34,8 +34,9 @@ struct WorkerConfig {
 
   Duration heartbeat_interval =
       5s;  ///< Reports to the placement driver; sooner when something changed.
-  Duration change_interval =
-      100ms;                       ///< How soon a change (a new leader, a new replica) is reported.
+  /// Between two reports because counts changed; also how often the worker looks for changes that
+  /// nobody tells it of. A new leader or a new replica is reported at once.
+  Duration change_interval = 100ms;
   Duration request_timeout = 10s;  ///< Of a request that names no deadline.
 
   ReplicaConfig replica;
@@ -65,6 +66,9 @@ struct WorkerConfig {
   Event* stop = nullptr;
   /// Told once where the worker listens, with the real port. May be empty.
   std::function<void(const Address&)> on_listening;
+  /// Told once, when the worker serves: the placement driver has registered it, and what it ordered
+  /// then is carried out. May be empty.
+  std::function<void()> on_ready;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;
@@ -72,7 +76,14 @@ struct WorkerConfig {
 
 /// Runs a worker until `config.stop` is set, or until the task is destroyed. `env` outlives it.
 /// Errors: invalid_argument (a bad config), failed_precondition (another node's folder), data_loss
-/// (the log or a replica is damaged), unavailable (cannot listen).
+/// (the log or a replica is damaged), unavailable (cannot listen); and failed_precondition when the
+/// placement driver will never take it: see is_refused_for_ever(); or every placement node says
+/// that it belongs to another cluster.
 Task<Result<void>> run_worker(Env* env, WorkerConfig config);
+
+/// Whether the placement driver's answer to a worker is one that no patience changes: the worker's
+/// folder is another one than that of its copies, its node number is used twice, its copies come
+/// from another state of the placement driver.
+bool is_refused_for_ever(const Status& answer);
 
 }  // namespace vectron

@@ -14,8 +14,9 @@ constexpr Duration kSupervisorInterval = 10ms;
 constexpr Duration kRestartPause = 300ms;  ///< After a node ended by itself.
 /// A power cut waits for the node's next commits; a node that makes none loses power anyway.
 constexpr Duration kPowerCutPatience = 1s;
-/// A stop may take so much longer than its parts: a start that is under way ends first.
-constexpr Duration kStopSlack = 1s;
+/// A stop may take so much longer than its parts: a worker says that it goes, and answers are on
+/// their way out. A start that is under way is given up at once.
+constexpr Duration kStopSlack = 500ms;
 
 /// How long a process is down in which something strikes that a running one would not survive.
 constexpr Duration kStrikePause = 100ms;
@@ -157,6 +158,8 @@ Task<void> ClusterNodes::supervise() {
 
 bool ClusterNodes::has_reason_to_stop(const Node& node, const Status& status) const {
   const DiskTrouble& trouble = node.machine->disk().trouble();
+  // Its folder is another one, or forgot a start.
+  if (is_refused_for_ever(status)) return node.hurt || trouble.errors_given() > 0;
   if (names_io_error(status)) return trouble.io_errors_given() > node.io_errors_before;
   if (status.code() == Code::data_loss) return node.hurt;
   return trouble.errors_given() > node.errors_before;

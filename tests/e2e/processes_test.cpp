@@ -89,6 +89,10 @@ class Processes : public testing::Test {
     return run_task(loop_, std::move(task));
   }
 
+  Task<bool> pause() {
+    co_await env_->clock().sleep_for(5ms);
+    co_return true;
+  }
   Task<Result<void>> create() {
     const Instant until = env_->clock().monotonic() + kPatience;
     while (true) {
@@ -247,6 +251,43 @@ TEST_F(Processes, RefuseAPlacementNodeThatLostItsDiskThoughBootstrapIsOn) {
   EXPECT_THAT(ready.error().message(), testing::HasSubstr("data_loss"));
   node.server.reset();
   EXPECT_TRUE(run(wait_for_workers(3)).has_value());
+}
+
+TEST_F(Processes, EndAWorkerWithTheReasonWhenItsFolderWasLost) {
+  Process& worker = cluster_->process("worker", 1);
+  ASSERT_TRUE(run(ProcessCluster::end(env_.get(), &worker, SIGKILL)).has_value());
+  std::filesystem::remove_all(worker.options.data);
+  ASSERT_TRUE(ProcessCluster::launch(&worker).has_value());
+  const auto ready = run(ProcessCluster::wait_until_ready(env_.get(), &worker));
+  ASSERT_FALSE(ready.has_value());
+  EXPECT_THAT(ready.error().message(), testing::HasSubstr("give it a new node id"));
+}
+
+TEST_F(Processes, EndWithTheReasonWhenTheNumberOfTheClusterIsWrong) {
+  for (const char* role : {"worker", "gateway"}) {
+    const auto outcome =
+        demo::run_command(demo::program_folder() + "/vectron",
+                          {"serve", role, "--config", folder_ + "/cluster.conf", "--cluster", "82",
+                           "--node", "170", "--data", folder_ + "/stranger-" + role, "--rpc",
+                           cluster_->process("worker", 0).options.rpc});
+    EXPECT_EQ(outcome->status, 1) << outcome->text;
+    EXPECT_THAT(outcome->text, testing::HasSubstr("check the options cluster and placement"));
+  }
+}
+
+TEST_F(Processes, StopWhileTheyWaitForOthers) {
+  cluster_->kill_all();
+  Process& worker = cluster_->process("worker", 0);
+  ASSERT_TRUE(ProcessCluster::launch(&worker).has_value());
+  const auto said = [&worker] {
+    std::ifstream stream(worker.options.log);
+    const std::string text((std::istreambuf_iterator<char>(stream)), {});
+    return text.contains("this worker is not ready");
+  };
+  while (!said()) run(pause());
+  const auto ended = run(ProcessCluster::end(env_.get(), &worker, SIGTERM));
+  ASSERT_TRUE(ended.has_value()) << ended.error().to_string();
+  EXPECT_EQ(*ended, 0);
 }
 
 TEST_F(Processes, SayWhatIsWrongWithWhatTheyAreTold) {

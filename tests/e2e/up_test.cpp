@@ -1,6 +1,7 @@
 // The real program on real sockets and files: what `vectron up` promises to whoever runs it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <bit>
 #include <filesystem>
@@ -90,6 +91,22 @@ class UpTest : public testing::Test {
     ASSERT_TRUE(stored.has_value()) << stored.error().to_string();
     for (const api::PointResult& result : stored->results) ASSERT_EQ(result.code, 0);
   }
+  /// Waits until the server is gone after a signal; its exit status.
+  int end_by(int signal) {
+    server_->send(signal);
+    return run(wait_until_gone());
+  }
+  Task<int> wait_until_gone() {
+    while (true) {
+      const std::optional<int> status = server_->poll_gone();
+      if (status.has_value()) co_return *status;
+      co_await env_->clock().sleep_for(5ms);
+    }
+  }
+  std::string log() const {
+    std::ifstream stream(options_.log);
+    return std::string((std::istreambuf_iterator<char>(stream)), {});
+  }
   Result<api::GetReply> get(uint64_t number) {
     api::GetRequest request;
     request.collection = "c";
@@ -172,6 +189,84 @@ TEST_F(UpTest, EndsWithZeroOnSigtermAndKeepsItsData) {
   start();
   EXPECT_EQ(get(5)->point, point(5));
   EXPECT_EQ(server_->stop(), 0);
+}
+
+TEST_F(UpTest, DrainsWhenItsTerminalGoes) {
+  start();
+  create(1, 0, api::Distance::dot);
+  upsert(1, 20);
+  EXPECT_EQ(end_by(SIGHUP), 0);
+  start();
+  EXPECT_EQ(get(5)->point, point(5));
+}
+
+TEST_F(UpTest, TellsTheRightCountsAsSoonAsItIsReadyAgain) {
+  start();
+  create(2, 0, api::Distance::dot);
+  upsert(1, 300);
+  server_->kill();
+  start();
+  const auto status = run(client_->collection_status("c"));
+  ASSERT_TRUE(status.has_value()) << status.error().to_string();
+  EXPECT_TRUE(status->collection.ready);
+  EXPECT_EQ(status->collection.points, 299u);
+}
+
+TEST_F(UpTest, IsReadyWithWhatIsThereWhenACopyIsDamaged) {
+  start();
+  create(1, 1, api::Distance::dot);
+  upsert(1, 20);
+  api::CreateCollectionRequest whole;
+  whole.name = "whole";
+  whole.dimension = kDimension;
+  ASSERT_TRUE(run(client_->create_collection(whole)).has_value());
+  EXPECT_EQ(server_->stop(), 0);
+  const std::string replica = options_.data + "/worker-1/replicas/1";
+  size_t damaged = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(replica)) {
+    if (entry.path().filename() != "data.mdb") continue;
+    std::ofstream(entry.path(), std::ios::binary) << std::string(entry.file_size(), '\0');
+    ++damaged;
+  }
+  ASSERT_EQ(damaged, 1u);
+
+  start({"--http", "127.0.0.1:0"});
+  EXPECT_THAT(log(), HasSubstr("is ready without collection 'c': replica 1 of shard 1"));
+  const auto probe =
+      demo::run_command("/usr/bin/curl", {"-sf", "http://" + server_->http().text + "/readyz"});
+  EXPECT_EQ(probe->status, 0) << probe->text;
+  const auto listed = run(client_->list_collections());
+  ASSERT_TRUE(listed.has_value()) << listed.error().to_string();
+  ASSERT_EQ(listed->collections.size(), 2u);
+  EXPECT_FALSE(listed->collections[0].ready);
+  EXPECT_TRUE(listed->collections[0].shards.at(0).replicas.at(0).lost);
+  EXPECT_TRUE(listed->collections[1].ready);
+  EXPECT_EQ(end_by(SIGTERM), 0);
+}
+
+TEST_F(UpTest, GoesOnWithoutAWorkerThatIsRefused) {
+  start({"--workers", "2"});
+  create(2, 1, api::Distance::dot);
+  upsert(1, 20);
+  EXPECT_EQ(server_->stop(), 0);
+  std::filesystem::remove_all(options_.data + "/worker-1");
+  start({"--workers", "2"});
+  EXPECT_THAT(log(), HasSubstr("goes on without worker-1"));
+  EXPECT_THAT(log(), HasSubstr("comes with another folder"));
+  EXPECT_THAT(log(), HasSubstr("is ready without collection 'c'"));
+  EXPECT_EQ(end_by(SIGTERM), 0);
+}
+
+TEST_F(UpTest, EndsWithTheReasonWhenItsOnlyWorkerIsRefused) {
+  start();
+  create(1, 1, api::Distance::dot);
+  EXPECT_EQ(server_->stop(), 0);
+  std::filesystem::remove_all(options_.data + "/worker-1");
+  const auto refused =
+      demo::run_command(options_.binary, {"up", "--data", options_.data, "--rpc", "127.0.0.1:0"});
+  EXPECT_EQ(refused->status, 1);
+  EXPECT_THAT(refused->text, HasSubstr("worker-1"));
+  EXPECT_THAT(refused->text, HasSubstr("comes with another folder"));
 }
 
 TEST_F(UpTest, RefusesASecondProcessOnTheSameFolder) {

@@ -421,6 +421,37 @@ TEST(Gateway, RemovesTheCollectionThatHasTheNameAndWaitsUntilThatIsComplete) {
   EXPECT_EQ(status_of(cluster.run(client.delete_collection({}, request))).code(), Code::not_found);
 }
 
+TEST(Gateway, SaysSoonThatNobodyListensAtAnyPlacementNode) {
+  FakeCluster cluster(0, 1);
+  cluster.config.placement = {Address{"@nobody-1:1"}, Address{"@nobody-2:1"}};
+  cluster.config.request_timeout = 30s;
+  bool ready = false;
+  cluster.config.on_ready = [&ready] { ready = true; };
+  auto client = cluster.client();
+  const Instant asked = cluster.env().clock().monotonic();
+  const Status refused = status_of(cluster.run(client.list_collections({}, {})));
+  EXPECT_EQ(refused.code(), Code::unavailable);
+  EXPECT_NE(refused.message().find("nobody listens there"), std::string::npos)
+      << refused.to_string();
+  EXPECT_LT(cluster.env().clock().monotonic() - asked, 3s);
+  EXPECT_FALSE(ready);
+  cluster.stop();
+  cluster.env().run_for(1s);
+  ASSERT_TRUE(cluster.outcome().has_value());
+  EXPECT_TRUE(cluster.outcome()->has_value());
+}
+
+TEST(Gateway, IsReadyWhenItHasFoundThePlacementDriver) {
+  FakeCluster cluster(2, 1);
+  cluster.config.placement.insert(cluster.config.placement.begin(), Address{"@nobody:1"});
+  bool ready = false;
+  cluster.config.on_ready = [&ready] { ready = true; };
+  auto client = cluster.client();
+  EXPECT_TRUE(cluster.run(client.list_collections({}, {})).has_value());
+  cluster.env().run_for(2s);
+  EXPECT_TRUE(ready);
+}
+
 TEST(Gateway, RepeatsTheRemovalOfACollectionWhoseOutcomeIsUnknown) {
   FakeCluster cluster(3, 1);
   cluster.placement[0]->script.refusals = {Status(Code::unknown_outcome, "who knows")};

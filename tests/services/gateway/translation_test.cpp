@@ -47,13 +47,14 @@ wire::IndexOptions any_index() {
 
 wire::ReplicaStatus any_replica() {
   wire::ReplicaStatus out;
-  auto& [replica_id, node_id, address, applied_index, is_leader, created] = out;
+  auto& [replica_id, node_id, address, applied_index, is_leader, created, lost] = out;
   replica_id = any<uint64_t>();
   node_id = any<uint64_t>();
   address = any<std::string>();
   applied_index = any<uint64_t>();
   is_leader = any<bool>();
   created = any<bool>();
+  lost = any<bool>();
   return out;
 }
 
@@ -115,7 +116,8 @@ wire::CollectionStatus back(const api::CollectionStatus& status) {
     made.indexed = shard.indexed;
     for (const api::ReplicaStatus& replica : shard.replicas) {
       made.replicas.push_back({replica.replica_id, replica.node_id, replica.address,
-                               replica.applied_index, replica.is_leader, replica.created});
+                               replica.applied_index, replica.is_leader, replica.created,
+                               replica.lost});
     }
   }
   return out;

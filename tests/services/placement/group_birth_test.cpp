@@ -56,14 +56,14 @@ class GroupBirthTest : public testing::Test {
         &env_, {config_.cluster, config_.node, config_.replica, config_.wal, nullptr}));
     VECTRON_ASSERT(opened.has_value());
     GroupBirth birth(&env_, &config_, opened->get());
-    std::optional<Result<bool>> ended;
+    std::optional<Result<void>> ended;
     TaskGroup group(env_.scheduler());
     group.spawn(keep(&ended, birth.run()));
     env_.run_for(10s);
-    return ended.has_value() && ended->has_value() && **ended;
+    return ended.has_value() && ended->has_value();
   }
-  static Task<void> keep(std::optional<Result<bool>>* out, Task<Result<bool>> task) {
-    Result<bool> ended = co_await task;
+  static Task<void> keep(std::optional<Result<void>>* out, Task<Result<void>> task) {
+    Result<void> ended = co_await task;
     out->emplace(std::move(ended));
   }
 
@@ -110,7 +110,7 @@ TEST_F(GroupBirthTest, IsUnavailableToOthersWhileItWaits) {
       &env_, {config_.cluster, config_.node, config_.replica, config_.wal, nullptr}));
   ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
   GroupBirth birth(&env_, &config_, opened->get());
-  std::optional<Result<bool>> ended;
+  std::optional<Result<void>> ended;
   TaskGroup group(env_.scheduler());
   group.spawn(keep(&ended, birth.run()));
   rpc::ClientConfig client_config;

@@ -41,20 +41,21 @@ class WorkerCluster : public testing::Test {
 
   void start_placement(sim::SimNode& node, size_t i) {
     PlacementConfig config;
-    config.cluster = kTestCluster;
+    config.cluster = cluster_;
     config.node = members_[i].node;
     config.listen = members_[i].address;
     config.members = members_;
     config.bootstrap = true;
     config.replica.kv.map_bytes_max = 16 << 20;
     config.stop = &stop_of(fmt::format("placement-{}", i));
+    config.on_ready = [this, i] { ready_.insert(fmt::format("placement-{}", i)); };
     node.start([this, config](Env& env) {
       return run<PlacementConfig>(&run_placement, &env, config, &failures_, &ends_);
     });
   }
   void start_worker(sim::SimNode& node, size_t i, int port = 1) {
     WorkerConfig config;
-    config.cluster = kTestCluster;
+    config.cluster = cluster_;
     config.node = NodeId(100 + i);
     config.listen = Address{fmt::format("worker-{}:{}", i, port)};
     for (const auto& member : members_) config.placement.push_back(member.address);
@@ -67,6 +68,7 @@ class WorkerCluster : public testing::Test {
     config.index_batch_points_max = index_batch_points_max_;
     config.index_linger = index_linger_;
     config.stop = &stop_of(fmt::format("worker-{}", i));
+    config.on_ready = [this, i] { ready_.insert(fmt::format("worker-{}", i)); };
     node.start([this, config](Env& env) {
       return run<WorkerConfig>(&run_worker, &env, config, &failures_, &ends_);
     });
@@ -234,7 +236,9 @@ class WorkerCluster : public testing::Test {
   sim::SimNode* client_ = nullptr;
   std::unique_ptr<rpc::ChannelPool> pool_;
   std::vector<Status> failures_;
-  size_t ends_ = 0;  ///< Services that returned.
+  size_t ends_ = 0;              ///< Services that returned.
+  std::set<std::string> ready_;  ///< Nodes that said that they are.
+  ClusterId cluster_ = kTestCluster;
   std::map<std::string, std::unique_ptr<Event>> stops_;
   std::optional<ReplicaConfig> replica_config_;
   UpkeepConfig upkeep_;

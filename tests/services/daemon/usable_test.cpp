@@ -1,0 +1,70 @@
+#include "services/daemon/usable.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace vectron {
+namespace {
+
+using testing::HasSubstr;
+
+// One shard, its copies on workers 101, 102, ...; those whose numbers are named are lost.
+api::CollectionStatus collection(std::string name, size_t copies, const std::set<size_t>& lost) {
+  api::CollectionStatus out;
+  out.name = std::move(name);
+  api::ShardStatus shard;
+  shard.shard_id = 4;
+  for (size_t i = 0; i < copies; ++i) {
+    api::ReplicaStatus replica;
+    replica.replica_id = 10 + i;
+    replica.node_id = 101 + i;
+    replica.lost = lost.contains(i);
+    shard.replicas.push_back(replica);
+  }
+  out.shards.push_back(shard);
+  return out;
+}
+
+std::vector<Unready> look_at(api::CollectionStatus one, const std::set<uint64_t>& silent) {
+  api::ListCollectionsReply listed;
+  listed.collections.push_back(std::move(one));
+  return unready_collections(listed, silent);
+}
+
+TEST(Usable, WaitsForCollectionsThatMayStillGetALeader) {
+  EXPECT_TRUE(look_at(collection("a", 1, {}), {}).at(0).may_come);
+  EXPECT_TRUE(look_at(collection("a", 3, {1}), {}).at(0).may_come);
+  EXPECT_TRUE(look_at(collection("a", 3, {}), {102}).at(0).may_come);
+  api::CollectionStatus ready = collection("a", 1, {});
+  ready.ready = true;
+  EXPECT_TRUE(look_at(ready, {}).empty());
+}
+
+TEST(Usable, NamesTheCopiesWithoutWhichThereIsNoLeader) {
+  const Unready one = look_at(collection("films", 1, {0}), {}).at(0);
+  EXPECT_FALSE(one.may_come);
+  EXPECT_EQ(one.name, "films");
+  EXPECT_THAT(one.why, HasSubstr("replica 10 of shard 4 on worker 101 is lost"));
+  EXPECT_THAT(one.why, HasSubstr("delete the collection"));
+  EXPECT_FALSE(look_at(collection("a", 2, {1}), {}).at(0).may_come);
+  const Unready away = look_at(collection("a", 3, {0}), {103}).at(0);
+  EXPECT_FALSE(away.may_come);
+  EXPECT_THAT(away.why, HasSubstr("replica 12 of shard 4 on worker 103 is away"));
+}
+
+TEST(Usable, TakesWorkersThatWereNotHeardOfAsAway) {
+  api::ListWorkersReply workers;
+  const auto add = [&workers](uint64_t node, api::WorkerState state) {
+    workers.workers.emplace_back();
+    workers.workers.back().node_id = node;
+    workers.workers.back().state = state;
+  };
+  add(101, api::WorkerState::ready);
+  add(102, api::WorkerState::joining);
+  add(103, api::WorkerState::down);
+  add(104, api::WorkerState::draining);
+  EXPECT_EQ(silent_nodes(workers), (std::set<uint64_t>{102, 103}));
+}
+
+}  // namespace
+}  // namespace vectron

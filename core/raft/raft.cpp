@@ -64,8 +64,15 @@ void Raft::tick() {
 }
 
 void Raft::step(Message message) {
-  if (message.to != config_.self || !membership().contains(message.from)) return;
-  if (!is_well_formed(message)) return;
+  if (!admits(message).has_value()) return;
+  take(std::move(message));
+}
+
+Result<void> Raft::admits(const Message& message) const {
+  return check_message(message, {.self = config_.self, .term = term_, .membership = &membership()});
+}
+
+void Raft::take(Message message) {
   if (message.term > term_ && !adopt_newer_term(message)) return;
   if (message.term < term_) return answer_older_term(std::move(message));
   dispatch(std::move(message));
@@ -242,7 +249,7 @@ void Raft::send_after_persist(Message message) {
   const bool dirty = has_unwritten_state();
   if (!persistence_.all_durable(dirty) && !config_.planted.ack_before_persist)
     return persistence_.hold(std::move(message), dirty);
-  if (message.to == config_.self) return step(std::move(message));
+  if (message.to == config_.self) return take(std::move(message));
   outbox_.push_back(std::move(message));
 }
 

@@ -28,6 +28,7 @@
 #include "core/base/result.h"
 #include "core/raft/config.h"
 #include "core/raft/log.h"
+#include "core/raft/message_check.h"
 #include "core/raft/persistence.h"
 #include "core/raft/progress.h"
 #include "core/raft/read_only.h"
@@ -77,10 +78,13 @@ class Raft {
   /// One interval of time has passed.
   void tick();
 
-  /// Takes a message of a peer. Messages may be lost, repeated, reordered and late; those from
-  /// strangers, for others or malformed are dropped. install_snapshot is stepped by the replica
-  /// layer itself when the streamed snapshot is durable here (see accepts_snapshot).
+  /// Takes a message of a peer. Messages may be lost, repeated, reordered and late; those that no
+  /// right member could have sent are dropped (message_check.h). install_snapshot is stepped by the
+  /// replica layer itself when the streamed snapshot is durable here (see accepts_snapshot).
   void step(Message message);
+
+  /// Whether step() would look at the message, and if not why. Errors: check_message().
+  Result<void> admits(const Message& message) const;
 
   /// Campaigns now instead of at the election timeout. Nothing happens at a leader or a learner.
   void campaign();
@@ -156,6 +160,7 @@ class Raft {
   friend struct RaftInvariants;
 
   // raft.cpp: terms, roles, dispatch.
+  void take(Message message);
   bool adopt_newer_term(const Message& message);
   void answer_older_term(Message message);
   void dispatch(Message message);

@@ -93,7 +93,7 @@ void Raft::persisted(uint64_t sequence) {
     // The first of them may have ended this term; what was promised in it is void then.
     if (message.term != term_) continue;
     if (message.to == config_.self) {
-      step(std::move(message));
+      take(std::move(message));
     } else {
       outbox_.push_back(std::move(message));
     }

@@ -48,9 +48,12 @@ void Raft::handle_append(Message message) {
 
 // A follower whose committed entries pile up unapplied takes no more; the leader sees lost messages
 // and slows down. Uncommitted entries never count, because a leader must be able to replace them.
+// Of those no right leader has more than a part of the bound waiting, so what goes beyond it is not
+// the work of one.
 bool Raft::fits_in_memory(const Message& message) const {
-  return message.entries.empty() ||
-         log_.bytes_between(applied_index_, commit_index_) < config_.log_bytes_max;
+  if (message.entries.empty()) return true;
+  return log_.bytes_between(applied_index_, commit_index_) < config_.log_bytes_max &&
+         log_.bytes_between(commit_index_, message.index) < config_.log_bytes_max;
 }
 
 void Raft::reject_append(const Message& message) {

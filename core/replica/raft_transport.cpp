@@ -146,7 +146,7 @@ Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPi
   co_return reply->next_offset;
 }
 
-void RaftReceiver::step(RequestContext, wire::RaftBatch request) {
+void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
   // A frame has few groups and mostly one message of each, so looking through them is cheap.
   std::vector<std::pair<GroupId, std::vector<raft::Message>>> groups;
   for (const wire::RaftMessage& message : request.messages) {
@@ -159,11 +159,11 @@ void RaftReceiver::step(RequestContext, wire::RaftBatch request) {
   }
   for (auto& [group, messages] : groups) {
     const std::shared_ptr<Replica> replica = host_->find(group);
-    if (replica != nullptr) replica->step_all(std::move(messages));
+    if (replica != nullptr) replica->step_all(context.peer, std::move(messages));
   }
 }
 
-Task<Result<wire::SnapshotChunkReply>> RaftReceiver::install_snapshot(RequestContext,
+Task<Result<wire::SnapshotChunkReply>> RaftReceiver::install_snapshot(RequestContext context,
                                                                       wire::SnapshotChunk request) {
   const std::shared_ptr<Replica> replica = host_->find(GroupId(request.group_id));
   if (replica == nullptr || replica->spec().self != ReplicaId(request.to)) {
@@ -182,7 +182,7 @@ Task<Result<wire::SnapshotChunkReply>> RaftReceiver::install_snapshot(RequestCon
   piece.page = std::move(request.data);
   piece.last = request.last;
   piece.digest = request.checksum;
-  const auto next = co_await replica->receive_snapshot(std::move(piece));
+  const auto next = co_await replica->receive_snapshot(context.peer, std::move(piece));
   VECTRON_CO_CHECK_OK(next);
   wire::SnapshotChunkReply reply;
   reply.next_offset = *next;

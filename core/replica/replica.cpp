@@ -36,6 +36,7 @@ Replica::Replica(Parts parts, ReplicaConfig config, ReplicaSpec spec,
       state_machine_(std::move(state_machine)),
       persist_queued_(parts_.env->scheduler()),
       applied_changed_(parts_.env->scheduler()),
+      retention_(2 * config_.election_ticks),
       incoming_turn_(parts_.env->scheduler(), 1),
       pump_event_(this),
       tasks_(parts_.env->scheduler()) {
@@ -63,7 +64,9 @@ raft::Config Replica::raft_config() const {
   config.inflight_bytes_max = std::max(config.inflight_bytes_max, config_.append_bytes_max);
   config.uncommitted_bytes_max = config_.uncommitted_bytes_max;
   config.log_bytes_max =
-      std::max(config.log_bytes_max, config_.uncommitted_bytes_max + config_.log_bytes_kept_max);
+      std::max(config.log_bytes_max,
+               config_.uncommitted_bytes_max +
+                   std::max(config_.log_bytes_kept_max, config_.log_bytes_waiting_max));
   config.random_seed = env.random(fmt::format("raft-{}", spec_.self)).next();
   config.planted.commit_old_term_by_count = env.planted("commit_old_term_by_count");
   // Groups with the high ids of services get theirs: without it no cluster would come up.
@@ -144,6 +147,7 @@ Task<Result<void>> Replica::start(WalGroupState recovered) {
 void Replica::tick() {
   if (raft_ == nullptr || !failure_.ok()) return;
   raft_->tick();
+  retention_.tick(raft_->status());
   hand_over_when_stalled();
   if (planted_lease_ticks_ > 0) --planted_lease_ticks_;
   pump();
@@ -176,18 +180,6 @@ void Replica::hand_over_when_stalled() {
   VECTRON_ASSERT(handed.has_value(), "{}", handed.error().to_string());
   parts_.env->log().warning(kComponent, "replica {} of group {}: its disk stalls, {} should lead",
                             spec_.self, spec_.group, *successor);
-}
-
-void Replica::step(raft::Message message) {
-  if (raft_ == nullptr || !failure_.ok()) return;
-  raft_->step(std::move(message));
-  wake();
-}
-
-void Replica::step_all(std::vector<raft::Message> messages) {
-  if (raft_ == nullptr || !failure_.ok()) return;
-  for (raft::Message& message : messages) raft_->step(std::move(message));
-  pump();
 }
 
 void Replica::tell_change() {
@@ -232,6 +224,7 @@ void Replica::handle_ready(raft::Ready ready) {
   for (const raft::SnapshotRequest& request : ready.snapshots_to_send) {
     const auto running = sending_.find(request.to);
     if (running != sending_.end()) tasks_.cancel(running->second);
+    retention_.sent(request.to);
     sending_[request.to] = tasks_.spawn(send_snapshot(request));
   }
 }
@@ -402,6 +395,7 @@ Result<void> Replica::apply_entry(const raft::Entry& entry) {
   if (entry.kind == raft::EntryKind::normal) {
     auto applied = state_machine_->apply(entry.index, raft::view(entry.data));
     if (!applied.has_value()) {
+      cannot_apply_ = applied.error().code() == Code::data_loss;
       overlay_->fail_entry(applied.error());
       return fail(applied.error());
     }
@@ -436,14 +430,19 @@ void Replica::compact(bool everything) {
   const LogIndex flushed = overlay_->flushed_index();
   LogIndex until = flushed;
   if (!everything) {
-    // A follower that gets a snapshot will need what comes after it; but a slow one must not fill
-    // the log for all.
-    if (!sending_.empty() && raft_->log().bytes() < config_.log_bytes_kept_max) return;
-    until = compaction_index(config_, raft_->first_index(), flushed, raft_->log().bytes());
+    until = compaction_index(config_, {.first_index = raft_->first_index(),
+                                       .flushed_index = flushed,
+                                       .needed_from = needed_by_followers(),
+                                       .bytes = raft_->log().bytes()});
   }
   if (until < raft_->first_index()) return;
   raft_->compact(until);
   parts_.wal->release(spec_.group, until);
+}
+
+LogIndex Replica::needed_by_followers() const {
+  if (parts_.env->planted("log_waits_for_nobody")) return raft_->last_index() + 1;
+  return retention_.needed_from(raft_->status());
 }
 
 ReplicaStatus Replica::status() const {

@@ -20,6 +20,7 @@
 #include "core/env/env.h"
 #include "core/kv/kv_store.h"
 #include "core/raft/raft.h"
+#include "core/replica/log_retention.h"
 #include "core/replica/observer.h"
 #include "core/replica/overlay.h"
 #include "core/replica/raft_links.h"
@@ -103,10 +104,10 @@ class Replica {
   // Inputs.
 
   void tick();
-  /// Gives a message to Raft; what follows from it happens soon afterwards.
-  void step(raft::Message message);
-  /// The same for messages that came together: what follows from them happens before it returns.
-  void step_all(std::vector<raft::Message> messages);
+  /// Gives Raft the messages that came together over a connection of the node `peer`; what follows
+  /// from them happens before it returns. Those that this node could not have sent as a right
+  /// member are dropped.
+  void step_all(NodeId peer, std::vector<raft::Message> messages);
 
   /// Proposes a command and waits until it is applied here. `deadline` is this node's monotonic
   /// time. Errors: unavailable (not the leader, see status().leader), resource_exhausted (a bound
@@ -119,10 +120,11 @@ class Replica {
   /// lost), deadline_exceeded.
   Task<Result<LogIndex>> read_barrier(Instant deadline);
 
-  /// Takes a piece of a snapshot; the one that completes it returns when the snapshot is installed
-  /// and durable. The value is the offset wanted next. Errors: out_of_range (another offset is
-  /// wanted: begin anew), failed_precondition (not needed), data_loss (wrong checksum).
-  Task<Result<uint64_t>> receive_snapshot(SnapshotPiece piece);
+  /// Takes a piece of a snapshot from the node `peer`; the one that completes it returns when the
+  /// snapshot is installed and durable. The value is the offset wanted next. Errors: out_of_range
+  /// (another offset is wanted: begin anew), failed_precondition (not needed, or not of a member),
+  /// data_loss (wrong checksum).
+  Task<Result<uint64_t>> receive_snapshot(NodeId peer, SnapshotPiece piece);
 
   /// Hands leadership to the member that is furthest (hand_over_target); writes are refused until
   /// that one leads, or until an election timeout has passed. Does nothing while that is under way.
@@ -166,9 +168,11 @@ class Replica {
   ReplicaMemory memory() const;
   /// Why the replica stopped for good; ok while it runs.
   const Status& failure() const { return failure_; }
-  /// Whether it stopped because what it has stored is damaged: it is fenced, the rest of its node
-  /// is well. Any other failure is one of the disk, and the node must stop.
-  bool damaged() const { return !failure_.ok() && kv_ != nullptr && kv_->damaged(); }
+  /// Whether it stopped because what it has stored is damaged, or cannot be applied: it is fenced,
+  /// the rest of its node is well. Any other failure is one of the disk, and the node must stop.
+  bool damaged() const {
+    return !failure_.ok() && (cannot_apply_ || (kv_ != nullptr && kv_->damaged()));
+  }
 
   /// A bounded, unmoving view of the store at its flushed index, which is at least `index_min`
   /// (applied entries are flushed first where needed). Snapshots and backups read through it.
@@ -213,6 +217,12 @@ class Replica {
     Replica* replica_;
   };
 
+  // replica_door.cpp
+  Result<void> check_sender(NodeId peer, ReplicaId from) const;
+  Result<void> admit(NodeId peer, const raft::Message& message) const;
+  Result<void> admit_snapshot(NodeId peer, const SnapshotPiece& piece) const;
+  void note_refused(NodeId peer, const Status& why);
+
   // replica.cpp
   Result<void> check_recovered(const WalGroupState& recovered, const raft::SnapshotMeta& base);
   raft::Config raft_config() const;
@@ -222,6 +232,7 @@ class Replica {
   void stop_when_damaged();
   void hand_over_when_stalled();
   bool holds_planted_lease();
+  LogIndex needed_by_followers() const;
   void wake();
   void tell_change();
   void pump();
@@ -266,6 +277,7 @@ class Replica {
   std::unique_ptr<KvStore> kv_;
   std::unique_ptr<OverlayStore> overlay_;  // Over kv_.
   Status failure_;
+  bool cannot_apply_ = false;  // The state machine does not take what is committed.
   bool switching_ = false;
   bool reload_wanted_ = false;
   bool reloading_ = false;
@@ -285,11 +297,13 @@ class Replica {
   uint64_t hand_over_attempts_ = 0;
 
   uint32_t planted_lease_ticks_ = 0;  ///< Planted bug stale_read_after_pause.
+  uint64_t refused_messages_ = 0;
   uint64_t next_read_id_ = 0;
   uint64_t read_in_flight_ = 0;  // 0: none.
   std::shared_ptr<ReadRound> round_in_flight_;
   std::shared_ptr<ReadRound> round_gathering_;
 
+  LogRetention retention_;
   std::optional<Incoming> incoming_;
   Semaphore incoming_turn_;
   std::map<ReplicaId, TaskGroup::TaskNumber> sending_;  // Snapshots on the way, by receiver.

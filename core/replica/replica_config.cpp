@@ -1,5 +1,7 @@
 #include "core/replica/replica_config.h"
 
+#include <algorithm>
+
 namespace vectron {
 namespace {
 
@@ -34,14 +36,18 @@ Result<void> ReplicaConfig::validate() const {
   return overlay.validate(kv);
 }
 
-LogIndex compaction_index(const ReplicaConfig& config, LogIndex first_index, LogIndex flushed_index,
-                          size_t log_bytes) {
-  if (flushed_index < first_index) return LogIndex();
-  const uint64_t cuttable = flushed_index - first_index + 1;
-  if (log_bytes > config.log_bytes_kept_max) return flushed_index;
-  if (cuttable <= config.log_entries_kept_max) return LogIndex();
-  // Cut to half of what may be kept, so that it does not happen for each entry.
-  return flushed_index - config.log_entries_kept_max / 2;
+LogIndex compaction_index(const ReplicaConfig& config, const LogExtent& log) {
+  if (log.flushed_index < log.first_index) return LogIndex();
+  const uint64_t cuttable = log.flushed_index - log.first_index + 1;
+  LogIndex until = log.flushed_index;
+  if (log.bytes <= config.log_bytes_kept_max) {
+    if (cuttable <= config.log_entries_kept_max) return LogIndex();
+    // Cut to half of what may be kept, so that it does not happen for each entry.
+    until = log.flushed_index - config.log_entries_kept_max / 2;
+  }
+  const size_t waiting_max = std::max(config.log_bytes_waiting_max, config.log_bytes_kept_max);
+  if (log.bytes > waiting_max || until < log.needed_from) return until;
+  return log.needed_from > log.first_index ? log.needed_from - 1 : LogIndex();
 }
 
 }  // namespace vectron

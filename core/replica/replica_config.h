@@ -31,6 +31,10 @@ struct ReplicaConfig {
   uint64_t log_entries_kept_max = 10'000;
   /// The same in bytes.
   size_t log_bytes_kept_max = 64 << 20;
+  /// Bytes of entries, in memory and in the log, that are kept besides for a follower that answers
+  /// and is behind: while a snapshot is on its way and until it has caught up. Beyond it the log is
+  /// cut, and the follower may need another snapshot.
+  size_t log_bytes_waiting_max = 128 << 20;
   /// Bytes of pairs in one chunk of a snapshot.
   size_t snapshot_chunk_bytes_max = 1 << 20;
   /// How long one chunk may take before the snapshot is given up (and begun again when Raft asks
@@ -51,8 +55,13 @@ struct ReplicaConfig {
 
 /// How far a log may be cut: everything that is in the store, but for a tail that lagging followers
 /// may still need. Returns an index below `first_index` when nothing is to be done. `flushed_index`
-/// is what the store holds durably, `log_bytes` the log's size in memory.
-LogIndex compaction_index(const ReplicaConfig& config, LogIndex first_index, LogIndex flushed_index,
-                          size_t log_bytes);
+/// is what the store holds durably.
+struct LogExtent {
+  LogIndex first_index;
+  LogIndex flushed_index;
+  LogIndex needed_from;  ///< LogRetention::needed_from().
+  size_t bytes = 0;      ///< In memory.
+};
+LogIndex compaction_index(const ReplicaConfig& config, const LogExtent& log);
 
 }  // namespace vectron

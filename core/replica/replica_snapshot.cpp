@@ -35,6 +35,7 @@ Result<Bytes> read_page(KvReader* reader, const Bytes& from, size_t bytes_max, K
 Task<void> Replica::send_snapshot(raft::SnapshotRequest request) {
   const auto sent = co_await stream_snapshot(request);
   sending_.erase(request.to);
+  retention_.sent(request.to);
   if (!sent.has_value()) {
     parts_.env->log().info(kComponent, "replica {}: snapshot to {} given up: {}", spec_.self,
                            request.to, sent.error().to_string());
@@ -48,6 +49,7 @@ Task<void> Replica::send_snapshot(raft::SnapshotRequest request) {
 Task<Result<void>> Replica::stream_snapshot(raft::SnapshotRequest request) {
   auto pinned = co_await pin(request.index_min);
   VECTRON_CO_CHECK_OK(pinned);
+  retention_.sending(request.to, pinned->index);
   SnapshotPiece piece;
   piece.group = spec_.group;
   piece.from = spec_.self;
@@ -81,9 +83,11 @@ Task<Result<void>> Replica::stream_snapshot(raft::SnapshotRequest request) {
   co_return Result<void>();
 }
 
-Task<Result<uint64_t>> Replica::receive_snapshot(SnapshotPiece piece) {
+Task<Result<uint64_t>> Replica::receive_snapshot(NodeId peer, SnapshotPiece piece) {
   const auto turn = co_await incoming_turn_.acquire();
   if (!serving()) co_return fail(Code::unavailable, "this replica does not take snapshots now");
+  const auto admitted = admit_snapshot(peer, piece);
+  VECTRON_CO_CHECK_OK(admitted);
   if (piece.offset == 0) {
     const auto begun = co_await begin_incoming(piece);
     VECTRON_CO_CHECK_OK(begun);
@@ -105,9 +109,6 @@ Task<Result<uint64_t>> Replica::receive_snapshot(SnapshotPiece piece) {
 }
 
 Task<Result<void>> Replica::begin_incoming(SnapshotPiece piece) {
-  if (piece.meta.membership != raft_->membership() || piece.meta.term > piece.term) {
-    co_return fail(Code::invalid_argument, "the snapshot is of another membership or term");
-  }
   if (!raft_->accepts_snapshot(piece.meta)) {
     co_return fail(Code::failed_precondition, "the snapshot is not needed here");
   }
@@ -183,6 +184,7 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
     const auto still = co_await overlay_->hold_flushes();
     for (const auto& [peer, task] : sending_) tasks_.cancel(task);
     sending_.clear();
+    retention_.forget_all();
     tasks_.cancel(flush_task_);
     tasks_.cancel(scrub_task_);
     tasks_.cancel(resume_task_);
@@ -199,6 +201,7 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   VECTRON_CO_TRY(overlay_, overlay);
   VECTRON_ASSERT(overlay_->applied_index() == meta.index);
   const auto loaded = co_await state_machine_->load(overlay_.get(), state_home());
+  cannot_apply_ = !loaded.has_value() && loaded.error().code() == Code::data_loss;
   VECTRON_CO_CHECK_OK(loaded);
   old_overlay.reset();
   co_await old_store->close();

@@ -33,6 +33,12 @@ class StateMachine {
   /// or read meanwhile. May take long, and awaits now and then so that the event loop goes on.
   virtual Task<Result<void>> load(OverlayStore* store, StateHome home) = 0;
 
+  /// Whether apply() could take the command, as far as the command alone says: it can be read, it
+  /// fits this state machine, and what it writes fits into one commit of `commit_bytes_max` bytes.
+  /// Asked before an entry of another node enters the log: what it lets through, apply() refuses
+  /// with an error only where the store is damaged. Errors: invalid_argument.
+  virtual Result<void> check(ByteView command, size_t commit_bytes_max) const = 0;
+
   /// Applies the command committed at `index` to the store given to load(). Returns the answer for
   /// whoever proposed it. A command that is refused is a defined answer that leaves the store as it
   /// was; an error means that the store is damaged, and the replica stops.

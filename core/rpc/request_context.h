@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/async/cancellation.h"
+#include "core/base/ids.h"
 #include "core/base/time.h"
 
 namespace vectron {
@@ -30,6 +31,9 @@ struct RequestContext {
   uint8_t priority = 0;
   /// Names the request for ever, so that repeating it changes nothing; 0 for none.
   uint64_t idempotency_key = 0;
+  /// The node at the other end of the connection, as its Hello says; none for a client. It is not
+  /// handed on over the wire.
+  NodeId peer;
 };
 
 }  // namespace vectron

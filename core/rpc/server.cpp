@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <iterator>
+
 #include "core/base/need.h"
 #include "core/rpc/server_connection.h"
 
@@ -104,28 +106,26 @@ Task<void> Server::run_connection(std::unique_ptr<ServerConnection> connection) 
   co_await connection->run();
 }
 
-Result<void> Server::check_incarnation(const Identity& peer) {
-  if (!peer.node) return {};
-  const auto known = incarnations_.find(peer.node);
-  if (known == incarnations_.end()) {
-    if (incarnations_.size() >= config_.nodes_known_max) {
-      return fail(Code::resource_exhausted, "too many nodes have connected to this one");
-    }
-    incarnations_.emplace(peer.node, peer.incarnation);
-    return {};
+// A Hello alone proves nothing, so it never changes what is known of a node.
+Result<void> Server::check_incarnation(const Identity& peer) const {
+  const auto known = starts_.find(peer.node);
+  if (known == starts_.end() || peer.incarnation >= known->second) return {};
+  return fail(Code::failed_precondition,
+              fmt::format("node {} has started again since incarnation {}: this one is {}",
+                          peer.node, peer.incarnation, known->second));
+}
+
+void Server::know_starts(std::map<NodeId, uint64_t> starts) {
+  if (starts.size() > config_.nodes_known_max) {
+    env_.log().warning("rpc", "{} nodes are known, {} are kept in mind", starts.size(),
+                       config_.nodes_known_max);
+    starts.erase(std::next(starts.begin(), static_cast<ptrdiff_t>(config_.nodes_known_max)),
+                 starts.end());
   }
-  if (peer.incarnation < known->second) {
-    return fail(Code::failed_precondition,
-                fmt::format("node {} has started again since incarnation {}: this one is {}",
-                            peer.node, peer.incarnation, known->second));
-  }
-  if (peer.incarnation == known->second) return {};
-  known->second = peer.incarnation;
+  starts_ = std::move(starts);
   for (ServerConnection* connection : connections_) {
-    const Identity& other = connection->peer();
-    if (other.node == peer.node && other.incarnation < peer.incarnation) connection->close();
+    if (!check_incarnation(connection->peer()).has_value()) connection->close();
   }
-  return {};
 }
 
 }  // namespace vectron::rpc

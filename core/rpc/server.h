@@ -35,7 +35,7 @@ struct ServerConfig {
   /// Of all connections together: requests that arrive or are worked on, and answers that wait.
   /// Further requests are refused, and frames of more than 64 KiB thrown away as they come.
   size_t body_bytes_in_flight_max = 256 << 20;
-  size_t nodes_known_max = 65'536;  ///< Nodes whose incarnation is remembered.
+  size_t nodes_known_max = 65'536;  ///< Nodes whose last start is known (Server::know_starts).
   Duration hello_timeout = 5s;      ///< For the first frame to come.
   Duration silence_max = 30s;       ///< A connection on which nothing comes for so long is closed.
 
@@ -82,6 +82,12 @@ class Server {
   Result<void> start(const Address& address);
   /// Where it listens, with the real port. Requires: start() succeeded.
   const Address& address() const;
+  /// Takes what an authority, the placement driver, has on record: the last start of each node that
+  /// it knows, in the place of what was known before. A named node is let in with that incarnation
+  /// or a later one, and its connections of earlier ones are closed. Of a node that is not named
+  /// nothing is remembered: what it says of itself shuts nobody out. Starts beyond nodes_known_max
+  /// are left out.
+  void know_starts(std::map<NodeId, uint64_t> starts);
   /// Ends everything at once: requests that run are destroyed, connections closed. Must not be
   /// called by a handler.
   void stop();
@@ -103,14 +109,14 @@ class Server {
   void add(Method method);
   Task<void> accept_connections();
   Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
-  /// Remembers a node's incarnation and closes its connections of earlier ones.
-  Result<void> check_incarnation(const Identity& peer);
+  /// Refuses a node that has started again since. Errors: failed_precondition.
+  Result<void> check_incarnation(const Identity& peer) const;
 
   Env& env_;
   ServerConfig config_;
   Interceptor* interceptor_ = nullptr;
   std::map<uint32_t, Method> methods_;
-  std::map<NodeId, uint64_t> incarnations_;
+  std::map<NodeId, uint64_t> starts_;
   std::list<ServerConnection*> connections_;
   size_t requests_in_flight_ = 0;
   BodyMemory bodies_;

@@ -266,6 +266,7 @@ Result<RequestContext> ServerConnection::make_context(const FrameHeader& header,
   context.trace_id = header.trace_id;
   context.priority = header.priority;
   context.idempotency_key = header.idempotency_key;
+  context.peer = peer_.node;
   if (server_.interceptor_ != nullptr) {
     VECTRON_CHECK_OK(server_.interceptor_->admit(method, header.credential_slot, context));
   }

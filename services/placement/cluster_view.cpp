@@ -209,6 +209,21 @@ std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId
   return assignments;
 }
 
+std::vector<wire::WorkerStart> starts_of_peers(const PlacementState& state,
+                                               std::span<const wire::Assignment> assignments) {
+  std::set<NodeId> peers;
+  for (const wire::Assignment& assignment : assignments) {
+    for (const wire::Member& member : assignment.members) peers.insert(NodeId(member.node_id));
+  }
+  std::vector<wire::WorkerStart> starts;
+  for (const NodeId peer : peers) {
+    const auto worker = state.workers().find(peer);
+    if (worker == state.workers().end()) continue;
+    starts.push_back({peer.value(), worker->second.incarnation});
+  }
+  return starts;
+}
+
 wire::WorkerStatus status_of(const PlacementState& state, const ClusterView& view,
                              const Watching& watching, const stored::WorkerRecord& worker) {
   wire::WorkerStatus status;

@@ -78,6 +78,9 @@ class ClusterView {
   std::map<NodeId, Heard> workers_;
 };
 
+/// The last starts of the workers that the assignments name as members, by node id.
+std::vector<wire::WorkerStart> starts_of_peers(const PlacementState& state,
+                                               std::span<const wire::Assignment> assignments);
 /// All that `node` shall hold, in the order of the replica ids.
 std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId node);
 /// How a worker stands, as far as the view knows.

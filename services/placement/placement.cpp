@@ -59,6 +59,14 @@ uint64_t signature_of(wire::AssignRequest request) {
   return hash64(encode(request)) | 1;  // 0 means that nothing was pushed.
 }
 
+// What a worker says of itself comes over a connection of its own.
+Result<void> check_speaks_for_itself(const RequestContext& context, uint64_t node) {
+  if (context.peer == NodeId(node)) return {};
+  return fail(Code::permission_denied,
+              fmt::format("node {} is connected and speaks for worker {}", context.peer, node),
+              "node_id");
+}
+
 }  // namespace
 
 Placement::Placement(Env* env, const PlacementConfig* config, Replica* replica,
@@ -113,6 +121,8 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   if (request.node_id == 0 || request.address.empty()) {
     co_return fail(Code::invalid_argument, "a worker has a node id and an address", "node_id");
   }
+  const auto itself = check_speaks_for_itself(context, request.node_id);
+  VECTRON_CO_CHECK_OK(itself);
   const Instant deadline = deadline_of(context);
   const auto reached = co_await reach(deadline);
   VECTRON_CO_CHECK_OK(reached);
@@ -156,6 +166,8 @@ void Placement::hear(NodeId node, uint64_t revision, std::span<const wire::Repli
 
 Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
                                                         wire::HeartbeatRequest request) {
+  const auto itself = check_speaks_for_itself(context, request.node_id);
+  VECTRON_CO_CHECK_OK(itself);
   const auto reached = co_await reach(deadline_of(context));
   VECTRON_CO_CHECK_OK(reached);
   const NodeId node(request.node_id);
@@ -174,6 +186,7 @@ Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
   view_.mark_crowded(node, &reply.assignments);
   reply.removed = view_.removed_replicas(*state_, node);
   reply.lineage = state_->counters().lineage;
+  reply.starts = starts_of_peers(*state_, reply.assignments);
   co_return reply;
 }
 

@@ -1,6 +1,7 @@
 #include "services/placement/placement_service.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/async/task_group.h"
@@ -37,6 +38,23 @@ Task<void> say_ready(const PlacementConfig* config, ReplicaHost* host, Replica* 
     co_await host->changed().wait();
   }
   if (config->on_ready) config->on_ready();
+}
+
+/// How often a placement node looks whether other starts are on record.
+constexpr Duration kStartsInterval = 100ms;
+
+// Tells `server` of each worker's last start, as the placement driver has it on record.
+Task<void> tell_starts(Env* env, const PlacementState* state, rpc::Server* server) {
+  uint64_t told_revision = 0;
+  while (true) {
+    if (state->counters().revision != told_revision) {
+      told_revision = state->counters().revision;
+      std::map<NodeId, uint64_t> starts;
+      for (const auto& [node, worker] : state->workers()) starts[node] = worker.incarnation;
+      server->know_starts(std::move(starts));
+    }
+    co_await env->clock().sleep_for(kStartsInterval);
+  }
 }
 
 }  // namespace
@@ -102,11 +120,14 @@ Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
   const auto listening = server.start(config.listen);
   VECTRON_CO_CHECK_OK(listening);
   if (config.on_listening) config.on_listening(server.address());
+  TaskGroup tasks(env->scheduler());
+  tasks.spawn(tell_starts(env, state_pointer, &server));
 
   TaskGroup tasks(env->scheduler());
   tasks.spawn(say_ready(&config, &node->host(), *replica));
   const auto ended = co_await node->host().run_until(config.stop);
   if (ended.has_value()) co_await node->drain(&server, config.drain_timeout);
+  tasks.cancel_all();
   server.stop();
   co_return ended;
 }

@@ -11,11 +11,19 @@ constexpr std::string_view kCollectionPrefix = "collection/";
 constexpr std::string_view kRemovedPrefix = "removed/";
 /// 2: lineages, removals of collections.
 constexpr uint32_t kCommandVersion = 2;
+/// Times its command that a record may be.
+constexpr size_t kRecordGrowthMax = 8;
 
 Bytes record_key(std::string_view prefix, uint64_t id) {
   Bytes key = to_bytes(as_bytes(prefix));
   put_big_endian(key, id);
   return key;
+}
+
+Result<stored::PlacementCommand> read_command(ByteView bytes) {
+  VECTRON_TRY(stored::PlacementCommand command, decode<stored::PlacementCommand>(bytes));
+  if (command.header.schema_version <= kCommandVersion) return command;
+  return fail(Code::invalid_argument, "the command is of a newer version", "schema_version");
 }
 
 PlacementAnswer refused(Code code, std::string message, std::string field = {}) {
@@ -114,10 +122,18 @@ std::map<NodeId, uint64_t> PlacementState::replicas_by_worker() const {
   return counts;
 }
 
+Result<void> PlacementState::check(ByteView command, size_t commit_bytes_max) const {
+  VECTRON_CHECK_OK(read_command(command));
+  // A record holds what its command does, and ids that were given out for it.
+  if (command.size() <= commit_bytes_max / kRecordGrowthMax) return {};
+  return fail(Code::invalid_argument, "the command is larger than one commit takes");
+}
+
 Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
-  const auto decoded = decode<stored::PlacementCommand>(bytes);
-  if (!decoded.has_value() || decoded->header.schema_version > kCommandVersion) {
-    return fail(Code::data_loss, fmt::format("log entry {} is not a placement command", index));
+  const auto decoded = read_command(bytes);
+  if (!decoded.has_value()) {
+    return fail(Code::data_loss, fmt::format("log entry {} is no placement command: {}", index,
+                                             decoded.error().message()));
   }
   const stored::PlacementCommand& command = *decoded;
   Result<PlacementAnswer> answer = refused(Code::unimplemented, "an empty command");
@@ -155,7 +171,10 @@ Result<void> PlacementState::begin_lineage(uint64_t drawn) {
 Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerRecord& record) {
   const NodeId node(record.node_id);
   const auto known = workers_.find(node);
-  if (known != workers_.end() && record.incarnation < known->second.incarnation) {
+  // Starts are counted in the folder: those of another one say nothing about this one, and a claim
+  // that was not true must not keep the worker out for ever.
+  const bool same_folder = known != workers_.end() && record.folder_id == known->second.folder_id;
+  if (same_folder && record.incarnation < known->second.incarnation) {
     return refused(
         Code::failed_precondition,
         fmt::format("worker {} has started {} times, this is start {}: if its disk was lost, "

@@ -34,6 +34,7 @@ uint32_t schema_version_of(const stored::PlacementCommand& command);
 class PlacementState final : public StateMachine {
  public:
   Task<Result<void>> load(OverlayStore* store, StateHome) override;
+  Result<void> check(ByteView command, size_t commit_bytes_max) const override;
   Result<Bytes> apply(LogIndex index, ByteView command) override;
 
   const std::map<NodeId, stored::WorkerRecord>& workers() const { return workers_; }

@@ -184,6 +184,13 @@ Task<Result<wire::HeartbeatReply>> Heartbeat::report() {
   co_return reply;
 }
 
+void Heartbeat::learn_starts(const std::vector<wire::WorkerStart>& starts) {
+  if (server_ == nullptr) return;
+  std::map<NodeId, uint64_t> known;
+  for (const wire::WorkerStart& start : starts) known[NodeId(start.node_id)] = start.incarnation;
+  server_->know_starts(std::move(known));
+}
+
 Task<Result<void>> Heartbeat::beat() {
   if (!registered_) {
     const auto registered = co_await register_worker();
@@ -195,6 +202,7 @@ Task<Result<void>> Heartbeat::beat() {
   VECTRON_CO_CHECK_OK(reply);
   reported_signature_ = signature;
   reported_counts_ = counts;
+  learn_starts(reply->starts);
   WorkerOrders orders;
   orders.lineage = reply->lineage;
   orders.revision = reply->revision;

@@ -5,6 +5,7 @@
 
 #include "core/rpc/channel_pool.h"
 #include "core/rpc/cluster_refusals.h"
+#include "core/rpc/server.h"
 #include "schemas/placement_rpc.h"
 #include "services/worker/worker.h"
 
@@ -22,6 +23,9 @@ class Heartbeat {
   /// All outlive it.
   Heartbeat(Env* env, const WorkerConfig* config, Worker* worker, rpc::ChannelPool* channels,
             Registration self);
+
+  /// Tells `server`, which outlives it, what is on record of the nodes that connect to it.
+  void keep_informed(rpc::Server* server) { server_ = server; }
 
   /// Registers and reports: every heartbeat_interval, and when something changed: a new leader or a
   /// new replica at once, counts change_interval after the report before at the earliest. Returns
@@ -42,12 +46,14 @@ class Heartbeat {
   void tell(const Status& failure);
   void say_ready();
   Task<void> wait_for_change();
+  void learn_starts(const std::vector<wire::WorkerStart>& starts);
   RequestContext context() const;
 
   Env* env_;
   const WorkerConfig* config_;
   Worker* worker_;
   rpc::ChannelPool* channels_;
+  rpc::Server* server_ = nullptr;
   Registration self_;
   size_t target_ = 0;  // Which placement node is asked.
   bool registered_ = false;

@@ -240,10 +240,34 @@ std::shared_ptr<ShardContent> ShardState::finish_rebuild() {
 
 // --------------------------------------------------------------------------------------- apply
 
+Result<void> ShardState::check(ByteView command, size_t commit_bytes_max) const {
+  VECTRON_TRY(const stored::ShardCommand read, read_command(command));
+  const size_t stored = command.size() * 2 + read.operations.size() * kStoredOverheadBytesMax;
+  if (stored <= commit_bytes_max) return {};
+  return fail(Code::invalid_argument, "the command is larger than one commit takes", "operations");
+}
+
+Result<stored::ShardCommand> ShardState::read_command(ByteView bytes) const {
+  VECTRON_TRY(stored::ShardCommand command, decode<stored::ShardCommand>(bytes));
+  if (command.header.schema_version > kCommandVersion) {
+    return fail(Code::invalid_argument, "the command is of a newer version", "schema_version");
+  }
+  for (const stored::ShardOperation& operation : command.operations) {
+    VECTRON_CHECK_OK(id_of_message(operation.id));
+    if (operation.kind == stored::OperationKind::remove) continue;
+    if (operation.vectors.empty() ||
+        operation.vectors.front().values.size() != options_.dimension) {
+      return fail(Code::invalid_argument, "a vector is of another dimension", "vectors");
+    }
+  }
+  return command;
+}
+
 Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
-  auto decoded = decode<stored::ShardCommand>(command);
-  if (!decoded.has_value() || decoded->header.schema_version > kCommandVersion) {
-    return fail(Code::data_loss, fmt::format("log entry {} is not a shard command", index));
+  auto decoded = read_command(command);
+  if (!decoded.has_value()) {
+    return fail(Code::data_loss, fmt::format("log entry {} is no command of this shard: {}", index,
+                                             decoded.error().message()));
   }
   last_timestamp_ = std::max(last_timestamp_, decoded->header.timestamp);
   VECTRON_TRY(const std::optional<ShardAnswer> before, repeated(decoded->header));
@@ -306,16 +330,10 @@ Result<void> ShardState::remember(const stored::EntryHeader& header, const Shard
 
 Result<bool> ShardState::upsert(LogIndex index, const PointId& id,
                                 stored::ShardOperation operation) {
-  const std::vector<float>* vector =
-      operation.vectors.empty() ? nullptr : &operation.vectors.front().values;
-  if (vector == nullptr || vector->size() != options_.dimension) {
-    return fail(Code::data_loss,
-                fmt::format("log entry {} has a vector of another dimension", index));
-  }
   const auto old = content_->slots.find(id);
   const bool existed = old != content_->slots.end();
   if (existed) remove_slot(old->second);
-  content_->put(id, index.value(), *vector);
+  content_->put(id, index.value(), operation.vectors.front().values);
   stored::StoredPoint point;
   point.id = std::move(operation.id);
   point.version = index.value();

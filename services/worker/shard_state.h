@@ -41,6 +41,9 @@ Bytes encode_shard_answer(const ShardAnswer& answer);
 /// Errors: internal.
 Result<ShardAnswer> decode_shard_answer(ByteView bytes);
 
+/// What an operation adds to its own bytes, at most, where it is stored.
+inline constexpr size_t kStoredOverheadBytesMax = 1024;
+
 class ShardState final : public StateMachine {
  public:
   /// `env` and `observer`, which may be null, outlive it. The limits are part of the state machine:
@@ -50,6 +53,7 @@ class ShardState final : public StateMachine {
 
   /// Takes up the checkpoint of the graph, if there is one that holds; else learns all anew.
   Task<Result<void>> load(OverlayStore* store, StateHome home) override;
+  Result<void> check(ByteView command, size_t commit_bytes_max) const override;
   Result<Bytes> apply(LogIndex index, ByteView command) override;
 
   const ShardOptions& options() const { return options_; }
@@ -98,6 +102,8 @@ class ShardState final : public StateMachine {
   bool take_point(CheckpointContent* into, const PointId& id, const stored::StoredPoint& point);
   Task<void> mend(std::shared_ptr<CheckpointContent> loaded);
 
+  /// Errors: invalid_argument.
+  Result<stored::ShardCommand> read_command(ByteView bytes) const;
   bool remembers(const stored::EntryHeader& header) const;
   Result<std::optional<ShardAnswer>> repeated(const stored::EntryHeader& header) const;
   Result<void> remember(const stored::EntryHeader& header, const ShardAnswer& answer);

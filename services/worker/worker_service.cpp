@@ -4,6 +4,7 @@
 #include "core/async/unless_set.h"
 #include "core/replica/replica_node.h"
 #include "services/worker/heartbeat.h"
+#include "services/worker/shard_state.h"
 #include "services/worker/worker.h"
 
 namespace vectron {
@@ -48,7 +49,6 @@ Result<void> WorkerConfig::validate() const {
   if (write_operations_max == 0) return wrong("write_operations_max", "must be at least 1");
   // An entry travels in one frame and is stored by one commit, each with something added for every
   // operation.
-  constexpr size_t kStoredOverheadBytesMax = 1024;
   static_assert(kWriteBytesMax <= RaftTransport::kBatchBytesMax);
   if (write_bytes_max == 0 || write_bytes_max > kWriteBytesMax ||
       write_bytes_max * 2 + write_operations_max * kStoredOverheadBytesMax >
@@ -88,6 +88,7 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   const Registration self{reached_at(config.advertise, server.address()),
                           node->identity().incarnation, node->folder_id()};
   Heartbeat heartbeat(env, &config, &worker, &node->channels(), self);
+  heartbeat.keep_informed(&server);
   TaskGroup tasks(env->scheduler());
   tasks.spawn(keep_registered(&heartbeat, &node->host()));
   const auto ended = co_await node->host().run_until(config.stop);

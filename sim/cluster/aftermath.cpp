@@ -3,6 +3,7 @@
 #include "core/async/combine.h"
 #include "sim/history/value.h"
 #include "sim/oracle/history_check.h"
+#include "sim/oracle/search_check.h"
 
 namespace vectron::sim {
 
@@ -12,6 +13,9 @@ constexpr Duration kProbePause = 100ms;
 constexpr size_t kReadersAtOnce = 12;
 constexpr int kReadAttemptsMax = 8;
 constexpr uint32_t kSearchHits = 10;
+/// Of a collection: enough for the floor of the recall, and for chance to decide little.
+constexpr uint64_t kApproximateSearchesMin = 100;
+static_assert(kApproximateSearchesMin * kSearchHits >= kRecallExpectedMin);
 
 /// An id of the collection's kind whose hash lies in `range`; far from the workload's keys.
 PointId probe_id(const PlanCollection& collection, const HashRange& range, uint64_t number) {
@@ -128,7 +132,7 @@ Task<void> Aftermath::search_everywhere(std::set<uint32_t> collections) {
   for (const uint32_t i : collections) {
     Status last(Code::unavailable, "not tried");
     for (int attempt = 0; attempt < kReadAttemptsMax && !last.ok(); ++attempt) {
-      last = co_await search_whole(i);
+      last = co_await search(i, true);
     }
     if (last.ok()) continue;
     record.violations.add(oracle::kAvailability, record.world.now(),
@@ -138,13 +142,28 @@ Task<void> Aftermath::search_everywhere(std::set<uint32_t> collections) {
   }
 }
 
-Task<Status> Aftermath::search_whole(uint32_t collection) {
+Task<void> Aftermath::search_approximately(std::set<uint32_t> collections) {
+  std::map<uint32_t, uint64_t> asked;
+  for (const Operation& operation : parts_.record->history.operations()) {
+    const bool counts = operation.kind == OperationKind::search &&
+                        operation.outcome == Outcome::ok && !operation.search->exact;
+    if (counts) ++asked[operation.collection];
+  }
+  for (const uint32_t collection : collections) {
+    for (uint64_t i = asked[collection]; i < kApproximateSearchesMin; ++i) {
+      const Status answered = co_await search(collection, false);
+      (void)answered;  // Availability was judged before.
+    }
+  }
+}
+
+Task<Status> Aftermath::search(uint32_t collection, bool exact) {
   RunRecord& record = *parts_.record;
   SearchRecord question;
   question.query =
       vector_of_value(++record.last_value, parts_.plan->workload.collections[collection].dimension);
   question.k = kSearchHits;
-  question.exact = true;
+  question.exact = exact;
   question.allow_partial = true;
   Operation operation;
   operation.client = parts_.client_number;

@@ -49,6 +49,9 @@ class Aftermath {
   /// Searches each of these collections, as one who takes a partial answer: nothing is away any
   /// more, so none may be; objects when it stays so.
   Task<void> search_everywhere(std::set<uint32_t> collections);
+  /// Asks each of these collections for approximate answers, where the history has too few of them
+  /// to judge the recall.
+  Task<void> search_approximately(std::set<uint32_t> collections);
   /// Reads every point of the history; what it finds are the history's final reads.
   Task<void> read_everything(std::set<uint32_t> collections);
 
@@ -56,7 +59,7 @@ class Aftermath {
   Task<void> probe(ProbedShard shard, uint64_t number, Instant until);
   Task<bool> probe_write(uint32_t collection, PointId id);
   Task<bool> read_point(uint32_t collection, PointId id, bool final_read);
-  Task<Status> search_whole(uint32_t collection);
+  Task<Status> search(uint32_t collection, bool exact);
   Task<void> read_share(const std::vector<PointId>* points, uint32_t collection, size_t first,
                         size_t stride);
 

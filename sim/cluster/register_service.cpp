@@ -65,6 +65,11 @@ class RegisterState final : public StateMachine {
     co_return Result<void>();
   }
 
+  Result<void> check(ByteView command, size_t) const override {
+    VECTRON_CHECK_OK(decode_write(command));
+    return {};
+  }
+
   Result<Bytes> apply(LogIndex index, ByteView command) override {
     const auto write = decode_write(command);
     if (!write.has_value()) return fail(Code::data_loss, "an entry that is no write");

@@ -9,6 +9,7 @@
 #include "sim/cluster/cluster_client.h"
 #include "sim/cluster/collection_keeper.h"
 #include "sim/cluster/fault_player.h"
+#include "sim/cluster/forger.h"
 #include "sim/cluster/register_client.h"
 #include "sim/oracle/history_check.h"
 #include "sim/oracle/placement_watch.h"
@@ -53,6 +54,7 @@ class Run {
     for (uint32_t i = 0; i < plan_.shape.clients; ++i) {
       world_.add_node(fmt::format("client-{}", i), {.zone = "clients"});
     }
+    if (plan_.intensities.forged_per_second > 0) world_.add_node("forger", {.zone = "clients"});
     op.start([this](Env& env) { return drive(&env); });
     const bool ended = world_.run_until([this] { return done_; }, Instant(kRunLimit));
     if (!ended) {
@@ -230,6 +232,9 @@ class Run {
       node->start([this, i](Env& client_env) { return run_client(&client_env, i); });
     }
     faults_.start();
+    if (plan_.intensities.forged_per_second > 0) {
+      world_.find_node("forger")->start([this](Env& env) { return run_forger(&env); });
+    }
     const auto at = [&](uint32_t ms) { return begin + std::chrono::milliseconds(ms); };
     co_await SleepAwaiter(env->scheduler(), at(plan_.loaded.from_ms));
     const uint64_t loaded_from = wall();
@@ -252,6 +257,12 @@ class Run {
     co_await workload.run();
     co_await keepers.wait();
     --clients_running_;
+  }
+
+  Task<void> run_forger(Env* env) {
+    Forger forger({.env = env, .plan = &plan_, .record = &record_, .watch = &watch_});
+    const Instant until = world_.now() + std::chrono::milliseconds(plan_.workload.duration_ms);
+    co_await forger.run(until);
   }
 
   /// Ends all faults; then the cluster must be whole again.
@@ -289,6 +300,7 @@ class Run {
     for (const ProbedShard& shard : shards_) standing.insert(shard.collection);
     if (record_.violations.empty() && !raft()) co_await aftermath.search_everywhere(standing);
     if (record_.violations.empty()) co_await aftermath.read_everything(standing);
+    if (record_.violations.empty() && !raft()) co_await aftermath.search_approximately(standing);
     if (raft()) co_return;
     ClusterClient observer(env, &plan_);
     for (uint32_t i = 0; i < plan_.workload.collections.size(); ++i) {

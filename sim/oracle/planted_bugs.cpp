@@ -113,6 +113,12 @@ const std::vector<PlantedBug>& planted_bugs() {
       {"stale_read_after_pause",
        "a leader counts a read lease in its own ticks, of which none passes while it is paused",
        {kReadFreshness, kLinearizability, kLives}},
+      {"log_waits_for_nobody",
+       "a leader cuts its log without a look at the follower that a snapshot is on the way to",
+       {kSnapshots, kSearchRecall}},
+      {"trust_any_peer",
+       "a replica takes whatever comes as a message of its group, whoever sent it",
+       {kRaftSafety, kDurability, kConvergence, kAvailability, kReplicaDigest}},
   };
   return kBugs;
 }

@@ -60,7 +60,15 @@ void ReplicaWatch::on_append(const ReplicaName& name, std::span<const raft::Entr
 
 void ReplicaWatch::on_snapshot(const ReplicaName& name, const raft::SnapshotMeta& snapshot) {
   ++snapshots_installed_;
-  groups_[name.group].members[name.replica].applied_index = snapshot.index;
+  Member& member = groups_[name.group].members[name.replica];
+  member.applied_index = snapshot.index;
+  if (++member.snapshots_in_row == kSnapshotsInRowMax) {
+    log_.add(oracle::kSnapshots, now_(),
+             fmt::format("replica {} of group {} was filled anew {} times and had no entry of the "
+                         "log in between",
+                         name.replica, name.group, kSnapshotsInRowMax),
+             "circle");
+  }
   observe(name, {.installed = &snapshot});
 }
 
@@ -71,7 +79,9 @@ void ReplicaWatch::on_commit(const ReplicaName& name, Term term, LogIndex commit
 
 void ReplicaWatch::on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) {
   ++entries_applied_;
-  groups_[name.group].members[name.replica].applied_index = entry.index;
+  Member& member = groups_[name.group].members[name.replica];
+  member.applied_index = entry.index;
+  member.snapshots_in_row = 0;
   // A replica applies only what it has committed; it says so in its hard state later.
   observe(name, {.commit_index = entry.index, .applied = std::span(&entry, 1)});
   remember(groups_[name.group], name, entry, digest);
@@ -185,6 +195,17 @@ std::optional<NodeId> ReplicaWatch::leader_of(GroupId group) const {
     newest = member.term;
   }
   return leader;
+}
+
+std::vector<ReplicaWatch::Sight> ReplicaWatch::sights(GroupId group) const {
+  std::vector<Sight> sights;
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return sights;
+  for (const auto& [replica, member] : found->second.members) {
+    if (!member.running) continue;
+    sights.push_back({replica, member.node, member.term, member.role, member.applied_index});
+  }
+  return sights;
 }
 
 std::vector<GroupId> ReplicaWatch::groups() const {

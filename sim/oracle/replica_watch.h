@@ -21,6 +21,10 @@
 
 namespace vectron::sim {
 
+/// So many snapshots one after another, with nothing from the log in between, are a circle: each
+/// was too old when it came.
+inline constexpr uint32_t kSnapshotsInRowMax = 5;
+
 class ReplicaWatch final : public ReplicaObserver {
  public:
   /// `now` tells the simulated time for violations; `log` outlives the watch.
@@ -75,6 +79,17 @@ class ReplicaWatch final : public ReplicaObserver {
   /// The node whose running replica leads `group` in the newest term, or none.
   std::optional<NodeId> leader_of(GroupId group) const;
 
+  /// What an eavesdropper knows of a replica that runs.
+  struct Sight {
+    ReplicaId replica;
+    NodeId node;
+    Term term;
+    raft::Role role{};
+    LogIndex applied_index;
+  };
+  /// The running replicas of `group`, by id.
+  std::vector<Sight> sights(GroupId group) const;
+
   /// All groups that have a replica that was not dropped, by id.
   std::vector<GroupId> groups() const;
   /// Whether a replica of `group` ever started on `node`.
@@ -102,6 +117,7 @@ class ReplicaWatch final : public ReplicaObserver {
     bool running = false;
     bool dropped = false;
     LogIndex applied_index;
+    uint32_t snapshots_in_row = 0;  ///< Without an entry of the log in between.
   };
   struct Group {
     std::map<ReplicaId, Member> members;

@@ -31,6 +31,7 @@ const std::vector<OracleInfo>& oracles() {
       {oracle::kExactlyOnce, "a write that is repeated under its request id happens once"},
       {oracle::kContract,
        "every answer can be read, and no valid request is refused as a wrong one"},
+      {oracle::kSnapshots, "a follower that was filled anew goes on from the log"},
       {oracle::kOrderlyStop, "a node that is told to stop ends by itself, in time"},
       {oracle::kWorkload,
        "the run did what it set out to do: enough operations, enough of them definite"},

@@ -31,6 +31,7 @@ const std::array<FaultClassInfo, kFaultClassCount>& fault_classes() {
       {lost_machine, "lost_machine", "a disk is gone for ever; its node comes back empty or never"},
       {kill_all, "kill_all", "power loss of a zone, or of everything"},
       {knobs, "knobs", "configuration drawn at random"},
+      {forgery, "forgery", "somebody sends messages that no right node would send"},
   }};
   return kClasses;
 }

@@ -33,9 +33,10 @@ enum class FaultClass : uint8_t {
   lost_machine,  ///< A machine and its disk are gone for ever; it comes back empty or never.
   kill_all,      ///< Power loss of a zone, or of everything.
   knobs,         ///< Configuration drawn at random.
+  forgery,       ///< Somebody sends messages that no right node would send.
 };
 
-inline constexpr size_t kFaultClassCount = 22;
+inline constexpr size_t kFaultClassCount = 23;
 
 struct FaultClassInfo {
   FaultClass fault_class;

@@ -75,8 +75,10 @@ class Generator {
       RandomStream random = stream(fmt::format("class.{}", info.name));
       const bool allowed = options_.allowed.contains(info.fault_class);
       const bool drawn = options_.force_allowed ? allowed : random.chance_ppm(kClassOnPpm);
-      // Speed is compared from version to version, so it is measured on one configuration.
-      const bool possible = !loaded() || info.fault_class != FaultClass::knobs;
+      // Speed is compared from version to version, so it is measured on one configuration, and
+      // with nobody else asking.
+      const bool possible = !loaded() || (info.fault_class != FaultClass::knobs &&
+                                          info.fault_class != FaultClass::forgery);
       if (drawn && possible) drawn_.add(info.fault_class);
       if (drawn && possible && allowed) on_.add(info.fault_class);
     }
@@ -325,6 +327,10 @@ class Generator {
       intensities.message_lose_ppm = tail(message, 1'000, 100'000);
       intensities.message_repeat_ppm = tail(message, 1'000, 100'000);
       intensities.message_overtake_ppm = tail(message, 1'000, 100'000);
+    }
+    if (on(FaultClass::forgery)) {
+      RandomStream forgery = stream("intensity.forgery");
+      intensities.forged_per_second = tail(forgery, 10, 200);
     }
     if (on(FaultClass::clock_skew)) {
       RandomStream skew = stream("intensity.clock_skew");

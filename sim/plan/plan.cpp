@@ -104,6 +104,7 @@ Result<void> check_intensities(const PlanIntensities& intensities) {
       {"intensities.message_lose_ppm", intensities.message_lose_ppm, 0, 300'000},
       {"intensities.message_repeat_ppm", intensities.message_repeat_ppm, 0, 300'000},
       {"intensities.message_overtake_ppm", intensities.message_overtake_ppm, 0, 300'000},
+      {"intensities.forged_per_second", intensities.forged_per_second, 0, 10'000},
       {"intensities.clock_offset_ms_max", intensities.clock_offset_ms_max, 0, 1u << 31},
       {"intensities.clock_drift_ppm_max", intensities.clock_drift_ppm_max, 0, 200'000},
       {"intensities.buggify_point_ppm", intensities.buggify_point_ppm, 0, 1'000'000},

@@ -144,6 +144,7 @@ struct PlanIntensities {
   uint32_t message_lose_ppm = 0;      ///< One-way messages that are lost,
   uint32_t message_repeat_ppm = 0;    ///< that are sent twice,
   uint32_t message_overtake_ppm = 0;  ///< that go out behind later ones.
+  uint32_t forged_per_second = 0;     ///< Messages that no right node would send.
   uint32_t clock_offset_ms_max = 0;   ///< Each node's wall clock is off by up to this, either way.
   uint32_t clock_drift_ppm_max = 0;   ///< Each node's clocks are fast or slow by up to this.
   uint32_t buggify_point_ppm = 0;     ///< Buggify points that are active in this run.

@@ -154,6 +154,7 @@ void walk(Fields& fields, PlanIntensities& intensities) {
   fields.field("message_lose_ppm", intensities.message_lose_ppm);
   fields.field("message_repeat_ppm", intensities.message_repeat_ppm);
   fields.field("message_overtake_ppm", intensities.message_overtake_ppm);
+  fields.field("forged_per_second", intensities.forged_per_second);
   fields.field("clock_offset_ms_max", intensities.clock_offset_ms_max);
   fields.field("clock_drift_ppm_max", intensities.clock_drift_ppm_max);
   fields.field("buggify_point_ppm", intensities.buggify_point_ppm);

@@ -28,6 +28,9 @@ void calm(PlanIntensities& out, FaultClass fault_class) {
     case FaultClass::message:
       out.message_lose_ppm = out.message_repeat_ppm = out.message_overtake_ppm = 0;
       break;
+    case FaultClass::forgery:
+      out.forged_per_second = 0;
+      break;
     case FaultClass::clock_skew:
       out.clock_offset_ms_max = out.clock_drift_ppm_max = 0;
       break;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "core/replica/log_retention.h"
 #include "core/replica/manifest_file.h"
 #include "core/replica/raft_transport.h"
 #include "core/replica/replica_config.h"
@@ -16,7 +17,8 @@ RC_GTEST_PROP(Compaction, CutsOnlyWhatIsInTheStoreAndLeavesATail, (uint32_t firs
   config.log_entries_kept_max = *rc::gen::inRange<uint64_t>(1, 1000);
   const LogIndex first_index(uint64_t{first} + 1);
   const LogIndex flushed = first_index + span % 5000 - 1;
-  const LogIndex cut = compaction_index(config, first_index, flushed, 0);
+  const LogIndex cut = compaction_index(
+      config, {.first_index = first_index, .flushed_index = flushed, .needed_from = flushed + 1});
   const uint64_t in_store = span % 5000;
   if (in_store <= config.log_entries_kept_max) {
     RC_ASSERT(cut < first_index);
@@ -27,12 +29,83 @@ RC_GTEST_PROP(Compaction, CutsOnlyWhatIsInTheStoreAndLeavesATail, (uint32_t firs
   }
 }
 
+LogExtent extent(uint64_t first, uint64_t flushed, uint64_t needed, size_t bytes) {
+  return {LogIndex(first), LogIndex(flushed), LogIndex(needed), bytes};
+}
+
 TEST(Compaction, TooManyBytesCutEverythingThatIsInTheStore) {
   ReplicaConfig config;
   config.log_bytes_kept_max = 100;
-  EXPECT_EQ(compaction_index(config, LogIndex(5), LogIndex(9), 101), LogIndex(9));
-  EXPECT_LT(compaction_index(config, LogIndex(5), LogIndex(9), 100), LogIndex(5));
-  EXPECT_LT(compaction_index(config, LogIndex(5), LogIndex(4), 101), LogIndex(5));
+  EXPECT_EQ(compaction_index(config, extent(5, 9, 10, 101)), LogIndex(9));
+  EXPECT_LT(compaction_index(config, extent(5, 9, 10, 100)), LogIndex(5));
+  EXPECT_LT(compaction_index(config, extent(5, 4, 10, 101)), LogIndex(5));
+}
+
+TEST(Compaction, WaitsForAFollowerThatIsBehindUpToABound) {
+  ReplicaConfig config;
+  config.log_bytes_kept_max = 100;
+  config.log_bytes_waiting_max = 1000;
+  EXPECT_EQ(compaction_index(config, extent(5, 9, 7, 1000)), LogIndex(6));
+  EXPECT_LT(compaction_index(config, extent(5, 9, 5, 1000)), LogIndex(5));
+  EXPECT_EQ(compaction_index(config, extent(5, 9, 5, 1001)), LogIndex(9));
+  config.log_bytes_kept_max = 2000;
+  config.log_entries_kept_max = 2;
+  EXPECT_EQ(compaction_index(config, extent(5, 9, 10, 1500)), LogIndex(8));
+  EXPECT_EQ(compaction_index(config, extent(5, 9, 7, 1500)), LogIndex(6));
+}
+
+raft::RaftStatus::Peer follower(uint64_t id, uint64_t match,
+                                raft::ProgressState state = raft::ProgressState::replicate) {
+  raft::RaftStatus::Peer peer;
+  peer.id = ReplicaId(id);
+  peer.match = LogIndex(match);
+  peer.state = state;
+  peer.recent_active = true;
+  return peer;
+}
+
+raft::RaftStatus leading(std::vector<raft::RaftStatus::Peer> peers) {
+  raft::RaftStatus status;
+  status.self = ReplicaId(1);
+  status.role = raft::Role::leader;
+  status.first_index = LogIndex(100);
+  status.last_index = LogIndex(200);
+  status.peers = std::move(peers);
+  return status;
+}
+
+TEST(LogRetention, WaitsForTheOneThatIsFurthestBehind) {
+  const LogRetention retention(20);
+  EXPECT_EQ(retention.needed_from(leading({follower(1, 200), follower(2, 200)})), LogIndex(201));
+  EXPECT_EQ(retention.needed_from(leading({follower(2, 150), follower(3, 170)})), LogIndex(151));
+  // It will have a snapshot of an index that nobody knows yet.
+  EXPECT_EQ(retention.needed_from(leading({follower(2, 3)})), LogIndex(100));
+}
+
+TEST(LogRetention, KeepsWhatComesAfterASnapshotUntilItsReceiverHasCaughtUp) {
+  using raft::ProgressState;
+  LogRetention retention(20);
+  retention.sending(ReplicaId(2), LogIndex(140));
+  EXPECT_EQ(retention.needed_from(leading({follower(2, 3, ProgressState::snapshot)})),
+            LogIndex(141));
+  retention.sent(ReplicaId(2));
+  // It is there; its acknowledgement is not.
+  EXPECT_EQ(retention.needed_from(leading({follower(2, 3, ProgressState::probe)})), LogIndex(100));
+  EXPECT_EQ(retention.needed_from(leading({follower(2, 140)})), LogIndex(141));
+}
+
+TEST(LogRetention, DoesNotWaitForOneThatDoesNotAnswer) {
+  LogRetention retention(2);
+  raft::RaftStatus status = leading({follower(2, 150)});
+  status.peers[0].recent_active = false;
+  retention.tick(status);
+  retention.tick(status);
+  EXPECT_EQ(retention.needed_from(status), LogIndex(151));
+  retention.tick(status);
+  EXPECT_EQ(retention.needed_from(status), LogIndex(201));
+  status.peers[0].recent_active = true;
+  retention.tick(status);
+  EXPECT_EQ(retention.needed_from(status), LogIndex(151));
 }
 
 TEST(ReplicaConfig, NamesTheFieldThatIsWrong) {

@@ -199,6 +199,8 @@ TEST_F(ServerTest, RefusesAnOlderIncarnationAndClosesTheOneThatIsReplaced) {
   RawClient second(client_env);
   second.hello({.node = NodeId(9), .incarnation = 3});
   second.flush();
+  words.server().know_starts({{NodeId(9), 3}});
+  first.flush();
   EXPECT_TRUE(first.ended);
   EXPECT_FALSE(second.ended);
   RawClient stale(client_env);
@@ -206,7 +208,39 @@ TEST_F(ServerTest, RefusesAnOlderIncarnationAndClosesTheOneThatIsReplaced) {
   ASSERT_EQ(stale.flush(), 1u);
   EXPECT_EQ(stale.frames[0].error().code(), Code::failed_precondition);
   EXPECT_TRUE(stale.ended);
+  RawClient next(client_env);
+  next.hello({.node = NodeId(9), .incarnation = 4});
+  next.flush();
+  EXPECT_FALSE(next.ended);
   EXPECT_FALSE(second.ended);
+}
+
+TEST_F(ServerTest, BelievesNoHelloThatShutsAnotherNodeOut) {
+  WordServer words(server_env);
+  RawClient gateway(client_env);
+  gateway.hello({.node = NodeId(9), .incarnation = 2});
+  gateway.flush();
+  RawClient forger(client_env);
+  forger.hello({.node = NodeId(9), .incarnation = UINT64_MAX});
+  forger.flush();
+  EXPECT_FALSE(gateway.ended);
+  RawClient again(client_env);
+  again.hello({.node = NodeId(9), .incarnation = 3});
+  again.flush();
+  EXPECT_FALSE(again.ended);
+}
+
+TEST_F(ServerTest, LetsNewNodesInHoweverManyHaveSaidHello) {
+  ServerConfig config;
+  config.nodes_known_max = 2;
+  WordServer words(server_env, config);
+  words.server().know_starts({{NodeId(1), 5}, {NodeId(2), 5}, {NodeId(3), 5}});
+  for (uint64_t node = 1; node <= 9; ++node) {
+    RawClient client(client_env);
+    client.hello({.node = NodeId(node), .incarnation = 5});
+    client.flush();
+    EXPECT_FALSE(client.ended) << node;
+  }
 }
 
 TEST_F(ServerTest, RefusesAPassedDeadlineBeforeTheHandlerRuns) {

@@ -240,6 +240,28 @@ TEST_F(PlacementStateTest, RefusesAWorkerWhoseDiskWasLost) {
   EXPECT_EQ(state_.workers().at(NodeId(7)).incarnation, 3u);
 }
 
+TEST_F(PlacementStateTest, AForgedStartKeepsNoWorkerOut) {
+  register_worker(7, 3, 100);
+  EXPECT_TRUE(register_worker(7, UINT64_MAX, 666).status.ok());  // It holds nothing yet.
+  EXPECT_TRUE(register_worker(7, 4, 100).status.ok());
+  create("a", {7});
+  EXPECT_EQ(register_worker(7, UINT64_MAX, 666).status.field(), "folder_id");
+  EXPECT_TRUE(register_worker(7, 5, 100).status.ok());
+}
+
+TEST_F(PlacementStateTest, TellsAWorkerTheStartsOfItsPeersAlone) {
+  register_worker(7, 3);
+  register_worker(8, 4);
+  register_worker(9, 5);
+  create("a", {7, 9});
+  const auto starts = starts_of_peers(state_, assignments_of(state_, NodeId(7)));
+  ASSERT_EQ(starts.size(), 2U);
+  EXPECT_EQ(starts[0].node_id, 7U);
+  EXPECT_EQ(starts[0].incarnation, 3U);
+  EXPECT_EQ(starts[1].node_id, 9U);
+  EXPECT_EQ(starts[1].incarnation, 5U);
+}
+
 TEST_F(PlacementStateTest, AssignsWithBootstrapUntilTheBirthIsRecorded) {
   register_worker(7, 1);
   create("a", {7});

@@ -23,8 +23,9 @@ namespace {
 // What the loop copies to or from the page cache before others get their turn: about 30 us.
 constexpr size_t kInlineBytesMax = 256 << 10;
 constexpr size_t kFileJobsMax = 256;
-constexpr mode_t kFileMode = 0640;
-constexpr mode_t kFolderMode = 0750;
+// What is stored is for the process' user alone.
+constexpr mode_t kFileMode = 0600;
+constexpr mode_t kFolderMode = 0700;
 
 Result<void> last_error(const std::string& what) {
   return fail(system_status(errno, what));
@@ -65,40 +66,56 @@ Result<void> check_path(const std::string& path, bool root_is_allowed) {
   }
 }
 
+/// Where relative paths begin: an open folder, and how messages name what is below it.
+struct Base {
+  int folder;
+  std::string path;  ///< Without a slash at its end; empty: the root of the file system.
+
+  std::string whole(const std::string& below) const {
+    return below.empty() ? path : path + "/" + below;
+  }
+};
+
 const char* or_dot(const std::string& path) {
   return path.empty() ? "." : path.c_str();
 }
 
-Result<void> make_folders(int root, const std::string& path) {
+Result<void> make_folders(const Base& base, const std::string& path) {
   for (size_t end = path.find('/');; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
-    if (::mkdirat(root, part.c_str(), kFolderMode) != 0 && errno != EEXIST) {
-      return last_error("cannot create the folder '" + part + "'");
+    if (::mkdirat(base.folder, part.c_str(), kFolderMode) != 0 && errno != EEXIST) {
+      return last_error("cannot create the folder '" + base.whole(part) + "'");
     }
     if (end == path.npos) break;
   }
   struct stat status{};
-  if (::fstatat(root, path.c_str(), &status, 0) != 0)
-    return last_error("cannot read '" + path + "'");
+  if (::fstatat(base.folder, path.c_str(), &status, 0) != 0)
+    return last_error("cannot read '" + base.whole(path) + "'");
   if (!S_ISDIR(status.st_mode))
-    return fail(Code::failed_precondition, "'" + path + "' is a file, not a folder");
+    return fail(Code::failed_precondition, "'" + base.whole(path) + "' is a file, not a folder");
   return {};
 }
 
-Result<void> sync_folder(int root, const std::string& path) {
-  const OpenDescriptor folder(::openat(root, or_dot(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.number() < 0) return last_error("cannot open the folder '" + path + "'");
-  if (::fsync(folder.number()) != 0) return last_error("cannot sync the folder '" + path + "'");
+Result<void> sync_folder(const Base& base, const std::string& path) {
+  const OpenDescriptor folder(
+      ::openat(base.folder, or_dot(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.number() < 0) return last_error("cannot open the folder '" + base.whole(path) + "'");
+  if (::fsync(folder.number()) != 0) {
+    // Whatever the reason: what a sync that failed should have written may be lost for good.
+    const std::string what = "cannot sync the folder '" + base.whole(path) + "'";
+    return fail(Code::data_loss, system_status(errno, what).message());
+  }
   return {};
 }
 
-Result<std::vector<std::string>> names_in(int root, const std::string& path) {
-  const int number = ::openat(root, or_dot(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (number < 0) return fail(system_status(errno, "cannot list the folder '" + path + "'"));
+Result<std::vector<std::string>> names_in(const Base& base, const std::string& path) {
+  const int number = ::openat(base.folder, or_dot(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (number < 0)
+    return fail(system_status(errno, "cannot list the folder '" + base.whole(path) + "'"));
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::fdopendir(number), ::closedir);
   if (folder == nullptr) {
     ::close(number);
-    return fail(system_status(errno, "cannot list the folder '" + path + "'"));
+    return fail(system_status(errno, "cannot list the folder '" + base.whole(path) + "'"));
   }
   std::vector<std::string> names;
   errno = 0;
@@ -107,7 +124,8 @@ Result<std::vector<std::string>> names_in(int root, const std::string& path) {
     if (name != "." && name != "..") names.emplace_back(name);
     errno = 0;
   }
-  if (errno != 0) return fail(system_status(errno, "cannot list the folder '" + path + "'"));
+  if (errno != 0)
+    return fail(system_status(errno, "cannot list the folder '" + base.whole(path) + "'"));
   std::ranges::sort(names);
   return names;
 }
@@ -126,15 +144,17 @@ int open_flags(OpenMode mode) {
   return O_RDONLY;
 }
 
-Result<std::shared_ptr<OpenDescriptor>> open_file(int root, const std::string& path,
+Result<std::shared_ptr<OpenDescriptor>> open_file(const Base& base, const std::string& path,
                                                   OpenMode mode) {
   auto file = std::make_shared<OpenDescriptor>(
-      ::openat(root, path.c_str(), open_flags(mode) | O_CLOEXEC, kFileMode));
-  if (file->number() < 0) return fail(system_status(errno, "cannot open '" + path + "'"));
+      ::openat(base.folder, path.c_str(), open_flags(mode) | O_CLOEXEC, kFileMode));
+  if (file->number() < 0)
+    return fail(system_status(errno, "cannot open '" + base.whole(path) + "'"));
   struct stat status{};
   if (::fstat(file->number(), &status) != 0)
-    return fail(system_status(errno, "cannot open '" + path + "'"));
-  if (S_ISDIR(status.st_mode)) return fail(Code::failed_precondition, "'" + path + "' is a folder");
+    return fail(system_status(errno, "cannot open '" + base.whole(path) + "'"));
+  if (S_ISDIR(status.st_mode))
+    return fail(Code::failed_precondition, "'" + base.whole(path) + "' is a folder");
   return file;
 }
 
@@ -173,6 +193,8 @@ struct FileDisk::Root {
   std::string path;
   OpenDescriptor folder;  // Holds the lock.
   std::set<std::string> blocking_directories;
+
+  Base base() const { return {folder.number(), path}; }
 };
 
 class FileDisk::RealFile final : public File {
@@ -314,13 +336,14 @@ Result<std::unique_ptr<FileDisk>> FileDisk::open(EventLoop& loop, Pools pools,
       below.substr(below.find_first_not_of('/') == below.npos ? below.size() : 1);
   if (relative.empty()) return fail(Code::invalid_argument, "the data folder cannot be '/'");
 
+  const Base whole{top.number(), ""};
   const bool is_new = ::faccessat(top.number(), relative.c_str(), F_OK, 0) != 0;
-  VECTRON_CHECK_OK(make_folders(top.number(), relative));
+  VECTRON_CHECK_OK(make_folders(whole, relative));
   if (is_new) {
     // Every name on the way may be new. A folder that may not be opened for it was not made by us.
     for (size_t end = relative.rfind('/'); end != relative.npos && end > 0;
          end = relative.rfind('/', end - 1)) {
-      if (!sync_folder(top.number(), relative.substr(0, end)).has_value()) break;
+      if (!sync_folder(whole, relative.substr(0, end)).has_value()) break;
     }
   }
   auto opened = std::shared_ptr<Root>(new Root{
@@ -349,6 +372,10 @@ const std::string& FileDisk::root() const {
   return root_->path;
 }
 
+std::string FileDisk::whole_path(const std::string& path) const {
+  return root_->base().whole(path);
+}
+
 template <typename T>
 Task<Result<T>> FileDisk::offload(std::function<Result<T>()> work) {
   auto result = std::make_shared<std::optional<Result<T>>>();
@@ -363,11 +390,11 @@ Task<Result<std::unique_ptr<File>>> FileDisk::open(std::string path, OpenMode mo
   const Result<void> legal = check_path(path, false);
   VECTRON_CO_CHECK_OK(legal);
   std::function<Result<std::shared_ptr<OpenDescriptor>>()> work = [root = root_, path, mode] {
-    return open_file(root->folder.number(), path, mode);
+    return open_file(root->base(), path, mode);
   };
   auto file = co_await offload(std::move(work));
   VECTRON_CO_CHECK_OK(file);
-  co_return std::make_unique<RealFile>(*this, *std::move(file), std::move(path));
+  co_return std::make_unique<RealFile>(*this, *std::move(file), whole_path(path));
 }
 
 Task<Result<void>> FileDisk::rename(std::string from, std::string to) {
@@ -378,7 +405,8 @@ Task<Result<void>> FileDisk::rename(std::string from, std::string to) {
   std::function<Result<void>()> work = [root = root_, from, to]() -> Result<void> {
     const int folder = root->folder.number();
     if (::renameat(folder, from.c_str(), folder, to.c_str()) != 0) {
-      return last_error("cannot rename '" + from + "' to '" + to + "'");
+      return last_error("cannot rename '" + root->base().whole(from) + "' to '" +
+                        root->base().whole(to) + "'");
     }
     return {};
   };
@@ -391,7 +419,7 @@ Task<Result<void>> FileDisk::remove(std::string path) {
   VECTRON_CO_CHECK_OK(legal);
   std::function<Result<void>()> work = [root = root_, path]() -> Result<void> {
     if (::unlinkat(root->folder.number(), path.c_str(), 0) != 0)
-      return last_error("cannot remove '" + path + "'");
+      return last_error("cannot remove '" + root->base().whole(path) + "'");
     return {};
   };
   auto removed = co_await offload(std::move(work));
@@ -404,7 +432,9 @@ Task<Result<void>> FileDisk::remove_tree(std::string path) {
   std::function<Result<void>()> work = [root = root_, path]() -> Result<void> {
     std::error_code error;
     std::filesystem::remove_all(root->path + "/" + path, error);
-    if (error) return fail(system_status(error.value(), "cannot remove the folder '" + path + "'"));
+    if (error)
+      return fail(system_status(error.value(),
+                                "cannot remove the folder '" + root->base().whole(path) + "'"));
     return {};
   };
   auto removed = co_await offload(std::move(work));
@@ -415,7 +445,7 @@ Task<Result<void>> FileDisk::create_directory(std::string path) {
   const Result<void> legal = check_path(path, false);
   VECTRON_CO_CHECK_OK(legal);
   std::function<Result<void>()> work = [root = root_, path] {
-    return make_folders(root->folder.number(), path);
+    return make_folders(root->base(), path);
   };
   auto created = co_await offload(std::move(work));
   co_return created;
@@ -425,7 +455,7 @@ Task<Result<void>> FileDisk::sync_directory(std::string path) {
   const Result<void> legal = check_path(path, true);
   VECTRON_CO_CHECK_OK(legal);
   std::function<Result<void>()> work = [root = root_, path] {
-    return sync_folder(root->folder.number(), path);
+    return sync_folder(root->base(), path);
   };
   auto synced = co_await offload(std::move(work));
   co_return synced;
@@ -435,7 +465,7 @@ Task<Result<std::vector<std::string>>> FileDisk::list(std::string path) {
   const Result<void> legal = check_path(path, true);
   VECTRON_CO_CHECK_OK(legal);
   std::function<Result<std::vector<std::string>>()> work = [root = root_, path] {
-    return names_in(root->folder.number(), path);
+    return names_in(root->base(), path);
   };
   auto names = co_await offload(std::move(work));
   co_return names;
@@ -447,7 +477,7 @@ Task<Result<bool>> FileDisk::exists(std::string path) {
   std::function<Result<bool>()> work = [root = root_, path]() -> Result<bool> {
     if (::faccessat(root->folder.number(), or_dot(path), F_OK, 0) == 0) return true;
     if (errno == ENOENT || errno == ENOTDIR) return false;
-    return fail(system_status(errno, "cannot look for '" + path + "'"));
+    return fail(system_status(errno, "cannot look for '" + root->base().whole(path) + "'"));
   };
   auto found = co_await offload(std::move(work));
   co_return found;
@@ -466,10 +496,11 @@ Result<std::unique_ptr<BlockingDirectory>> FileDisk::open_blocking_directory(
   VECTRON_CHECK_OK(check_path(path, true));
   struct stat status{};
   if (::fstatat(root_->folder.number(), or_dot(path), &status, 0) != 0) {
-    return fail(system_status(errno, "cannot open the folder '" + path + "'"));
+    return fail(system_status(errno, "cannot open the folder '" + root_->base().whole(path) + "'"));
   }
   if (!S_ISDIR(status.st_mode))
-    return fail(Code::failed_precondition, "'" + path + "' is a file, not a folder");
+    return fail(Code::failed_precondition,
+                "'" + root_->base().whole(path) + "' is a file, not a folder");
   return std::make_unique<RealBlockingDirectory>(loop_, *pools_.key_values, root_, path);
 }
 

@@ -45,6 +45,7 @@ class FileDisk final : public Disk {
   Task<Result<std::vector<std::string>>> list(std::string path) override;
   Task<Result<bool>> exists(std::string path) override;
   Result<uint64_t> free_space_bytes() override;
+  std::string whole_path(const std::string& path) const override;
   Result<std::unique_ptr<BlockingDirectory>> open_blocking_directory(
       const std::string& path) override;
 

@@ -9,8 +9,10 @@
 #include "core/async/sync.h"
 #include "core/base/assert.h"
 #include "core/env/refused.h"
+#include "net/accepted_connections.h"
 #include "net/endpoint.h"
 #include "net/offload.h"
+#include "net/process_limits.h"
 #include "net/system_status.h"
 #include "net/watched_descriptor.h"
 
@@ -25,6 +27,8 @@ constexpr int kBacklogConnectionsMax = 1024;
 constexpr int kOperationsInlineMax = 32;
 constexpr size_t kBytesInlineMax = 256 << 10;
 constexpr Duration kOutOfDescriptorsPause = 20ms;
+// A connection that has moved nothing for so long may be closed for another one.
+constexpr Duration kStillMin = 500ms;
 // A peer that vanished without a word is noticed after about 15 s + 3 x 5 s of silence.
 constexpr int kKeepAliveIdleSeconds = 15;
 constexpr int kKeepAliveIntervalSeconds = 5;
@@ -54,10 +58,17 @@ void set_stream_options(int socket) {
 
 class TcpConnection final : public Connection {
  public:
-  TcpConnection(EventLoop& loop, WatchedDescriptor socket, Address peer)
-      : scheduler_(loop.scheduler()), socket_(std::move(socket)), peer_(std::move(peer)) {
+  /// `accepted` is null for a connection that this process made.
+  TcpConnection(EventLoop& loop, WatchedDescriptor socket, Address peer,
+                std::shared_ptr<AcceptedConnections> accepted)
+      : scheduler_(loop.scheduler()),
+        socket_(std::move(socket)),
+        peer_(std::move(peer)),
+        accepted_(std::move(accepted)) {
     set_stream_options(socket_.descriptor());
+    if (accepted_ != nullptr) place_ = accepted_->add([this] { close(); }, scheduler_.now());
   }
+  ~TcpConnection() override { leave(); }
 
   Task<Result<size_t>> read_some(std::span<uint8_t> into) override {
     VECTRON_ASSERT(!into.empty());
@@ -111,6 +122,7 @@ class TcpConnection final : public Connection {
   }
 
   void close() override {
+    leave();
     if (socket_.descriptor() < 0) return;
     const linger reset{.l_onoff = 1, .l_linger = 0};
     (void)::setsockopt(socket_.descriptor(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -137,7 +149,11 @@ class TcpConnection final : public Connection {
   }
   size_t took(size_t bytes) {
     inline_bytes_ += bytes;
+    if (accepted_ != nullptr) accepted_->moved(place_, scheduler_.now());
     return bytes;
+  }
+  void leave() {
+    if (const auto accepted = std::exchange(accepted_, nullptr)) accepted->remove(place_);
   }
   /// Later than now, by however little, is after the loop has looked at the sockets again.
   Instant next_turn() const { return scheduler_.now() + 1ns; }
@@ -156,6 +172,8 @@ class TcpConnection final : public Connection {
   Scheduler& scheduler_;
   WatchedDescriptor socket_;
   Address peer_;
+  std::shared_ptr<AcceptedConnections> accepted_;  ///< Null once it is closed.
+  AcceptedConnections::Place place_{};
   bool failed_ = false;
   bool write_ended_ = false;
   std::string failure_;
@@ -165,8 +183,11 @@ class TcpConnection final : public Connection {
 
 class TcpListener final : public Listener {
  public:
-  TcpListener(EventLoop& loop, int socket)
-      : loop_(loop), address_(local_endpoint(socket).address()), socket_(loop, socket) {}
+  TcpListener(EventLoop& loop, int socket, std::shared_ptr<AcceptedConnections> accepted)
+      : loop_(loop),
+        address_(local_endpoint(socket).address()),
+        socket_(loop, socket),
+        accepted_(std::move(accepted)) {}
 
   Task<Result<std::unique_ptr<Connection>>> accept() override {
     while (true) {
@@ -174,11 +195,21 @@ class TcpListener final : public Listener {
       const int accepted =
           ::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (accepted >= 0) {
+        const auto number = static_cast<uint64_t>(accepted);
+        const bool fits = may_keep_connection(number, accepted_->size(), descriptors_max());
+        if (!fits && !make_room()) {
+          ::close(accepted);
+          SleepAwaiter pause(loop_.scheduler(), loop_.scheduler().now() + kOutOfDescriptorsPause);
+          co_await pause;
+          continue;
+        }
         WatchedDescriptor socket(loop_, accepted);
         co_return std::make_unique<TcpConnection>(loop_, std::move(socket),
-                                                  remote_endpoint(accepted).address());
+                                                  remote_endpoint(accepted).address(), accepted_);
       }
       const int error = errno;
+      const bool none_left = error == EMFILE || error == ENFILE;
+      if (none_left && make_room()) continue;
       if (would_block(error)) {
         auto readable = socket_.ready(Readiness::readable);
         co_await readable;
@@ -196,9 +227,12 @@ class TcpListener final : public Listener {
   const Address& address() const override { return address_; }
 
  private:
+  bool make_room() { return accepted_->close_stillest(loop_.scheduler().now(), kStillMin); }
+
   EventLoop& loop_;
   Address address_;
   WatchedDescriptor socket_;
+  std::shared_ptr<AcceptedConnections> accepted_;
 };
 
 int open_socket(const Endpoint& endpoint) {
@@ -224,6 +258,7 @@ int connect_outcome(int socket) {
 struct TcpNetwork::Impl {
   EventLoop& loop;
   Offload resolver;
+  std::shared_ptr<AcceptedConnections> accepted = std::make_shared<AcceptedConnections>();
 
   Task<Result<std::vector<Endpoint>>> resolve(HostPort where);
   Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Address address);
@@ -254,7 +289,7 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Address& address) {
       return fail(Code::invalid_argument, what + ": this machine has no such address");
     return unavailable(what, error);
   }
-  return std::make_unique<TcpListener>(impl_->loop, socket);
+  return std::make_unique<TcpListener>(impl_->loop, socket, impl_->accepted);
 }
 
 Task<Result<std::unique_ptr<Connection>>> TcpNetwork::connect(Address address) {
@@ -300,7 +335,8 @@ Task<Result<std::unique_ptr<Connection>>> TcpNetwork::Impl::connect_to(Endpoint 
     outcome = connect_outcome(descriptor);
   }
   if (outcome != 0) co_return unavailable(what, outcome);
-  co_return std::make_unique<TcpConnection>(loop, std::move(socket), std::move(address));
+  co_return std::make_unique<TcpConnection>(loop, std::move(socket), std::move(address),
+                                            std::shared_ptr<AcceptedConnections>());
 }
 
 }  // namespace vectron

@@ -81,6 +81,9 @@ class Disk {
   virtual Task<Result<std::vector<std::string>>> list(std::string path) = 0;
   virtual Task<Result<bool>> exists(std::string path) = 0;
   virtual Result<uint64_t> free_space_bytes() = 0;
+  /// How a message names `path`: so that an operator finds it, the data folder included. (In
+  /// simulation as it is, for messages must be the same in each run.)
+  virtual std::string whole_path(const std::string& path) const { return path; }
 
   /// Opens the folder `path` (which must exist) for a key-value store. Requires: only one at a time
   /// for each path.

@@ -3,6 +3,7 @@
 #include <lmdb.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "core/kv/kv_environment.h"
 
@@ -81,11 +82,13 @@ Result<void> Writer::apply(const KvCommit& commit) {
 }
 
 Result<KvCommitted> Writer::commit() {
+  errno = 0;  // LMDB does not pass on what it was when a write ended early.
   const int code = mdb_txn_commit(std::exchange(txn_, nullptr));
+  const int system_error = errno;
   if (code == 0) {
     return KvCommitted{{header_.content_digest, header_.item_count}, scrubbed_change_};
   }
-  std::unexpected<Status> error = environment_->error(code, "commit");
+  std::unexpected<Status> error = environment_->commit_error(code, system_error);
   if (error.error().code() != Code::resource_exhausted) return error;
   // "Nothing happened" is true only when LMDB would begin another write: it refuses after a failure
   // at the meta page, where the outcome is unknown.

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/base/assert.h"
@@ -16,28 +17,74 @@ namespace vectron::detail {
 
 using kv_format::Space;
 
+namespace {
+
+constexpr mode_t kFileMode = 0600;
+constexpr std::string_view kLockFile = "lock.mdb";
+
+/// LMDB writes to its lock file through a map: where the disk has no block for a page of it, the
+/// process would end by a signal. So its blocks are there before it is mapped. Returns an errno, or
+/// 0. Requires: the environment is not open (closing a descriptor of the file would drop its lock).
+int fill_lock_file(const std::string& path) {
+  const std::string name = path + "/" + std::string(kLockFile);
+  const int file = ::open(name.c_str(), O_RDWR | O_CLOEXEC, kFileMode);
+  if (file < 0) return errno == ENOENT ? 0 : errno;
+  struct stat status{};
+  int failed = ::fstat(file, &status) == 0 ? 0 : errno;
+  if (failed == 0 && status.st_size > 0) failed = ::posix_fallocate(file, 0, status.st_size);
+  ::close(file);
+  // Some file systems cannot, and have no such blocks either.
+  return failed == EINVAL || failed == EOPNOTSUPP ? 0 : failed;
+}
+
+bool has_address_space(uint64_t bytes) {
+  void* const place =
+      ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (place == MAP_FAILED) return false;
+  ::munmap(place, bytes);
+  return true;
+}
+
+/// Files of earlier versions were readable by everybody.
+void restrict_files(MDB_env* env, const std::string& path) {
+  int file = -1;
+  if (mdb_env_get_fd(env, &file) == 0) (void)::fchmod(file, kFileMode);
+  (void)::chmod((path + "/" + std::string(kLockFile)).c_str(), kFileMode);
+}
+
+}  // namespace
+
 Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::string& path,
                                                                     const KvConfig& config) {
   std::shared_ptr<KvEnvironment> environment(new KvEnvironment);
+  environment->folder_name_ = config.folder_name;
+  environment->trusts_values_ = config.planted_trust_values;
+  environment->planted_short_write_ = config.planted_short_write_is_damage;
+  if (int code = fill_lock_file(path); code != 0) {
+    return environment->error(code, "give the lock file its blocks");
+  }
   if (int code = mdb_env_create(&environment->env_); code != 0) {
     return environment->error(code, "create the environment");
   }
   MDB_env* env = environment->env_;
   VECTRON_CHECK_OK(environment->check_structure(path));
-  mdb_env_set_mapsize(env, config.map_bytes_max);
+  // A file that is larger gets the map that it needs.
+  environment->map_bytes_ = std::min(config.map_bytes_start, config.map_bytes_max);
+  environment->map_bytes_max_ = config.map_bytes_max;
+  mdb_env_set_mapsize(env, environment->map_bytes_);
   mdb_env_set_maxreaders(env, config.readers_max);
   // MDB_NOTLS: a read transaction belongs to its object, not to a thread. MDB_NORDAHEAD: point
   // reads are random.
-  if (int code = mdb_env_open(env, path.c_str(), MDB_NOTLS | MDB_NORDAHEAD, 0644); code != 0) {
+  if (int code = mdb_env_open(env, path.c_str(), MDB_NOTLS | MDB_NORDAHEAD, kFileMode); code != 0) {
     return environment->error(code, "open the environment");
   }
+  restrict_files(env, path);
   // A process that was killed leaves its reader slots behind; they would pin pages for ever.
   int dead = 0;
   mdb_reader_check(env, &dead);
   MDB_envinfo info;
   mdb_env_info(env, &info);
   environment->map_bytes_ = info.me_mapsize;
-  environment->trusts_values_ = config.planted_trust_values;
   environment->believes_absence_ = config.planted_believe_absence;
 
   MDB_txn* txn = nullptr;
@@ -94,38 +141,70 @@ std::optional<ByteView> KvEnvironment::checked(Space space, ByteView key, ByteVi
 
 std::unexpected<Status> KvEnvironment::damage(std::string message) {
   damaged_.store(true, std::memory_order_relaxed);
-  return fail(Code::data_loss, std::move(message));
+  return fail(Code::data_loss, fmt::format("{} ({})", message, folder_name_));
+}
+
+Result<void> KvEnvironment::grow_map() {
+  VECTRON_ASSERT(map_bytes_ < map_bytes_max_, "{} of {} bytes", map_bytes_, map_bytes_max_);
+  wants_larger_map_.store(false, std::memory_order_relaxed);
+  const uint64_t wanted = std::min(map_bytes_ * 2, map_bytes_max_);
+  // LMDB gives up its old map first, and could not go on without a new one.
+  if (!has_address_space(wanted)) return error(ENOMEM, "grow its map");
+  const int code = mdb_env_set_mapsize(env_, wanted);
+  VECTRON_ASSERT(code == 0, "a map of {} bytes: {}", wanted, mdb_strerror(code));
+  map_bytes_ = wanted;
+  return {};
 }
 
 std::unexpected<Status> KvEnvironment::error(int code, std::string_view doing) {
   const std::string_view reason = mdb_strerror(code);
+  const auto told = [&](Code status, std::string_view advice) {
+    return fail(status, fmt::format("the key-value store in {} could not {}: {}{}", folder_name_,
+                                    doing, reason, advice));
+  };
   switch (code) {
     case MDB_MAP_FULL:
+      if (map_bytes_ < map_bytes_max_) wants_larger_map_.store(true, std::memory_order_relaxed);
       return fail(Code::resource_exhausted,
-                  fmt::format("the key-value store has reached map_bytes_max ({} bytes): raise it "
-                              "or delete data",
-                              map_bytes_));
+                  fmt::format("the key-value store in {} has reached map_bytes_max ({} bytes): "
+                              "raise it or delete data",
+                              folder_name_, map_bytes_max_));
     case MDB_TXN_FULL:
       return fail(Code::resource_exhausted, "the batch touches too many pages: commit it in parts");
     case MDB_READERS_FULL:
       return fail(Code::resource_exhausted, "all reader slots (readers_max) are taken");
     case ENOSPC:
     case EDQUOT:
-      return fail(Code::resource_exhausted, "the disk of the key-value store is full: free space");
+    case EFBIG:
+      return told(Code::resource_exhausted, ": free space on its disk");
+    case EMFILE:
+    case ENFILE:
+      return told(Code::resource_exhausted, ": it is tried again when there are descriptors");
     case ENOMEM:
-      return fail(
-          Code::resource_exhausted,
-          fmt::format("no memory or address space to {} (map_bytes_max is {})", doing, map_bytes_));
+      return told(Code::resource_exhausted,
+                  fmt::format(" (address space: its map has {} bytes)", map_bytes_));
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return told(Code::permission_denied, ": the process needs the right to write there");
+    case EINTR:
+    case EAGAIN:
+    case EBUSY:
+      return told(Code::unavailable, "");
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
-      return damage(
-          fmt::format("the key-value store is damaged (could not {}: {})", doing, reason));
+      return damage(fmt::format("the key-value store is damaged: could not {}: {}", doing, reason));
     default:
-      return fail(Code::data_loss,
-                  fmt::format("the key-value store failed to {}: {}", doing, reason));
+      return told(Code::data_loss, "");
   }
+}
+
+std::unexpected<Status> KvEnvironment::commit_error(int code, int system_error) {
+  const bool short_write = code == EIO && system_error != EIO;
+  if (!short_write || planted_short_write_) return error(code, "commit");
+  return error(ENOSPC, "commit, a write ended early");
 }
 
 // ---------------------------------------------------------------------------- KvTransaction

@@ -45,7 +45,7 @@ struct KvScrubbed {
 class KvEnvironment {
  public:
   /// Opens or creates LMDB's files in `path`, a real folder. Blocking. Errors: data_loss,
-  /// resource_exhausted.
+  /// resource_exhausted (disk, descriptors, address space), permission_denied, unavailable.
   static Result<std::shared_ptr<KvEnvironment>> open_blocking(const std::string& path,
                                                               const KvConfig& config);
   /// The size of LMDB's file in `path`; 0 when there is none. Blocking.
@@ -70,6 +70,14 @@ class KvEnvironment {
   unsigned database() const { return database_; }
   uint64_t used_bytes() const;
   uint64_t map_bytes() const { return map_bytes_; }
+  const std::string& folder_name() const { return folder_name_; }
+
+  /// Whether the last commit failed because its pages need a larger map, and there may be one.
+  bool wants_larger_map() const { return wants_larger_map_.load(std::memory_order_relaxed); }
+  /// Doubles the map, up to map_bytes_max. Requires: no call of this environment runs on any
+  /// thread. Read transactions that are idle keep their views: they hold page numbers, and no
+  /// pointer into the map. Errors: resource_exhausted (no address space: all is as before).
+  Result<void> grow_map();
 
   bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
   bool believes_absence() const { return believes_absence_; }
@@ -79,6 +87,10 @@ class KvEnvironment {
   std::unexpected<Status> damage(std::string message);
   /// The Status of an LMDB return code (not of success).
   std::unexpected<Status> error(int code, std::string_view doing);
+  /// The same for a commit: `system_error` is what the system said during it, 0 for nothing. LMDB
+  /// says EIO of its own when the kernel took a part of a write only, as a disk does that gets full
+  /// within it.
+  std::unexpected<Status> commit_error(int code, int system_error);
 
  private:
   friend class KvTransaction;
@@ -87,10 +99,14 @@ class KvEnvironment {
   Result<void> check_structure(const std::string& path);
 
   MDB_env* env_ = nullptr;
+  std::string folder_name_;  ///< As messages say it.
   unsigned database_ = 0;
-  uint64_t map_bytes_ = 0;
-  bool trusts_values_ = false;     ///< Planted bug.
-  bool believes_absence_ = false;  ///< Planted bug.
+  uint64_t map_bytes_ = 0;      ///< At present.
+  uint64_t map_bytes_max_ = 0;  ///< What it may become.
+  std::atomic<bool> wants_larger_map_{false};
+  bool planted_short_write_ = false;  ///< Planted bug.
+  bool trusts_values_ = false;        ///< Planted bug.
+  bool believes_absence_ = false;     ///< Planted bug.
   std::atomic<bool> damaged_{false};
   std::atomic<int> live_transactions_{0};
 };

@@ -42,14 +42,18 @@ Task<OpenedEnvironment> open_environment(BlockingDirectory* directory, KvConfig 
       *opened = fail(std::move(header).error());
     } else if (header->has_value() && (*header)->version > kv_format::kVersion) {
       *opened = fail(Code::failed_precondition,
-                     "the key-value store has a newer format: run the newer version");
+                     fmt::format("the key-value store in {} has a newer format: run the newer "
+                                 "version",
+                                 config.folder_name));
     } else if (!is_new && !header->has_value()) {
-      *opened = fail(Code::data_loss, "the file of the key-value store is gone");
+      *opened = fail(Code::data_loss, fmt::format("the file of the key-value store in {} is gone",
+                                                  config.folder_name));
     } else if (is_new && header->has_value() &&
                ((*header)->item_count != 0 || (*header)->record_digest != 0)) {
       *opened = fail(Code::failed_precondition,
-                     "the folder has no file FORMAT, but a key-value store with content in it: put "
-                     "the file back, or remove the folder");
+                     fmt::format("the folder {} has no file FORMAT, but a key-value store with "
+                                 "content in it: put the file back, or remove the folder",
+                                 config.folder_name));
     } else if (!header->has_value()) {
       const Result<void> created = environment->create_blocking();
       if (!created.has_value()) *opened = fail(created.error());
@@ -106,8 +110,9 @@ Task<Result<bool>> has_marker(Disk* disk, std::string path) {
   Bytes content(kMarkerBytesMax);
   const auto read = co_await marker->read_at(0, content);
   if (!read.has_value()) {
-    co_return fail(Code::unavailable, "the folder's marker cannot be read: " +
-                                          read.error().message());  // That is not damage yet.
+    // That is not damage yet.
+    co_return fail(Code::unavailable, fmt::format("the marker of {} cannot be read: {}",
+                                                  disk->whole_path(path), read.error().message()));
   }
   content.resize(*read);
   // A marker that is cut short was never synced, so nothing was acknowledged: the creation starts
@@ -117,7 +122,7 @@ Task<Result<bool>> has_marker(Disk* disk, std::string path) {
   const bool blank = std::ranges::all_of(content, [](uint8_t byte) { return byte == 0; });
   if (blank) co_return false;
   const Result<void> checked = kv_format::check_marker(content);
-  VECTRON_CO_CHECK_OK(checked);
+  if (!checked.has_value()) co_return fail(checked.error().with_context(disk->whole_path(path)));
   co_return true;
 }
 
@@ -179,6 +184,8 @@ Task<Result<std::unique_ptr<KvStore>>> KvStore::open_marked(Env* env, std::strin
                                                             KvConfig config, bool is_new) {
   config.planted_trust_values = env->planted("trust_rotten_value");
   config.planted_believe_absence = env->planted("believe_absence");
+  config.planted_short_write_is_damage = env->planted("short_write_is_damage");
+  config.folder_name = env->disk().whole_path(path);
   Disk& disk = env->disk();
   auto directory = disk.open_blocking_directory(path);
   VECTRON_CO_CHECK_OK(directory);
@@ -329,7 +336,17 @@ Task<Result<void>> KvStore::commit_in_turn(KvBatch batch) {
   std::function<void()> run = [work] {
     work->result = work->environment->commit_blocking(work->commit);
   };
-  co_await directory_->run({batch_bytes, true}, std::move(run));
+  while (true) {
+    std::function<void()> attempt = run;
+    co_await directory_->run({batch_bytes, true}, std::move(attempt));
+    if (!environment_->wants_larger_map()) break;
+    // On this loop, where all readers live, and in the commit's turn: nothing reads or checks now.
+    const Result<void> grown = environment_->grow_map();
+    if (!grown.has_value()) {
+      work->result = fail(grown.error());
+      break;
+    }
+  }
 
   if (!work->result.has_value()) {
     failed_ = work->result.error().code() != Code::resource_exhausted;
@@ -359,12 +376,25 @@ Result<std::unique_ptr<KvReader>> KvStore::open_reader() {
 }
 
 Task<Result<void>> KvStore::verify() {
+  const Done done = std::make_shared<Completion<Result<void>>>(env_->scheduler());
+  commits_.spawn(verify_for(done));
+  co_await done->wait();
+  co_return done->take();
+}
+
+// In a task of the store and in the commits' turn, for the map must not move under it.
+Task<void> KvStore::verify_for(Done done) {
+  const Semaphore::Permit turn = co_await commit_turn_.acquire();
+  if (!environment_) {
+    done->set(fail(Code::unavailable, "the key-value store is closed"));
+    co_return;
+  }
   auto result = std::make_shared<Result<void>>(fail(Code::data_loss, "the check was not run"));
   std::function<void()> run = [result, environment = environment_] {
     *result = environment->verify_blocking(nullptr);
   };
   co_await directory_->run({used_bytes(), false}, std::move(run));
-  co_return *result;
+  done->set(std::move(*result));
 }
 
 // As a commit, it goes on when whoever asked is gone: close() waits for what reads, too.

@@ -99,8 +99,8 @@ class KvStore {
   /// the store and the names in its folder and of its folder are durable, and all of it was read
   /// and compared with its hashes and digests.
   /// Errors: data_loss (damaged, or its file is gone), failed_precondition (a newer format),
-  /// invalid_argument (configuration), resource_exhausted (disk full), unavailable (the device
-  /// does not read now).
+  /// invalid_argument (configuration), resource_exhausted (disk full, no descriptors), unavailable
+  /// (the device does not read now), permission_denied.
   static Task<Result<std::unique_ptr<KvStore>>> open(Env* env, std::string path, KvConfig config);
   /// Opens a store whose creation was completed, and never makes one: a part of it that is missing
   /// is damage. Changes nothing in the folder of one that it refuses. Errors: those of open();
@@ -128,10 +128,11 @@ class KvStore {
 
   /// Commits all of `batch`, or nothing of it, durably. A commit goes on when its task is
   /// destroyed; commits run one at a time. Reads go on meanwhile, and see all of it at some time
-  /// before this returns. Errors: resource_exhausted (the batch is above batch_bytes_max; the disk
-  /// or the map is full: nothing happened, the store goes on); data_loss (the disk failed: the
-  /// store refuses all further commits, and only opening it again tells what is in it; or a key of
-  /// the batch is gone though the store holds it).
+  /// before this returns. A map that is full grows first. Errors: resource_exhausted (the batch is
+  /// above batch_bytes_max; the disk is full, the map is at map_bytes_max, there are no
+  /// descriptors: nothing happened, the store goes on); data_loss and all others (the disk failed
+  /// or became read-only: the store refuses all further commits, and only opening it again tells
+  /// what is in it; or a key of the batch is gone though the store holds it).
   Task<Result<void>> commit(KvBatch batch);
 
   /// A view of the latest commit. Errors: resource_exhausted (readers_max).

@@ -1,6 +1,7 @@
 #include "core/replica/manifest_file.h"
 
 #include "core/base/hash.h"
+#include "core/replica/small_file.h"
 
 namespace vectron {
 namespace {
@@ -38,36 +39,26 @@ Status unread(const std::string& path, const Status& status) {
 
 Task<Result<void>> write_manifest(Env* env, std::string folder, std::string name, Bytes record) {
   VECTRON_ASSERT(record.size() + kHeaderBytes <= kManifestBytesMax);
-  const std::string prefix = folder.empty() ? "" : folder + "/";
-  const std::string temporary = prefix + name + ".new";
-  auto opened = co_await env->disk().open(temporary, OpenMode::create);
-  VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
-  const auto emptied = co_await file->truncate(0);
-  VECTRON_CO_CHECK_OK(emptied);
-  const Bytes bytes = framed(record);
-  const auto written = co_await file->write_at(0, bytes);
-  VECTRON_CO_CHECK_OK(written);
-  const auto synced = co_await file->sync();
-  VECTRON_CO_CHECK_OK(synced);
-  const auto renamed = co_await env->disk().rename(temporary, prefix + name);
-  VECTRON_CO_CHECK_OK(renamed);
-  const auto named = co_await env->disk().sync_directory(folder);
-  co_return named;
+  Bytes bytes = framed(record);
+  const auto written =
+      co_await write_small_file(&env->disk(), std::move(folder), std::move(name), std::move(bytes));
+  co_return written;
 }
 
 Task<Result<Bytes>> read_manifest(Env* env, std::string path) {
+  const std::string whole = env->disk().whole_path(path);
   auto opened = co_await env->disk().open(path, OpenMode::read);
   VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
   const auto size = file->size();
   VECTRON_CO_CHECK_OK(size);
   if (*size < kHeaderBytes || *size > kManifestBytesMax) {
-    co_return fail(Code::data_loss, "the manifest " + path + " has an impossible size");
+    co_return fail(Code::data_loss, "the manifest " + whole + " has an impossible size");
   }
   Bytes bytes(*size);
   const auto read = co_await file->read_at(0, bytes);
-  if (!read.has_value()) co_return fail(unread(path, read.error()));
+  if (!read.has_value()) co_return fail(unread(whole, read.error()));
   bytes.resize(*read);
-  co_return unframed(path, bytes);
+  co_return unframed(whole, bytes);
 }
 
 }  // namespace vectron

@@ -11,7 +11,8 @@
 namespace vectron {
 
 /// Writes `record` to the file `name` in `folder` (which exists) so that after a crash either the
-/// old file is there or the new one, whole; durable on return.
+/// old file is there or the new one, whole; durable on return. Goes on where a full disk lets it
+/// (core/replica/small_file.h).
 Task<Result<void>> write_manifest(Env* env, std::string folder, std::string name, Bytes record);
 
 /// Reads a record. Errors: not_found (no such file), data_loss (damaged), unavailable (the

@@ -115,13 +115,14 @@ Task<Result<void>> Replica::open_store(uint64_t generation) {
   co_return loaded;
 }
 
-Task<Result<void>> Replica::start(WalGroupState recovered) {
+Task<Result<void>> Replica::start(WalGroupState* state) {
   VECTRON_ASSERT(raft_ == nullptr, "a replica starts once");
-  if (!recovered.mark) {
+  if (!state->mark) {
     co_return fail(Code::data_loss, fmt::format("replica {} has no birth in the log", spec_.self));
   }
-  auto opened = co_await open_store(recovered.mark->generation);
+  auto opened = co_await open_store(state->mark->generation);
   VECTRON_CO_CHECK_OK(opened);
+  WalGroupState recovered = std::move(*state);
   raft::SnapshotMeta base = recovered.mark->meta;
   if (base.membership.voters.empty()) base.membership = membership_of(spec_.members);
   auto checked = check_recovered(recovered, base);

@@ -92,8 +92,9 @@ class Replica {
 
   /// Opens the store of the recovered generation, loads the state machine and starts. Errors:
   /// data_loss: the log ends before what the store has applied, or the store is damaged: this
-  /// replica must not vote.
-  Task<Result<void>> start(WalGroupState recovered);
+  /// replica must not vote. All others: `recovered` is as it was, for another Replica to start
+  /// with.
+  Task<Result<void>> start(WalGroupState* recovered);
 
   /// Ends the replica for good: what waits in it is refused with `why` (a write with
   /// unknown_outcome), its tasks end and its store is closed, so that the folder may be removed. It

@@ -57,14 +57,16 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
   if (bytes.has_value()) {
     auto decoded = decode<stored::NodeManifest>(*bytes);
     VECTRON_CO_TRY(manifest, decoded);
-    const auto format = check_format(manifest.format_version, "this data folder");
+    const auto format =
+        check_format(manifest.format_version, "the data folder " + env->disk().whole_path(""));
     VECTRON_CO_CHECK_OK(format);
     if (manifest.cluster_id != cluster.value() || manifest.node_id != node.value()) {
       co_return fail(
           Code::failed_precondition,
-          fmt::format("this data folder belongs to node {} of cluster {:x}, not to node {} of "
+          fmt::format("the data folder {} belongs to node {} of cluster {:x}, not to node {} of "
                       "cluster {:x}: give each node a folder of its own",
-                      manifest.node_id, manifest.cluster_id, node, cluster.value()));
+                      env->disk().whole_path(""), manifest.node_id, manifest.cluster_id, node,
+                      cluster.value()));
     }
   } else if (bytes.error().code() != Code::not_found) {
     co_return fail(bytes.error());
@@ -178,7 +180,8 @@ Task<Result<void>> ReplicaHost::read_replica_folder(std::string name) {
     co_return Result<void>();
   }
   VECTRON_CO_CHECK_OK(manifest);
-  const auto format = check_format(manifest->format_version, "the folder " + folder);
+  const auto format =
+      check_format(manifest->format_version, "the folder " + env_->disk().whole_path(folder));
   VECTRON_CO_CHECK_OK(format);
   const ReplicaId replica(manifest->replica_id);
   if (replica != *named) {
@@ -334,18 +337,39 @@ Task<Result<Replica*>> ReplicaHost::start(GroupId group,
   const auto replica = std::make_shared<Replica>(parts, config_.replica, spec_of(*manifest),
                                                  std::move(state_machine));
   replicas_.emplace(group, replica);
-  const auto started = co_await replica->start(std::move(state));
-  if (!started.has_value()) {
+  const auto started = co_await replica->start(&state);
+  if (started.has_value()) {
+    unstarted_.erase(self);
+    co_return replica.get();
+  }
+  const ReplicaName name{group, self, config_.node};
+  if (observer_ != nullptr) observer_->on_stop(name, started.error());
+  if (started.error().code() == Code::data_loss) {
     env_->log().error(kComponent, "replica {} of group {} is lost: {}", self, group,
                       started.error().to_string());
     lost_.insert(self);
-    // Anything but damage may be well at the next start.
-    if (started.error().code() != Code::data_loss) ended_.set(started.error());
-    const ReplicaName name{group, self, config_.node};
-    if (observer_ != nullptr) observer_->on_stop(name, started.error());
     co_return fail(started.error());
   }
-  co_return replica.get();
+  co_await put_back(replica, std::move(state), started.error());
+  co_return fail(started.error());
+}
+
+// Anything but damage may be well at the next try: no memory, no descriptors, no right to read. The
+// others on this node go on, and this one can be started again or dropped.
+Task<void> ReplicaHost::put_back(std::shared_ptr<Replica> replica, WalGroupState state,
+                                 Status why) {
+  const GroupId group = replica->spec().group;
+  const ReplicaId self = replica->spec().self;
+  // It is tried again and again; what is new is told once.
+  if (std::exchange(unstarted_[self], why.message()) != why.message()) {
+    env_->log().error(kComponent, "replica {} of group {} does not start, and is tried again: {}",
+                      self, group, why.to_string());
+  }
+  co_await replica->stop(why);
+  const auto found = replicas_.find(group);
+  if (found == replicas_.end() || found->second != replica) co_return;  // It was dropped meanwhile.
+  replicas_.erase(found);
+  recovered_.emplace(group, std::move(state));
 }
 
 Task<Result<void>> ReplicaHost::drop(GroupId group, ReplicaId replica) {
@@ -372,6 +396,7 @@ Task<Result<void>> ReplicaHost::drop(GroupId group, ReplicaId replica) {
   VECTRON_CO_CHECK_OK(finished);
   manifests_.erase(replica);
   lost_.erase(replica);
+  unstarted_.erase(replica);
   env_->log().info(kComponent, "replica {} of group {} is removed", replica, group);
   co_return Result<void>();
 }

@@ -71,7 +71,8 @@ class ReplicaHost {
   /// it is lost: call again. Requires: it will never be borne again. Errors: of the disk.
   Task<Result<void>> drop(GroupId group, ReplicaId replica);
 
-  /// Starts a born replica. Errors: data_loss (it is lost from then on).
+  /// Starts a born replica. Errors: data_loss (it is lost from then on); all others: it is as it
+  /// was and may be started again, or dropped.
   Task<Result<Replica*>> start(GroupId group, std::unique_ptr<StateMachine> state_machine);
 
   /// The running replica of `group`, or null. Hold it over an await: drop() may come in between.
@@ -96,6 +97,7 @@ class ReplicaHost {
   ReplicaHost(Env* env, ReplicaHostConfig config, RaftLinks* links, ReplicaObserver* observer);
 
   Task<Result<void>> read_manifests();
+  Task<void> put_back(std::shared_ptr<Replica> replica, WalGroupState state, Status why);
   Task<Result<void>> remove_data(ReplicaId replica);
   Task<Result<void>> finish_drop(GroupId group, ReplicaId replica);
   Task<Result<void>> read_replica_folder(std::string name);
@@ -117,6 +119,7 @@ class ReplicaHost {
   std::map<GroupId, WalGroupState> recovered_;  // Of groups that are not running.
   std::map<ReplicaId, stored::ReplicaManifest> manifests_;
   std::set<ReplicaId> lost_;
+  std::map<ReplicaId, std::string> unstarted_;  // Why the last try to start them failed.
   std::set<GroupId> took_part_;
   Semaphore scrub_turn_;
   std::map<GroupId, std::shared_ptr<Replica>> replicas_;

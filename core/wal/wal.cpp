@@ -122,7 +122,7 @@ Task<Result<void>> Wal::write_once() {
     VECTRON_CO_CHECK_OK(written);
     if (starts_segment) {
       // The name of the segment, before anything in it is acknowledged.
-      const auto synced = co_await env_->disk().sync_directory(folder_);
+      const auto synced = co_await sync_names();
       VECTRON_CO_CHECK_OK(synced);
     }
     durable_sequence_ = next_sequence_ - 1;
@@ -184,11 +184,26 @@ void Wal::add_record(const WalBatch& batch, bool relocation) {
   index_.apply(batch, segment.number, relocation);
 }
 
-/// A full disk heals, any other error does not: that one is given back.
+/// Makes the names in the folder durable. Waits where there is no descriptor to do it with: then
+/// nothing was tried. A sync that failed is another matter.
+Task<Result<void>> Wal::sync_names() {
+  while (true) {
+    const auto synced = co_await env_->disk().sync_directory(folder_);
+    if (synced.has_value()) break;
+    if (env_->planted("descriptors_end_the_log")) co_return fail(synced.error());
+    const auto waited = co_await wait_for_space(synced.error());
+    VECTRON_CO_CHECK_OK(waited);
+  }
+  full_ = false;
+  co_return Result<void>();
+}
+
+/// A full disk heals, and descriptors come back; any other error does not heal: that one is given
+/// back.
 Task<Result<void>> Wal::wait_for_space(Status cause) {
   if (cause.code() != Code::resource_exhausted) co_return fail(std::move(cause));
   if (!std::exchange(full_, true)) {
-    env_->log().warning("wal", "writes wait for space: {}", cause.to_string());
+    env_->log().warning("wal", "writes wait for space or descriptors: {}", cause.to_string());
   }
   co_await env_->clock().sleep_for(config_.full_pause);
   co_return Result<void>();
@@ -270,7 +285,7 @@ Task<void> Wal::remove_oldest() {
   auto removed = co_await env_->disk().remove(path_of(number));
   // One name at a time becomes durable, the oldest first: a crash must not bring back a segment
   // whose successor is gone.
-  if (removed.has_value()) removed = co_await env_->disk().sync_directory(folder_);
+  if (removed.has_value()) removed = co_await sync_names();
   if (!removed.has_value()) {
     fail_log(removed.error());
     co_return;

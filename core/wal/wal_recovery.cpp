@@ -21,9 +21,9 @@ Task<Result<std::vector<uint64_t>>> list_segments(Disk* disk, std::string folder
   std::sort(numbers.begin(), numbers.end());
   for (size_t i = 1; i < numbers.size(); ++i) {
     if (numbers[i] == numbers[i - 1] + 1) continue;
-    co_return fail(Code::data_loss,
-                   fmt::format("the write-ahead log in {} lacks segment {}", folder,
-                               wal_format::segment_name(numbers[i - 1] + 1)));
+    co_return fail(Code::data_loss, fmt::format("the write-ahead log in {} lacks segment {}",
+                                                disk->whole_path(folder),
+                                                wal_format::segment_name(numbers[i - 1] + 1)));
   }
   co_return numbers;
 }
@@ -111,7 +111,9 @@ Task<Result<uint64_t>> Wal::recover_segment(uint64_t number, bool is_newest) {
       *content, expected, [&](const wal_format::RecordHeader& header, const WalBatch& batch) {
         index_.apply(batch, number, header.kind == wal_format::RecordKind::relocation);
       });
-  VECTRON_CO_CHECK_OK(scan);
+  if (!scan.has_value()) {
+    co_return fail(scan.error().with_context(env_->disk().whole_path(path_of(number))));
+  }
 
   // What was read may be in the page cache only (the process was killed, the machine was not). The
   // node will act on it, so it must be durable first; and a torn tail must be gone before the log

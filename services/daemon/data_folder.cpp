@@ -5,12 +5,13 @@
 #include <charconv>
 
 #include "core/base/hash.h"
+#include "core/replica/small_file.h"
 
 namespace vectron {
 namespace {
 
 constexpr std::string_view kManifest = "cluster";
-constexpr std::string_view kManifestNew = "cluster.new";
+constexpr size_t kManifestBytes = 256;
 constexpr size_t kManifestBytesMax = 4096;
 constexpr std::string_view kFirstLine = "vectron data folder\n";
 
@@ -51,7 +52,11 @@ std::string encode_manifest(const DataFolder& folder) {
   text += fmt::format("format {}\ncluster {}\nstarts {}\nworkers {}\nbootstrapped {}\n",
                       DataFolder::kFormatVersion, folder.cluster, folder.starts, folder.workers,
                       folder.bootstrapped ? 1 : 0);
-  text += fmt::format("checksum {}\n", checksum64(as_bytes(text)));
+  // The size stays, so that a start on a full disk can be counted in the file's place. Zeros in
+  // front of a number are no news to earlier versions.
+  const std::string_view name = "checksum ";
+  const size_t digits = kManifestBytes - text.size() - name.size() - 1;
+  text += fmt::format("{}{:0>{}}\n", name, checksum64(as_bytes(text)), digits);
   return text;
 }
 
@@ -109,20 +114,10 @@ Task<Result<DataFolder>> open_data_folder(Disk* disk, uint32_t workers, ClusterI
 
 // A crash at any point leaves the old manifest or the new one, whole.
 Task<Result<void>> store_data_folder(Disk* disk, DataFolder folder) {
-  auto file = co_await disk->open(std::string(kManifestNew), OpenMode::create);
-  VECTRON_CO_TRY(auto open, file);
-  auto emptied = co_await open->truncate(0);
-  VECTRON_CO_CHECK_OK(emptied);
   const std::string text = encode_manifest(folder);
-  const ByteView bytes = as_bytes(text);
-  auto written = co_await open->write_at(0, bytes);
-  VECTRON_CO_CHECK_OK(written);
-  auto synced = co_await open->sync();
-  VECTRON_CO_CHECK_OK(synced);
-  auto renamed = co_await disk->rename(std::string(kManifestNew), std::string(kManifest));
-  VECTRON_CO_CHECK_OK(renamed);
-  auto durable = co_await disk->sync_directory("");
-  co_return durable;
+  auto stored =
+      co_await write_small_file(disk, "", std::string(kManifest), to_bytes(as_bytes(text)));
+  co_return stored;
 }
 
 }  // namespace vectron

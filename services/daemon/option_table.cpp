@@ -315,9 +315,12 @@ void add_storage(Rows* rows) {
                    "Before a commit is tried again when the disk was full.",
                    milliseconds(overlay(&O::full_pause), 1)});
   rows->push_back({"kv_map_bytes_max", kReplicas,
-                   "The most that LMDB's file of a copy may grow to; address space, nothing is "
-                   "allocated ahead. A multiple of 4KiB.",
+                   "The most that LMDB's file of a copy may grow to. A multiple of 4KiB.",
                    bytes(kv(&K::map_bytes_max), 1 << 20)});
+  rows->push_back({"kv_map_bytes_start", kReplicas,
+                   "Address space that a copy begins with; it doubles when it is full, up to "
+                   "kv_map_bytes_max. A multiple of 4KiB.",
+                   bytes(kv(&K::map_bytes_start), 256 << 10)});
   rows->push_back({"kv_readers_max", kReplicas, "Transactions of a copy that may read at once.",
                    count(kv(&K::readers_max), 3, 4'096)});
   rows->push_back({"kv_batch_bytes_max", kReplicas, "The most that one commit may hold.",

@@ -8,6 +8,7 @@
 
 #include "core/base/assert.h"
 #include "net/in_process_network.h"
+#include "net/process_limits.h"
 #include "net/signals.h"
 #include "net/tcp_network.h"
 
@@ -46,6 +47,7 @@ Result<void> run_process(const Settings& settings, const ProcessBody& body) {
   std::error_code ignored;
   // One that an earlier, killed process left behind would lie.
   if (!settings.ready_file.empty()) std::filesystem::remove(settings.ready_file, ignored);
+  raise_process_limits();
   LogSink sink(settings.log_level);
   ProductionPools pools(ProductionPools::Config{settings.cpu_threads, settings.file_threads,
                                                 settings.key_value_threads});

@@ -79,6 +79,14 @@ std::optional<Status> Heartbeat::why_never(const Status& failure) const {
 // in its first moments. But what an operator must see to is told at once, and once: another
 // cluster's state, a lost disk, a folder that was replaced, a number that is used twice.
 void Heartbeat::tell(const Status& failure) {
+  // A shortage may pass, but somebody should know why a collection does not get ready.
+  if (failure.code() == Code::resource_exhausted) {
+    if (std::exchange(told_shortage_, failure.message()) != failure.message()) {
+      env_->log().warning(kComponent, "this worker cannot hold all that it should: {}",
+                          failure.to_string());
+    }
+    return;
+  }
   if (failure.code() == Code::failed_precondition && failure.message() != told_refusal_) {
     env_->log().error(kComponent, "this worker is refused: {}", failure.to_string());
     told_refusal_ = failure.message();
@@ -210,6 +218,7 @@ Task<Result<void>> Heartbeat::beat() {
   orders.removed = reply->removed;
   orders.answer_heartbeat = true;
   const auto done = co_await worker_->carry_out(std::move(orders));
+  if (done.has_value()) told_shortage_.clear();
   if (!done.has_value() && done.error().code() == Code::resource_exhausted) {
     // A full disk is no fault of the placement node; the next heartbeat tries again.
     tell(done.error());

@@ -62,6 +62,7 @@ class Heartbeat {
   bool said_ready_ = false;
   Instant tell_next_;  // No line about a failure is written before.
   rpc::ClusterRefusals refusals_;
+  std::string told_shortage_;  // The shortage that was told last.
   uint64_t reported_signature_ = 0;
   uint64_t reported_counts_ = 0;
 };

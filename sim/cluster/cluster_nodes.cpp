@@ -29,6 +29,15 @@ bool holds_store(SimDisk& disk, const std::string& folder) {
 }
 
 /// Whether a process ended because the device refused a call, and not for what it found stored.
+/// Whether a worker, or a placement node, has made all that it needs on its disk once.
+bool has_started(SimNode& machine) {
+  for (const std::string_view name : {"node.manifest", "replicas", "wal"}) {
+    const auto there = machine.disk().exists(std::string(name));
+    if (!there.has_value() || !*there) return false;
+  }
+  return true;
+}
+
 bool names_io_error(const Status& status) {
   return status.message().contains("I/O error") || status.message().contains("Input/output error");
 }
@@ -102,6 +111,7 @@ void ClusterNodes::start() {
 
 void ClusterNodes::boot(Node* node) {
   node->seen_running = true;
+  node->listens = false;
   node->ended_by_itself = false;
   if (node->starts++ > 0) ++restarts_;
   node->errors_before = node->machine->disk().trouble().errors_given();
@@ -116,10 +126,12 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
     PlacementConfig config = placement_config(plan_, node->number, &watch_);
     config.bootstrap = true;  // It stays in the file, as an operator may leave it.
     config.stop = &stop.event;
+    config.on_listening = [node](const Address&) { node->listens = true; };
     ended = co_await run_placement(env, std::move(config));
   } else if (node->kind == NodeKind::gateway) {
     GatewayConfig config = gateway_config(plan_, node->number, node->starts);
     config.stop = &stop.event;
+    config.on_listening = [node](const Address&) { node->listens = true; };
     ended = co_await run_gateway(env, std::move(config));
   } else if (plan_.profile == "raft") {
     RegisterConfig config = register_config(plan_, node->number, &watch_);
@@ -129,6 +141,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   } else {
     WorkerConfig config = worker_config(plan_, node->number, &watch_);
     config.stop = &stop.event;
+    config.on_listening = [node](const Address&) { node->listens = true; };
     ended = co_await run_worker(env, std::move(config));
   }
   if (stop.event.is_set() && ended.has_value()) {
@@ -162,6 +175,13 @@ bool ClusterNodes::has_reason_to_stop(const Node& node, const Status& status) co
   if (is_refused_for_ever(status)) return node.hurt || trouble.errors_given() > 0;
   if (names_io_error(status)) return trouble.io_errors_given() > node.io_errors_before;
   if (status.code() == Code::data_loss) return node.hurt;
+  // What is short comes back: who runs waits for it, and a full disk keeps nobody from starting who
+  // has started there before.
+  const bool full = trouble.is_full_now();
+  if (status.code() == Code::resource_exhausted && (node.listens || full) &&
+      has_started(*node.machine)) {
+    return false;
+  }
   return trouble.errors_given() > node.errors_before;
 }
 

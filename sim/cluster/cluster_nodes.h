@@ -36,6 +36,7 @@ class ClusterNodes {
     bool disk_gone = false;      ///< Its disk is replaced by an empty one as soon as it is down.
     uint64_t errors_before = 0;  ///< That its disk had given when the process started.
     uint64_t io_errors_before = 0;
+    bool listens = false;         ///< Its present process has told that it can be reached.
     Event* stop = nullptr;        ///< Of the running process: tells it to end in order.
     Duration stop_down{};         ///< How long it stays down once it has ended so.
     bool stop_disturbed = false;  ///< Something has kept it from ending in time.

@@ -10,7 +10,8 @@ constexpr uint64_t kMercyMillisecondsMax = 500;  ///< How long a new leader may 
 bool is_of_machine(FaultClass fault_class) {
   using enum FaultClass;
   return is_destructive(fault_class) || fault_class == clock_step || fault_class == pause ||
-         fault_class == io_error || fault_class == disk_full || fault_class == slow_disk;
+         fault_class == io_error || fault_class == disk_full || fault_class == slow_disk ||
+         fault_class == descriptors;
 }
 }  // namespace
 
@@ -132,6 +133,9 @@ void FaultPlayer::strike_disk(const PlannedFault& fault, DiskTrouble* trouble) {
       break;
     case FaultClass::disk_full:
       trouble->fill_up(until);
+      break;
+    case FaultClass::descriptors:
+      trouble->run_out_of_descriptors(until);
       break;
     case FaultClass::slow_disk:
       if (fault.factor == 0) {

@@ -9,6 +9,7 @@ using Microseconds = std::chrono::microseconds;
 
 /// Address space of each simulated LMDB environment; nothing is allocated ahead.
 constexpr uint64_t kMapBytesMax = uint64_t{256} << 20;
+constexpr uint64_t kMapBytesStart = 256 << 10;  // Most stores grow beyond it.
 
 ReplicaConfig replica_config(const PlanKnobs& knobs) {
   ReplicaConfig config;
@@ -29,6 +30,7 @@ ReplicaConfig replica_config(const PlanKnobs& knobs) {
   config.scrub_interval = 2s;
   config.scrub_bytes_per_second_max = uint64_t{4} << 20;
   config.kv.map_bytes_max = kMapBytesMax;
+  config.kv.map_bytes_start = kMapBytesStart;
   config.kv.readers_max = 8;
   config.kv.batch_bytes_max = size_t{32} << 20;
   return config;

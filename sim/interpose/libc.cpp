@@ -51,10 +51,10 @@ int open_tracked(TrackedFolder* folder, const std::string& name, const char* pat
   VECTRON_ASSERT((flags & O_TRUNC) == 0, "the interposers do not know O_TRUNC");
   TrackedFile& file = folder->file(name);
   if (file.power->off()) return fail_with(EIO);
-  if (creates && !file.volatile_content) {
-    const int trouble = file.power->trouble(FileCall::create, true);
-    if (trouble != 0) return fail_with(trouble);
-  }
+  const bool makes_name = creates && !file.volatile_content;
+  const int trouble =
+      file.power->trouble(makes_name ? FileCall::create : FileCall::open, makes_name);
+  if (trouble != 0) return fail_with(trouble);
   const bool cut = creates && !file.volatile_content && file.power->count_call();
   const int descriptor = kernel::open(path, flags, mode);
   if (creates && !file.volatile_content) {
@@ -91,6 +91,14 @@ void save_pages(TrackedFile* file, uint64_t offset, uint64_t size) {
   }
 }
 
+/// How many of `size` bytes at `offset` a full disk takes: those over what is there, and of the
+/// rest what it has left.
+uint64_t bytes_that_fit(const TrackedFile& file, uint64_t offset, uint64_t size) {
+  const uint64_t end = offset + size;
+  const uint64_t room = file.size + file.power->last_space(end - std::max(file.size, offset));
+  return room > offset ? std::min(size, room - offset) : 0;
+}
+
 ssize_t write_tracked(int descriptor, Descriptor* open, const iovec* parts, int count,
                       uint64_t offset) {
   TrackedFile& file = *open->file;
@@ -98,18 +106,22 @@ ssize_t write_tracked(int descriptor, Descriptor* open, const iovec* parts, int 
   if (file.power->off()) return fail_with(EIO);
   uint64_t size = 0;
   for (int i = 0; i < count; ++i) size += parts[i].iov_len;
+  const int trouble = file.power->trouble(FileCall::write, offset + size > file.size);
+  if (trouble == ENOSPC) size = bytes_that_fit(file, offset, size);
+  if (trouble != 0 && (trouble != ENOSPC || size == 0)) return fail_with(trouble);
   const uint64_t end = offset + size;
-  const int trouble = file.power->trouble(FileCall::write, end > file.size);
-  if (trouble != 0) return fail_with(trouble);
   const int failed = file.map.reserve(file.path, std::max(end, file.size));
   if (failed != 0) return fail_with(failed);
   const bool cut = file.power->count_call();
   const bool durable = open->durable_writes && !cut;
   if (!durable) save_pages(&file, offset, size);
   uint8_t* to = file.map.data() + offset;
-  for (int i = 0; i < count; ++i) {
-    std::memcpy(to, parts[i].iov_base, parts[i].iov_len);
-    to += parts[i].iov_len;
+  uint64_t left = size;
+  for (int i = 0; i < count && left > 0; ++i) {
+    const size_t bytes = std::min<size_t>(parts[i].iov_len, left);
+    std::memcpy(to, parts[i].iov_base, bytes);
+    to += bytes;
+    left -= bytes;
   }
   file.size = std::max(file.size, end);
   if (durable) {

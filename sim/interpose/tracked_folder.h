@@ -21,8 +21,9 @@
 
 namespace vectron::sim {
 
-/// The calls that change something, and so count for PowerSwitch::cut_at.
-enum class FileCall : uint8_t { create, write, sync, truncate };
+/// The calls that change something, and so count for PowerSwitch::cut_at; and the opening of what
+/// is there, which does not.
+enum class FileCall : uint8_t { create, write, sync, truncate, open };
 
 /// What one such call was.
 struct FileCallRecord {
@@ -55,12 +56,17 @@ class PowerSwitch {
   /// the call fails.
   using Trouble = std::function<int(FileCall call, bool needs_space)>;
   void set_trouble(Trouble trouble) { trouble_ = std::move(trouble); }
+  /// Asked when a write is to fail with ENOSPC: how many of the `bytes` that it lacks there are all
+  /// the same. A kernel writes these and says so: the error comes with the next call.
+  using LastSpace = std::function<uint64_t(uint64_t bytes)>;
+  void set_last_space(LastSpace last_space) { last_space_ = std::move(last_space); }
 
   // For the interposed calls.
 
   int trouble(FileCall call, bool needs_space) {
     return trouble_ ? trouble_(call, needs_space) : 0;
   }
+  uint64_t last_space(uint64_t bytes) { return last_space_ ? last_space_(bytes) : 0; }
   /// Counts a call. True when power goes off within it.
   bool count_call() {
     ++calls_;
@@ -79,6 +85,7 @@ class PowerSwitch {
   bool off_ = false;
   std::function<void(const FileCallRecord&)> observer_;
   Trouble trouble_;
+  LastSpace last_space_;
 };
 
 /// A file below a TrackedFolder. Its content is the real file's; here is what of it is not durable.

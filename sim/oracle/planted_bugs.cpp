@@ -119,6 +119,12 @@ const std::vector<PlantedBug>& planted_bugs() {
       {"trust_any_peer",
        "a replica takes whatever comes as a message of its group, whoever sent it",
        {kRaftSafety, kDurability, kConvergence, kAvailability, kReplicaDigest}},
+      {"short_write_is_damage",
+       "a store whose write ended early on a full disk takes the device for broken",
+       {kDurability, kConvergence, kAvailability}},
+      {"descriptors_end_the_log",
+       "the log fails for good when there is no descriptor to sync its folder with",
+       {kDurability}},
   };
   return kBugs;
 }

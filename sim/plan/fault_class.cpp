@@ -24,7 +24,7 @@ const std::array<FaultClassInfo, kFaultClassCount>& fault_classes() {
       {io_error, "io_error", "reads or writes of a disk fail with EIO"},
       {sync_failure, "sync_failure",
        "a sync fails; its pages look clean and are lost with the power"},
-      {disk_full, "disk_full", "a disk has no space for a while"},
+      {disk_full, "disk_full", "a disk has no space for a while; a write ends early first"},
       {slow_disk, "slow_disk", "a disk takes much longer, or does nothing for a while"},
       {crash, "crash", "a process dies at any await point or is told to stop, and starts again"},
       {pause, "pause", "a process stops for a while and goes on as if no time had passed"},
@@ -32,6 +32,7 @@ const std::array<FaultClassInfo, kFaultClassCount>& fault_classes() {
       {kill_all, "kill_all", "power loss of a zone, or of everything"},
       {knobs, "knobs", "configuration drawn at random"},
       {forgery, "forgery", "somebody sends messages that no right node would send"},
+      {descriptors, "descriptors", "a process gets no new descriptor (EMFILE) for a while"},
   }};
   return kClasses;
 }

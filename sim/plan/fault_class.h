@@ -34,6 +34,7 @@ enum class FaultClass : uint8_t {
   kill_all,      ///< Power loss of a zone, or of everything.
   knobs,         ///< Configuration drawn at random.
   forgery,       ///< Somebody sends messages that no right node would send.
+  descriptors,   ///< A process gets no new descriptor for a while.
 };
 
 inline constexpr size_t kFaultClassCount = 23;

@@ -380,6 +380,7 @@ class Generator {
     add_faults(FaultClass::lost_machine, 1, 1);
     add_faults(FaultClass::crash, 1, kCrashesMax);
     add_faults(FaultClass::kill_all, 1, 2);
+    add_faults(FaultClass::descriptors, 1, kDiskFaultsMax);
     if (power_loss_ && options_.allowed.contains(FaultClass::crash)) add_power_losses();
     if (on(FaultClass::bit_rot) && !raft()) add_checkpoint_rot();
   }
@@ -478,7 +479,7 @@ class Generator {
   static bool is_of_machine(FaultClass fault_class) {
     using enum FaultClass;
     return fault_class == clock_step || fault_class == io_error || fault_class == disk_full ||
-           fault_class == slow_disk || fault_class == pause;
+           fault_class == slow_disk || fault_class == pause || fault_class == descriptors;
   }
 
   void fill_destructive(RandomStream& random, PlannedFault& out) const {

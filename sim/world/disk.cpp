@@ -144,6 +144,7 @@ SimDisk::SimDisk(SimWorld* world, std::string node_name, uint64_t generation)
       root_(std::make_shared<DiskNode>(Kind::folder, 0)) {
   power_.set_trouble(
       [this](FileCall call, bool needs_space) { return trouble_of_call(call, needs_space); });
+  power_.set_last_space([this](uint64_t bytes) { return trouble_.take_last_space(bytes); });
   power_.observe([this](const FileCallRecord& record) {
     world_.record(TraceKind::kv,
                   record.offset << 8 | (record.succeeded ? 16 : 0) | unsigned(record.call),
@@ -342,6 +343,9 @@ void SimDisk::lose_power(DiskNode* node, PageFates* fates, PowerLossCounts* coun
 
 int SimDisk::trouble_of_call(FileCall call, bool needs_space) {
   if (call == FileCall::sync) return trouble_.sync_fails() ? EIO : 0;
+  const bool opens = call == FileCall::create || call == FileCall::open;
+  if (opens && trouble_.has_no_descriptor()) return EMFILE;
+  if (call == FileCall::open) return 0;
   if (trouble_.write_fails()) return EIO;
   return needs_space && trouble_.is_full() ? ENOSPC : 0;
 }

@@ -2,9 +2,15 @@
 
 #include <algorithm>
 
+#include "core/base/hash.h"
+#include "sim/interpose/page_undo.h"
 #include "sim/world/world.h"
 
 namespace vectron::sim {
+
+namespace {
+constexpr uint64_t kLastSectorsMax = 24;  ///< What a disk that gets full still takes.
+}  // namespace
 
 void DiskTrouble::fail_reads(uint32_t count) {
   if (world_.fault_enabled(FaultClass::io_error)) failing_reads_ += count;
@@ -19,7 +25,15 @@ void DiskTrouble::fail_syncs(uint32_t count) {
 }
 
 void DiskTrouble::fill_up(Instant until) {
-  if (world_.fault_enabled(FaultClass::disk_full)) full_until_ = std::max(full_until_, until);
+  if (!world_.fault_enabled(FaultClass::disk_full)) return;
+  full_until_ = std::max(full_until_, until);
+  const uint64_t drawn = mix64(static_cast<uint64_t>(until.time_since_epoch().count()));
+  last_space_bytes_ = kSectorBytes * (1 + drawn % kLastSectorsMax);
+}
+
+void DiskTrouble::run_out_of_descriptors(Instant until) {
+  if (!world_.fault_enabled(FaultClass::descriptors)) return;
+  no_descriptor_until_ = std::max(no_descriptor_until_, until);
 }
 
 void DiskTrouble::slow_down(Instant until, uint32_t factor) {
@@ -36,7 +50,7 @@ void DiskTrouble::stall(Instant until) {
 
 void DiskTrouble::heal() {
   failing_reads_ = failing_writes_ = failing_syncs_ = 0;
-  full_until_ = slow_until_ = stalled_until_ = {};
+  full_until_ = slow_until_ = stalled_until_ = no_descriptor_until_ = {};
 }
 
 bool DiskTrouble::take(uint32_t* left, FaultClass fault_class) {
@@ -67,6 +81,19 @@ bool DiskTrouble::is_full() {
   return true;
 }
 
+uint64_t DiskTrouble::take_last_space(uint64_t bytes) {
+  const uint64_t taken = std::min(bytes, last_space_bytes_);
+  last_space_bytes_ -= taken;
+  return taken;
+}
+
+bool DiskTrouble::has_no_descriptor() {
+  if (no_descriptor_until_ <= world_.now()) return false;
+  ++errors_given_;
+  world_.fault_fired(FaultClass::descriptors);
+  return true;
+}
+
 Instant DiskTrouble::delayed(Instant planned) {
   const Instant now = world_.now();
   Instant end = planned;
@@ -76,8 +103,12 @@ Instant DiskTrouble::delayed(Instant planned) {
   return end;
 }
 
+bool DiskTrouble::is_full_now() const {
+  return full_until_ > world_.now();
+}
+
 bool DiskTrouble::slows() const {
-  return world_.now() < std::max({full_until_, slow_until_, stalled_until_});
+  return world_.now() < std::max({full_until_, slow_until_, stalled_until_, no_descriptor_until_});
 }
 
 void DiskTrouble::rot_was_read() {

@@ -27,8 +27,11 @@ class DiskTrouble {
   /// The next `count` syncs fail. What they should have written looks clean afterwards and is lost
   /// at a power loss, unless it is written again.
   void fail_syncs(uint32_t count);
-  /// There is no space for anything new until then.
+  /// There is no space for anything new until then, but for a few sectors: the first write that
+  /// needs more ends early.
   void fill_up(Instant until);
+  /// The machine's process gets no new descriptor until then.
+  void run_out_of_descriptors(Instant until);
   /// Everything takes `factor` times as long until then.
   void slow_down(Instant until, uint32_t factor);
   /// Nothing ends until then.
@@ -43,6 +46,10 @@ class DiskTrouble {
   bool sync_fails();
   /// Whether something that needs space must fail.
   bool is_full();
+  /// How many of `bytes`, for which a full disk has no space, it takes all the same. They count.
+  uint64_t take_last_space(uint64_t bytes);
+  /// Whether something that needs a new descriptor must fail.
+  bool has_no_descriptor();
   /// When an operation ends that would end at `planned`.
   Instant delayed(Instant planned);
   /// A read gave bytes that rot had changed.
@@ -50,6 +57,8 @@ class DiskTrouble {
 
   /// Whether it makes anything wait at present.
   bool slows() const;
+  /// Whether something that needs space would fail at present.
+  bool is_full_now() const;
   /// How many errors and wrong bytes it has given out so far: a process that ends by itself has a
   /// reason when there were some.
   uint64_t errors_given() const { return errors_given_; }
@@ -64,6 +73,8 @@ class DiskTrouble {
   uint32_t failing_writes_ = 0;
   uint32_t failing_syncs_ = 0;
   Instant full_until_{};
+  uint64_t last_space_bytes_ = 0;
+  Instant no_descriptor_until_{};
   Instant slow_until_{};
   uint32_t slow_factor_ = 1;
   Instant stalled_until_{};

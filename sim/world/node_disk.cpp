@@ -62,6 +62,11 @@ std::unexpected<Status> no_space() {
   return fail(Code::resource_exhausted, "the disk is full (ENOSPC)");
 }
 
+std::unexpected<Status> no_descriptor(const std::string& path) {
+  return fail(Code::resource_exhausted,
+              fmt::format("cannot open '{}': too many open files (EMFILE)", path));
+}
+
 }  // namespace
 
 NodeDisk::NodeDisk(SimWorld* world, SimNode* node, Scheduler* scheduler)
@@ -102,6 +107,7 @@ Task<Result<T>> NodeDisk::cached(Operation operation, uint64_t detail, F action)
 Task<Result<std::unique_ptr<File>>> NodeDisk::open(std::string path, OpenMode mode) {
   const uint64_t detail = hash64(path);
   auto action = [path = std::move(path), mode](SimDisk& disk) -> Result<std::shared_ptr<DiskNode>> {
+    if (disk.trouble().has_no_descriptor()) return no_descriptor(path);
     const auto there = disk.exists(path);
     const bool creates =
         there.has_value() && !*there && creation_of(mode) != SimDisk::Creation::never;
@@ -131,8 +137,12 @@ Task<Result<void>> NodeDisk::remove(std::string path) {
 
 Task<Result<void>> NodeDisk::remove_tree(std::string path) {
   const uint64_t detail = hash64(path);
-  return cached<void>(Operation::remove_tree, detail,
-                      [path = std::move(path)](SimDisk& disk) { return disk.remove_tree(path); });
+  return cached<void>(Operation::remove_tree, detail, [path = std::move(path)](SimDisk& disk) {
+    if (disk.trouble().has_no_descriptor()) {
+      return Result<void>(no_descriptor(path));
+    }
+    return disk.remove_tree(path);
+  });
 }
 
 Task<Result<void>> NodeDisk::create_directory(std::string path) {
@@ -148,8 +158,12 @@ Task<Result<void>> NodeDisk::sync_directory(std::string path) {
   const Instant through = disk_.transfer(kPageBytes);
   SleepAwaiter device = device_delay(through + sync_latency());
   co_await device;
-  Result<void> result =
-      disk_.trouble().sync_fails() ? Result<void>(io_error()) : disk_.sync_directory(path);
+  Result<void> result;
+  if (disk_.trouble().has_no_descriptor()) {
+    result = no_descriptor(path);
+  } else {
+    result = disk_.trouble().sync_fails() ? Result<void>(io_error()) : disk_.sync_directory(path);
+  }
   ended(Operation::sync_directory, hash64(path), result.has_value());
   co_return result;
 }
@@ -157,7 +171,11 @@ Task<Result<void>> NodeDisk::sync_directory(std::string path) {
 Task<Result<std::vector<std::string>>> NodeDisk::list(std::string path) {
   const uint64_t detail = hash64(path);
   return cached<std::vector<std::string>>(
-      Operation::list, detail, [path = std::move(path)](SimDisk& disk) { return disk.list(path); });
+      Operation::list, detail,
+      [path = std::move(path)](SimDisk& disk) -> Result<std::vector<std::string>> {
+        if (disk.trouble().has_no_descriptor()) return no_descriptor(path);
+        return disk.list(path);
+      });
 }
 
 Task<Result<bool>> NodeDisk::exists(std::string path) {
@@ -212,7 +230,10 @@ Result<void> NodeDisk::write_now(DiskNode* file, uint64_t offset, ByteView bytes
   }
   const bool grows = offset + bytes.size() > image.size();
   if (grows && disk_.trouble().is_full()) {
-    if (offset < image.size()) image.write(offset, bytes.first(image.size() - offset));
+    const uint64_t there = image.size();
+    const uint64_t room =
+        there + disk_.trouble().take_last_space(offset + bytes.size() - std::max(there, offset));
+    if (offset < room) image.write(offset, bytes.first(std::min(bytes.size(), room - offset)));
     return no_space();
   }
   image.write(offset, bytes);

@@ -211,6 +211,11 @@ Task<Result<std::unique_ptr<Connection>>> NodeNetwork::connect(Address address) 
   const Result<Target> resolved = resolve(address);
   if (!resolved.has_value()) co_return fail(resolved.error());
   const Target target = *resolved;
+  if (node_.disk().trouble().has_no_descriptor()) {
+    co_return fail(Code::unavailable, fmt::format("cannot connect to '{}': too many open files "
+                                                  "(EMFILE)",
+                                                  address.text));
+  }
   Link* out = &network_.link(node_.index(), target.node);
   Link* back = &network_.link(target.node, node_.index());
   const NetworkFaults& faults = network_.faults_;

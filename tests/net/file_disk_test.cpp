@@ -59,13 +59,50 @@ TEST_F(FileDiskTest, OneFolderCannotBeOpenTwice) {
   EXPECT_TRUE(FileDisk::open(loop, pools, folder.path() + "/root").has_value());
 }
 
+TEST_F(FileDiskTest, WhatItMakesIsForItsUserAlone) {
+  const mode_t usual = ::umask(0);
+  const auto disk = open_disk(folder.path() + "/a/root");
+  ASSERT_TRUE(run(disk->create_directory("x/y")).has_value());
+  ASSERT_TRUE(run(disk->open("x/file", OpenMode::create)).has_value());
+  ::umask(usual);
+  const auto mode_of = [&](const std::string& name) {
+    struct stat status{};
+    EXPECT_EQ(::stat((folder.path() + name).c_str(), &status), 0) << name;
+    return status.st_mode & 07777;
+  };
+  for (const char* made : {"/a", "/a/root", "/a/root/x", "/a/root/x/y"}) {
+    EXPECT_EQ(mode_of(made), 0700u) << made;
+  }
+  EXPECT_EQ(mode_of("/a/root/x/file"), 0600u);
+}
+
+TEST_F(FileDiskTest, EveryMessageNamesTheWholePath) {
+  const auto disk = open_disk(folder.path() + "/root");
+  const std::string whole = folder.path() + "/root/none";
+  const auto names_it = [&](const Status& status) {
+    EXPECT_THAT(status.message(), testing::HasSubstr("'" + whole));
+  };
+  names_it(status_of(run(disk->open("none", OpenMode::read))));
+  names_it(status_of(run(disk->remove("none"))));
+  names_it(status_of(run(disk->rename("none", "other"))));
+  names_it(status_of(run(disk->list("none"))));
+  names_it(status_of(run(disk->sync_directory("none"))));
+  names_it(status_of(disk->open_blocking_directory("none")));
+  ASSERT_TRUE(run(disk->open("none", OpenMode::create)).has_value());
+  names_it(status_of(run(disk->create_directory("none"))));
+  names_it(status_of(run(disk->create_directory("none/below"))));
+  // From the root of the file system on.
+  const auto in_file = FileDisk::open(loop, pools, whole + "/data");
+  names_it(status_of(in_file));
+}
+
 TEST_F(FileDiskTest, AFullDiskIsResourceExhausted) {
   const auto disk = open_disk(folder.path() + "/root");
   ASSERT_EQ(::symlink("/dev/full", (folder.path() + "/root/full").c_str()), 0);
   const auto file = run(disk->open("full", OpenMode::read_write)).value();
   const auto written = run(file->write_at(0, as_bytes("x")));
   EXPECT_EQ(status_of(written).code(), Code::resource_exhausted);
-  EXPECT_THAT(written.error().message(), testing::HasSubstr("'full'"));
+  EXPECT_THAT(written.error().message(), testing::HasSubstr("'" + folder.path() + "/root/full'"));
 }
 
 TEST_F(FileDiskTest, NoSyncSucceedsAfterOneThatFailed) {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -106,6 +108,49 @@ uint64_t digest_of(const Model& model) {
   uint64_t sum = 0;
   for (const auto& [key, value] : model) sum += kv_pair_hash(as_bytes(key), as_bytes(value));
   return sum;
+}
+
+TEST_F(KvStoreTest, ItsMapGrowsUnderAReaderThatKeepsItsView) {
+  KvConfig config = small_config();
+  config.map_bytes_max = 8 << 20;
+  config.map_bytes_start = 256 << 10;
+  open(config);
+  ASSERT_TRUE(put("a", std::string(1'000, 'x')).has_value());
+  auto reader = store_->open_reader();
+  ASSERT_TRUE(reader.has_value());
+  for (int i = 0; i < 40; ++i) {
+    const auto stored = put(fmt::format("k{}", i), std::string(50'000, 'y'));
+    ASSERT_TRUE(stored.has_value()) << i << ": " << stored.error().to_string();
+  }
+  EXPECT_GT(store_->used_bytes(), 1u << 20);
+  EXPECT_EQ((*reader)->item_count(), 1u);
+  EXPECT_EQ(**(*reader)->get(as_bytes("a")), bytes_of(std::string(1'000, 'x')));
+  EXPECT_EQ(*(*reader)->get(as_bytes("k0")), std::nullopt);
+  EXPECT_EQ(get("k39"), std::string(50'000, 'y'));
+  EXPECT_TRUE(env_.run(store_->verify()).has_value());
+  reader->reset();
+  // It ends at its bound, and what is there stays.
+  Result<void> stored;
+  for (int i = 0; i < 400 && stored.has_value(); ++i) {
+    stored = put(fmt::format("m{}", i), std::string(50'000, 'z'));
+  }
+  EXPECT_EQ(status_of(stored).code(), Code::resource_exhausted);
+  EXPECT_EQ(get("k39"), std::string(50'000, 'y'));
+  // A file that is larger than the map at the start gets the map that it needs.
+  open(config);
+  EXPECT_EQ(get("k39"), std::string(50'000, 'y'));
+}
+
+TEST_F(KvStoreTest, ItsFilesAreForTheirUserAlone) {
+  const mode_t usual = ::umask(0);
+  open();
+  ::umask(usual);
+  const std::string folder = real_folder();
+  for (const char* name : {"/data.mdb", "/lock.mdb"}) {
+    struct stat status{};
+    ASSERT_EQ(::stat((folder + name).c_str(), &status), 0) << name;
+    EXPECT_EQ(status.st_mode & 07777, 0600u) << name;
+  }
 }
 
 TEST_F(KvStoreTest, KeepsWhatWasCommittedOverReopening) {

@@ -1,4 +1,5 @@
 // What a disk does besides losing power: errors, failed syncs, no space, slowness, rot.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/kv/kv_store.h"
@@ -194,6 +195,48 @@ TEST_F(StoreTroubleTest, TakesCommitsAgainWhenThereIsSpace) {
   world_.run_for(1s);
   EXPECT_TRUE(run(node_, store->commit(batch_of(2))).has_value());
   EXPECT_EQ(**store->get(as_bytes("key-7")), Bytes(700, 2));
+}
+
+TEST_F(StoreTroubleTest, AWriteThatEndsEarlyIsAFullDiskAndNoDamage) {
+  std::unique_ptr<KvStore> store = open();
+  ASSERT_TRUE(run(node_, store->commit(batch_of(1))).has_value());
+  const uint64_t before = node_.disk().used_bytes();
+  trouble().fill_up(world_.now() + 1s);
+  KvBatch larger;
+  for (int i = 0; i < 100; ++i) {
+    larger.put(as_bytes(fmt::format("more-{}", i)), Bytes(700, 2));
+  }
+  const auto early = run(node_, store->commit(larger));
+  EXPECT_EQ(status_of(early).code(), Code::resource_exhausted);
+  EXPECT_THAT(status_of(early).message(), testing::HasSubstr("a write ended early"));
+  EXPECT_GT(node_.disk().used_bytes(), before);  // It was written in part.
+  const auto whole = run(node_, store->commit(larger));
+  EXPECT_EQ(status_of(whole).code(), Code::resource_exhausted);
+  EXPECT_EQ(**store->get(as_bytes("key-7")), Bytes(700, 1));
+  world_.run_for(1s);
+  EXPECT_TRUE(run(node_, store->commit(larger)).has_value());
+  EXPECT_TRUE(run(node_, store->verify()).has_value());
+  store.reset();
+  store = open();
+  EXPECT_EQ(**store->get(as_bytes("more-99")), Bytes(700, 2));
+}
+
+TEST_F(StoreTroubleTest, AnIoErrorOfTheDeviceIsNoFullDisk) {
+  std::unique_ptr<KvStore> store = open();
+  trouble().fail_writes(1);
+  const auto failed = run(node_, store->commit(batch_of(1)));
+  EXPECT_EQ(status_of(failed).code(), Code::data_loss);
+  EXPECT_THAT(status_of(failed).message(), testing::HasSubstr("Input/output error"));
+}
+
+TEST_F(StoreTroubleTest, OpensWhenThereAreDescriptorsAgain) {
+  open().reset();
+  trouble().run_out_of_descriptors(world_.now() + 1s);
+  const auto none = run(node_, KvStore::open(env(), "store", kv_config()));
+  EXPECT_EQ(status_of(none).code(), Code::resource_exhausted);
+  world_.run_for(1s);
+  EXPECT_NE(open(), nullptr);
+  EXPECT_GT(fired(FaultClass::descriptors), 0u);
 }
 
 TEST_F(StoreTroubleTest, TakesNoCommitAfterAFailedSyncAndHoldsTheOldStateAtTheNextStart) {

@@ -1,0 +1,49 @@
+#include "net/process_limits.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace vectron {
+
+namespace {
+
+constexpr uint64_t kConnectionsMin = 16;
+constexpr uint64_t kSpareDescriptors = 16;      ///< For what is opened for a moment.
+constexpr uint64_t kDescriptorsOfReplica = 3;   ///< LMDB: the data twice, the lock file.
+constexpr uint64_t kDescriptorsOfProcess = 40;  ///< Logs, folders, the loop, standard streams.
+constexpr uint64_t kDescriptorsUnlimited = 1 << 20;
+
+}  // namespace
+
+void raise_process_limits() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);  // Then it stays, and is shared out all the same.
+  }
+  struct sigaction ignore = {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigemptyset(&ignore.sa_mask);
+  (void)::sigaction(SIGXFSZ, &ignore, nullptr);
+}
+
+uint64_t descriptors_max() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kDescriptorsUnlimited;
+  return std::min<uint64_t>(limit.rlim_cur, kDescriptorsUnlimited);
+}
+
+bool may_keep_connection(uint64_t number, uint64_t connections, uint64_t descriptors_max) {
+  if (number + kSpareDescriptors >= descriptors_max) return false;
+  return number < descriptors_max / 2 || connections < kConnectionsMin;
+}
+
+uint64_t replicas_for(uint64_t descriptors_max) {
+  const uint64_t for_files = descriptors_max / 2;
+  const uint64_t left = for_files - std::min(for_files, kDescriptorsOfProcess);
+  return std::max<uint64_t>(left / kDescriptorsOfReplica, 1);
+}
+
+}  // namespace vectron

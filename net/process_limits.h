@@ -1,0 +1,28 @@
+// What the system lets this process have, and how its descriptors are shared out.
+//
+// Half of them are for files, the log's and the stores': connections take numbers from the lower
+// half only (the system gives out the lowest number that is free), so a file always finds one
+// however many clients come (docs/decisions/0047-descriptors-are-shared-out.md).
+#pragma once
+
+#include <cstdint>
+
+namespace vectron {
+
+/// Raises the limit of open descriptors to the hard one, and makes a write beyond a limit of the
+/// files' size fail instead of ending the process. Called once, before anything is opened.
+void raise_process_limits();
+
+/// How many descriptors the process may have.
+uint64_t descriptors_max();
+
+/// Whether an accepted connection may keep descriptor `number` of `descriptors_max`, beside
+/// `connections` others that were accepted. Where files have taken more than their half, a few
+/// connections are served all the same.
+bool may_keep_connection(uint64_t number, uint64_t connections, uint64_t descriptors_max);
+
+/// How many copies of shards the process can have open, of whatever workers: each takes three
+/// descriptors of the files' half.
+uint64_t replicas_for(uint64_t descriptors_max);
+
+}  // namespace vectron

@@ -1,0 +1,181 @@
+// What the system refuses, with the limits of a child process: files that may not grow, descriptors
+// that are used up.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/kv/kv_store.h"
+#include "core/wal/wal.h"
+#include "net/accepted_connections.h"
+#include "net/process_limits.h"
+#include "tests/net/production_world.h"
+#include "tests/net/run_task.h"
+
+namespace vectron {
+namespace {
+
+/// What `body` found wrong in a process of its own; empty when nothing.
+std::string in_child(const std::function<std::string()>& body) {
+  int ends[2];
+  if (::pipe(ends) != 0) return "no pipe";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    raise_process_limits();
+    const std::string wrong = body();
+    (void)!::write(ends[1], wrong.data(), wrong.size());
+    ::_exit(wrong.empty() ? 0 : 1);
+  }
+  ::close(ends[1]);
+  std::string wrong(4096, '\0');
+  const ssize_t count = ::read(ends[0], wrong.data(), wrong.size());
+  wrong.resize(count > 0 ? static_cast<size_t>(count) : 0);
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WIFSIGNALED(status)) wrong += fmt::format(" ended by signal {}", WTERMSIG(status));
+  return wrong;
+}
+
+void limit(__rlimit_resource resource, uint64_t soft) {
+  rlimit now{};
+  ::getrlimit(resource, &now);
+  now.rlim_cur = soft;
+  ::setrlimit(resource, &now);
+}
+
+struct Machine {
+  TemporaryFolder folder;
+  LogSink sink{LogLevel::error};
+  ProductionPools pools{{.cpu_threads = 1, .file_threads = 1, .key_value_threads = 1}};
+  EventLoop loop;
+  TcpNetwork tcp{loop, pools.files};
+  std::unique_ptr<ProductionEnv> env =
+      *ProductionEnv::open(loop, pools, tcp, sink, {"node", folder.path() + "/node"});
+
+  template <typename T>
+  T run(Task<T> task) {
+    return run_task(loop, std::move(task));
+  }
+};
+
+KvBatch batch_of(char content, size_t items) {
+  KvBatch batch;
+  for (size_t i = 0; i < items; ++i) {
+    batch.put(as_bytes(fmt::format("key-{}", i)), Bytes(3'000, static_cast<uint8_t>(content)));
+  }
+  return batch;
+}
+
+TEST(Shortage, AStoreWhoseFileMayNotGrowGoesOnWhenItMay) {
+  EXPECT_EQ(in_child([]() -> std::string {
+              Machine machine;
+              auto store = machine.run(KvStore::open(machine.env.get(), "kv", KvConfig()));
+              if (!machine.run((*store)->commit(batch_of('a', 3))).has_value()) return "no commit";
+              struct stat status{};
+              ::stat((machine.folder.path() + "/node/kv/data.mdb").c_str(), &status);
+              // In the middle of a page: the kernel writes a part, and refuses the rest.
+              limit(RLIMIT_FSIZE, static_cast<uint64_t>(status.st_size) + 10'000);
+              for (int round = 0; round < 2; ++round) {
+                const auto refused = machine.run((*store)->commit(batch_of('b', 50)));
+                if (status_of(refused).code() != Code::resource_exhausted) {
+                  return "refused with " + status_of(refused).to_string();
+                }
+                if (!status_of(refused).message().contains(machine.folder.path() + "/node/kv")) {
+                  return "no path in " + status_of(refused).message();
+                }
+              }
+              if (**(*store)->get(as_bytes("key-2")) != Bytes(3'000, 'a')) return "no reading";
+              limit(RLIMIT_FSIZE, RLIM_INFINITY);
+              const auto taken = machine.run((*store)->commit(batch_of('b', 50)));
+              if (!taken.has_value()) return "then " + taken.error().to_string();
+              const auto verified = machine.run((*store)->verify());
+              if (!verified.has_value()) return verified.error().to_string();
+              machine.run([](KvStore* closing) -> Task<bool> {
+                co_await closing->close();
+                co_return true;
+              }(store->get()));
+              return "";
+            }),
+            "");
+}
+
+TEST(Shortage, WithoutDescriptorsTheLogWaitsAndAStoreOpensLater) {
+  EXPECT_EQ(in_child([]() -> std::string {
+              Machine machine;
+              WalConfig config;
+              config.cluster = ClusterId(1);
+              config.node = NodeId(1);
+              config.segment_bytes_max = 4'096;
+              config.prefill_bytes = 0;
+              config.full_pause = 1ms;
+              auto opened = machine.run(Wal::open(machine.env.get(), "wal", config));
+              if (!opened.has_value()) return opened.error().to_string();
+              Wal& wal = *opened->wal;
+              const int next = ::dup(0);
+              ::close(next);
+              limit(RLIMIT_NOFILE, static_cast<uint64_t>(next));
+              const auto none = machine.run(KvStore::open(machine.env.get(), "kv", KvConfig()));
+              if (status_of(none).code() != Code::resource_exhausted) {
+                return "opened with " + status_of(none).to_string();
+              }
+              const auto folder = machine.run(machine.env->disk().sync_directory("wal"));
+              if (status_of(folder).code() != Code::resource_exhausted) {
+                return "synced with " + status_of(folder).to_string();
+              }
+              WalBatch batch;
+              batch.group = GroupId(1);
+              batch.mark = WalMark{1, raft::SnapshotMeta(), false};
+              std::optional<Result<void>> written;
+              TaskGroup tasks(machine.loop.scheduler());
+              tasks.spawn(keep_result(wal.append_and_sync(std::move(batch)), &written));
+              machine.loop.run_until([&] { return wal.is_full() || written.has_value(); });
+              if (written.has_value()) return "written without a descriptor";
+              limit(RLIMIT_NOFILE, static_cast<uint64_t>(next) + 20);
+              machine.loop.run_until([&] { return written.has_value(); });
+              if (!written->has_value()) return "then " + written->error().to_string();
+              const auto store = machine.run(KvStore::open(machine.env.get(), "kv", KvConfig()));
+              if (!store.has_value()) return "later " + store.error().to_string();
+              tasks.cancel_all();
+              opened->wal.reset();
+              return "";
+            }),
+            "");
+}
+
+TEST(ProcessLimits, ConnectionsLeaveHalfOfTheDescriptorsToFiles) {
+  EXPECT_TRUE(may_keep_connection(511, 400, 1'024));
+  EXPECT_FALSE(may_keep_connection(512, 400, 1'024));
+  EXPECT_TRUE(may_keep_connection(900, 3, 1'024));     // Files have more than their half.
+  EXPECT_FALSE(may_keep_connection(1'008, 3, 1'024));  // The last ones are for files.
+  EXPECT_EQ(replicas_for(1'024), 157u);
+  EXPECT_EQ(replicas_for(10), 1u);
+  EXPECT_LE(replicas_for(1 << 20) * 3, (1u << 20) / 2);
+}
+
+TEST(AcceptedConnections, ClosesTheOneThatHasBeenStillForLongest) {
+  AcceptedConnections connections;
+  std::vector<int> closed;
+  const Instant begin{};
+  std::vector<AcceptedConnections::Place> places;
+  for (int i = 0; i < 3; ++i) {
+    places.push_back(connections.add([&closed, i] { closed.push_back(i); }, begin + i * 1s));
+  }
+  connections.moved(places[0], begin + 10s);
+  EXPECT_TRUE(connections.close_stillest(begin + 11s, 5s));
+  EXPECT_THAT(closed, testing::ElementsAre(1));
+  connections.remove(places[1]);
+  EXPECT_TRUE(connections.close_stillest(begin + 11s, 5s));
+  EXPECT_THAT(closed, testing::ElementsAre(1, 2));
+  connections.remove(places[2]);
+  // What moved a moment ago is nobody's room.
+  EXPECT_FALSE(connections.close_stillest(begin + 11s, 5s));
+  EXPECT_EQ(connections.size(), 1u);
+  EXPECT_EQ(connections.closed(), 2u);
+}
+
+}  // namespace
+}  // namespace vectron

@@ -1,4 +1,5 @@
 #include "core/async/combine.h"
+#include "core/env/refused.h"
 #include "tests/conformance/world.h"
 
 namespace vectron::conformance {
@@ -424,6 +425,8 @@ TEST_P(NetworkConformance, ConnectingWhereNobodyListensIsRefused) {
   const Address address = listener->address();
   listener.reset();
   EXPECT_EQ(run(connect_code(&env(0), address)), Code::unavailable);
+  const auto connected = run(env(0).network().connect(address));
+  EXPECT_EQ(status_of(connected).field(), kRefusedField);
 }
 
 TEST_P(NetworkConformance, ADestroyedListenerRefusesAndItsPortIsFree) {

@@ -2,12 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/assert.h"
+#include "net/process_limits.h"
 #include "services/daemon/machine_memory.h"
 #include "services/daemon/option.h"
 
 namespace vectron {
 namespace {
+
+constexpr uint64_t kReplicaBytes = 512 << 10;  // Of memory, for a copy that is nearly empty.
 
 std::vector<Address> addresses_of(const std::vector<PlacementConfig::Member>& members) {
   std::vector<Address> out;
@@ -91,6 +96,11 @@ WorkerConfig worker_config(const Settings& settings, uint64_t workers) {
   config.wal = settings.wal;
   if (config.memory_bytes_max == 0) {
     config.memory_bytes_max = worker_memory_bytes_default(machine_memory_bytes(), workers);
+  }
+  if (config.replicas_max == 0) {
+    const uint64_t open = replicas_for(descriptors_max()) / std::max<uint64_t>(workers, 1);
+    config.replicas_max = std::clamp<uint64_t>(config.memory_bytes_max / kReplicaBytes, 1,
+                                               std::max<uint64_t>(open, 1));
   }
   return config;
 }

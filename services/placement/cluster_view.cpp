@@ -79,6 +79,12 @@ bool ClusterView::takes_replicas(NodeId node, Instant now, Duration silence_max)
   return !condition.draining && !condition.memory_full;
 }
 
+uint64_t ClusterView::replicas_max(NodeId node) const {
+  const auto heard = workers_.find(node);
+  const uint64_t said = heard == workers_.end() ? 0 : heard->second.condition.replicas_max;
+  return said == 0 ? UINT64_MAX : said;
+}
+
 void ClusterView::mark_crowded(NodeId node, std::vector<wire::Assignment>* assignments) const {
   for (wire::Assignment& assignment : *assignments) {
     assignment.crowded = std::ranges::any_of(assignment.members, [&](const wire::Member& member) {

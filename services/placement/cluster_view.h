@@ -34,8 +34,9 @@ class ClusterView {
   /// What a worker says of itself.
   struct Condition {
     uint64_t stored_bytes = 0;
-    bool draining = false;     ///< It is about to stop.
-    bool memory_full = false;  ///< It takes no more points.
+    bool draining = false;      ///< It is about to stop.
+    bool memory_full = false;   ///< It takes no more points.
+    uint64_t replicas_max = 0;  ///< What it can hold; 0: not said.
   };
   /// How `node`, which was heard, is doing.
   void note_condition(NodeId node, Condition condition) { workers_[node].condition = condition; }
@@ -46,6 +47,8 @@ class ClusterView {
   bool takes_replicas(NodeId node, Instant now, Duration silence_max) const;
   /// Marks the assignments of `node` of which another member's worker is full.
   void mark_crowded(NodeId node, std::vector<wire::Assignment>* assignments) const;
+  /// How many replicas `node` can hold.
+  uint64_t replicas_max(NodeId node) const;
   /// The last report of a replica, or null.
   const wire::ReplicaReport* report_of(NodeId node, ReplicaId replica) const;
   /// The worker whose replica leads: the one of the highest term among those that say so.

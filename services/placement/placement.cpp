@@ -179,7 +179,8 @@ Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
   const auto related = state_->check_lineage(request.lineage);
   VECTRON_CO_CHECK_OK(related);
   hear(node, request.revision, request.replicas);
-  view_.note_condition(node, {request.stored_bytes, request.draining, request.memory_full});
+  view_.note_condition(
+      node, {request.stored_bytes, request.draining, request.memory_full, request.replicas_max});
   wire::HeartbeatReply reply;
   reply.revision = state_->counters().revision;
   reply.assignments = assignments_of(*state_, node);
@@ -204,8 +205,8 @@ std::vector<Candidate> Placement::candidates() const {
   for (const auto& [node, record] : state_->workers()) {
     if (!view_.takes_replicas(node, now, config_->worker_silence_max)) continue;
     const auto count = replicas.find(node);
-    candidates.push_back(
-        {node, record.zone, record.rack, record.host, count == replicas.end() ? 0 : count->second});
+    candidates.push_back({node, record.zone, record.rack, record.host,
+                          count == replicas.end() ? 0 : count->second, view_.replicas_max(node)});
   }
   return candidates;
 }

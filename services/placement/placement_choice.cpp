@@ -29,6 +29,23 @@ std::tuple<uint32_t, uint32_t, uint32_t> closeness(const Candidate& candidate,
   return {zones, racks, hosts};
 }
 
+std::unexpected<Status> cannot_hold(std::span<const Candidate> candidates, uint64_t wanted) {
+  uint64_t room = 0;
+  for (const Candidate& worker : candidates) {
+    const uint64_t left = worker.replicas_max - std::min(worker.replicas_max, worker.replicas);
+    room += std::min(left, UINT64_MAX - room);
+  }
+  return fail(
+      Code::resource_exhausted,
+      fmt::format(
+          "{} copies of shards are wanted, each of a shard's on a worker of its own, and the "
+          "{} workers that are ready can hold {} more: ask for fewer shards, remove a "
+          "collection, start more workers, or raise their replicas_max and limit of "
+          "descriptors",
+          wanted, candidates.size(), room),
+      "shards");
+}
+
 }  // namespace
 
 Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidate> candidates,
@@ -57,8 +74,10 @@ Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidat
       };
       for (Candidate& worker : workers) {
         const bool taken = std::find(chosen.begin(), chosen.end(), &worker) != chosen.end();
-        if (!taken && (best == nullptr || rank(worker) < rank(*best))) best = &worker;
+        const bool full = worker.replicas >= worker.replicas_max;
+        if (!taken && !full && (best == nullptr || rank(worker) < rank(*best))) best = &worker;
       }
+      if (best == nullptr) return cannot_hold(candidates, uint64_t{shards} * replication);
       chosen.push_back(best);
       nodes.push_back(best->node);
       ++best->replicas;

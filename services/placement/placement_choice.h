@@ -16,7 +16,8 @@ struct Candidate {
   std::string zone;
   std::string rack;
   std::string host;
-  uint64_t replicas = 0;  ///< That it holds already.
+  uint64_t replicas = 0;               ///< That it holds already.
+  uint64_t replicas_max = UINT64_MAX;  ///< That it can hold.
 };
 
 /// Chooses `replication` different workers for each of `shards` shards. The replicas of a shard lie
@@ -24,7 +25,9 @@ struct Candidate {
 /// its own for each worker); among equals the worker with fewest replicas is taken, ties by an
 /// order that `salt` and the shard's number shuffle, so that shards do not all share the same
 /// workers. Returns, for each shard, its workers. The same input gives the same answer.
-/// Errors: failed_precondition (fewer workers than replicas).
+/// No worker gets more than it can hold.
+/// Errors: failed_precondition (fewer workers than replicas), resource_exhausted (they cannot hold
+/// so many).
 Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidate> candidates,
                                                         uint32_t shards, uint32_t replication,
                                                         uint64_t salt);

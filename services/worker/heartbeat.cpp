@@ -186,6 +186,7 @@ Task<Result<wire::HeartbeatReply>> Heartbeat::report() {
   request.revision = worker_->revision();
   request.lineage = worker_->lineage();
   request.draining = draining_;
+  request.replicas_max = config_->replicas_max;
   request.memory_full = worker_->memory().full();
   auto client = leader();
   auto reply = co_await client.heartbeat(context(), std::move(request));

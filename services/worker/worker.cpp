@@ -387,6 +387,12 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
       }
       const auto valid = check_assignment(assignment);
       VECTRON_CO_CHECK_OK(valid);
+      const uint64_t replicas_max = config_->replicas_max;
+      if (replicas_max != 0 && host_->manifests().size() >= replicas_max) {
+        co_return fail(Code::resource_exhausted,
+                       fmt::format("this worker holds {} copies already (replicas_max)",
+                                   host_->manifests().size()));
+      }
       const auto born = co_await host_->bear(manifest_of(assignment, lineage_));
       VECTRON_CO_CHECK_OK(born);
       break;

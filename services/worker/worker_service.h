@@ -32,6 +32,9 @@ struct WorkerConfig {
   std::string host;
   uint64_t capacity_bytes = uint64_t{1} << 40;
 
+  /// How many copies of shards it can hold; the placement driver gives it no more. 0: no bound.
+  uint64_t replicas_max = 0;
+
   Duration heartbeat_interval =
       5s;  ///< Reports to the placement driver; sooner when something changed.
   /// Between two reports because counts changed; also how often the worker looks for changes that

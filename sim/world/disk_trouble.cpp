@@ -82,13 +82,16 @@ bool DiskTrouble::is_full() {
 }
 
 uint64_t DiskTrouble::take_last_space(uint64_t bytes) {
-  const uint64_t taken = std::min(bytes, last_space_bytes_);
-  last_space_bytes_ -= taken;
-  return taken;
+  // Never all: what fits would not have failed.
+  const uint64_t most = bytes == 0 ? 0 : (bytes - 1) / kSectorBytes * kSectorBytes;
+  return std::min(most, std::exchange(last_space_bytes_, 0));
 }
 
 bool DiskTrouble::has_no_descriptor() {
   if (no_descriptor_until_ <= world_.now()) return false;
+  // They come and go with whatever else the process does: one in four tries finds one.
+  const auto window = static_cast<uint64_t>(no_descriptor_until_.time_since_epoch().count());
+  if (mix64(window + ++descriptor_tries_) % 4 == 0) return false;
   ++errors_given_;
   world_.fault_fired(FaultClass::descriptors);
   return true;

@@ -30,7 +30,7 @@ class DiskTrouble {
   /// There is no space for anything new until then, but for a few sectors: the first write that
   /// needs more ends early.
   void fill_up(Instant until);
-  /// The machine's process gets no new descriptor until then.
+  /// The machine's process gets mostly no new descriptor until then.
   void run_out_of_descriptors(Instant until);
   /// Everything takes `factor` times as long until then.
   void slow_down(Instant until, uint32_t factor);
@@ -46,7 +46,8 @@ class DiskTrouble {
   bool sync_fails();
   /// Whether something that needs space must fail.
   bool is_full();
-  /// How many of `bytes`, for which a full disk has no space, it takes all the same. They count.
+  /// How many of `bytes`, for which a full disk has no space, it takes all the same: some sectors
+  /// of the first write, and nothing of the later ones.
   uint64_t take_last_space(uint64_t bytes);
   /// Whether something that needs a new descriptor must fail.
   bool has_no_descriptor();
@@ -75,6 +76,7 @@ class DiskTrouble {
   Instant full_until_{};
   uint64_t last_space_bytes_ = 0;
   Instant no_descriptor_until_{};
+  uint64_t descriptor_tries_ = 0;
   Instant slow_until_{};
   uint32_t slow_factor_ = 1;
   Instant stalled_until_{};

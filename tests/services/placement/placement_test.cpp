@@ -42,6 +42,29 @@ TEST(PlacementChoice, SaysHowManyWorkersAreMissing) {
   EXPECT_EQ(chosen.error().field(), "replication");
 }
 
+TEST(PlacementChoice, GivesNoWorkerMoreThanItCanHoldAndSaysHowManyThereIsRoomFor) {
+  std::vector<Candidate> workers = {candidate(1), candidate(2), candidate(3)};
+  workers[0].replicas = 7;
+  workers[0].replicas_max = 8;
+  workers[1].replicas_max = 2;
+  const auto chosen = choose_workers(workers, 3, 2, 0);
+  ASSERT_TRUE(chosen.has_value());
+  size_t on_first = 0;
+  size_t on_second = 0;
+  for (const auto& nodes : *chosen) {
+    on_first += static_cast<size_t>(std::ranges::count(nodes, NodeId(1)));
+    on_second += static_cast<size_t>(std::ranges::count(nodes, NodeId(2)));
+  }
+  EXPECT_EQ(on_first, 1u);
+  EXPECT_EQ(on_second, 2u);
+  workers[2].replicas_max = 2;
+  const auto refused = choose_workers(workers, 3, 2, 0);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Code::resource_exhausted);
+  EXPECT_EQ(refused.error().field(), "shards");
+  EXPECT_TRUE(refused.error().message().contains("can hold 5 more")) << refused.error().message();
+}
+
 RC_GTEST_PROP(PlacementChoice, ChoosesDistinctWorkersAndBalances, (uint64_t salt)) {
   const auto count = *rc::gen::inRange<uint64_t>(1, 12);
   const auto replication = *rc::gen::inRange<uint32_t>(1, static_cast<int>(count) + 1);

@@ -67,6 +67,7 @@ class WorkerCluster : public testing::Test {
     config.graph_points_min = graph_points_min_;
     config.index_batch_points_max = index_batch_points_max_;
     config.index_linger = index_linger_;
+    config.replicas_max = replicas_max_;
     config.stop = &stop_of(fmt::format("worker-{}", i));
     config.on_ready = [this, i] { ready_.insert(fmt::format("worker-{}", i)); };
     node.start([this, config](Env& env) {
@@ -248,6 +249,7 @@ class WorkerCluster : public testing::Test {
   Duration index_linger_ = 200ms;
   uint32_t graph_points_min_ = 0;
   uint32_t m_ = 16;  // Of the collection.
+  uint64_t replicas_max_ = 0;
 };
 
 }  // namespace vectron

@@ -1,0 +1,107 @@
+// A worker that is short of something, or has one replica that does not start, goes on with what it
+// has.
+#include "core/base/hash.h"
+#include "tests/services/worker/worker_cluster.h"
+
+#include <gmock/gmock.h>
+
+namespace vectron {
+namespace {
+
+using sim::CrashKind;
+using sim::SimNode;
+
+TEST_F(WorkerCluster, AWorkerStartsOnAFullDiskAgainAndAgainAndServesWhenThereIsSpace) {
+  sim::WorldConfig config;
+  config.fault_classes.add(sim::FaultClass::disk_full);
+  boot(1, 1, config);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  node.disk().trouble().fill_up(world_->now() + 60s);
+  // Each start is counted: a node that forgot one would be refused.
+  for (int round = 0; round < 3; ++round) {
+    node.crash(round == 0 ? CrashKind::power_loss : CrashKind::process_kill);
+    world_->run_for(100ms);
+    start_worker(node, 0);
+    world_->run_for(3s);
+    ASSERT_TRUE(failures_.empty()) << failures_.front().to_string();
+  }
+  world_->run_for(60s);
+  const auto found = read(5);
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  EXPECT_TRUE(found->points[0].found);
+  EXPECT_TRUE(write(6, {1, 2, 3, 4}).has_value());
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+/// The marker of a store of a version that does not exist yet.
+Bytes newer_marker(Bytes marker) {
+  constexpr size_t kVersionAt = 8;
+  marker[kVersionAt] = 99;
+  const uint64_t checksum = checksum64(ByteView(marker).first(marker.size() - sizeof(uint64_t)));
+  std::memcpy(marker.data() + marker.size() - sizeof(checksum), &checksum, sizeof(checksum));
+  return marker;
+}
+
+TEST_F(WorkerCluster, AReplicaThatDoesNotStartKeepsNoOtherFromItAndCanBeRemoved) {
+  boot(1, 1);
+  ASSERT_TRUE(create(2, 1).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  world_->run_for(2s);
+  node.crash(CrashKind::process_kill);
+  world_->run_for(100ms);
+  const std::string marker = "replicas/2/generation-1/FORMAT";
+  const Bytes good = *node.disk().content(marker);
+  auto file = *node.disk().open_file(marker, sim::SimDisk::Creation::never);
+  file->image.write(0, newer_marker(good));
+  start_worker(node, 0);
+  world_->run_for(3s);
+  ASSERT_TRUE(failures_.empty()) << failures_.front().to_string();
+  wire::ReadRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  request.ids.resize(1);
+  request.ids[0].number = 5;
+  auto client = worker(Address{"worker-0:1"});
+  const auto found = await(client.read(context(), request));
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  request.shard_id = 2;
+  EXPECT_FALSE(await(client.read(context(), request)).has_value());
+  // It is tried again: what was in the way may go.
+  file->image.write(0, good);
+  const auto starts = [&] { return await(client.read(context(), request)).has_value(); };
+  for (int round = 0; round < 20 && !starts(); ++round) world_->run_for(1s);
+  EXPECT_TRUE(starts());
+  node.crash(CrashKind::process_kill);
+  world_->run_for(100ms);
+  file->image.write(0, newer_marker(good));
+  file.reset();
+  start_worker(node, 0);
+  world_->run_for(3s);
+  EXPECT_TRUE(remove_collection(1, 20s).complete);
+  EXPECT_TRUE(world_->run_until([&] { return no_folders(1); }, world_->now() + 20s));
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+TEST_F(WorkerCluster, ACollectionThatItsWorkersCannotHoldIsRefusedWithTheReason) {
+  replicas_max_ = 3;
+  boot(1, 1);
+  ASSERT_TRUE(create(2, 1).has_value());
+  wire::CreateCollectionRequest request;
+  request.name = "more";
+  request.dimension = 4;
+  request.shards = 2;
+  request.replication = 1;
+  auto client = placement(0);
+  const auto refused = await(client.create_collection(context(20s), request));
+  EXPECT_EQ(status_of(refused).code(), Code::resource_exhausted);
+  EXPECT_EQ(status_of(refused).field(), "shards");
+  EXPECT_THAT(status_of(refused).message(), testing::HasSubstr("can hold 1 more"));
+  request.shards = 1;
+  EXPECT_TRUE(await(client.create_collection(context(20s), request)).has_value());
+}
+
+}  // namespace
+}  // namespace vectron

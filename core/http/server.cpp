@@ -2,13 +2,18 @@
 
 #include <algorithm>
 
+#include "core/async/combine.h"
 #include "core/base/need.h"
+#include "core/env/goodbye.h"
+#include "core/http/response_writer.h"
 #include "core/http/server_connection.h"
 
 namespace vectron::http {
 namespace {
 
 constexpr Duration kAcceptPause = 10ms;  // After a failed accept: descriptors may be used up.
+constexpr size_t kGoodbyesMax = 64;      // Clients that are being turned away at once.
+constexpr Duration kGoodbyeTime = 1s;
 
 }  // namespace
 
@@ -21,6 +26,9 @@ Result<void> ServerConfig::validate() const {
   VECTRON_CHECK_OK(need_positive(pipelined_requests_max, "pipelined_requests_max"));
   VECTRON_CHECK_OK(
       need_positive(body_bytes_in_flight_max / limits.body_bytes_max, "body_bytes_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(waiting_answer_bytes_max, "waiting_answer_bytes_max"));
+  VECTRON_CHECK_OK(
+      need_positive(host_bytes_in_flight_max / limits.body_bytes_max, "host_bytes_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(idle_timeout.count(), "idle_timeout"));
   VECTRON_CHECK_OK(need_positive(head_timeout.count(), "head_timeout"));
   VECTRON_CHECK_OK(need_positive(body_timeout.count(), "body_timeout"));
@@ -29,7 +37,13 @@ Result<void> ServerConfig::validate() const {
 }
 
 Server::Server(Env& env, const Router& router, ServerConfig config)
-    : env_(env), router_(router), config_(config), tasks_(env.scheduler()) {
+    : env_(env),
+      router_(router),
+      config_(config),
+      own_bodies_(std::make_unique<BodyMemory>(
+          BodyMemory::Limits{config.body_bytes_in_flight_max, config.host_bytes_in_flight_max})),
+      turned_away_(1s),
+      tasks_(env.scheduler()) {
   VECTRON_ASSERT(config_.validate().has_value());
 }
 
@@ -66,7 +80,7 @@ size_t Server::connections_owing() const {
 void Server::stop() {
   tasks_.cancel_all();
   listener_.reset();
-  VECTRON_ASSERT(connections_.empty() && requests_in_flight_ == 0 && body_bytes_in_flight_ == 0);
+  VECTRON_ASSERT(connections_.empty() && requests_in_flight_ == 0);
 }
 
 Task<void> Server::accept_connections() {
@@ -78,12 +92,37 @@ Task<void> Server::accept_connections() {
       continue;
     }
     if (connections_.size() >= config_.connections_max) {
-      (*accepted)->close();
+      turn_away(*std::move(accepted));
       continue;
     }
     auto connection = std::make_unique<ServerConnection>(*this, *std::move(accepted));
     tasks_.spawn(run_connection(std::move(connection)));
   }
+}
+
+void Server::turn_away(std::unique_ptr<Connection> connection) {
+  env_.metrics().add(Metric::http_connections_refused);
+  if (const auto count = turned_away_.note(env_.clock().monotonic()); count > 0) {
+    env_.log().warning("http", "{} connections were refused, the last of {}: connections_max is {}",
+                       count, connection->peer().text, config_.connections_max);
+  }
+  if (goodbyes_ >= kGoodbyesMax) return connection->close();
+  tasks_.spawn(say_goodbye(std::move(connection)));
+}
+
+Task<void> Server::say_goodbye(std::unique_ptr<Connection> connection) {
+  ++goodbyes_;
+  const Status reason(Code::unavailable,
+                      "this server has as many connections as it may: retry later, or ask another");
+  Framing framing;
+  framing.now = env_.clock().wall();
+  framing.closes = true;
+  const std::string answer = write_response(error_response(reason), framing);
+  Clock& clock = env_.clock();
+  const Instant deadline = clock.scheduler_time(clock.monotonic() + kGoodbyeTime);
+  auto telling = tell_and_end(connection.get(), to_bytes(as_bytes(answer)));
+  co_await with_deadline(&clock.scheduler(), deadline, std::move(telling));
+  --goodbyes_;
 }
 
 Task<void> Server::run_connection(std::unique_ptr<ServerConnection> connection) {

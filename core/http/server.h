@@ -9,6 +9,8 @@
 #include <memory>
 
 #include "core/async/task_group.h"
+#include "core/base/body_memory.h"
+#include "core/base/seldom.h"
 #include "core/env/env.h"
 #include "core/http/request_parser.h"
 #include "core/http/router.h"
@@ -18,17 +20,27 @@ namespace vectron::http {
 /// Bounds and times of a Server.
 struct ServerConfig {
   ParserLimits limits;
-  size_t connections_max = 4'096;         ///< More are closed at once.
+  size_t connections_max = 4'096;         ///< More are answered 503, and closed.
   size_t requests_in_flight_max = 4'096;  ///< Over all connections, probes aside; more get 503.
   /// Of one connection, read but not answered; further ones wait in the network.
   size_t pipelined_requests_max = 16;
-  /// Of all connections together: bodies that arrive or are worked on. More get 503.
+  /// Answers of one connection that wait; above it, it is not read and nothing more is begun.
+  size_t waiting_answer_bytes_max = 1 << 20;
+  /// Of all connections together: bodies that arrive or are worked on, and answers that wait. More
+  /// bodies get 503, and so do reads whose answers are larger than what is left.
   size_t body_bytes_in_flight_max = 256 << 20;
+  /// Of them, what clients of one host may hold together.
+  size_t host_bytes_in_flight_max = SIZE_MAX;
+  /// Counts them together with those of other servers, instead of the two lines above. May be null;
+  /// outlives the server.
+  BodyMemory* bodies = nullptr;
 
   Duration idle_timeout = 75s;   ///< Between an answer and the first byte of the next request.
   Duration head_timeout = 10s;   ///< From the first byte to the end of the head; then 408.
   Duration body_timeout = 60s;   ///< From there to the end of the body; then 408.
-  Duration write_timeout = 30s;  ///< Without any byte of an answer being taken.
+  Duration write_timeout = 30s;  ///< Within it an answer is taken, or progress_bytes_min of it are.
+  /// Also of a body in each quarter of body_timeout, where it does not end before; else 408.
+  size_t progress_bytes_min = 64 << 10;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;
@@ -67,20 +79,28 @@ class Server {
   /// its client.
   size_t connections_owing() const;
   /// What counts against body_bytes_in_flight_max.
-  size_t body_bytes_in_flight() const { return body_bytes_in_flight_; }
+  size_t body_bytes_in_flight() const { return bodies().bytes(); }
+  /// The most of it that there ever was.
+  size_t body_bytes_in_flight_peak() const { return bodies().bytes_peak(); }
 
  private:
   friend class ServerConnection;
 
   Task<void> accept_connections();
   Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
+  /// Answers 503 to a client for whom there is no room, where not too many are being told.
+  void turn_away(std::unique_ptr<Connection> connection);
+  Task<void> say_goodbye(std::unique_ptr<Connection> connection);
+  BodyMemory& bodies() const { return config_.bodies != nullptr ? *config_.bodies : *own_bodies_; }
 
   Env& env_;
   const Router& router_;
   ServerConfig config_;
   std::list<ServerConnection*> connections_;
   size_t requests_in_flight_ = 0;
-  size_t body_bytes_in_flight_ = 0;
+  std::unique_ptr<BodyMemory> own_bodies_;
+  size_t goodbyes_ = 0;  // Being said.
+  Seldom turned_away_;
   bool draining_ = false;
   std::unique_ptr<Listener> listener_;
   TaskGroup tasks_;  // Last: the connections' tasks use all of the above.

@@ -35,7 +35,10 @@ ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> c
       clock_(server.env_.clock()),
       place_(server.connections_.insert(server.connections_.end(), this)),
       connection_(std::move(connection)),
+      share_(&server.bodies(), connection_->peer().text),
       parser_(server.config_.limits),
+      parser_body_(&share_),
+      body_window_({}, {}),
       last_activity_(clock_.monotonic()),
       changed_(clock_.scheduler()),
       ended_(clock_.scheduler()),
@@ -47,10 +50,8 @@ ServerConnection::~ServerConnection() {
   handlers_.cancel_all();
   for (const auto& slot : slots_) {
     slot->cancellation.cancel();
-    release_body(slot.get());
     if (slot->counted) --server_.requests_in_flight_;
   }
-  server_.body_bytes_in_flight_ -= parser_body_bytes_;
   server_.connections_.erase(place_);
 }
 
@@ -146,15 +147,20 @@ ServerConnection::Read ServerConnection::take_input() {
       parser_.feed(ByteView(input_).subspan(input_begin_, input_end_ - input_begin_));
   if (!taken.has_value()) return refuse(taken.error());
   input_begin_ += *taken;
-  const size_t grown = parser_.body_bytes() - parser_body_bytes_;
-  parser_body_bytes_ += grown;
-  server_.body_bytes_in_flight_ += grown;
-  if (server_.body_bytes_in_flight_ > server_.config_.body_bytes_in_flight_max) {
-    return refuse(too_busy());
+  const size_t grown = parser_.body_bytes() - parser_body_.bytes();
+  const bool fits = share_.fits(grown, parser_.body_bytes());
+  parser_body_.set(parser_.body_bytes());
+  body_window_.moved(grown);
+  if (!fits) return refuse(too_busy());
+  if (before == RequestParser::Stage::body && parser_.stage() == before &&
+      !body_window_.goes_on(now)) {
+    return refuse(too_slow());
   }
   if (parser_.stage() == RequestParser::Stage::done) return Read::request;
   if (parser_.stage() == before) return Read::ended;
   phase_deadline_ = now + server_.config_.body_timeout;
+  body_window_ =
+      ProgressWindow({server_.config_.body_timeout / 4, server_.config_.progress_bytes_min}, now);
   if (parser_.expects_continue() && input_begin_ == input_end_) return expect_body();
   return Read::ended;
 }
@@ -182,7 +188,8 @@ Task<ServerConnection::Read> ServerConnection::read_more() {
   if (input_begin_ == input_end_) {
     input_begin_ = input_end_ = 0;
     const bool in_body = parser_.stage() == RequestParser::Stage::body;
-    const size_t wanted = in_body && parser_body_bytes_ > kReadBytes ? kBodyReadBytes : kReadBytes;
+    const size_t wanted =
+        in_body && parser_body_.bytes() > kReadBytes ? kBodyReadBytes : kReadBytes;
     if (input_.size() != wanted) input_ = Bytes(wanted);
   } else if (input_end_ == input_.size()) {
     std::copy(input_.begin() + static_cast<ptrdiff_t>(input_begin_), input_.end(), input_.begin());
@@ -194,14 +201,17 @@ Task<ServerConnection::Read> ServerConnection::read_more() {
   const bool waiting = phase_deadline_ == kNever;
   const Duration idle_timeout = server_.config_.idle_timeout;
   const Instant idle_since = slots_.empty() ? last_activity_ : clock_.monotonic();
-  const Instant deadline = waiting ? idle_since + idle_timeout : phase_deadline_;
+  const bool in_body = !waiting && parser_.stage() == RequestParser::Stage::body;
+  const Instant deadline = waiting   ? idle_since + idle_timeout
+                           : in_body ? std::min(phase_deadline_, body_window_.end())
+                                     : phase_deadline_;
   Task<Result<size_t>> reading = connection_->read_some(std::span(input_).subspan(input_end_));
   const auto count = co_await with_deadline(&clock_.scheduler(), clock_.scheduler_time(deadline),
                                             std::move(reading));
   if (!count.has_value()) {
-    if (!waiting) {
-      co_return refuse({408, Status(Code::deadline_exceeded, "the request took too long to come")});
-    }
+    const Instant now = clock_.monotonic();
+    if (in_body && now < phase_deadline_ && body_window_.goes_on(now)) co_return Read::request;
+    if (!waiting) co_return refuse(too_slow());
     const bool idle = slots_.empty() && clock_.monotonic() - last_activity_ >= idle_timeout;
     co_return idle ? Read::ended : Read::request;
   }
@@ -216,6 +226,7 @@ bool ServerConnection::may_start(bool reads) const {
   const size_t owed = static_cast<size_t>(std::count_if(
       slots_.begin(), slots_.end(), [](const auto& slot) { return slot->of_request; }));
   if (owed >= server_.config_.pipelined_requests_max) return false;
+  if (waiting_answer_bytes() > server_.config_.waiting_answer_bytes_max) return false;
   return std::all_of(slots_.begin(), slots_.end(),
                      [&](const auto& slot) { return slot->ready || (reads && slot->only_reads); });
 }
@@ -234,7 +245,8 @@ Task<void> ServerConnection::start_request() {
   slot->http_1_0 = parser_.is_http_1_0();
   slot->only_reads = kind != RouteKind::writes;
   slot->without_body = request.method == Method::head;
-  slot->body_bytes = std::exchange(parser_body_bytes_, 0);
+  slot->body.set(parser_body_.bytes());
+  parser_body_.set(0);
   slot->cancellation = request.cancellation;
   if (!match.has_value()) {
     finish(slot, match.error());
@@ -259,12 +271,18 @@ Task<void> ServerConnection::run_handler(Slot* slot, Task<Response> handler) {
 }
 
 ServerConnection::Slot* ServerConnection::add_slot() {
-  slots_.push_back(std::make_unique<Slot>());
+  slots_.push_back(std::make_unique<Slot>(&share_));
   return slots_.back().get();
 }
 
 void ServerConnection::finish(Slot* slot, const Response& response) {
-  release_body(slot);
+  slot->body.set(0);
+  if (keeps_out(*slot, response)) {
+    server_.env_.metrics().add(Metric::http_answers_dropped);
+    return finish(slot, error_response(Status(Code::resource_exhausted,
+                                              "answers that wait for their readers hold as much "
+                                              "memory as they may: retry later")));
+  }
   slot->last = slot->last || (server_.draining_ && slot == slots_.back().get());
   Framing framing;
   framing.now = clock_.wall();
@@ -272,12 +290,27 @@ void ServerConnection::finish(Slot* slot, const Response& response) {
   framing.http_1_0 = slot->http_1_0;
   framing.without_body = slot->without_body;
   slot->bytes = write_response(response, framing);
+  slot->answer.set(slot->bytes.size());
   slot->ready = true;
   changed_.notify_all();
 }
 
-void ServerConnection::release_body(Slot* slot) {
-  server_.body_bytes_in_flight_ -= std::exchange(slot->body_bytes, 0);
+// Whether an answer is too large for the memory that is left, and can be had again. What a write
+// did is told whatever there is room for.
+bool ServerConnection::keeps_out(const Slot& slot, const Response& response) const {
+  const size_t bytes = response.body.size();
+  return slot.only_reads && bytes > BodyMemory::kSmallBytesMax && !share_.fits(bytes);
+}
+
+size_t ServerConnection::waiting_answer_bytes() const {
+  size_t bytes = 0;
+  for (const auto& slot : slots_) bytes += slot->answer.bytes();
+  return bytes;
+}
+
+Refusal ServerConnection::too_slow() {
+  server_.env_.metrics().add(Metric::http_slow_peers);
+  return {408, Status(Code::deadline_exceeded, "the request took too long to come")};
 }
 
 ServerConnection::Read ServerConnection::refuse(const Refusal& refusal) {
@@ -319,13 +352,21 @@ Task<void> ServerConnection::write_answers() {
 
 Task<bool> ServerConnection::write_slot(const Slot* slot) {
   ByteView rest = as_bytes(slot->bytes);
+  ProgressWindow window({server_.config_.write_timeout, server_.config_.progress_bytes_min},
+                        clock_.monotonic());
   while (!rest.empty()) {
-    const Instant deadline =
-        clock_.scheduler_time(clock_.monotonic() + server_.config_.write_timeout);
+    const Instant deadline = clock_.scheduler_time(window.end());
     Task<Result<size_t>> writing = connection_->write_some(rest);
     const auto count = co_await with_deadline(&clock_.scheduler(), deadline, std::move(writing));
-    if (!count.has_value() || !count->has_value()) co_return false;
-    rest = rest.subspan(**count);
+    if (count.has_value()) {
+      if (!count->has_value()) co_return false;
+      window.moved(**count);
+      rest = rest.subspan(**count);
+    }
+    if (!rest.empty() && !window.goes_on(clock_.monotonic())) {
+      server_.env_.metrics().add(Metric::http_slow_peers);
+      co_return false;
+    }
   }
   co_return true;
 }

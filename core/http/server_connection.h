@@ -9,6 +9,7 @@
 
 #include "core/async/sync.h"
 #include "core/async/task_group.h"
+#include "core/base/progress_window.h"
 #include "core/http/server.h"
 
 namespace vectron::http {
@@ -31,6 +32,8 @@ class ServerConnection {
  private:
   /// An answer's place in the order of the connection.
   struct Slot {
+    explicit Slot(BodyShare* share) : body(share), answer(share) {}
+
     std::string bytes;        ///< The answer, once `ready`.
     bool ready = false;       ///< Whether the handler is through.
     bool last = false;        ///< The connection ends after this answer.
@@ -40,7 +43,8 @@ class ServerConnection {
     TaskGroup::TaskNumber handler = 0;
     bool without_body = false;
     bool http_1_0 = false;
-    size_t body_bytes = 0;  ///< Of the request, in Server::body_bytes_in_flight_.
+    HeldBytes body;    ///< Of the request.
+    HeldBytes answer;  ///< `bytes`.
     CancellationToken cancellation;
   };
   enum class Read : uint8_t { request, refused, ended, lost };
@@ -55,11 +59,12 @@ class ServerConnection {
   Task<void> run_handler(Slot* slot, Task<Response> handler);
   Slot* add_slot();
   void finish(Slot* slot, const Response& response);
+  bool keeps_out(const Slot& slot, const Response& response) const;
+  size_t waiting_answer_bytes() const;
   bool arriving() const;
   Read expect_body();
+  Refusal too_slow();
   Read refuse(const Refusal& refusal);
-  void release_body(Slot* slot);
-
   Task<void> write_answers();
   Task<bool> write_slot(const Slot* slot);
   Task<void> linger();
@@ -70,9 +75,11 @@ class ServerConnection {
   std::list<ServerConnection*>::iterator place_;
   std::unique_ptr<Connection> connection_;
 
+  BodyShare share_;
   RequestParser parser_;             // Of the request that is being read.
-  size_t parser_body_bytes_ = 0;     // Of it, in Server::body_bytes_in_flight_.
+  HeldBytes parser_body_;            // Of it.
   Instant phase_deadline_ = kNever;  // Of its head, then of its body.
+  ProgressWindow body_window_;       // Of its body.
   Instant last_activity_;
   Bytes input_;
   size_t input_begin_ = 0;  // Bytes [begin, end) of input_ were read and not taken yet.

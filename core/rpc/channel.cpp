@@ -318,7 +318,7 @@ Result<void> Channel::on_frame(const Frame& frame) {
   const FrameHeader& header = frame.header;
   if (header.kind == FrameKind::pong) return {};
   if (header.kind == FrameKind::ping) {
-    push_control(FrameKind::pong, 0);
+    writer_.push_pong();
     return {};
   }
   if (header.kind == FrameKind::error && header.call_id == 0) {

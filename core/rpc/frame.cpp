@@ -107,27 +107,46 @@ size_t FrameBuffer::wanted_bytes() const {
   return std::max(kBufferBytesMin, std::min(whole, 2 * buffered));
 }
 
+size_t FrameBuffer::room_bytes() const {
+  const size_t buffered = end_ - begin_;
+  const size_t uncounted = kBufferBytesKept - std::min(buffered, kBufferBytesKept);
+  return std::max(uncounted, std::min(wanted_bytes() - buffered, kReadBytesMax));
+}
+
+// Keeps what is buffered, at the beginning of a buffer of `bytes`.
+void FrameBuffer::grow(size_t bytes) {
+  const size_t buffered = end_ - begin_;
+  VECTRON_ASSERT(bytes >= buffered);
+  const size_t count = (bytes + sizeof(Block) - 1) / sizeof(Block);
+  auto blocks = std::make_unique_for_overwrite<Block[]>(count);
+  if (buffered > 0) std::memcpy(blocks[0].bytes.data(), data() + begin_, buffered);
+  blocks_ = std::move(blocks);
+  capacity_ = count * sizeof(Block);
+  begin_ = 0;
+  end_ = buffered;
+}
+
 std::span<uint8_t> FrameBuffer::writable() {
   const size_t buffered = end_ - begin_;
-  if (buffered == 0) {
-    begin_ = end_ = 0;
-    if (capacity() > kBufferBytesKept) blocks_ = {};
-  }
   const size_t wanted = wanted_bytes();
-  if (capacity() - begin_ < wanted && begin_ > 0) {
+  if (buffered == 0) begin_ = end_ = 0;
+  if (capacity_ < wanted) {
+    grow(wanted);
+  } else if (capacity_ > kBufferBytesKept && wanted <= kBufferBytesKept) {
+    grow(kBufferBytesKept);  // What a large frame needed is given back.
+  } else if (capacity_ - begin_ < wanted) {
     std::memmove(data(), data() + begin_, buffered);
     begin_ = 0;
     end_ = buffered;
   }
-  if (capacity() < wanted) blocks_.resize((wanted + sizeof(Block) - 1) / sizeof(Block));
-  VECTRON_ASSERT(end_ < capacity());
-  const std::span<uint8_t> room(data() + end_, capacity() - end_);
+  VECTRON_ASSERT(end_ < capacity_);
+  const std::span<uint8_t> room(data() + end_, std::min(capacity_ - end_, room_bytes()));
   if (!dropping_.has_value()) return room;
   return room.first(std::min(room.size(), dropping_->body_left + dropping_->padding_left));
 }
 
 void FrameBuffer::filled(size_t count) {
-  VECTRON_ASSERT(count <= capacity() - end_);
+  VECTRON_ASSERT(count <= capacity_ - end_);
   if (dropping_.has_value()) return pass_by({data(), count});
   end_ += count;
 }
@@ -141,7 +160,8 @@ void FrameBuffer::drop_body() {
   dropping.padding_left = frame_bytes(body_bytes) - kFrameHeaderBytes - body_bytes;
   pass_by({data() + begin_ + kFrameHeaderBytes, end_ - begin_ - kFrameHeaderBytes});
   begin_ = end_ = frame_length_ = 0;
-  blocks_ = {};
+  blocks_ = nullptr;
+  capacity_ = 0;
 }
 
 void FrameBuffer::pass_by(ByteView bytes) {

@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
@@ -89,19 +89,22 @@ class FrameBuffer {
 
   void set_frame_bytes_max(size_t bytes) { frame_bytes_max_ = bytes; }
 
-  /// Where to read to; never empty. Ends the life of frames given out. Requires: next() returned
-  /// empty since the last filled(), for the buffer grows with what has come, not with what a header
-  /// promises.
+  /// Where to read to; never empty, at most kReadBytesMax. Ends the life of frames given out.
+  /// Requires: next() returned empty since the last filled(), for the buffer grows with what has
+  /// come, not with what a header promises.
   std::span<uint8_t> writable();
   /// Says that the first `count` bytes of writable() were filled.
   void filled(size_t count);
 
-  /// Memory that is held beyond what every buffer takes (kBufferBytesKept), in bytes.
-  size_t held_bytes() const { return counted(capacity()); }
-  /// How much more of it the next writable() takes.
-  size_t growth_bytes() const {
-    return counted(std::max(capacity(), wanted_bytes())) - held_bytes();
-  }
+  /// Bytes that have come and were not given out, where they are more than every buffer may hold
+  /// (kBufferBytesKept): pages to which nothing came yet take no memory.
+  size_t held_bytes() const { return counted(end_ - begin_); }
+  /// How much more of it there may be after the next filled().
+  size_t growth_bytes() const { return counted(end_ - begin_ + room_bytes()) - held_bytes(); }
+  /// Bytes of the frame whose beginning is here; 0 where it is not known.
+  size_t frame_length() const { return frame_length_; }
+  /// Whether a frame has begun to come and is not whole.
+  bool mid_frame() const { return dropping_.has_value() || end_ > begin_; }
   /// Takes no more memory for the frame whose beginning is here: its body is checked as it comes,
   /// and thrown away. Requires: growth_bytes() > 0, and the requirement of writable().
   void drop_body();
@@ -112,6 +115,7 @@ class FrameBuffer {
   Result<std::optional<Frame>> next();
 
   static constexpr size_t kBufferBytesMin = 32 << 10;
+  static constexpr size_t kReadBytesMax = 256 << 10;
   /// A larger buffer is given back once it is empty.
   static constexpr size_t kBufferBytesKept = 64 << 10;
 
@@ -128,19 +132,21 @@ class FrameBuffer {
   };
 
   static size_t counted(size_t bytes) { return bytes <= kBufferBytesKept ? 0 : bytes; }
-  /// The capacity that the next writable() needs.
+  /// The capacity that the next writable() needs, and how much of it it gives at most.
   size_t wanted_bytes() const;
+  size_t room_bytes() const;
+  void grow(size_t bytes);
   void pass_by(ByteView bytes);
   Result<std::optional<Frame>> dropped_frame();
 
-  uint8_t* data() { return blocks_.empty() ? nullptr : blocks_.front().bytes.data(); }
-  size_t capacity() const { return blocks_.size() * sizeof(Block); }
+  uint8_t* data() { return blocks_ == nullptr ? nullptr : blocks_[0].bytes.data(); }
   Result<void> check_start();
 
   size_t frame_bytes_max_;
-  std::vector<Block> blocks_;
-  size_t begin_ = 0;         // The first byte not yet given out; a multiple of 16.
-  size_t end_ = 0;           // One past the last byte received.
+  std::unique_ptr<Block[]> blocks_;  // Not initialised: what nothing came to was never touched.
+  size_t capacity_ = 0;              // In bytes.
+  size_t begin_ = 0;                 // The first byte not yet given out; a multiple of 16.
+  size_t end_ = 0;                   // One past the last byte received.
   size_t frame_length_ = 0;  // Of the frame at begin_, once its header is checked; otherwise 0.
   std::optional<Dropping> dropping_;  // Then nothing is buffered.
 };

@@ -18,10 +18,20 @@ uint64_t remaining_us(Clock& clock, Instant deadline) {
 void FrameWriter::push(FrameHeader header, Bytes body, Instant deadline) {
   const size_t bytes = frame_bytes(body.size());
   queued_bytes_ += bytes;
-  held_.set(queued_bytes_);
   if (header.kind == FrameKind::one_way) queued_one_way_bytes_ += bytes;
   queue_.push_back({header, std::move(body), deadline});
+  count();
   wake();
+}
+
+void FrameWriter::push_pong() {
+  if (std::exchange(pong_queued_, true)) return;
+  push({.kind = FrameKind::pong});
+}
+
+// What is queued takes its place in the queue too.
+void FrameWriter::count() {
+  held_.set(queued_bytes_ + queue_.size() * sizeof(Item));
 }
 
 void FrameWriter::wake() {
@@ -34,8 +44,8 @@ void FrameWriter::clear() {
   batch_.clear();
   large_.clear();
   padding_bytes_ = batch_frame_bytes_ = queued_bytes_ = queued_one_way_bytes_ = 0;
-  held_.set(0);
-  finishing_ = false;
+  count();
+  finishing_ = pong_queued_ = false;
   drained_.notify_all();
 }
 
@@ -49,16 +59,27 @@ Task<Result<void>> FrameWriter::run(Connection* connection) {
     fill_batch();
     const Result<ByteView> rest = write_at_once(connection, batch_);
     VECTRON_CO_CHECK_OK(rest);
+    bytes_taken_ += batch_.size() - rest->size();
     if (!rest->empty()) {
-      const Result<void> wrote = co_await write_all(connection, *rest);
+      const Result<void> wrote = co_await write(connection, *rest);
       VECTRON_CO_CHECK_OK(wrote);
     }
     if (!large_.empty()) {
-      const Result<void> wrote = co_await write_all(connection, large_);
+      const Result<void> wrote = co_await write(connection, large_);
       VECTRON_CO_CHECK_OK(wrote);
     }
     written();
   }
+}
+
+Task<Result<void>> FrameWriter::write(Connection* connection, ByteView bytes) {
+  while (!bytes.empty()) {
+    const Result<size_t> count = co_await connection->write_some(bytes);
+    VECTRON_CO_CHECK_OK(count);
+    bytes_taken_ += *count;
+    bytes = bytes.subspan(*count);
+  }
+  co_return Result<void>();
 }
 
 void FrameWriter::finish() {
@@ -66,8 +87,13 @@ void FrameWriter::finish() {
   wake();
 }
 
+void FrameWriter::give_up() {
+  given_up_ = true;
+  drained_.notify_all();
+}
+
 Task<void> FrameWriter::wait_below(size_t bytes) {
-  while (queued_bytes_ > bytes) co_await drained_.wait();
+  while (queued_bytes_ > bytes && !given_up_) co_await drained_.wait();
 }
 
 void FrameWriter::fill_batch() {
@@ -79,6 +105,7 @@ void FrameWriter::fill_batch() {
     const size_t bytes = frame_bytes(item.body.size());
     batch_frame_bytes_ += bytes;
     if (item.header.kind == FrameKind::one_way) queued_one_way_bytes_ -= bytes;
+    if (item.header.kind == FrameKind::pong) pong_queued_ = false;
     const bool asks = item.header.kind == FrameKind::request && admission_ != nullptr;
     if (asks && !admission_->admit(item.header.call_id)) continue;
     item.header.remaining_us = remaining_us(clock_, item.deadline);
@@ -95,7 +122,8 @@ void FrameWriter::fill_batch() {
 
 void FrameWriter::written() {
   queued_bytes_ -= std::exchange(batch_frame_bytes_, 0);
-  held_.set(queued_bytes_);
+  count();
+  ++batches_taken_;
   batch_.clear();
   large_ = {};
   drained_.notify_all();

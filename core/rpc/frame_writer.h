@@ -7,9 +7,9 @@
 #include <deque>
 
 #include "core/async/sync.h"
+#include "core/base/body_memory.h"
 #include "core/env/clock.h"
 #include "core/env/network.h"
-#include "core/rpc/body_memory.h"
 #include "core/rpc/frame.h"
 
 namespace vectron::rpc {
@@ -24,14 +24,21 @@ class Admission {
 
 class FrameWriter {
  public:
-  /// What is queued counts in `memory`, where that is given.
-  FrameWriter(Clock& clock, Admission* admission, BodyMemory* memory = nullptr)
-      : clock_(clock), admission_(admission), held_(memory), drained_(clock.scheduler()) {}
+  /// What is queued counts in `share`, where that is given.
+  FrameWriter(Clock& clock, Admission* admission, BodyShare* share = nullptr)
+      : clock_(clock), admission_(admission), held_(share), drained_(clock.scheduler()) {}
 
   /// Queues a frame. `deadline` becomes its remaining time when it is written. The caller keeps the
   /// queue within bounds.
   void push(FrameHeader header, Bytes body = {}, Instant deadline = kNever);
 
+  /// Answers a ping. One pong answers all pings before it: further ones wait for none of their own.
+  void push_pong();
+
+  /// Bytes that the connection has taken since the beginning.
+  uint64_t bytes_taken() const { return bytes_taken_; }
+  /// How many times all that was handed to the connection was taken.
+  uint64_t batches_taken() const { return batches_taken_; }
   /// Bytes of frames queued or being written.
   size_t queued_bytes() const { return queued_bytes_; }
   /// How many of them belong to one-way frames that are not being written yet.
@@ -46,7 +53,11 @@ class FrameWriter {
   /// Lets run() end once the queue is empty.
   void finish();
 
-  /// Waits until no more than `bytes` are queued.
+  /// run() ended: nobody waits for it any longer.
+  void give_up();
+  bool given_up() const { return given_up_; }
+
+  /// Waits until no more than `bytes` are queued, or give_up() was called.
   Task<void> wait_below(size_t bytes);
 
  private:
@@ -80,6 +91,8 @@ class FrameWriter {
   };
 
   void wake();
+  Task<Result<void>> write(Connection* connection, ByteView bytes);
+  void count();
   /// Moves frames into `batch_`; a large body stays in `large_`.
   void fill_batch();
   void written();
@@ -94,7 +107,11 @@ class FrameWriter {
   size_t queued_bytes_ = 0;
   HeldBytes held_;  // Of them.
   size_t queued_one_way_bytes_ = 0;
+  uint64_t bytes_taken_ = 0;
+  uint64_t batches_taken_ = 0;
+  bool pong_queued_ = false;
   bool finishing_ = false;
+  bool given_up_ = false;
   Idle* idle_ = nullptr;  // While run() waits.
   Condition drained_;
 };

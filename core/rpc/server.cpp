@@ -4,13 +4,18 @@
 
 #include <iterator>
 
+#include "core/async/combine.h"
 #include "core/base/need.h"
+#include "core/env/goodbye.h"
+#include "core/rpc/error_body.h"
 #include "core/rpc/server_connection.h"
 
 namespace vectron::rpc {
 namespace {
 
 constexpr Duration kAcceptPause = 10ms;  // After a failed accept: descriptors may be used up.
+constexpr size_t kGoodbyesMax = 64;      // Clients that are being turned away at once.
+constexpr Duration kGoodbyeTime = 1s;
 
 }  // namespace
 
@@ -21,8 +26,11 @@ Result<void> ServerConfig::validate() const {
       need_positive(connection_requests_in_flight_max, "connection_requests_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(frame_bytes_max / kFrameHeaderBytes, "frame_bytes_max"));
   VECTRON_CHECK_OK(need_positive(queued_bytes_max, "queued_bytes_max"));
-  VECTRON_CHECK_OK(need(body_bytes_in_flight_max >= 2 * frame_bytes_max, "body_bytes_in_flight_max",
-                        "must be at least twice frame_bytes_max"));
+  VECTRON_CHECK_OK(need(body_bytes_in_flight_max / 3 >= frame_bytes_max, "body_bytes_in_flight_max",
+                        "must be at least three times frame_bytes_max"));
+  VECTRON_CHECK_OK(need(host_bytes_in_flight_max / 3 * 2 >= frame_bytes_max,
+                        "host_bytes_in_flight_max",
+                        "must be at least one and a half times frame_bytes_max"));
   VECTRON_CHECK_OK(need_positive(nodes_known_max, "nodes_known_max"));
   VECTRON_CHECK_OK(need_positive(hello_timeout.count(), "hello_timeout"));
   VECTRON_CHECK_OK(need_positive(silence_max.count(), "silence_max"));
@@ -32,7 +40,9 @@ Result<void> ServerConfig::validate() const {
 Server::Server(Env& env, ServerConfig config)
     : env_(env),
       config_(config),
-      bodies_(config.body_bytes_in_flight_max),
+      own_bodies_(std::make_unique<BodyMemory>(
+          BodyMemory::Limits{config.body_bytes_in_flight_max, config.host_bytes_in_flight_max})),
+      turned_away_(1s),
       tasks_(env.scheduler()) {
   VECTRON_ASSERT(config_.validate().has_value());
 }
@@ -93,8 +103,7 @@ Task<void> Server::accept_connections() {
       continue;
     }
     if (connections_.size() >= config_.connections_max) {
-      env_.metrics().add(Metric::rpc_refused);
-      (*accepted)->close();
+      turn_away(*std::move(accepted));
       continue;
     }
     auto connection = std::make_unique<ServerConnection>(*this, *std::move(accepted));
@@ -104,6 +113,30 @@ Task<void> Server::accept_connections() {
 
 Task<void> Server::run_connection(std::unique_ptr<ServerConnection> connection) {
   co_await connection->run();
+}
+
+void Server::turn_away(std::unique_ptr<Connection> connection) {
+  env_.metrics().add(Metric::rpc_connections_refused);
+  if (const auto count = turned_away_.note(env_.clock().monotonic()); count > 0) {
+    env_.log().warning("rpc", "{} connections were refused, the last of {}: connections_max is {}",
+                       count, connection->peer().text, config_.connections_max);
+  }
+  if (goodbyes_ >= kGoodbyesMax) return connection->close();
+  // Not resource_exhausted: another node may have room.
+  const Status reason(Code::unavailable,
+                      "this node has as many connections as it may: retry later, or ask another");
+  tasks_.spawn(say_goodbye(std::move(connection), reason));
+}
+
+Task<void> Server::say_goodbye(std::unique_ptr<Connection> connection, Status reason) {
+  ++goodbyes_;
+  Bytes frame;
+  append_frame(frame, {.kind = FrameKind::error}, encode_error(reason));
+  Clock& clock = env_.clock();
+  const Instant deadline = clock.scheduler_time(clock.monotonic() + kGoodbyeTime);
+  auto telling = tell_and_end(connection.get(), std::move(frame));
+  co_await with_deadline(&clock.scheduler(), deadline, std::move(telling));
+  --goodbyes_;
 }
 
 // A Hello alone proves nothing, so it never changes what is known of a node.

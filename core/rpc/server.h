@@ -11,8 +11,9 @@
 #include <memory>
 
 #include "core/async/task_group.h"
+#include "core/base/body_memory.h"
+#include "core/base/seldom.h"
 #include "core/env/env.h"
-#include "core/rpc/body_memory.h"
 #include "core/rpc/frame.h"
 #include "core/rpc/hello.h"
 #include "core/rpc/method.h"
@@ -26,7 +27,7 @@ struct ServerConfig {
   /// The service is starting and does not have all of its methods yet: one that is not known is
   /// answered `unavailable` (ask another node), not `unimplemented` (this program is older).
   bool starting = false;
-  size_t connections_max = 4'096;                    ///< More are closed at once.
+  size_t connections_max = 4'096;                    ///< More are told so, and closed.
   size_t requests_in_flight_max = 20'000;            ///< Over all connections; more are refused.
   size_t connection_requests_in_flight_max = 4'096;  ///< Of one connection; more are refused.
   size_t frame_bytes_max = 64 << 20;                 ///< Of one frame, both ways.
@@ -35,9 +36,17 @@ struct ServerConfig {
   /// Of all connections together: requests that arrive or are worked on, and answers that wait.
   /// Further requests are refused, and frames of more than 64 KiB thrown away as they come.
   size_t body_bytes_in_flight_max = 256 << 20;
+  /// Of them, what clients of one host may hold together.
+  size_t host_bytes_in_flight_max = SIZE_MAX;
+  /// Counts them together with those of other servers, instead of the two lines above. May be null;
+  /// outlives the server.
+  BodyMemory* bodies = nullptr;
   size_t nodes_known_max = 65'536;  ///< Nodes whose last start is known (Server::know_starts).
   Duration hello_timeout = 5s;      ///< For the first frame to come.
-  Duration silence_max = 30s;       ///< A connection on which nothing comes for so long is closed.
+  Duration silence_max = 30s;       ///< A connection on which nothing comes for so long is closed,
+  /// and one whose frame comes, or whose answers are taken, at less than so many bytes in that
+  /// time.
+  size_t progress_bytes_min = 64 << 10;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;
@@ -95,7 +104,9 @@ class Server {
   size_t connections() const { return connections_.size(); }
   size_t requests_in_flight() const { return requests_in_flight_; }
   /// What counts against body_bytes_in_flight_max.
-  size_t body_bytes_in_flight() const { return bodies_.bytes(); }
+  size_t body_bytes_in_flight() const { return bodies().bytes(); }
+  /// The most of it that there ever was.
+  size_t body_bytes_in_flight_peak() const { return bodies().bytes_peak(); }
 
  private:
   friend class ServerConnection;
@@ -109,6 +120,9 @@ class Server {
   void add(Method method);
   Task<void> accept_connections();
   Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
+  /// Tells a client for whom there is no room, where not too many are being told.
+  void turn_away(std::unique_ptr<Connection> connection);
+  Task<void> say_goodbye(std::unique_ptr<Connection> connection, Status reason);
   /// Refuses a node that has started again since. Errors: failed_precondition.
   Result<void> check_incarnation(const Identity& peer) const;
 
@@ -118,8 +132,12 @@ class Server {
   std::map<uint32_t, Method> methods_;
   std::map<NodeId, uint64_t> starts_;
   std::list<ServerConnection*> connections_;
+  BodyMemory& bodies() const { return config_.bodies != nullptr ? *config_.bodies : *own_bodies_; }
+
   size_t requests_in_flight_ = 0;
-  BodyMemory bodies_;
+  std::unique_ptr<BodyMemory> own_bodies_;
+  size_t goodbyes_ = 0;  // Being said.
+  Seldom turned_away_;
   std::unique_ptr<Listener> listener_;
   TaskGroup tasks_;
 };

@@ -11,6 +11,8 @@ namespace {
 constexpr size_t kHelloFrameBytesMax = 4'096;
 constexpr Duration kGoodbyeTime = 1s;
 constexpr uint64_t kSilentTicksMax = 3;
+/// So much may wait for each client however much others hold; no more is read from it then.
+constexpr size_t kUnreadBytesMax = 64 << 10;
 constexpr uint64_t kRemainingMaxUs = 366ULL * 24 * 3600 * 1'000'000;  // More is no limit.
 
 }  // namespace
@@ -20,9 +22,10 @@ ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> c
       clock_(server.env_.clock()),
       place_(server.connections_.insert(server.connections_.end(), this)),
       connection_(std::move(connection)),
+      share_(&server.bodies(), connection_->peer().text),
       buffer_(kHelloFrameBytesMax),
-      buffer_held_(&server.bodies_),
-      writer_(clock_, nullptr, &server.bodies_),
+      buffer_held_(&share_),
+      writer_(clock_, nullptr, &share_),
       writer_ended_(clock_.scheduler()),
       tasks_(clock_.scheduler()),
       handlers_(clock_.scheduler()) {}
@@ -52,7 +55,7 @@ Task<Status> ServerConnection::serve() {
   const auto welcomed = co_await with_deadline(&clock_.scheduler(), deadline, std::move(welcoming));
   if (!welcomed.has_value()) co_return Status(Code::deadline_exceeded, "no Hello came");
   if (!welcomed->has_value()) co_return welcomed->error();
-  tasks_.spawn(watch_silence());
+  tasks_.spawn(watch());
   const Status reason = co_await read_until_lost();
   co_return reason;
 }
@@ -98,7 +101,7 @@ Task<Result<void>> ServerConnection::read_more() {
 // A frame for which there is no memory goes by; who sent it is told when it is through.
 std::span<uint8_t> ServerConnection::make_room() {
   const size_t growth = buffer_.growth_bytes();
-  if (growth > 0 && !server_.bodies_.fits(growth)) buffer_.drop_body();
+  if (growth > 0 && !share_.fits(growth, buffer_.frame_length())) buffer_.drop_body();
   const std::span<uint8_t> room = buffer_.writable();
   buffer_held_.set(buffer_.held_bytes());
   return room;
@@ -106,6 +109,8 @@ std::span<uint8_t> ServerConnection::make_room() {
 
 Task<Status> ServerConnection::read_until_lost() {
   for (;;) {
+    // A client that does not take its answers is not asked for more questions.
+    while (takes_answers_slowly()) co_await writer_.wait_below(kUnreadBytesMax);
     const Result<std::optional<Frame>> next = buffer_.next();
     if (!next.has_value()) {
       server_.env_.metrics().add(Metric::rpc_bad_frames);
@@ -113,21 +118,28 @@ Task<Status> ServerConnection::read_until_lost() {
     }
     const std::optional<Frame>& frame = *next;
     if (frame.has_value()) {
+      ++frames_read_;
+      buffer_held_.set(buffer_.held_bytes());  // Who takes the frame counts it.
       const Result<void> taken = on_frame(*frame);
       if (!taken.has_value()) co_return taken.error();
       continue;
-    }
-    // A client that does not take its answers is not asked for more questions.
-    if (writer_.queued_bytes() > server_.config_.queued_bytes_max) {
-      co_await writer_.wait_below(server_.config_.queued_bytes_max);
     }
     const std::span<uint8_t> room = make_room();
     const Result<size_t> count = co_await connection_->read_some(room);
     if (!count.has_value()) co_return count.error();
     if (*count == 0) co_return Status(Code::unavailable, "the client ended the connection");
     buffer_.filled(*count);
+    buffer_held_.set(buffer_.held_bytes());
+    bytes_read_ += *count;
     ++reads_;
   }
+}
+
+// Whether it has answers waiting beyond its own bound, or any while all memory is used.
+bool ServerConnection::takes_answers_slowly() const {
+  const size_t waiting = writer_.queued_bytes();
+  if (waiting <= kUnreadBytesMax || writer_.given_up()) return false;
+  return waiting > server_.config_.queued_bytes_max || !share_.fits(kUnreadBytesMax);
 }
 
 Task<void> ServerConnection::write_frames() {
@@ -137,17 +149,35 @@ Task<void> ServerConnection::write_frames() {
   } else {
     connection_->close();
   }
+  writer_.give_up();
   writer_ended_.set();
 }
 
-Task<void> ServerConnection::watch_silence() {
-  // Counted in ticks that this process lived through: a paused process does not blame its clients.
-  uint64_t seen = reads_;
-  for (uint64_t silent_ticks = 0; silent_ticks < kSilentTicksMax;) {
+// Ends a connection on which nothing comes, whose frame comes too slowly, or whose answers are
+// taken too slowly. Counted in ticks that this process lived through: a paused process does not
+// blame its clients.
+Task<void> ServerConnection::watch() {
+  const size_t tick_bytes_min = server_.config_.progress_bytes_min / kSilentTicksMax;
+  uint64_t silent_ticks = 0;
+  uint64_t slow_ticks = 0;
+  while (silent_ticks < kSilentTicksMax && slow_ticks < kSilentTicksMax) {
+    const uint64_t reads = reads_;
+    const uint64_t arrived = bytes_read_;
+    const uint64_t taken = writer_.bytes_taken();
+    const std::optional<uint64_t> frame =
+        buffer_.mid_frame() ? std::optional(frames_read_) : std::nullopt;
+    const std::optional<uint64_t> batch =
+        writer_.queued_bytes() > 0 ? std::optional(writer_.batches_taken()) : std::nullopt;
     co_await clock_.sleep_for(server_.config_.silence_max / kSilentTicksMax);
-    silent_ticks = reads_ == seen ? silent_ticks + 1 : 0;
-    seen = reads_;
+    // Who does not take its answers is not read, so that its silence says nothing.
+    const bool slow_frame =
+        frame == frames_read_ && !takes_answers_slowly() && bytes_read_ - arrived < tick_bytes_min;
+    const bool slow_answers =
+        batch == writer_.batches_taken() && writer_.bytes_taken() - taken < tick_bytes_min;
+    slow_ticks = slow_frame || slow_answers ? slow_ticks + 1 : 0;
+    silent_ticks = reads_ == reads ? silent_ticks + 1 : 0;
   }
+  if (slow_ticks == kSilentTicksMax) server_.env_.metrics().add(Metric::rpc_slow_peers);
   connection_->close();
 }
 
@@ -183,7 +213,7 @@ Result<void> ServerConnection::on_frame(const Frame& frame) {
       on_credit(frame.header);
       return {};
     case FrameKind::ping:
-      send(FrameKind::pong, 0);
+      writer_.push_pong();
       return {};
     case FrameKind::pong:
       return {};
@@ -215,7 +245,7 @@ Result<void> ServerConnection::start_request(const Frame& frame) {
       calls_.size() >= server_.config_.connection_requests_in_flight_max) {
     return fail(Code::resource_exhausted, "too many requests are running: retry later");
   }
-  if (frame.dropped || !server_.bodies_.fits(frame.body.size())) {
+  if (frame.dropped || !share_.fits(frame.body.size())) {
     return fail(Code::resource_exhausted,
                 "requests and answers hold as much memory as they may: retry later");
   }
@@ -223,7 +253,7 @@ Result<void> ServerConnection::start_request(const Frame& frame) {
   context.cancellation = CancellationToken::create();
   Call call{.method = method,
             .cancellation = context.cancellation,
-            .body = HeldBytes(&server_.bodies_, frame.body.size()),
+            .body = HeldBytes(&share_, frame.body.size()),
             .stream = nullptr};
   const Instant deadline = context.deadline;
   if (streams) {
@@ -331,6 +361,15 @@ void ServerConnection::finish_unary(uint64_t call_id, Result<Bytes> answer) {
   const MethodInfo& method = *calls_.at(call_id).method->info;
   forget(call_id);
   if (!answer.has_value()) return send_error(call_id, answer.error());
+  const bool much =
+      answer->size() > BodyMemory::kSmallBytesMax || writer_.queued_bytes() > kUnreadBytesMax;
+  // What a write did is told whatever there is room for; what was read can be read again.
+  if (method.read_only && much && !share_.fits(answer->size())) {
+    server_.env_.metrics().add(Metric::rpc_answers_dropped);
+    return send_error(call_id, Status(Code::resource_exhausted,
+                                      "answers that wait for their readers hold as much memory as "
+                                      "they may: retry later"));
+  }
   if (fits(answer->size())) {
     return send(FrameKind::response, call_id, *std::move(answer));
   }

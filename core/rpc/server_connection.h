@@ -47,7 +47,8 @@ class ServerConnection {
   Task<Result<Hello>> receive_hello();
   Task<Result<void>> welcome();
   Task<void> write_frames();
-  Task<void> watch_silence();
+  Task<void> watch();
+  bool takes_answers_slowly() const;
   Task<void> say_goodbye(Status reason);
   Task<bool> discard_input();
 
@@ -77,6 +78,9 @@ class ServerConnection {
   std::unique_ptr<Connection> connection_;
   Identity peer_;
   uint64_t reads_ = 0;
+  uint64_t bytes_read_ = 0;
+  uint64_t frames_read_ = 0;
+  BodyShare share_;
   FrameBuffer buffer_;
   HeldBytes buffer_held_;
   FrameWriter writer_;

@@ -239,8 +239,9 @@ void add_gateway(Rows* rows) {
   rows->push_back({"frame_bytes_max", kUpGateway, "The largest request or reply.",
                    bytes(field(&G::frame_bytes_max), 4'096, uint64_t{1} << 30)});
   rows->push_back({"body_bytes_in_flight_max", kUpGateway,
-                   "Requests and waiting answers of all clients, over RPC and as much again over "
-                   "HTTP; more requests are refused. At least twice frame_bytes_max.",
+                   "Requests and waiting answers of all clients, over RPC and HTTP together, of "
+                   "those of one host half of it; more is refused. At least three times "
+                   "frame_bytes_max.",
                    bytes(field(&G::body_bytes_in_flight_max), 8'192, uint64_t{1} << 40)});
   rows->push_back({"http_head_bytes_max", kUpGateway, "Request line and header fields.",
                    bytes(field(&G::http_head_bytes_max), 256, 1 << 20)});

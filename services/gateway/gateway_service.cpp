@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/async/unless_set.h"
+#include "core/base/body_memory.h"
 #include "core/base/need.h"
 #include "core/http/server.h"
 #include "core/model/collection.h"
@@ -29,8 +30,15 @@ rpc::ClientConfig channel_config(const GatewayConfig& config) {
   return out;
 }
 
-rpc::ServerConfig server_config(const GatewayConfig& config) {
+// One host may hold half of what all clients may.
+BodyMemory::Limits body_limits(const GatewayConfig& config) {
+  return {config.body_bytes_in_flight_max, config.body_bytes_in_flight_max / 2};
+}
+
+rpc::ServerConfig server_config(const GatewayConfig& config, BodyMemory* bodies = nullptr) {
   rpc::ServerConfig out;
+  out.bodies = bodies;
+  out.host_bytes_in_flight_max = body_limits(config).host_bytes_max;
   out.identity = identity_of(config);
   out.connections_max = config.connections_max;
   out.requests_in_flight_max = config.requests_in_flight_max;
@@ -40,8 +48,10 @@ rpc::ServerConfig server_config(const GatewayConfig& config) {
   return out;
 }
 
-http::ServerConfig http_config(const GatewayConfig& config) {
+http::ServerConfig http_config(const GatewayConfig& config, BodyMemory* bodies = nullptr) {
   http::ServerConfig out;
+  out.bodies = bodies;
+  out.host_bytes_in_flight_max = body_limits(config).host_bytes_max;
   out.connections_max = config.connections_max;
   out.requests_in_flight_max = config.requests_in_flight_max;
   out.limits.head_bytes_max = config.http_head_bytes_max;
@@ -95,9 +105,10 @@ class Gateway {
         shards_(env, channels_, routes_, config_),
         handler_({&env, &placement_, &routes_, &shards_, &config_}),
         door_(env.metrics()),
-        server_(env, server_config(config_)),
+        bodies_(body_limits(config_)),
+        server_(env, server_config(config_, &bodies_)),
         http_api_(env, handler_, door_, http_api_config(config_)),
-        http_server_(env, http_api_.router(), http_config(config_)) {
+        http_server_(env, http_api_.router(), http_config(config_, &bodies_)) {
     api::serve(server_, handler_);
     server_.set_interceptor(&door_);
   }
@@ -200,6 +211,7 @@ class Gateway {
   ShardCaller shards_;
   PublicHandler handler_;
   Door door_;
+  BodyMemory bodies_;
   rpc::Server server_;
   HttpApi http_api_;
   http::Server http_server_;

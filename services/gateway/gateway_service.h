@@ -62,7 +62,8 @@ struct GatewayConfig {
   /// The largest request or reply. An upsert that is larger is refused.
   size_t frame_bytes_max = 64 << 20;
   /// Requests that arrive or are worked on, and answers that wait for their readers, of all clients
-  /// together, over RPC and as much again over HTTP. At least twice frame_bytes_max.
+  /// together, over RPC and HTTP; of the clients of one host half of it. At least three times
+  /// frame_bytes_max.
   size_t body_bytes_in_flight_max = 256 << 20;
   /// Points of one upsert.
   size_t batch_points_max = kBatchPointsMax;

@@ -52,8 +52,9 @@ class ByteClient {
   TaskGroup tasks_;
 };
 
-/// Routes: GET /echo/{text} and POST /echo answer what they were given; GET or POST /slow answers
-/// when open() is called, and so does POST /question, which only reads; GET /probe is a probe.
+/// Routes: GET /echo/{text} and POST /echo answer what they were given, GET /large/{bytes} so many;
+/// GET or POST /slow answers when open() is called, and so does POST /question, which only reads;
+/// GET /probe is a probe.
 class HttpWorld {
  public:
   explicit HttpWorld(ServerConfig config = {})
@@ -61,6 +62,9 @@ class HttpWorld {
     env_.links = &network_;
     router_.add(Method::get, "/echo/{text}", [](const Request& request) {
       return answer(*find_field(request.parameters, "text"));
+    });
+    router_.add(Method::get, "/large/{bytes}", [](const Request& request) {
+      return answer(std::string(std::stoul(*find_field(request.parameters, "bytes")), 'x'));
     });
     router_.add(Method::post, "/echo", [](const Request& request) { return answer(request.body); });
     const auto slow = [this](Request request) { return wait(std::move(request)); };

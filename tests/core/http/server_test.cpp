@@ -119,7 +119,7 @@ TEST(HttpServer, RefusesRequestsBeyondThoseOfTheWholeServer) {
   EXPECT_EQ(world.server().requests_in_flight(), 2U);
 }
 
-TEST(HttpServer, ClosesConnectionsBeyondTheBound) {
+TEST(HttpServer, TellsConnectionsBeyondTheBoundAndClosesThem) {
   ServerConfig config;
   config.connections_max = 1;
   HttpWorld world(config);
@@ -128,7 +128,73 @@ TEST(HttpServer, ClosesConnectionsBeyondTheBound) {
   auto second = world.client();
   world.run_for(1ms);
   EXPECT_TRUE(second->ended());
+  EXPECT_THAT(statuses(second->received()), ElementsAre(503));
+  EXPECT_THAT(second->received(), HasSubstr("as many connections as it may"));
+  EXPECT_THAT(second->received(), HasSubstr("Connection: close"));
   EXPECT_FALSE(first->ended());
+  EXPECT_EQ(world.env().metrics().value(Metric::http_connections_refused), 1U);
+}
+
+TEST(HttpServer, BeginsNothingMoreWhileAnswersWaitBeyondTheBound) {
+  ServerConfig config;
+  config.waiting_answer_bytes_max = 200'000;
+  config.write_timeout = 5s;
+  HttpWorld world(config);
+  MemoryEnv& env = world.env();
+  auto connected = env.run(env.network().connect(kHttpAddress));
+  ASSERT_TRUE(connected.has_value());
+  std::string requests;
+  for (int i = 0; i < 14; ++i) requests += post("/echo", std::string(600'000, 'x'));
+  TaskGroup tasks(env.scheduler());
+  const auto write = [](Connection* connection, std::string text) -> Task<void> {
+    const auto written = co_await write_all(connection, as_bytes(text));
+    (void)written;
+  };
+  tasks.spawn(write(connected->get(), requests));
+  world.run_for(1s);
+  // One answer, and the request that waits behind it.
+  EXPECT_GT(world.server().body_bytes_in_flight(), 600'000U);
+  EXPECT_LT(world.server().body_bytes_in_flight_peak(), 1'900'000U);
+  world.run_for(20s);
+  EXPECT_EQ(world.server().connections(), 0U);
+  EXPECT_EQ(world.server().body_bytes_in_flight(), 0U);
+  EXPECT_EQ(env.metrics().value(Metric::http_slow_peers), 1U);
+}
+
+TEST(HttpServer, GivesUpAReadWhoseAnswerHasNoRoom) {
+  ServerConfig config;
+  config.limits.body_bytes_max = 100'000;
+  config.body_bytes_in_flight_max = 200'000;
+  HttpWorld world(config);
+  EXPECT_THAT(statuses(world.exchange(get("/large/140000"))), ElementsAre(200));
+  EXPECT_THAT(statuses(world.exchange(get("/large/170000"))), ElementsAre(429));
+  EXPECT_EQ(world.env().metrics().value(Metric::http_answers_dropped), 1U);
+  EXPECT_EQ(world.server().body_bytes_in_flight(), 0U);
+}
+
+TEST(HttpServer, CutsOffAClientThatTakesItsAnswerByteByByte) {
+  ServerConfig config;
+  config.write_timeout = 5s;
+  HttpWorld world(config);
+  MemoryEnv& env = world.env();
+  auto connected = env.run(env.network().connect(kHttpAddress));
+  ASSERT_TRUE(connected.has_value());
+  const auto trickle = [](Env* env, Connection* connection, std::string text) -> Task<void> {
+    const auto written = co_await write_all(connection, as_bytes(text));
+    (void)written;
+    std::array<uint8_t, 100> some;
+    while (true) {
+      const auto count = co_await connection->read_some(some);
+      if (!count.has_value() || *count == 0) co_return;
+      co_await env->clock().sleep_for(100ms);
+    }
+  };
+  TaskGroup tasks(env.scheduler());
+  tasks.spawn(trickle(&env, connected->get(), get("/large/3000000")));
+  world.run_for(4s);
+  EXPECT_EQ(world.server().connections(), 1U);
+  world.run_for(10s);
+  EXPECT_EQ(world.server().connections(), 0U);
 }
 
 TEST(HttpServer, AnswersHeadWithoutABody) {
@@ -214,9 +280,23 @@ TEST(HttpServer, GivesUpABodyThatComesTooSlowly) {
   HttpWorld world;
   auto client = world.client();
   client->send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
-  for (int second = 0; second < 59; ++second) {
+  for (int second = 0; second < 14; ++second) {
     world.run_for(1s);
     client->send("x");
+  }
+  EXPECT_EQ(client->received(), "");
+  world.run_for(2s);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(408));
+  EXPECT_EQ(world.env().metrics().value(Metric::http_slow_peers), 1U);
+}
+
+TEST(HttpServer, GivesUpABodyThatComesAtAModestRateWhenItsWholeTimeIsOver) {
+  HttpWorld world;
+  auto client = world.client();
+  client->send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
+  for (int second = 0; second < 59; ++second) {
+    world.run_for(1s);
+    client->send(std::string(5'000, 'x'));
   }
   EXPECT_EQ(client->received(), "");
   world.run_for(2s);

@@ -323,18 +323,19 @@ TEST_F(ServerTest, RefusesRequestsBeyondItsBoundsAtOnce) {
 }
 
 TEST_F(ServerTest, RefusesWhatItHasNoMemoryForUntilSomeIsFree) {
-  WordServer words(server_env, {.frame_bytes_max = 200'000, .body_bytes_in_flight_max = 400'000});
+  WordServer words(server_env, {.frame_bytes_max = 200'000, .body_bytes_in_flight_max = 600'000});
   std::optional<RawClient> one;
   one.emplace(client_env);
   one->hello();
-  const std::string large = "sleep" + std::string(150'000, '.');
+  const std::string large = "sleep" + std::string(190'000, '.');
   one->request(1, large);
+  one->request(4, large);
   one->flush();
   one->request(2, large);
-  ASSERT_EQ(one->flush(), 2u) << "150,000 of the first, and this one while it arrives";
+  ASSERT_EQ(one->flush(), 2u) << "380,000 of the first, and a quarter of 600,000 is for small ones";
   EXPECT_EQ(one->frames[1].header.call_id, 2u);
   EXPECT_EQ(one->frames[1].error().code(), Code::resource_exhausted);
-  EXPECT_EQ(words.started, 1);
+  EXPECT_EQ(words.started, 2);
 
   RawClient two(client_env);
   two.hello();
@@ -345,14 +346,14 @@ TEST_F(ServerTest, RefusesWhatItHasNoMemoryForUntilSomeIsFree) {
   one->send({.kind = FrameKind::cancel, .call_id = 1});
   one->request(3, large);
   ASSERT_EQ(one->flush(), 2u);
-  EXPECT_EQ(words.started, 3);
+  EXPECT_EQ(words.started, 4);
   EXPECT_FALSE(one->ended);
   one.reset();
   world.run_for(1s);
   EXPECT_LT(words.server().body_bytes_in_flight(), 1'000u);
 }
 
-TEST_F(ServerTest, ClosesConnectionsBeyondItsBound) {
+TEST_F(ServerTest, TellsConnectionsBeyondItsBoundAndClosesThem) {
   WordServer words(server_env, {.connections_max = 1});
   RawClient one(client_env);
   one.hello();
@@ -362,7 +363,12 @@ TEST_F(ServerTest, ClosesConnectionsBeyondItsBound) {
   two.flush();
   EXPECT_FALSE(one.ended);
   EXPECT_TRUE(two.ended);
+  ASSERT_EQ(two.frames.size(), 1u);
+  EXPECT_EQ(two.frames[0].header.kind, FrameKind::error);
+  EXPECT_EQ(two.frames[0].header.call_id, 0u);
+  EXPECT_EQ(two.frames[0].error().code(), Code::unavailable);
   EXPECT_EQ(words.server().connections(), 1u);
+  EXPECT_EQ(server_env.metrics().value(Metric::rpc_connections_refused), 1u);
 }
 
 TEST_F(ServerTest, ClosesAConnectionThatDoesNotSayHello) {
@@ -470,7 +476,7 @@ TEST_F(ServerTest, AnswersThatNobodyTakesCountUntilTheirConnectionGoes) {
   world.network.faults.pipe_bytes_max = 20'000;
   WordServer words(
       server_env,
-      {.frame_bytes_max = 200'000, .body_bytes_in_flight_max = 400'000, .silence_max = 30s});
+      {.frame_bytes_max = 200'000, .body_bytes_in_flight_max = 600'000, .silence_max = 30s});
   auto connecting = client_env.network().connect(kServerAddress);
   testing::Background<Result<std::unique_ptr<Connection>>> connected(world.scheduler,
                                                                      std::move(connecting));
@@ -488,6 +494,152 @@ TEST_F(ServerTest, AnswersThatNobodyTakesCountUntilTheirConnectionGoes) {
   world.run_for(40s);
   EXPECT_EQ(words.server().connections(), 0u);
   EXPECT_EQ(words.server().body_bytes_in_flight(), 0u);
+}
+
+/// A client that writes and never reads.
+class DeafClient {
+ public:
+  explicit DeafClient(RpcEnv& env) : env_(env), tasks_(env.scheduler()) {
+    tasks_.spawn(connect());
+    env.world().run_for(1ms);
+    append_frame(outgoing, {.kind = FrameKind::hello}, encode_hello({}));
+  }
+  void send(Duration time) {
+    tasks_.spawn(write(std::exchange(outgoing, {})));
+    env_.world().run_for(time);
+  }
+
+  Bytes outgoing;
+  bool ended = false;  ///< A write failed.
+
+ private:
+  Task<void> connect() {
+    auto connected = co_await env_.network().connect(kServerAddress);
+    connection_ = *std::move(connected);
+  }
+  Task<void> write(Bytes bytes) {
+    const Result<void> written = co_await write_all(connection_.get(), bytes);
+    ended = ended || !written.has_value();
+  }
+
+  RpcEnv& env_;
+  std::unique_ptr<Connection> connection_;
+  TaskGroup tasks_;
+};
+
+TEST_F(ServerTest, HoldsNothingForPingsWhosePongsNobodyReads) {
+  world.network.faults.pipe_bytes_max = 20'000;
+  WordServer words(server_env);
+  DeafClient client(client_env);
+  for (int i = 0; i < 100'000; ++i) append_frame(client.outgoing, {.kind = FrameKind::ping}, {});
+  client.send(10s);
+  EXPECT_LT(words.server().body_bytes_in_flight_peak(), 100'000u);
+}
+
+TEST_F(ServerTest, ReadsNothingFromThoseWhoLeaveTheirAnswersWhileMemoryIsShort) {
+  world.network.faults.pipe_bytes_max = 20'000;
+  WordServer words(server_env, {.frame_bytes_max = 200'000, .body_bytes_in_flight_max = 600'000});
+  std::vector<std::unique_ptr<DeafClient>> clients;
+  for (int c = 0; c < 20; ++c) {
+    clients.push_back(std::make_unique<DeafClient>(client_env));
+    for (uint64_t call_id = 1; call_id <= 2'000; ++call_id) {
+      append_frame(clients.back()->outgoing,
+                   {.kind = FrameKind::request, .method = kReadMethod.id, .call_id = call_id},
+                   as_bytes(call_id % 2 == 0 ? "big 150000" : "big 1000"));
+    }
+    clients.back()->send(10ms);
+  }
+  // Whatever all others have, each may have 64 KiB waiting and the refusals of one read.
+  EXPECT_LT(words.server().body_bytes_in_flight_peak(), 600'000u + 20u * 128u * 1024);
+  EXPECT_GT(server_env.metrics().value(Metric::rpc_answers_dropped), 0u);
+  world.run_for(60s);
+  EXPECT_EQ(words.server().connections(), 0u);
+  EXPECT_EQ(words.server().body_bytes_in_flight(), 0u);
+}
+
+TEST_F(ServerTest, CutsOffAClientThatTakesItsAnswersByteByByte) {
+  world.network.faults.pipe_bytes_max = 20'000;
+  WordServer words(server_env, {.silence_max = 9s});
+  auto connecting = client_env.network().connect(kServerAddress);
+  testing::Background<Result<std::unique_ptr<Connection>>> connected(world.scheduler,
+                                                                     std::move(connecting));
+  world.run_for(1ms);
+  Connection* connection = connected.get()->get();
+  Bytes wire;
+  append_frame(wire, {.kind = FrameKind::hello}, encode_hello({}));
+  append_frame(wire, {.kind = FrameKind::request, .method = kReadMethod.id, .call_id = 1},
+               as_bytes("big 1000000"));
+  testing::Background<Result<void>> writing(world.scheduler, write_all(connection, wire));
+  world.run_for(1s);
+  std::array<uint8_t, 100> some;
+  Bytes ping;
+  append_frame(ping, {.kind = FrameKind::ping}, {});
+  int seconds = 0;
+  for (; seconds < 30 && words.server().connections() > 0; ++seconds) {
+    testing::Background<Result<size_t>> reading(world.scheduler, connection->read_some(some));
+    testing::Background<Result<void>> pinging(world.scheduler, write_all(connection, ping));
+    world.run_for(1s);
+  }
+  EXPECT_EQ(words.server().connections(), 0u);
+  EXPECT_EQ(words.server().body_bytes_in_flight(), 0u);
+  EXPECT_EQ(server_env.metrics().value(Metric::rpc_slow_peers), 1u);
+}
+
+TEST_F(ServerTest, CutsOffAFrameThatComesByteByByte) {
+  WordServer words(server_env, {.silence_max = 9s});
+  RawClient client(client_env);
+  client.hello();
+  client.flush();
+  Bytes frame;
+  append_frame(frame, {.kind = FrameKind::request, .method = kWriteMethod.id, .call_id = 1},
+               Bytes(2'000'000));
+  client.outgoing = Bytes(frame.begin(), frame.begin() + 1'000'000);
+  client.flush();
+  EXPECT_GE(words.server().body_bytes_in_flight(), 1'000'000u);
+  EXPECT_LT(words.server().body_bytes_in_flight(), 1'100'000u) << "what has come, not what will";
+  for (size_t at = 1'000'000; at < 1'000'030 && !client.ended; ++at) {
+    client.outgoing = Bytes(1, frame[at]);
+    client.flush(1s);
+  }
+  EXPECT_TRUE(client.ended);
+  EXPECT_EQ(words.server().body_bytes_in_flight(), 0u);
+}
+
+TEST_F(ServerTest, LetsAFrameComeAtAModestRate) {
+  WordServer words(server_env, {.silence_max = 9s});
+  RawClient client(client_env);
+  client.hello();
+  client.flush();
+  Bytes frame;
+  append_frame(frame, {.kind = FrameKind::request, .method = kWriteMethod.id, .call_id = 1},
+               Bytes(400'000));
+  for (size_t at = 0; at < frame.size(); at += 8'000) {
+    const auto end = std::min(frame.size(), at + 8'000);
+    client.outgoing = Bytes(frame.begin() + static_cast<ptrdiff_t>(at),
+                            frame.begin() + static_cast<ptrdiff_t>(end));
+    client.flush(1s);
+  }
+  EXPECT_FALSE(client.ended);
+  EXPECT_EQ(words.started, 1);
+}
+
+TEST_F(ServerTest, LetsNoHostHoldMoreThanItsShare) {
+  WordServer words(server_env, {.frame_bytes_max = 100'000,
+                                .body_bytes_in_flight_max = 10'000'000,
+                                .host_bytes_in_flight_max = 300'000});
+  RawClient client(client_env);  // All clients of this network are of one host.
+  RawClient other(client_env);
+  client.hello();
+  other.hello();
+  const std::string large = "sleep" + std::string(90'000, '.');
+  client.request(1, large);
+  client.request(2, large);
+  client.flush();
+  other.request(1, large);
+  other.request(2, "echo");
+  ASSERT_EQ(other.flush(), 3u);
+  EXPECT_EQ(other.frames[1].error().code(), Code::resource_exhausted);
+  EXPECT_EQ(other.frames[2].header.kind, FrameKind::response) << "there is room for small ones";
 }
 
 TEST_F(ServerTest, SaysThatAnAnswerIsTooLarge) {

@@ -1,0 +1,18 @@
+#include "core/env/goodbye.h"
+
+#include <array>
+
+namespace vectron {
+
+Task<bool> tell_and_end(Connection* connection, Bytes words) {
+  const Result<void> written = co_await write_all(connection, words);
+  if (!written.has_value()) co_return false;
+  connection->shutdown_write();
+  std::array<uint8_t, 4'096> discarded;
+  for (;;) {
+    const Result<size_t> count = co_await connection->read_some(discarded);
+    if (!count.has_value() || *count == 0) co_return true;
+  }
+}
+
+}  // namespace vectron

@@ -175,6 +175,7 @@ class KvStore {
   Task<Result<void>> commit_in_turn(KvBatch batch);
   Task<void> scrub_for(size_t bytes_max, std::shared_ptr<Completion<Result<bool>>> done);
   Task<Result<bool>> scrub_in_turn(size_t bytes_max);
+  Task<void> verify_for(Done done);
   Task<Result<void>> take_up();
   Result<std::optional<Bytes>> get_from(kv_format::Space space, ByteView key);
   Result<void> check_absent(kv_format::Space space, ByteView key);

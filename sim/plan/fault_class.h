@@ -37,7 +37,7 @@ enum class FaultClass : uint8_t {
   descriptors,   ///< A process gets no new descriptor for a while.
 };
 
-inline constexpr size_t kFaultClassCount = 23;
+inline constexpr size_t kFaultClassCount = 24;
 
 struct FaultClassInfo {
   FaultClass fault_class;

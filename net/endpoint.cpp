@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -11,6 +12,8 @@
 namespace vectron {
 
 namespace {
+
+constexpr size_t kShownBytesMax = 128;
 
 Result<std::vector<Endpoint>> look_up(const HostPort& where, int flags) {
   addrinfo hints{};
@@ -40,11 +43,18 @@ Result<std::vector<Endpoint>> look_up(const HostPort& where, int flags) {
 Result<HostPort> parse_host_port(const Address& address) {
   const std::string& text = address.text;
   const auto bad = [&text] {
-    return fail(Code::invalid_argument,
-                "'" + text + "' is not an address: 'host:port' is expected");
+    return fail(Code::invalid_argument, "'" + text.substr(0, kShownBytesMax) +
+                                            "' is not an address: 'host:port' is expected");
   };
   const size_t colon = text.rfind(':');
   if (colon == text.npos || colon == 0) return bad();
+  const bool bracketed = text.starts_with('[');
+  if (!bracketed && text.find(':') != colon) {
+    // Which of its parts the port is nobody can tell.
+    return fail(Code::invalid_argument,
+                "'" + text.substr(0, kShownBytesMax) +
+                    "' is not an address: an IPv6 host stands in brackets, as in '[::1]:8080'");
+  }
   HostPort result;
   const char* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, result.port);
@@ -52,8 +62,8 @@ Result<HostPort> parse_host_port(const Address& address) {
   result.host = text.substr(0, colon);
   if (result.host.starts_with('[') && result.host.ends_with(']')) {
     result.host = result.host.substr(1, result.host.size() - 2);
-  } else if (result.host.find(':') != text.npos) {
-    return bad();  // An IPv6 host without brackets: its last part would be taken for the port.
+  } else if (bracketed) {
+    return bad();
   }
   if (result.host.empty() || result.host.find('\0') != text.npos) return bad();
   return result;
@@ -71,6 +81,19 @@ Address Endpoint::address() const {
   return {"[" + std::string(text) + "]:" + std::to_string(ntohs(v6.sin6_port))};
 }
 
+void Endpoint::set_port(uint16_t port) {
+  if (family() == AF_INET) {
+    reinterpret_cast<sockaddr_in&>(storage).sin_port = htons(port);
+  } else {
+    reinterpret_cast<sockaddr_in6&>(storage).sin6_port = htons(port);
+  }
+}
+
+uint16_t Endpoint::port() const {
+  return ntohs(family() == AF_INET ? reinterpret_cast<const sockaddr_in&>(storage).sin_port
+                                   : reinterpret_cast<const sockaddr_in6&>(storage).sin6_port);
+}
+
 std::vector<Endpoint> numeric_endpoints(const HostPort& where) {
   auto endpoints = look_up(where, AI_NUMERICHOST);
   return endpoints.has_value() ? *std::move(endpoints) : std::vector<Endpoint>();
@@ -78,6 +101,26 @@ std::vector<Endpoint> numeric_endpoints(const HostPort& where) {
 
 Result<std::vector<Endpoint>> resolve_blocking(const HostPort& where) {
   return look_up(where, 0);
+}
+
+Result<std::vector<Endpoint>> listening_endpoints(const HostPort& where) {
+  std::vector<Endpoint> endpoints = numeric_endpoints(where);
+  if (!endpoints.empty()) return endpoints;
+  const bool everywhere = is_every_address(where);
+  if (everywhere || where.host == "localhost") {
+    for (const char* host : {everywhere ? "0.0.0.0" : "127.0.0.1", everywhere ? "::" : "::1"}) {
+      for (const Endpoint& endpoint : numeric_endpoints({host, where.port})) {
+        endpoints.push_back(endpoint);
+      }
+    }
+    return endpoints;
+  }
+  VECTRON_TRY(const std::vector<Endpoint> found, resolve_blocking(where));
+  for (const Endpoint& endpoint : found) {
+    const auto same = [&](const Endpoint& other) { return other.address() == endpoint.address(); };
+    if (std::ranges::none_of(endpoints, same)) endpoints.push_back(endpoint);
+  }
+  return endpoints;
 }
 
 Endpoint local_endpoint(int socket) {

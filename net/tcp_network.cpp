@@ -11,6 +11,7 @@
 #include "core/env/refused.h"
 #include "net/accepted_connections.h"
 #include "net/endpoint.h"
+#include "net/listener_set.h"
 #include "net/offload.h"
 #include "net/process_limits.h"
 #include "net/system_status.h"
@@ -239,6 +240,48 @@ int open_socket(const Endpoint& endpoint) {
   return ::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 }
 
+/// 0 and the socket, or an errno.
+int open_listening_socket(const Endpoint& endpoint, bool one_family, int* socket) {
+  *socket = open_socket(endpoint);
+  if (*socket < 0) return errno;
+  set_option(*socket, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (one_family && endpoint.family() == AF_INET6)
+    set_option(*socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (::bind(*socket, endpoint.get(), endpoint.size) == 0 &&
+      ::listen(*socket, kBacklogConnectionsMax) == 0) {
+    return 0;
+  }
+  const int error = errno;
+  ::close(*socket);
+  return error;
+}
+
+bool is_absent(int error) {
+  return error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
+}
+
+// One listener for each endpoint that this machine has: a name may have addresses of a family that
+// is turned off here. All have one port.
+Result<std::vector<std::unique_ptr<Listener>>> listen_at_all(
+    EventLoop& loop, const std::shared_ptr<AcceptedConnections>& accepted,
+    std::vector<Endpoint> endpoints, const std::string& what) {
+  std::vector<std::unique_ptr<Listener>> listeners;
+  uint16_t port = 0;
+  for (Endpoint& endpoint : endpoints) {
+    if (port != 0) endpoint.set_port(port);
+    int socket = -1;
+    const int error = open_listening_socket(endpoint, endpoints.size() > 1, &socket);
+    if (is_absent(error)) continue;
+    if (error != 0) return unavailable(what + " (" + endpoint.address().text + ")", error);
+    port = local_endpoint(socket).port();
+    listeners.push_back(std::make_unique<TcpListener>(loop, socket, accepted));
+  }
+  if (listeners.empty()) {
+    return fail(Code::invalid_argument, what + ": this machine has no such address");
+  }
+  return listeners;
+}
+
 /// 0, or the errno of a connect that was begun; EINPROGRESS when it has not ended.
 int connect_outcome(int socket) {
   int error = 0;
@@ -271,30 +314,31 @@ TcpNetwork::~TcpNetwork() = default;
 
 Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Address& address) {
   VECTRON_TRY(const HostPort where, parse_host_port(address));
-  std::vector<Endpoint> endpoints = numeric_endpoints(where);
-  if (endpoints.empty()) {
-    VECTRON_TRY(endpoints, resolve_blocking(where));
-  }
+  VECTRON_TRY(std::vector<Endpoint> endpoints, listening_endpoints(where));
   VECTRON_ASSERT(!endpoints.empty());
-  const Endpoint& endpoint = endpoints.front();
-  const std::string what = "cannot listen at " + address.text;
-  const int socket = open_socket(endpoint);
-  if (socket < 0) return unavailable(what, errno);
-  set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (::bind(socket, endpoint.get(), endpoint.size) != 0 ||
-      ::listen(socket, kBacklogConnectionsMax) != 0) {
-    const int error = errno;
-    ::close(socket);
-    if (error == EADDRNOTAVAIL)
-      return fail(Code::invalid_argument, what + ": this machine has no such address");
-    return unavailable(what, error);
+  // The ports that systems give out are each family's own: one that is free here may be taken
+  // there.
+  constexpr int kPortsTriedMax = 16;
+  for (int tried = 1;; ++tried) {
+    auto listeners = listen_at_all(impl_->loop, impl_->accepted, endpoints,
+                                   "cannot listen at " + address.text);
+    if (listeners.has_value() && listeners->size() == 1) return std::move(listeners->front());
+    if (listeners.has_value()) {
+      return std::make_unique<ListenerSet>(impl_->loop.scheduler(), *std::move(listeners));
+    }
+    if (where.port != 0 || endpoints.size() == 1 || tried == kPortsTriedMax) {
+      return fail(listeners.error());
+    }
   }
-  return std::make_unique<TcpListener>(impl_->loop, socket, impl_->accepted);
 }
 
 Task<Result<std::unique_ptr<Connection>>> TcpNetwork::connect(Address address) {
   const auto where = parse_host_port(address);
   VECTRON_CO_CHECK_OK(where);
+  if (is_every_address(*where)) {
+    co_return fail(Code::invalid_argument,
+                   "'" + address.text + "' says where to listen, not where to connect to");
+  }
   const auto endpoints = co_await impl_->resolve(*where);
   VECTRON_CO_CHECK_OK(endpoints);
   Result<std::unique_ptr<Connection>> connection =

@@ -18,7 +18,8 @@ class TcpNetwork final : public Network {
   TcpNetwork(EventLoop& loop, ThreadPool& resolver);
   ~TcpNetwork() override;
 
-  /// A host name is resolved here and now, which blocks; the first address wins.
+  /// At all addresses of a name, which is resolved here and now, and blocks; `*` and `localhost`
+  /// are both families.
   Result<std::unique_ptr<Listener>> listen(const Address& address) override;
   /// Tries each address of a name in the resolver's order.
   Task<Result<std::unique_ptr<Connection>>> connect(Address address) override;

@@ -12,6 +12,8 @@ struct FieldRow {
   std::string_view name;
   bool required = false;    ///< An encoded message without it is refused.
   bool flexbuffer = false;  ///< Bytes that must be a valid FlexBuffer when there are any.
+  bool needed = false;      ///< JSON without it is refused.
+  bool text_too = false;    ///< A number that JSON may also say as a text, which is hashed to one.
 };
 
 /// `EnumNames<E>::values`: the names of an enumeration's values, in their order, which counts from

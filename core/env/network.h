@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/async/task.h"
 #include "core/base/bytes.h"
@@ -59,8 +60,10 @@ class Listener {
   virtual ~Listener() = default;
   /// Errors: unavailable when the listener is closed.
   virtual Task<Result<std::unique_ptr<Connection>>> accept() = 0;
-  /// Where it listens, with the real port.
+  /// Where it listens, with the real port; the first place where there are several.
   virtual const Address& address() const = 0;
+  /// All places: a name may have several addresses.
+  virtual std::vector<Address> addresses() const { return {address()}; }
 };
 
 class Network {

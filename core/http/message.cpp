@@ -30,7 +30,7 @@ Response error_response(int http_status, const Status& status) {
     response.body += R"(,"field":)";
     append_json_string(response.body, status.field());
   }
-  response.body += "}}";
+  response.body += "}}\n";
   const bool passes =
       status.code() == Code::unavailable || status.code() == Code::resource_exhausted;
   if (passes) response.headers.push_back({"Retry-After", "1"});

@@ -56,6 +56,7 @@ std::string write_response(const Response& response, const Framing& framing) {
     append_field(out, "Content-Length", fmt::format_int(response.body.size()).c_str());
   }
   for (const Field& field : response.headers) append_field(out, field.name, field.value);
+  for (const Field& field : framing.fields) append_field(out, field.name, field.value);
   if (framing.closes) {
     append_field(out, "Connection", "close");
   } else if (framing.http_1_0) {

@@ -1,6 +1,7 @@
 // A Response as bytes.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "core/base/time.h"
@@ -10,10 +11,11 @@ namespace vectron::http {
 
 /// What a response's bytes depend on besides the response.
 struct Framing {
-  WallTime now;               ///< For the Date field.
-  bool closes = false;        ///< Say that the connection ends after it.
-  bool http_1_0 = false;      ///< Say that it stays open, where it does.
-  bool without_body = false;  ///< An answer to HEAD: the length is told, the body not sent.
+  WallTime now;                   ///< For the Date field.
+  bool closes = false;            ///< Say that the connection ends after it.
+  bool http_1_0 = false;          ///< Say that it stays open, where it does.
+  bool without_body = false;      ///< An answer to HEAD: the length is told, the body not sent.
+  std::span<const Field> fields;  ///< Besides the response's own.
 };
 
 /// The whole response, framed by Content-Length.

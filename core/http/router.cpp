@@ -57,7 +57,7 @@ std::expected<Router::Match, Response> Router::match(Request* request) const {
     if (route.method != wanted || !fits(route, request->segments)) continue;
     if (best == nullptr || more_literal(route, *best)) best = &route;
   }
-  if (best == nullptr) return std::unexpected(method_not_allowed(request->segments));
+  if (best == nullptr) return std::unexpected(without_route(*request));
   request->parameters.clear();
   for (size_t i = 0; i < best->segments.size(); ++i) {
     if (!best->segments[i].parameter) continue;
@@ -66,16 +66,25 @@ std::expected<Router::Match, Response> Router::match(Request* request) const {
   return Match{.handler = &best->handler, .kind = best->kind};
 }
 
-Response Router::method_not_allowed(const std::vector<std::string>& path) const {
+Verdict Router::judge(const Request& request, std::optional<RouteKind> kind) const {
+  return gate_ ? gate_(request, kind) : Verdict();
+}
+
+Response Router::without_route(const Request& request) const {
   std::string allowed;
   for (const Route& route : routes_) {
-    if (!fits(route, path)) continue;
+    if (!fits(route, request.segments)) continue;
     if (!allowed.empty()) allowed += ", ";
     allowed += method_name(route.method);
     if (route.method == Method::get) allowed += ", HEAD";
   }
   if (allowed.empty()) {
     return error_response(404, Status(Code::not_found, "there is nothing at this path"));
+  }
+  if (request.method == Method::options) {
+    Response response{.status = 204, .content_type = "", .headers = {}, .body = {}};
+    response.headers.push_back({"Allow", allowed + ", OPTIONS"});
+    return response;
   }
   Response response = error_response(
       405, Status(Code::unimplemented, fmt::format("this path takes only {}", allowed)));

@@ -6,16 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "core/http/gate.h"
 #include "core/http/message.h"
 
 namespace vectron::http {
-
-/// What a server has to know of a route beside its handler.
-enum class RouteKind : uint8_t {
-  reads,   ///< Runs beside others of its connection that only read.
-  writes,  ///< Runs alone on its connection; cut short, nobody knows whether it was done.
-  probe,   ///< Reads, and is answered however busy the server is.
-};
 
 /// Filled once, then only asked.
 class Router {
@@ -31,10 +25,15 @@ class Router {
   void add(Method method, std::string_view pattern, Handler handler,
            std::optional<RouteKind> kind = std::nullopt);
 
+  /// Asked of every request, whether it has a route or not; all pass without one. It outlives the
+  /// router.
+  void set_gate(Gate gate) { gate_ = std::move(gate); }
+  Verdict judge(const Request& request, std::optional<RouteKind> kind) const;
+
   /// The handler for `request`, whose parameters it fills in. A path that fits several patterns
   /// goes to the one that says more of it literally, from the left. HEAD goes where GET goes. Or
   /// the answer: 404 when no pattern fits the path, 405 with Allow when none of those has the
-  /// method. Lives as long as the router. O(patterns).
+  /// method, and what OPTIONS asks for: 204 with Allow. Lives as long as the router. O(patterns).
   std::expected<Match, Response> match(Request* request) const;
 
   /// "POST /v1/collections", for each route in the order of add().
@@ -55,9 +54,10 @@ class Router {
 
   static bool fits(const Route& route, const std::vector<std::string>& path);
   static bool more_literal(const Route& route, const Route& than);
-  Response method_not_allowed(const std::vector<std::string>& path) const;
+  Response without_route(const Request& request) const;
 
   std::vector<Route> routes_;
+  Gate gate_;
 };
 
 }  // namespace vectron::http

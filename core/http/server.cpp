@@ -63,6 +63,11 @@ const Address& Server::address() const {
   return listener_->address();
 }
 
+std::vector<Address> Server::addresses() const {
+  VECTRON_ASSERT(listener_ != nullptr);
+  return listener_->addresses();
+}
+
 void Server::drain() {
   draining_ = true;
   for (ServerConnection* connection : connections_) connection->drain();

@@ -60,6 +60,8 @@ class Server {
   Result<void> start(const Address& address);
   /// Where it listens, with the real port. Requires: start() succeeded.
   const Address& address() const;
+  /// All of its addresses, where it listens at several.
+  std::vector<Address> addresses() const;
 
   /// Begins to stop. What runs is answered, then its connection ends; a request that is still
   /// arriving is refused with 503: it certainly was not done; connections that owe nothing end now.

@@ -235,6 +235,8 @@ Task<void> ServerConnection::start_request() {
   Request request = parser_.take();
   const auto match = server_.router_.match(&request);
   const RouteKind kind = match.has_value() ? match->kind : RouteKind::reads;
+  Verdict verdict =
+      server_.router_.judge(request, match.has_value() ? std::optional(match->kind) : std::nullopt);
   while (!may_start(kind != RouteKind::writes)) co_await changed_.wait();
   phase_deadline_ = kNever;
   if (!slots_.empty() && slots_.back()->last) co_return;
@@ -248,7 +250,10 @@ Task<void> ServerConnection::start_request() {
   slot->body.set(parser_body_.bytes());
   parser_body_.set(0);
   slot->cancellation = request.cancellation;
-  if (!match.has_value()) {
+  slot->fields = std::move(verdict.fields);
+  if (verdict.refusal.has_value()) {
+    finish(slot, *verdict.refusal);
+  } else if (!match.has_value()) {
     finish(slot, match.error());
   } else if (kind != RouteKind::probe && !count(slot)) {
     finish(slot, error_response(too_busy().http_status, too_busy().reason));
@@ -289,6 +294,7 @@ void ServerConnection::finish(Slot* slot, const Response& response) {
   framing.closes = slot->last;
   framing.http_1_0 = slot->http_1_0;
   framing.without_body = slot->without_body;
+  framing.fields = slot->fields;
   slot->bytes = write_response(response, framing);
   slot->answer.set(slot->bytes.size());
   slot->ready = true;

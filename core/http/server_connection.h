@@ -43,6 +43,7 @@ class ServerConnection {
     TaskGroup::TaskNumber handler = 0;
     bool without_body = false;
     bool http_1_0 = false;
+    std::vector<Field> fields;  ///< Of the answer, as the gate says.
     HeldBytes body;    ///< Of the request.
     HeldBytes answer;  ///< `bytes`.
     CancellationToken cancellation;

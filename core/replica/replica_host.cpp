@@ -63,8 +63,8 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
     if (manifest.cluster_id != cluster.value() || manifest.node_id != node.value()) {
       co_return fail(
           Code::failed_precondition,
-          fmt::format("the data folder {} belongs to node {} of cluster {:x}, not to node {} of "
-                      "cluster {:x}: give each node a folder of its own",
+          fmt::format("the data folder {} belongs to node {} of cluster {}, not to node {} of "
+                      "cluster {}: give each node a folder of its own",
                       env->disk().whole_path(""), manifest.node_id, manifest.cluster_id, node,
                       cluster.value()));
     }

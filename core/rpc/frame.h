@@ -96,6 +96,11 @@ class FrameBuffer {
   /// Says that the first `count` bytes of writable() were filled.
   void filled(size_t count);
 
+  /// What was received and not given out yet.
+  ByteView buffered() const {
+    return blocks_ == nullptr ? ByteView()
+                              : ByteView(blocks_[0].bytes.data() + begin_, end_ - begin_);
+  }
   /// Bytes that have come and were not given out, where they are more than every buffer may hold
   /// (kBufferBytesKept): pages to which nothing came yet take no memory.
   size_t held_bytes() const { return counted(end_ - begin_); }

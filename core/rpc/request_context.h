@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/async/cancellation.h"
@@ -14,6 +15,11 @@
 #include "core/base/time.h"
 
 namespace vectron {
+
+/// What a request turned out to be about, for those who are told of its end.
+struct RequestSubject {
+  std::string collection;
+};
 
 struct RequestContext {
   /// Of this node's own monotonic clock. The task that serves the request is destroyed when it
@@ -34,6 +40,8 @@ struct RequestContext {
   /// The node at the other end of the connection, as its Hello says; none for a client. It is not
   /// handed on over the wire.
   NodeId peer;
+  /// Null where nobody wants to know.
+  std::shared_ptr<RequestSubject> subject;
 };
 
 }  // namespace vectron

@@ -88,6 +88,11 @@ const Address& Server::address() const {
   return listener_->address();
 }
 
+std::vector<Address> Server::addresses() const {
+  VECTRON_ASSERT(listener_ != nullptr);
+  return listener_->addresses();
+}
+
 void Server::stop() {
   tasks_.cancel_all();
   listener_.reset();

@@ -18,6 +18,7 @@
 #include "core/rpc/hello.h"
 #include "core/rpc/method.h"
 #include "core/rpc/request_context.h"
+#include "core/rpc/request_observer.h"
 
 namespace vectron::rpc {
 
@@ -86,6 +87,11 @@ class Server {
   void add_one_way(const MethodInfo& method, OneWayRun run);
   /// Asked for each request; null (the beginning) lets all pass. It outlives the server.
   void set_interceptor(Interceptor* interceptor) { interceptor_ = interceptor; }
+  /// Told of each request's end, but of methods that are not known; null (the beginning) for none.
+  /// It outlives the server.
+  void set_observer(RequestObserver* observer) { observer_ = observer; }
+  /// Where those are sent who speak HTTP to this port: "http://host:port".
+  void set_http_place(std::string place) { http_place_ = std::move(place); }
 
   /// Begins to listen. Errors: of Network::listen.
   Result<void> start(const Address& address);
@@ -97,6 +103,8 @@ class Server {
   /// nothing is remembered: what it says of itself shuts nobody out. Starts beyond nodes_known_max
   /// are left out.
   void know_starts(std::map<NodeId, uint64_t> starts);
+  /// All of its addresses, where it listens at several.
+  std::vector<Address> addresses() const;
   /// Ends everything at once: requests that run are destroyed, connections closed. Must not be
   /// called by a handler.
   void stop();
@@ -129,6 +137,8 @@ class Server {
   Env& env_;
   ServerConfig config_;
   Interceptor* interceptor_ = nullptr;
+  RequestObserver* observer_ = nullptr;
+  std::string http_place_;
   std::map<uint32_t, Method> methods_;
   std::map<NodeId, uint64_t> starts_;
   std::list<ServerConnection*> connections_;

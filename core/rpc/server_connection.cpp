@@ -4,6 +4,7 @@
 
 #include "core/async/combine.h"
 #include "core/rpc/error_body.h"
+#include "core/rpc/http_hint.h"
 
 namespace vectron::rpc {
 namespace {
@@ -32,7 +33,10 @@ ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> c
 
 ServerConnection::~ServerConnection() {
   handlers_.cancel_all();
-  for (auto& [call_id, call] : calls_) call.cancellation.cancel();
+  for (auto& [call_id, call] : calls_) {
+    call.cancellation.cancel();
+    ended(call, Code::cancelled);
+  }
   server_.requests_in_flight_ -= calls_.size();
   server_.connections_.erase(place_);
 }
@@ -42,6 +46,12 @@ Task<void> ServerConnection::run() {
   handlers_.cancel_all();
   // What the network did needs no answer; what the client did wrong is told to it.
   if (reason.code() == Code::unavailable) co_return;
+  if (speaks_http_) {
+    const Instant deadline = clock_.scheduler_time(clock_.monotonic() + kGoodbyeTime);
+    auto answering = answer_http();
+    co_await with_deadline(&clock_.scheduler(), deadline, std::move(answering));
+    co_return;
+  }
   server_.env_.log().warning("rpc", "closing the connection of {}: {}", connection_->peer().text,
                              reason.to_string());
   co_await say_goodbye(reason);
@@ -86,6 +96,8 @@ Task<Result<Hello>> ServerConnection::receive_hello() {
     }
     const Result<void> more = co_await read_more();
     VECTRON_CO_CHECK_OK(more);
+    speaks_http_ = speaks_http(buffer_.buffered());
+    if (speaks_http_) co_return fail(Code::invalid_argument, "an HTTP request came");
   }
 }
 
@@ -199,6 +211,17 @@ Task<bool> ServerConnection::discard_input() {
   }
 }
 
+// Nothing was framed on this connection, so nothing else writes to it.
+Task<bool> ServerConnection::answer_http() {
+  const std::string answer = http_hint(server_.http_place_);
+  const ByteView bytes = as_bytes(answer);
+  const Result<void> written = co_await write_all(connection_.get(), bytes);
+  if (!written.has_value()) co_return false;
+  writer_.finish();
+  const bool ended = co_await discard_input();
+  co_return ended;
+}
+
 Result<void> ServerConnection::on_frame(const Frame& frame) {
   switch (frame.header.kind) {
     case FrameKind::request:
@@ -241,6 +264,27 @@ Result<void> ServerConnection::start_request(const Frame& frame) {
   const bool streams = header.credit_bytes != 0;
   VECTRON_TRY(const Server::Method* method,
               find_method(header, streams ? MethodKind::server_stream : MethodKind::unary));
+  Call call{.method = method,
+            .task = 0,
+            .cancellation = CancellationToken::create(),
+            .body = HeldBytes(&share_),
+            .subject = server_.observer_ == nullptr ? nullptr : std::make_shared<RequestSubject>(),
+            .started = clock_.monotonic(),
+            .request_bytes = frame.body.size(),
+            .trace_id = header.trace_id,
+            .stream = nullptr};
+  const Result<void> begun = begin(method, frame, &call);
+  if (!begun.has_value()) {
+    ended(call, begun.error().code());
+    return begun;
+  }
+  calls_.emplace(header.call_id, std::move(call));
+  ++server_.requests_in_flight_;
+  return {};
+}
+
+Result<void> ServerConnection::begin(const Server::Method* method, const Frame& frame, Call* call) {
+  const FrameHeader& header = frame.header;
   if (server_.requests_in_flight_ >= server_.config_.requests_in_flight_max ||
       calls_.size() >= server_.config_.connection_requests_in_flight_max) {
     return fail(Code::resource_exhausted, "too many requests are running: retry later");
@@ -250,23 +294,19 @@ Result<void> ServerConnection::start_request(const Frame& frame) {
                 "requests and answers hold as much memory as they may: retry later");
   }
   VECTRON_TRY(RequestContext context, make_context(header, *method->info));
-  context.cancellation = CancellationToken::create();
-  Call call{.method = method,
-            .cancellation = context.cancellation,
-            .body = HeldBytes(&share_, frame.body.size()),
-            .stream = nullptr};
+  context.cancellation = call->cancellation;
+  context.subject = call->subject;
+  call->body.set(frame.body.size());
   const Instant deadline = context.deadline;
-  if (streams) {
-    call.stream = std::make_unique<ServerStream>(*this, clock_.scheduler(), header.call_id,
-                                                 header.credit_bytes);
-    VECTRON_TRY(auto handler, method->stream(std::move(context), frame.body, call.stream.get()));
-    call.task = handlers_.spawn(run_stream(header.call_id, deadline, std::move(handler)));
+  if (method->info->kind == MethodKind::server_stream) {
+    call->stream = std::make_unique<ServerStream>(*this, clock_.scheduler(), header.call_id,
+                                                  header.credit_bytes);
+    VECTRON_TRY(auto handler, method->stream(std::move(context), frame.body, call->stream.get()));
+    call->task = handlers_.spawn(run_stream(header.call_id, deadline, std::move(handler)));
   } else {
     VECTRON_TRY(auto handler, method->unary(std::move(context), frame.body));
-    call.task = handlers_.spawn(run_unary(header.call_id, deadline, std::move(handler)));
+    call->task = handlers_.spawn(run_unary(header.call_id, deadline, std::move(handler)));
   }
-  calls_.emplace(header.call_id, std::move(call));
-  ++server_.requests_in_flight_;
   return {};
 }
 
@@ -319,6 +359,7 @@ void ServerConnection::on_cancel(uint64_t call_id) {
   if (found == calls_.end()) return;
   found->second.cancellation.cancel();
   handlers_.cancel(found->second.task);
+  ended(found->second, Code::cancelled);
   forget(call_id);
 }
 
@@ -349,6 +390,7 @@ Task<void> ServerConnection::run_stream(uint64_t call_id, Instant deadline,
   const auto result = co_await with_deadline(&clock_.scheduler(), clock_.scheduler_time(deadline),
                                              std::move(handler));
   const Status status = result.has_value() ? status_of(*result) : overdue(call_id);
+  ended(calls_.at(call_id), status.code());
   forget(call_id);
   if (status.ok()) {
     send(FrameKind::stream_end, call_id);
@@ -358,25 +400,30 @@ Task<void> ServerConnection::run_stream(uint64_t call_id, Instant deadline,
 }
 
 void ServerConnection::finish_unary(uint64_t call_id, Result<Bytes> answer) {
-  const MethodInfo& method = *calls_.at(call_id).method->info;
+  Call& call = calls_.at(call_id);
+  const MethodInfo& method = *call.method->info;
+  const Code too_large = method.read_only ? Code::out_of_range : Code::unknown_outcome;
+  call.body.set(0);  // It makes room for the answer.
+  const bool much = answer.has_value() && (answer->size() > BodyMemory::kSmallBytesMax ||
+                                           writer_.queued_bytes() > kUnreadBytesMax);
+  const bool no_room = method.read_only && much && !share_.fits(answer->size());
+  const bool sent = answer.has_value() && !no_room && fits(answer->size());
+  Code code = sent ? Code::ok : (no_room ? Code::resource_exhausted : too_large);
+  if (!answer.has_value()) code = answer.error().code();
+  ended(call, code, sent ? answer->size() : 0);
   forget(call_id);
   if (!answer.has_value()) return send_error(call_id, answer.error());
-  const bool much =
-      answer->size() > BodyMemory::kSmallBytesMax || writer_.queued_bytes() > kUnreadBytesMax;
   // What a write did is told whatever there is room for; what was read can be read again.
-  if (method.read_only && much && !share_.fits(answer->size())) {
+  if (no_room) {
     server_.env_.metrics().add(Metric::rpc_answers_dropped);
     return send_error(call_id, Status(Code::resource_exhausted,
                                       "answers that wait for their readers hold as much memory as "
                                       "they may: retry later"));
   }
-  if (fits(answer->size())) {
-    return send(FrameKind::response, call_id, *std::move(answer));
-  }
-  const Code code = method.read_only ? Code::out_of_range : Code::unknown_outcome;
+  if (sent) return send(FrameKind::response, call_id, *std::move(answer));
   send_error(call_id,
-             Status(code, fmt::format("the answer of {} bytes is larger than {}: ask for less",
-                                      answer->size(), server_.config_.frame_bytes_max)));
+             Status(too_large, fmt::format("the answer of {} bytes is larger than {}: ask for less",
+                                           answer->size(), server_.config_.frame_bytes_max)));
 }
 
 bool ServerConnection::fits(size_t body_bytes) const {
@@ -389,6 +436,19 @@ Status ServerConnection::overdue(uint64_t call_id) {
   const bool read_only = call.method->info->read_only;
   return Status(read_only ? Code::deadline_exceeded : Code::unknown_outcome,
                 "the deadline passed while the request ran");
+}
+
+void ServerConnection::ended(const Call& call, Code code, size_t reply_bytes) {
+  if (server_.observer_ == nullptr) return;
+  rpc::RequestEnd end;
+  end.method = call.method->info;
+  end.code = code;
+  end.took = clock_.monotonic() - call.started;
+  end.request_bytes = call.request_bytes;
+  end.reply_bytes = reply_bytes;
+  end.trace_id = call.trace_id;
+  if (call.subject != nullptr) end.collection = call.subject->collection;
+  server_.observer_->ended(end);
 }
 
 void ServerConnection::forget(uint64_t call_id) {

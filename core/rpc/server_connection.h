@@ -37,6 +37,10 @@ class ServerConnection {
     TaskGroup::TaskNumber task = 0;
     CancellationToken cancellation;
     HeldBytes body;
+    std::shared_ptr<RequestSubject> subject;
+    Instant started;
+    uint64_t request_bytes = 0;
+    uint64_t trace_id = 0;
     std::unique_ptr<ServerStream> stream;
   };
 
@@ -51,6 +55,7 @@ class ServerConnection {
   bool takes_answers_slowly() const;
   Task<void> say_goodbye(Status reason);
   Task<bool> discard_input();
+  Task<bool> answer_http();
 
   /// Errors: those for which the connection must be given up.
   Result<void> on_frame(const Frame& frame);
@@ -61,6 +66,9 @@ class ServerConnection {
 
   /// Errors: the request's own.
   Result<void> start_request(const Frame& frame);
+  Result<void> begin(const Server::Method* method, const Frame& frame, Call* call);
+  /// Tells of a request's end.
+  void ended(const Call& call, Code code, size_t reply_bytes = 0);
   Result<const Server::Method*> find_method(const FrameHeader& header, MethodKind kind) const;
   Result<RequestContext> make_context(const FrameHeader& header, const MethodInfo& method);
   Task<void> run_unary(uint64_t call_id, Instant deadline, Task<Result<Bytes>> handler);
@@ -81,6 +89,7 @@ class ServerConnection {
   uint64_t bytes_read_ = 0;
   uint64_t frames_read_ = 0;
   BodyShare share_;
+  bool speaks_http_ = false;
   FrameBuffer buffer_;
   HeldBytes buffer_held_;
   FrameWriter writer_;

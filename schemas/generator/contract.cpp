@@ -145,6 +145,7 @@ class Loader {
     out.required = field->required();
     out.flexbuffer = attribute(field, "flexbuffer") != nullptr;
     out.needed = out.required || attribute(field, "needed") != nullptr;
+    out.text_too = attribute(field, "text_too") != nullptr;
     const auto text_of = [&](const char* name) {
       const auto* value = attribute(field, name);
       return value == nullptr ? std::string() : value->str();

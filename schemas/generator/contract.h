@@ -31,6 +31,7 @@ struct Field {
   bool optional = false;    ///< May be absent: std::optional.
   bool flexbuffer = false;  ///< Bytes that must be a valid FlexBuffer.
   bool needed = false;      ///< HTTP refuses a request without it, as with `required`.
+  bool text_too = false;    ///< A number that JSON may also say as a text.
   std::string at_least;     ///< Of a number, or of a length; empty for no bound.
   std::string at_most;
   std::string initial;  ///< The default as a C++ literal; empty where there is none.

@@ -23,8 +23,8 @@ std::string visit_function(const Table& table) {
       "void visit_fields([[maybe_unused]] Message& message, [[maybe_unused]] Visitor&& visit) {{\n",
       table.name);
   for (const Field& field : table.fields) {
-    out += fmt::format("  visit(FieldRow{{\"{0}\", {1}, {2}}}, message.{0});\n", field.name,
-                       field.required, field.flexbuffer);
+    out += fmt::format("  visit(FieldRow{{\"{0}\", {1}, {2}, {3}, {4}}}, message.{0});\n",
+                       field.name, field.required, field.flexbuffer, field.needed, field.text_too);
   }
   return out + "}\n\n";
 }

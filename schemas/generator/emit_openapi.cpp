@@ -92,6 +92,10 @@ std::string scalar_members(const Field& field) {
 
 std::string field_members(const Field& field) {
   if (field.flexbuffer) return "";  // Any JSON.
+  if (field.text_too) {
+    return "\"oneOf\":[{" + scalar_members(field) +
+           "},{\"type\":\"string\",\"minLength\":1,\"maxLength\":64}]";
+  }
   if (!field.vector) return scalar_members(field);
   Field item = field;
   item.at_least.clear();
@@ -268,6 +272,7 @@ std::vector<std::string> probes() {
     const char* description;
   };
   constexpr Probe kProbes[] = {
+      {"/", "application/json", "What this is, and where its documents are."},
       {"/healthz", "text/plain", "The process serves."},
       {"/livez", "text/plain", "The process serves."},
       {"/readyz", "text/plain", "The gateway is not stopping, and reaches the placement driver."},

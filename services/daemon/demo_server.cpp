@@ -57,6 +57,13 @@ std::string tail_of(const std::string& path) {
   return text.size() <= kLogTailBytesMax ? text : text.substr(text.size() - kLogTailBytesMax);
 }
 
+// The first of "ADDRESS,ADDRESS" or "http://ADDRESS,http://ADDRESS", without what stands before it.
+std::string first_of(const std::string& addresses) {
+  constexpr std::string_view kScheme = "http://";
+  const std::string first = addresses.substr(0, addresses.find(','));
+  return first.starts_with(kScheme) ? first.substr(kScheme.size()) : first;
+}
+
 int exit_status(int wait_status) {
   return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }
@@ -183,9 +190,10 @@ bool Server::find_ready_line() {
   rpc_.text = text_.substr(line + kReady.size(), end - line - kReady.size());
   const size_t http = rpc_.text.find(kHttp);
   if (http != std::string::npos) {
-    http_.text = rpc_.text.substr(http + kHttp.size());
+    http_.text = first_of(rpc_.text.substr(http + kHttp.size()));
     rpc_.text.resize(http);
   }
+  rpc_.text = first_of(rpc_.text);
   start_time_ = std::chrono::steady_clock::now() - started_;
   return true;
 }

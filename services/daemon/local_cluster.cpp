@@ -147,7 +147,7 @@ Task<Result<void>> LocalCluster::start_gateway() {
   GatewayConfig config = gateway_config(node_settings(kGatewayNode, settings_.rpc));
   config.drain_timeout = settings_.drain_max;
   config.incarnation = folder_.starts;
-  config.http_listen = settings_.http;
+  config.http_listen = settings_.http_of(Role::up);
   config.ready_after = &usable_;
   for (const auto& other : nodes_) {
     if (other.get() != node) config.metrics_beside.push_back(&other->env().metrics());
@@ -161,7 +161,7 @@ Task<Result<void>> LocalCluster::wait_until_usable() {
   RoleNode* gateway = nodes_.back().get();
   Clock& clock = gateway->env().clock();
   ClientConfig config;
-  config.gateways = {gateway->rpc()};
+  config.gateways = {gateway->rpc().front()};
   Client client(gateway->env(), config);
   const Instant give_up = clock.monotonic() + kUsableWaitMax;
   while (true) {

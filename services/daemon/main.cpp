@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
@@ -16,6 +17,9 @@ using namespace vectron;
 
 constexpr uint64_t kConfigFileBytesMax = 1 << 20;
 
+// What the program ends with when it was not used as its help says.
+constexpr int kWrongUse = 2;
+
 // A subcommand that takes options, and what it was given.
 struct Command {
   CLI::App* app = nullptr;
@@ -26,12 +30,28 @@ struct Command {
   bool markdown = false;
 };
 
-void add_options(Command* command) {
+// In the order in which help lists them: what people set first, then by name.
+std::vector<const Option*> options_of(std::optional<Role> role) {
+  std::vector<const Option*> out;
+  for (const Option& option : option_table()) {
+    if (!role || option.roles.has(*role)) out.push_back(&option);
+  }
+  std::ranges::sort(out, [](const Option* a, const Option* b) {
+    if (a->common != b->common) return a->common;
+    return a->common ? a < b : a->name < b->name;  // Those of the table in its order.
+  });
+  return out;
+}
+
+// `all`: help shows those that tune, too.
+void add_options(Command* command, bool all) {
+  command->app->set_help_flag("-h,--help,--help-all", "Show this; --help-all: with every option");
   command->app->add_option("--config", command->config, "A configuration file")
       ->envname("VECTRON_CONFIG")
       ->type_name("FILE");
-  for (const Option& option : option_table()) {
-    if (command->role && !option.roles.has(*command->role)) continue;
+  size_t hidden = 0;
+  for (const Option* row : options_of(command->role)) {
+    const Option& option = *row;
     std::string& given = command->given[option.name];
     const std::string usual = option.value.show(Settings());
     const std::string text =
@@ -40,6 +60,12 @@ void add_options(Command* command) {
                             ? command->app->add_flag(option.flag(), given, text)
                             : command->app->add_option(option.flag(), given, text);
     command->flags[option.name] = flag->type_name(option.value.is_switch ? "" : "VALUE");
+    if (option.common) continue;
+    flag->group(all ? "Tuning" : "");
+    ++hidden;
+  }
+  if (hidden > 0 && !all) {
+    command->app->footer(fmt::format("--help-all shows {} more options, for tuning.", hidden));
   }
 }
 
@@ -101,26 +127,48 @@ int report(const Result<void>& outcome) {
   if (outcome.has_value()) return 0;
   const Status& status = outcome.error();
   fmt::print(stderr, "vectron: {}\n", status.to_string());
-  return status.code() == Code::invalid_argument ? 2 : 1;
+  return status.code() == Code::invalid_argument ? kWrongUse : 1;
+}
+
+// `help` and `version` are words too: "help serve worker" is "serve worker --help".
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty()) return words;
+  if (words.front() == "version") words.front() = "--version";
+  if (words.front() == "help") {
+    words.erase(words.begin());
+    words.push_back("--help");
+  }
+  return words;
+}
+
+// CLI11's own statuses (106 and the like) say nothing to a shell.
+int end_of_parsing(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) return app.exit(error);
+  fmt::print(stderr, "vectron: {}\nRun `vectron help` to see what there is.\n", error.what());
+  return kWrongUse;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Vectron, a distributed vector database"};
-  app.require_subcommand(1);
+  app.name("vectron");
+  std::vector<std::string> words = words_of(argc, argv);
+  const bool all_help = std::ranges::find(words, "--help-all") != words.end();
+  app.footer(
+      "`vectron help COMMAND` says more of one. `vectron up` is all that a first try needs.");
   app.set_version_flag("--version", "vectron " VECTRON_VERSION);
   std::vector<std::unique_ptr<Command>> commands;
-  const auto add = [&commands](CLI::App* under, std::optional<Role> role) {
+  const auto add = [&commands, all_help](CLI::App* under, std::optional<Role> role) {
     commands.push_back(std::make_unique<Command>());
     commands.back()->app = under;
     commands.back()->role = role;
-    add_options(commands.back().get());
+    add_options(commands.back().get(), all_help);
     return commands.back().get();
   };
   add(app.add_subcommand("up", "Run a whole durable cluster in this process"), Role::up);
   CLI::App* serve = app.add_subcommand("serve", "Run one node of a cluster");
-  serve->require_subcommand(1);
   CLI::App* config = app.add_subcommand("config", "List all options, and what they are set to");
   config->require_subcommand(0, 1);
   const std::map<Role, std::string> meanings = {
@@ -136,7 +184,25 @@ int main(int argc, char** argv) {
   }
   add(config, std::nullopt)
       ->app->add_flag("--markdown", commands.back()->markdown, "As docs/configuration.md");
-  CLI11_PARSE(app, argc, argv);
+  if (words.empty()) {
+    fmt::print(stderr, "{}", app.help());
+    return kWrongUse;
+  }
+  try {
+    std::ranges::reverse(words);  // As CLI11 takes them.
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return end_of_parsing(app, error);
+  }
+  if (serve->parsed() && serve->get_subcommands().empty()) {
+    fmt::print(stderr, "vectron: serve needs a role: placement, worker or gateway\n{}",
+               serve->help());
+    return kWrongUse;
+  }
+  if (app.get_subcommands().empty()) {
+    fmt::print(stderr, "{}", app.help());
+    return kWrongUse;
+  }
 
   const bool only_list = config->parsed();
   // A role's own command comes before `config` itself in the list.

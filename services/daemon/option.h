@@ -42,6 +42,7 @@ struct Option {
   RoleSet roles;
   std::string meaning;
   OptionValue value;
+  bool common = false;  ///< Most people set it; the others tune.
 
   /// "--wal-queue-bytes-max".
   std::string flag() const;

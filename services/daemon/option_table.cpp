@@ -1,4 +1,6 @@
 // The table of options. A row: name, who takes it, what it means, which field it is and what fits.
+#include <algorithm>
+
 #include "net/log_sink.h"
 #include "services/daemon/option_values.h"
 
@@ -23,18 +25,38 @@ constexpr RoleSet kUpPlacement = kUp | kPlacement;
 
 using Rows = std::vector<Option>;
 
-OptionValue log_level() {
+template <typename Field>
+OptionValue log_level(Field field) {
   OptionValue value;
   value.type = "debug, info, warning or error";
-  value.read = [](Settings* settings, std::string_view text) -> Result<void> {
+  value.read = [field](Settings* settings, std::string_view text) -> Result<void> {
     const auto level = parse_log_level(text);
     if (!level.has_value()) return options::must_be("debug, info, warning or error", text);
-    settings->log_level = *level;
+    field(*settings) = *level;
+    return {};
+  };
+  value.show = [field](const Settings& settings) -> std::string {
+    constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
+    return std::string(kNames[static_cast<size_t>(field(settings))]);
+  };
+  return value;
+}
+
+// An address, or none: then that was said, and no role's own default counts.
+OptionValue http_address() {
+  OptionValue value;
+  value.type = "HOST:PORT or none";
+  value.read = [](Settings* settings, std::string_view text) -> Result<void> {
+    settings->http.reset();
+    if (!text.empty() && text != "none") {
+      VECTRON_TRY(settings->http, options::parse_address(text));
+    }
+    settings->http_said = true;
     return {};
   };
   value.show = [](const Settings& settings) -> std::string {
-    constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
-    return std::string(kNames[static_cast<size_t>(settings.log_level)]);
+    if (settings.http.has_value()) return settings.http->text;
+    return settings.http_said ? "none" : "";
   };
   return value;
 }
@@ -43,19 +65,24 @@ void add_process(Rows* rows) {
   using S = Settings;
   rows->push_back({"data", kAll, "The data folder; made when absent. Each process has its own.",
                    options::text(at(&S::data))});
-  rows->push_back({"rpc", kAll,
-                   "Where this process listens for RPC; port 0 takes a free one. Of `up` and of a "
-                   "gateway: for clients. Of the others: for nodes of the cluster.",
-                   options::address(at(&S::rpc))});
+  rows->push_back(
+      {"rpc", kAll,
+       "Where this process listens for RPC; port 0 takes a free one. Of `up` and of a "
+       "gateway: for clients. Of the others: for nodes of the cluster. All addresses of "
+       "HOST are listened to; `*` is every address of this machine, an IPv6 HOST stands "
+       "in brackets.",
+       options::address(at(&S::rpc))});
   rows->push_back({"http", kAll,
                    "Where this process listens for HTTP: the public API (up, gateway), and /livez, "
-                   "/readyz and /metrics (all). No HTTP when empty.",
-                   options::address(at(&S::http))});
+                   "/readyz and /metrics (all). When it is not said, `up` listens at "
+                   "127.0.0.1:8080 and the others serve no HTTP.",
+                   http_address()});
   rows->push_back({"ready_file", kAll,
                    "A file that gets the line \"vectron is ready: ...\" when the process is ready; "
                    "removed when it stops. None when empty.",
                    options::text(at(&S::ready_file))});
-  rows->push_back({"log_level", kAll, "What is written to standard error.", log_level()});
+  rows->push_back(
+      {"log_level", kAll, "What is written to standard error.", log_level(at(&S::log_level))});
   rows->push_back({"drain_ms_max", kAll,
                    "How long, after SIGTERM, requests in flight and handing leadership over may "
                    "take.",
@@ -260,6 +287,30 @@ void add_gateway(Rows* rows) {
       {"http_write_ms_max", kUpGateway,
        "How long a client may take no byte of an answer; then its connection is closed.",
        milliseconds(field(&G::http_write_timeout), 1)});
+  rows->push_back({"http_hosts", kUpGateway,
+                   "Names by which HTTP clients may call this process (the Host field), besides "
+                   "loopback's names and the host of http; * for any. Web pages whose names were "
+                   "pointed here are refused by it.",
+                   options::texts(field(&G::http_hosts), "names with commas between them")});
+  rows->push_back({"http_origins", kUpGateway,
+                   "Origins whose web pages may use the HTTP API (CORS), as "
+                   "https://app.example:8443; * for any. Pages of others cannot write, nor read "
+                   "answers.",
+                   options::texts(field(&G::http_origins), "origins with commas between them")});
+  const auto log = [](auto member) {
+    return at(&Settings::gateway, &GatewayConfig::request_log, member);
+  };
+  using L = gateway::RequestLogConfig;
+  rows->push_back({"request_log_level", kUpGateway,
+                   "The level of the log's lines about requests: they are written when log_level "
+                   "lets it through.",
+                   log_level(log(&L::level))});
+  rows->push_back({"request_log_share_ppm", kUpGateway,
+                   "Of how many requests a line is written (parts per million). Those that failed "
+                   "by the server's fault, and slow ones, always have one.",
+                   count(log(&L::share_ppm), 0, 1'000'000)});
+  rows->push_back({"request_log_slow_ms_min", kUpGateway, "A request that takes so long is slow.",
+                   milliseconds(log(&L::slow_min), 0)});
   rows->push_back({"batch_points_max", kUpGateway, "Points of one upsert.",
                    count(field(&G::batch_points_max), 1, 10'000'000)});
   rows->push_back({"write_bytes_max", kUpGateway,
@@ -370,6 +421,12 @@ Rows make_table() {
   add_gateway(&rows);
   add_raft(&rows);
   add_storage(&rows);
+  constexpr std::array<std::string_view, 19> kCommon = {
+      "data",        "rpc",     "http",    "http_hosts", "http_origins", "ready_file",
+      "log_level",   "workers", "cluster", "node",       "placement",    "advertise",
+      "bootstrap",   "host",    "rack",    "zone",       "cpu_threads",  "memory_bytes_max",
+      "drain_ms_max"};
+  for (Option& row : rows) row.common = std::ranges::find(kCommon, row.name) != kCommon.end();
   return rows;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "net/endpoint.h"
+
 namespace vectron::options {
 namespace {
 
@@ -27,16 +29,16 @@ Result<PlacementConfig::Member> parse_member(std::string_view text) {
 }  // namespace
 
 std::unexpected<Status> must_be(std::string_view what, std::string_view text) {
-  return fail(Code::invalid_argument, fmt::format("must be {}, not \"{}\"", what, text));
+  constexpr size_t kShownBytesMax = 128;
+  return fail(Code::invalid_argument,
+              fmt::format("must be {}, not \"{}\"", what, text.substr(0, kShownBytesMax)));
 }
 
 std::optional<uint64_t> parse_number(std::string_view text) {
-  const bool hexadecimal = text.starts_with("0x");
-  if (hexadecimal) text.remove_prefix(2);
   uint64_t value = 0;
   const char* end = text.data() + text.size();
   // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): `end` bounds it.
-  const auto parsed = std::from_chars(text.data(), end, value, hexadecimal ? 16 : 10);
+  const auto parsed = std::from_chars(text.data(), end, value);
   if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
   return value;
 }
@@ -65,11 +67,14 @@ std::string show_bytes(uint64_t bytes) {
 }
 
 Result<Address> parse_address(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  const auto port =
-      colon == std::string_view::npos ? std::nullopt : parse_number(text.substr(colon + 1));
-  if (!port || *port > 65'535 || colon == 0) return must_be("HOST:PORT", text);
-  return Address{std::string(text)};
+  // What is inside the process ("@name:1") is no business of who configures it.
+  Address address{std::string(text)};
+  const auto parsed = parse_host_port(address);
+  if (parsed.has_value()) return address;
+  const bool many_colons = text.find(':') != text.rfind(':') && !text.starts_with('[');
+  return must_be(
+      many_colons ? "HOST:PORT, with an IPv6 HOST in brackets as in [::1]:8080" : "HOST:PORT",
+      text);
 }
 
 Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text) {

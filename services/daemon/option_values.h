@@ -3,6 +3,8 @@
 // Used by option_table.cpp alone, through at(): `count(at(&Settings::wal, &WalConfig::...), 1, 9)`.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <limits>
 
@@ -16,7 +18,7 @@ auto at(Members... members) {
   return [members...](auto& settings) -> auto& { return (settings.*....*members); };
 }
 
-/// A number, in decimal or (with 0x) in hexadecimal, all of `text`; nothing when it is none.
+/// A number in decimal, all of `text`; nothing when it is none.
 std::optional<uint64_t> parse_number(std::string_view text);
 /// The same with KiB, MiB, GiB or TiB behind it, if the sum fits.
 std::optional<uint64_t> parse_bytes(std::string_view text);
@@ -38,7 +40,7 @@ struct NumberRange {
 template <typename Field>
 OptionValue number(Field field, NumberRange range, std::string type, std::string unit,
                    std::optional<uint64_t> (*parse)(std::string_view),
-                   std::string (*print)(uint64_t)) {
+                   std::string (*print)(uint64_t), std::string_view how = {}) {
   OptionValue value;
   value.type = std::move(type);
   value.unit = std::move(unit);
@@ -48,8 +50,9 @@ OptionValue number(Field field, NumberRange range, std::string type, std::string
     value.range = fmt::format("at least {}", print(range.min));
   }
   value.read = [field, range, parse,
-                what = value.type + (value.range.empty() ? "" : " of ") + value.range](
-                   Settings* settings, std::string_view text) -> Result<void> {
+                what = fmt::format("{}{}{}{}", value.type, value.range.empty() ? "" : " of ",
+                                   value.range, how)](Settings* settings,
+                                                      std::string_view text) -> Result<void> {
     const auto parsed = parse(text);
     if (!parsed || *parsed < range.min || *parsed > range.max) return must_be(what, text);
     auto& target = field(*settings);
@@ -73,7 +76,8 @@ OptionValue count(Field field, uint64_t min, uint64_t max = UINT32_MAX) {
 
 template <typename Field>
 OptionValue bytes(Field field, uint64_t min, uint64_t max = uint64_t{1} << 50) {
-  return number(field, {min, max}, "a size", "bytes", &parse_bytes, &show_bytes);
+  return number(field, {min, max}, "a size", "bytes", &parse_bytes, &show_bytes,
+                " (in bytes, or with KiB, MiB, GiB or TiB behind it)");
 }
 
 template <typename Field>
@@ -145,6 +149,30 @@ OptionValue address(Field field) {
     } else {
       return shown.text;
     }
+  };
+  return value;
+}
+
+/// Texts with commas between them.
+template <typename Field>
+OptionValue texts(Field field, std::string type) {
+  OptionValue value;
+  value.type = std::move(type);
+  value.read = [field](Settings* settings, std::string_view text) -> Result<void> {
+    auto& target = field(*settings);
+    target.clear();
+    while (!text.empty()) {
+      const size_t comma = std::min(text.find(','), text.size());
+      std::string_view part = text.substr(0, comma);
+      text.remove_prefix(std::min(comma + 1, text.size()));
+      while (part.starts_with(' ')) part.remove_prefix(1);
+      while (part.ends_with(' ')) part.remove_suffix(1);
+      if (!part.empty()) target.emplace_back(part);
+    }
+    return {};
+  };
+  value.show = [field](const Settings& settings) {
+    return fmt::format("{}", fmt::join(field(settings), ","));
   };
   return value;
 }

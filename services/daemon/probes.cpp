@@ -1,5 +1,6 @@
 #include "services/daemon/probes.h"
 
+#include "services/daemon/process_metrics.h"
 #include "services/gateway/http_api.h"
 
 namespace vectron {
@@ -35,7 +36,9 @@ Task<http::Response> Probes::ready() {
 }
 
 Task<http::Response> Probes::metrics() {
-  co_return gateway::metrics_response(env_->metrics());
+  http::Response response = gateway::metrics_response(env_->metrics());
+  response.body += process_metrics_text();
+  co_return response;
 }
 
 }  // namespace vectron

@@ -26,7 +26,7 @@ class Probes {
   /// Begins to listen. Errors: of Network::listen.
   Result<void> start(const Address& address) { return server_.start(address); }
   /// With the real port. Requires: start() succeeded.
-  const Address& address() const { return server_.address(); }
+  std::vector<Address> addresses() const { return server_.addresses(); }
 
  private:
   Task<http::Response> alive();

@@ -29,6 +29,14 @@ void write_ready_file(const std::string& path, const std::string& line) {
   if (failed) fmt::print(stderr, "vectron: cannot write {}: {}\n", path, failed.message());
 }
 
+std::string listed(const std::vector<Address>& addresses, std::string_view before_each) {
+  std::string out;
+  for (const Address& address : addresses) {
+    out += fmt::format("{}{}{}", out.empty() ? "" : ",", before_each, address.text);
+  }
+  return out;
+}
+
 void announce(const Settings& settings, const ReadyAddresses& addresses) {
   const std::string line = ready_line(addresses) + "\n";
   fmt::print("{}", line);
@@ -39,8 +47,9 @@ void announce(const Settings& settings, const ReadyAddresses& addresses) {
 }  // namespace
 
 std::string ready_line(const ReadyAddresses& addresses) {
-  const std::string http = addresses.http.has_value() ? " http " + addresses.http->text : "";
-  return fmt::format("vectron is ready: rpc {}{}", addresses.rpc.text, http);
+  std::string line = "vectron is ready: rpc " + listed(addresses.rpc, "");
+  if (!addresses.http.empty()) line += " http " + listed(addresses.http, "http://");
+  return line;
 }
 
 Result<void> run_process(const Settings& settings, const ProcessBody& body) {

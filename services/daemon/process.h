@@ -14,11 +14,12 @@ namespace vectron {
 
 /// Where a process answers.
 struct ReadyAddresses {
-  Address rpc;
-  std::optional<Address> http;
+  std::vector<Address> rpc;
+  std::vector<Address> http;
 };
 
-/// "vectron is ready: rpc ADDRESS http ADDRESS", without the second part where there is no HTTP.
+/// "vectron is ready: rpc ADDRESS http http://ADDRESS", without the second part where there is no
+/// HTTP. Several addresses stand with commas between them.
 std::string ready_line(const ReadyAddresses& addresses);
 
 /// What a process does between its start and its end. Run on the loop until `stop` is set; calls

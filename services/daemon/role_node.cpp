@@ -29,7 +29,7 @@ Result<std::unique_ptr<RoleNode>> RoleNode::open(const Ground& ground, std::stri
 
 Task<Result<void>> RoleNode::start(PlacementConfig config, std::optional<Address> probes) {
   config.stop = &stop_;
-  config.on_listening = [this](const Address& address) { listening_.set(address); };
+  config.on_listening = [this](const std::vector<Address>& at) { listens(at); };
   config.on_ready = [this] { is_ready(); };
   const auto served = serve_probes(std::move(probes));
   VECTRON_CO_CHECK_OK(served);
@@ -39,7 +39,7 @@ Task<Result<void>> RoleNode::start(PlacementConfig config, std::optional<Address
 
 Task<Result<void>> RoleNode::start(WorkerConfig config, std::optional<Address> probes) {
   config.stop = &stop_;
-  config.on_listening = [this](const Address& address) { listening_.set(address); };
+  config.on_listening = [this](const std::vector<Address>& at) { listens(at); };
   config.on_ready = [this] { is_ready(); };
   const auto served = serve_probes(std::move(probes));
   VECTRON_CO_CHECK_OK(served);
@@ -49,11 +49,15 @@ Task<Result<void>> RoleNode::start(WorkerConfig config, std::optional<Address> p
 
 Task<Result<void>> RoleNode::start(GatewayConfig config) {
   config.stop = &stop_;
-  config.on_listening = [this](const Address& address) { listening_.set(address); };
+  config.on_listening = [this](const std::vector<Address>& at) { listens(at); };
   config.on_ready = [this] { is_ready(); };
-  config.on_http_listening = [this](const Address& address) { http_ = address; };
+  config.on_http_listening = [this](const std::vector<Address>& at) { http_ = at; };
   auto launched = co_await launch(run_gateway(env_.get(), std::move(config)));
   co_return launched;
+}
+
+void RoleNode::listens(const std::vector<Address>& addresses) {
+  listening_.set(addresses);
 }
 
 void RoleNode::is_ready() {
@@ -77,7 +81,7 @@ Result<void> RoleNode::serve_probes(std::optional<Address> address) {
   if (!address.has_value()) return {};
   probes_ = std::make_unique<Probes>(env_.get(), Probes::Life{&ready_, &stop_, &ended_});
   VECTRON_CHECK_OK(probes_->start(*address));
-  http_ = probes_->address();
+  http_ = probes_->addresses();
   return {};
 }
 

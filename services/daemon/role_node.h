@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/async/sync.h"
 #include "core/async/task_group.h"
@@ -48,9 +49,11 @@ class RoleNode {
 
   const std::string& name() const { return name_; }
   ProductionEnv& env() { return *env_; }
-  /// Where it listens, with the real ports. Requires: start() succeeded.
-  const Address& rpc() const { return listening_.get(); }
-  const std::optional<Address>& http() const { return http_; }
+  /// Where it listens, with the real ports: at one address or several. Requires: start()
+  /// succeeded.
+  const std::vector<Address>& rpc() const { return listening_.get(); }
+  /// Empty where it serves no HTTP.
+  const std::vector<Address>& http() const { return http_; }
   bool ended() const { return ended_.is_set(); }
   /// Why it ended by itself; ok while it runs.
   Status failure() const;
@@ -60,16 +63,17 @@ class RoleNode {
   Task<Result<void>> launch(Task<Result<void>> service);
   Result<void> serve_probes(std::optional<Address> address);
   Task<void> watch(Task<Result<void>> service);
+  void listens(const std::vector<Address>& addresses);
   void is_ready();
 
   std::string name_;
   Condition* changed_;
   bool launched_ = false;
   Event stop_;
-  Completion<Address> listening_;
+  Completion<std::vector<Address>> listening_;
   Event ready_;
   Completion<Result<void>> ended_;
-  std::optional<Address> http_;
+  std::vector<Address> http_;
   std::unique_ptr<ProductionEnv> env_;
   std::unique_ptr<Probes> probes_;
   TaskGroup tasks_;  // Last: the service uses all of the above.

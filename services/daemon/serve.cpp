@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "core/replica/replica_host.h"
+#include "services/daemon/folder_check.h"
 #include "services/daemon/process.h"
 
 namespace vectron {
@@ -68,6 +69,7 @@ Task<Result<void>> serve(Role role, const Settings* settings, Ground ground, Eve
 
 Result<void> run_serve(Role role, const Settings& settings) {
   VECTRON_CHECK_OK(settings.validate(role));
+  VECTRON_CHECK_OK(check_data_folder(role, settings.data));
   return run_process(settings, [role, &settings](Ground ground, Disk*, Event* stop,
                                                  std::function<void(ReadyAddresses)> ready) {
     return serve(role, &settings, ground, stop, std::move(ready));

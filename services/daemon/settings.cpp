@@ -8,6 +8,8 @@
 #include "net/process_limits.h"
 #include "services/daemon/machine_memory.h"
 #include "services/daemon/option.h"
+#include "services/daemon/option_values.h"
+#include "services/daemon/process_metrics.h"
 
 namespace vectron {
 namespace {
@@ -34,7 +36,27 @@ std::unexpected<Status> needed(std::string_view name, std::string_view why) {
 
 // Listening on all addresses of a machine says nothing of where others find it.
 bool is_everywhere(const Address& address) {
-  return address.text.starts_with("0.0.0.0:") || address.text.starts_with("[::]:");
+  return address.text.starts_with("0.0.0.0:") || address.text.starts_with("[::]:") ||
+         address.text.starts_with("*:");
+}
+
+std::unexpected<Status> nobody_can_connect(std::string_view name, const Address& address) {
+  return fail(Code::invalid_argument,
+              fmt::format("{} is {}, where nobody can connect to: say at which address of this "
+                          "machine others reach it",
+                          name, address.text),
+              std::string(name));
+}
+
+// Each by itself is fine; the one that was set is more likely the larger one.
+Result<void> check_sizes(const GatewayConfig& gateway) {
+  if (gateway.body_bytes_in_flight_max / 2 >= gateway.frame_bytes_max) return {};
+  return fail(Code::invalid_argument,
+              fmt::format("frame_bytes_max is {}, and body_bytes_in_flight_max is {}: the latter "
+                          "must be at least twice the former; raise it, or lower frame_bytes_max",
+                          options::show_bytes(gateway.frame_bytes_max),
+                          options::show_bytes(gateway.body_bytes_in_flight_max)),
+              "frame_bytes_max");
 }
 
 }  // namespace
@@ -53,8 +75,14 @@ Result<Role> role_from(std::string_view name) {
               "role");
 }
 
+std::optional<Address> Settings::http_of(Role role) const {
+  if (http_said || role != Role::up) return http;
+  return Address{"127.0.0.1:8080"};
+}
+
 Result<void> Settings::validate(Role role) const {
   if (data.empty()) return needed("data", "a data folder is needed");
+  if (role == Role::up || role == Role::gateway) VECTRON_CHECK_OK(check_sizes(gateway));
   if (role == Role::up) return {};
   if (!cluster)
     return needed("cluster", "the number of the cluster is needed, the same everywhere");
@@ -62,6 +90,10 @@ Result<void> Settings::validate(Role role) const {
   if (members.empty()) {
     return needed("placement", "the placement driver's nodes are needed: NODE=HOST:PORT,...");
   }
+  for (const PlacementConfig::Member& member : members) {
+    if (is_everywhere(member.address)) return nobody_can_connect("placement", member.address);
+  }
+  if (advertise && is_everywhere(*advertise)) return nobody_can_connect("advertise", *advertise);
   if (role == Role::worker && is_everywhere(rpc) && !advertise) {
     return needed("advertise",
                   "rpc listens on every address of this machine: say at which one others reach it");
@@ -110,7 +142,9 @@ GatewayConfig gateway_config(const Settings& settings) {
   config.cluster = settings.cluster;
   config.node = settings.node;
   config.listen = settings.rpc;
-  config.http_listen = settings.http;
+  config.http_listen = settings.http_of(Role::gateway);
+  config.process_metrics = &process_metrics_text;
+  config.version = VECTRON_VERSION;
   config.placement = addresses_of(settings.members);
   config.request_timeout = settings.request_timeout;
   config.drain_timeout = settings.drain_max;

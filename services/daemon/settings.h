@@ -39,8 +39,10 @@ struct Settings {
   // Who and where it is.
   ClusterId cluster;
   NodeId node;
-  Address rpc{"127.0.0.1:7700"};     ///< Port 0 takes a free one.
-  std::optional<Address> http;       ///< Absent for no HTTP.
+  Address rpc{"127.0.0.1:7700"};  ///< Port 0 takes a free one.
+  /// Said with the option `http`: an address, or none. Not said, the role decides (http_of).
+  std::optional<Address> http;
+  bool http_said = false;
   std::optional<Address> advertise;  ///< Where others reach a worker, when not at `rpc`.
   std::vector<PlacementConfig::Member> members;  ///< The placement driver's nodes.
   bool bootstrap = false;
@@ -54,6 +56,8 @@ struct Settings {
   WorkerConfig worker;
   GatewayConfig gateway;
 
+  /// Where `role` serves HTTP; absent for nowhere. `up` does so on loopback when nothing is said.
+  std::optional<Address> http_of(Role role) const;
   /// What `role` needs and was not told, and what does not fit together. Errors: invalid_argument
   /// with the option's name as the field.
   Result<void> validate(Role role) const;

@@ -1,5 +1,6 @@
 #include "services/daemon/up.h"
 
+#include "services/daemon/folder_check.h"
 #include "services/daemon/local_cluster.h"
 #include "services/daemon/process.h"
 
@@ -17,6 +18,7 @@ Task<Result<void>> up(const Settings* settings, Ground ground, Disk* disk, Event
 
 Result<void> run_up(const Settings& settings) {
   VECTRON_CHECK_OK(settings.validate(Role::up));
+  VECTRON_CHECK_OK(check_data_folder(Role::up, settings.data));
   return run_process(settings, [&settings](Ground ground, Disk* disk, Event* stop,
                                            std::function<void(ReadyAddresses)> ready) {
     return up(&settings, ground, disk, stop, std::move(ready));

@@ -5,6 +5,7 @@
 #include "core/async/unless_set.h"
 #include "core/base/body_memory.h"
 #include "core/base/need.h"
+#include "core/http/browser_policy.h"
 #include "core/http/server.h"
 #include "core/model/collection.h"
 #include "core/rpc/channel_pool.h"
@@ -72,6 +73,16 @@ HttpApiConfig http_api_config(const GatewayConfig& config) {
   out.limits.points_max = config.batch_points_max;
   out.metrics_beside = config.metrics_beside;
   out.ready_after = config.ready_after;
+  out.version = config.version;
+  out.incarnation = config.incarnation;
+  return out;
+}
+
+http::BrowserPolicy::Config browser_config(const GatewayConfig& config) {
+  http::BrowserPolicy::Config out;
+  if (config.http_listen.has_value()) out.listen.push_back(*config.http_listen);
+  out.hosts = config.http_hosts;
+  out.origins = config.http_origins;
   return out;
 }
 
@@ -106,11 +117,17 @@ class Gateway {
         handler_({&env, &placement_, &routes_, &shards_, &config_}),
         door_(env.metrics()),
         bodies_(body_limits(config_)),
+        log_(env.log(), env.random("request log"), config_.request_log),
+        browsers_(browser_config(config_)),
         server_(env, server_config(config_, &bodies_)),
-        http_api_(env, handler_, door_, http_api_config(config_)),
+        http_api_(env, {&handler_, &door_, &log_}, api_config()),
         http_server_(env, http_api_.router(), http_config(config_, &bodies_)) {
     api::serve(server_, handler_);
     server_.set_interceptor(&door_);
+    server_.set_observer(&log_);
+    http_api_.set_gate([this](const http::Request& request, std::optional<http::RouteKind> kind) {
+      return browsers_.judge(request, kind);
+    });
   }
 
   Task<Result<void>> run() {
@@ -119,7 +136,7 @@ class Gateway {
     env_.log().info("gateway", "listens on {}", server_.address().text);
     const Result<void> http_started = start_http();
     VECTRON_CO_CHECK_OK(http_started);
-    if (config_.on_listening) config_.on_listening(server_.address());
+    if (config_.on_listening) config_.on_listening(server_.addresses());
     auto searching = find_placement();
     const auto found = co_await unless_set(&env_.scheduler(), config_.stop, std::move(searching));
     if (found.has_value() && !found->has_value()) co_return *found;
@@ -132,11 +149,21 @@ class Gateway {
   }
 
  private:
+  HttpApiConfig api_config() {
+    HttpApiConfig out = http_api_config(config_);
+    out.more_metrics = [this](std::string* text) {
+      log_.metrics().append_text(text);
+      if (config_.process_metrics) *text += config_.process_metrics();
+    };
+    return out;
+  }
+
   Result<void> start_http() {
     if (!config_.http_listen.has_value()) return {};
     VECTRON_CHECK_OK(http_server_.start(*config_.http_listen));
     env_.log().info("gateway", "listens for HTTP on {}", http_server_.address().text);
-    if (config_.on_http_listening) config_.on_http_listening(http_server_.address());
+    server_.set_http_place("http://" + http_server_.address().text);
+    if (config_.on_http_listening) config_.on_http_listening(http_server_.addresses());
     return {};
   }
 
@@ -212,6 +239,8 @@ class Gateway {
   PublicHandler handler_;
   Door door_;
   BodyMemory bodies_;
+  RequestLog log_;
+  http::BrowserPolicy browsers_;
   rpc::Server server_;
   HttpApi http_api_;
   http::Server http_server_;
@@ -241,6 +270,11 @@ Result<void> GatewayConfig::validate() const {
            "write_bytes_max",
            "must be above zero, at most 8 MiB (what a worker takes), and fit into "
            "frame_bytes_max"));
+  const Result<void> browsers = gateway::browser_config(*this).validate();
+  if (!browsers.has_value()) {
+    return fail(Code::invalid_argument, browsers.error().message(),
+                "http_" + browsers.error().field());
+  }
   VECTRON_CHECK_OK(gateway::channel_config(*this).validate());
   VECTRON_CHECK_OK(gateway::http_config(*this).validate());
   return gateway::server_config(*this).validate();

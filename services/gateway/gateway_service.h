@@ -16,6 +16,7 @@
 #include "core/base/time.h"
 #include "core/env/env.h"
 #include "core/model/collection.h"
+#include "services/gateway/request_log.h"
 
 namespace vectron {
 
@@ -79,10 +80,10 @@ struct GatewayConfig {
   /// When set, the gateway accepts nothing further, ends what is in flight and returns. May be
   /// null; outlives the gateway.
   Event* stop = nullptr;
-  /// Told once where the gateway listens, with the real port. May be empty.
-  std::function<void(const Address&)> on_listening;
+  /// Told once where the gateway listens, with the real ports. May be empty.
+  std::function<void(const std::vector<Address>&)> on_listening;
   /// The same for HTTP, before on_listening.
-  std::function<void(const Address&)> on_http_listening;
+  std::function<void(const std::vector<Address>&)> on_http_listening;
   /// Told once, when the gateway has found the placement driver. May be empty.
   std::function<void()> on_ready;
   /// /readyz says 503 before it is set, whatever the gateway thinks: for a process that has more to
@@ -91,6 +92,17 @@ struct GatewayConfig {
   /// Of the other nodes in this process, on the same event loop: /metrics adds them to its own.
   /// They outlive the gateway.
   std::vector<const Metrics*> metrics_beside;
+  /// What /metrics says of the process (CPU, memory, files), in Prometheus' text format; may be
+  /// empty.
+  std::function<std::string()> process_metrics;
+  std::string version = "unknown";  ///< Of the program, for GET /.
+
+  /// Names by which HTTP clients may call this gateway besides loopback's and those of http_listen;
+  /// "*" for any.
+  std::vector<std::string> http_hosts;
+  /// Origins whose web pages may use the API; "*" for any.
+  std::vector<std::string> http_origins;
+  gateway::RequestLogConfig request_log;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;

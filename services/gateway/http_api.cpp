@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/async/combine.h"
+#include "core/http/json_text.h"
 #include "schemas/vectron_openapi.h"
 #include "services/gateway/http_binding.h"
 
@@ -28,8 +31,8 @@ void add_token(const Status& status, http::Response* response) {
   if (status.code() != Code::not_found || status.detail().empty()) return;
   const auto token = decode<api::ShardToken>(status.detail());
   if (!token.has_value()) return;
-  // Before the ends of the error and of the object around it.
-  response->body.insert(response->body.size() - 2,
+  // Before the ends of the error, of the object around it, and of the line.
+  response->body.insert(response->body.size() - 3,
                         fmt::format(R"(,"token":{{"shard_id":{},"applied_index":{}}})",
                                     token->shard_id, token->applied_index));
 }
@@ -62,6 +65,43 @@ CpuCost reading_cost(size_t bytes) {
   return {.nanoseconds = 1000 + 6 * bytes};
 }
 
+// A request between its beginning and its end: destroyed before, nobody waited for it any more.
+class Watched {
+ public:
+  Watched(Env& env, rpc::RequestObserver* observer, const rpc::MethodInfo* method,
+          size_t request_bytes, std::string_view id)
+      : env_(env), observer_(observer), began_(env.clock().monotonic()) {
+    end_.method = method;
+    end_.over_http = true;
+    end_.request_bytes = request_bytes;
+    end_.id = id;
+  }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+  ~Watched() {
+    if (!told_) ended(Code::cancelled, 0);
+  }
+
+  std::shared_ptr<RequestSubject> subject() const { return subject_; }
+  void ended(Code code, size_t reply_bytes) {
+    told_ = true;
+    if (observer_ == nullptr) return;
+    end_.code = code;
+    end_.took = env_.clock().monotonic() - began_;
+    end_.reply_bytes = reply_bytes;
+    end_.collection = subject_->collection;
+    observer_->ended(end_);
+  }
+
+ private:
+  Env& env_;
+  rpc::RequestObserver* observer_;
+  const Instant began_;
+  rpc::RequestEnd end_;
+  bool told_ = false;
+  std::shared_ptr<RequestSubject> subject_ = std::make_shared<RequestSubject>();
+};
+
 Metrics sum_of(Metrics sum, const std::vector<const Metrics*>& others) {
   for (const Metrics* other : others) {
     for (uint16_t i = 0; i < static_cast<uint16_t>(Metric::count); ++i) {
@@ -74,9 +114,8 @@ Metrics sum_of(Metrics sum, const std::vector<const Metrics*>& others) {
 
 }  // namespace
 
-HttpApi::HttpApi(Env& env, api::VectronHandler& handler, rpc::Interceptor& door,
-                 HttpApiConfig config)
-    : env_(env), handler_(handler), door_(door), config_(std::move(config)) {
+HttpApi::HttpApi(Env& env, Parts parts, HttpApiConfig config)
+    : env_(env), parts_(parts), config_(std::move(config)) {
   using Handler = api::VectronHandler;
   add(api::kVectronCreateCollectionMethod, &Handler::create_collection);
   add(api::kVectronListCollectionsMethod, &Handler::list_collections);
@@ -87,6 +126,7 @@ HttpApi::HttpApi(Env& env, api::VectronHandler& handler, rpc::Interceptor& door,
   add(api::kVectronGetMethod, &Handler::get);
   add(api::kVectronDeleteMethod, &Handler::delete_);
   add(api::kVectronSearchMethod, &Handler::search);
+  router_.add(http::Method::get, "/", [this](const http::Request&) { return about(); });
   add_probes();
 }
 
@@ -158,7 +198,7 @@ Result<HttpApi::Call<Request>> HttpApi::open_call(const rpc::MethodInfo& method,
     call.context.deadline = env_.clock().monotonic() + *options.timeout;
   }
   call.context.cancellation = request.cancellation;
-  VECTRON_CHECK_OK(door_.admit(method, 0, call.context));
+  VECTRON_CHECK_OK(parts_.door->admit(method, 0, call.context));
   VECTRON_CHECK_OK(bind_fields(request, options, !has_body(request.method), &call.request));
   return call;
 }
@@ -166,28 +206,71 @@ Result<HttpApi::Call<Request>> HttpApi::open_call(const rpc::MethodInfo& method,
 template <typename Request, typename Reply>
 Task<http::Response> HttpApi::serve(const rpc::MethodInfo* method,
                                     Operation<Request, Reply> operation, http::Request request) {
+  const std::string id = request_id(request);
+  Watched watched(env_, parts_.observer, method, request.body.size(), id);
+  Task<Result<std::string>> answering =
+      answer<Request, Reply>(method, operation, std::move(request), watched.subject());
+  Result<std::string> body = co_await answering;
+  http::Response response;
+  if (body.has_value()) {
+    response.body = *std::move(body);
+    response.body += '\n';
+  } else {
+    response = failure(body.error());
+  }
+  watched.ended(status_of(body).code(), body.has_value() ? response.body.size() : 0);
+  response.headers.push_back({"X-Request-Id", id});
+  co_return response;
+}
+
+template <typename Request, typename Reply>
+Task<Result<std::string>> HttpApi::answer(const rpc::MethodInfo* method,
+                                          Operation<Request, Reply> operation,
+                                          http::Request request,
+                                          std::shared_ptr<RequestSubject> subject) {
   Result<Call<Request>> call = open_call<Request>(*method, request);
-  if (!call.has_value()) co_return failure(call.error());
+  if (!call.has_value()) co_return fail(call.error());
+  call->context.subject = std::move(subject);
   if (is_read_elsewhere(request)) {
     auto reading = read_body_elsewhere(std::move(request), std::move(call->request));
     Result<Request> read =
         co_await in_time(Code::deadline_exceeded, call->context, std::move(reading));
-    if (!read.has_value()) co_return failure(read.error());
+    if (!read.has_value()) co_return fail(read.error());
     call->request = *std::move(read);
   } else {
     const Result<void> read = read_body(&request, &call->request);
-    if (!read.has_value()) co_return failure(read.error());
+    if (!read.has_value()) co_return fail(read.error());
   }
   RequestContext context = call->context;
   Task<Result<Reply>> task =
-      (handler_.*operation)(std::move(call->context), std::move(call->request));
+      (parts_.handler->*operation)(std::move(call->context), std::move(call->request));
   const Result<Reply> reply =
       co_await in_time(code_when_late(*method), std::move(context), std::move(task));
-  if (!reply.has_value()) co_return failure(reply.error());
+  if (!reply.has_value()) co_return fail(reply.error());
   Result<std::string> body = to_json(*reply, config_.reply_bytes_max);
-  if (!body.has_value()) co_return failure(unanswerable(*method, body.error()));
+  if (!body.has_value()) co_return fail(unanswerable(*method, body.error()));
+  co_return body;
+}
+
+// The client's own, where it is one that fits a line; else a number that no other request has.
+std::string HttpApi::request_id(const http::Request& request) {
+  constexpr size_t kBytesMax = 64;
+  const auto visible = [](char letter) { return letter > ' ' && letter < '\x7f'; };
+  const std::string* given = request.header("x-request-id");
+  if (given != nullptr && !given->empty() && given->size() <= kBytesMax &&
+      std::ranges::all_of(*given, visible)) {
+    return *given;
+  }
+  return fmt::format("{}-{}", config_.incarnation, ++requests_);
+}
+
+Task<http::Response> HttpApi::about() {
   http::Response response;
-  response.body = *std::move(body);
+  response.body = R"({"service":"Vectron, a distributed vector database","version":)";
+  http::append_json_string(response.body, config_.version);
+  response.body += R"(,"api":"/openapi.json","collections":"/v1/collections","ready":"/readyz",)"
+                   R"("metrics":"/metrics","docs":"docs/api.md in Vectron's sources"})"
+                   "\n";
   co_return response;
 }
 
@@ -217,21 +300,24 @@ Task<http::Response> HttpApi::ready() {
   if (config_.ready_after != nullptr && !config_.ready_after->is_set()) {
     co_return http::text_response(503, "starting\n");
   }
-  const Result<void> admitted = door_.admit(method, 0, context);
+  const Result<void> admitted = parts_.door->admit(method, 0, context);
   if (!admitted.has_value()) co_return http::text_response(503, admitted.error().message() + "\n");
-  auto task = handler_.list_collections(context, {});
+  auto task = parts_.handler->list_collections(context, {});
   const auto reply = co_await in_time(code_when_late(method), std::move(context), std::move(task));
   if (reply.has_value()) co_return http::text_response(200, "ok\n");
   co_return http::text_response(503, reply.error().message() + "\n");
 }
 
 Task<http::Response> HttpApi::metrics() {
-  co_return metrics_response(sum_of(env_.metrics(), config_.metrics_beside));
+  http::Response response = metrics_response(sum_of(env_.metrics(), config_.metrics_beside));
+  if (config_.more_metrics) config_.more_metrics(&response.body);
+  co_return response;
 }
 
 Task<http::Response> HttpApi::openapi() {
   http::Response response;
   response.body = api::openapi_json();
+  response.body += '\n';
   co_return response;
 }
 

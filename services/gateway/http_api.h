@@ -5,6 +5,7 @@
 // attributes in schemas/vectron.fbs. docs/api.md describes it from outside.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,15 +24,26 @@ struct HttpApiConfig {
   Duration ready_timeout = 1s;                 ///< For /readyz to find the placement driver.
   const Event* ready_after = nullptr;          ///< /readyz says 503 before; may be null.
   std::vector<const Metrics*> metrics_beside;  ///< /metrics adds them to those of this node.
+  /// Further lines of /metrics; may be empty.
+  std::function<void(std::string*)> more_metrics;
+  std::string version;       ///< Of the program, for GET /.
+  uint64_t incarnation = 1;  ///< Of this gateway: the first part of the ids that it gives.
 };
 
 class HttpApi {
  public:
-  /// Every request is shown to `door` first, as requests over RPC are. All outlive the API, and it
-  /// outlives the requests that it serves.
-  HttpApi(Env& env, api::VectronHandler& handler, rpc::Interceptor& door, HttpApiConfig config);
+  /// What a request goes by before and after its handler, as requests over RPC do.
+  struct Parts {
+    api::VectronHandler* handler = nullptr;
+    rpc::Interceptor* door = nullptr;
+    rpc::RequestObserver* observer = nullptr;
+  };
+  /// All outlive the API, and it outlives the requests that it serves.
+  HttpApi(Env& env, Parts parts, HttpApiConfig config);
 
   const http::Router& router() const { return router_; }
+  /// As Router has it.
+  void set_gate(http::Gate gate) { router_.set_gate(std::move(gate)); }
 
  private:
   template <typename Request, typename Reply>
@@ -58,19 +70,27 @@ class HttpApi {
   template <typename Request, typename Reply>
   Task<http::Response> serve(const rpc::MethodInfo* method, Operation<Request, Reply> operation,
                              http::Request request);
+  /// The body of the answer.
+  template <typename Request, typename Reply>
+  Task<Result<std::string>> answer(const rpc::MethodInfo* method,
+                                   Operation<Request, Reply> operation, http::Request request,
+                                   std::shared_ptr<RequestSubject> subject);
   /// `late` is the error when the deadline comes first.
   template <typename Reply>
   Task<Result<Reply>> in_time(Code late, RequestContext context, Task<Result<Reply>> task);
 
+  std::string request_id(const http::Request& request);
+
+  Task<http::Response> about();
   Task<http::Response> alive();
   Task<http::Response> ready();
   Task<http::Response> metrics();
   Task<http::Response> openapi();
 
   Env& env_;
-  api::VectronHandler& handler_;
-  rpc::Interceptor& door_;
+  Parts parts_;
   HttpApiConfig config_;
+  uint64_t requests_ = 0;  ///< Those that were given an id.
   JsonReader reader_;
   http::Router router_;
 };

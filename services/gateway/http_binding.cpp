@@ -9,6 +9,7 @@
 
 #include "core/http/json_text.h"
 #include "schemas/vectron_fields.h"
+#include "services/gateway/http_value.h"
 
 namespace vectron::gateway {
 namespace {
@@ -38,14 +39,15 @@ std::optional<uint64_t> plain_number(std::string_view text, uint64_t max) {
 Result<uint64_t> number_from(std::string_view text, uint64_t max, std::string_view field) {
   const std::optional<uint64_t> value = plain_number(text, max);
   if (value.has_value()) return *value;
-  return bad(fmt::format("must be a whole number from 0 to {}", max), field);
+  return bad(fmt::format("must be a whole number from 0 to {}, not \"{}\"", max, shown_value(text)),
+             field);
 }
 
 template <typename Names>
 Result<size_t> name_from(std::string_view text, const Names& names, std::string_view field) {
   const auto found = std::ranges::find(names, text);
   if (found != names.end()) return static_cast<size_t>(found - names.begin());
-  return bad(fmt::format("must be one of {}", fmt::join(names, ", ")), field);
+  return bad(not_one_of(names, text), field);
 }
 
 // One field from a text.
@@ -53,6 +55,7 @@ struct FieldFromText {
   std::string_view text;
   std::string_view name;
   IdType id_type = IdType::automatic;
+  bool text_too = false;
 
   Result<void> operator()(std::string* to) const {
     if (http::valid_utf8_prefix(text) != text.size()) return bad("is not UTF-8", name);
@@ -60,6 +63,12 @@ struct FieldFromText {
     return {};
   }
   Result<void> operator()(uint64_t* to) const {
+    if (text_too && !all_digits(text)) {
+      const Result<uint64_t> number = number_of_text(text);
+      if (!number.has_value()) return bad(number.error().message(), name);
+      *to = *number;
+      return {};
+    }
     VECTRON_TRY(*to, number_from(text, std::numeric_limits<uint64_t>::max(), name));
     return {};
   }
@@ -97,7 +106,7 @@ Result<void> set_field(Message* message, std::string_view name, std::string_view
                        IdType id_type) {
   std::optional<Result<void>> outcome;
   visit_fields(*message, [&](const FieldRow& row, auto& field) {
-    if (row.name == name) outcome = FieldFromText{text, name, id_type}(&field);
+    if (row.name == name) outcome = FieldFromText{text, name, id_type, row.text_too}(&field);
   });
   if (outcome.has_value()) return *outcome;
   return bad("is not a parameter of this request", name);

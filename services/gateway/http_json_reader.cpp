@@ -11,13 +11,16 @@
 #include "schemas/vectron_fields.h"
 #include "services/gateway/http_json.h"
 #include "services/gateway/http_json_fault.h"
+#include "services/gateway/http_value.h"
 
 namespace vectron::gateway {
 namespace {
 
 namespace json = simdjson::ondemand;
 
-constexpr size_t kPlaceBytesMax = 256;  // Of a client's own text that is shown to it again.
+// Of a client's own text that is shown to it again.
+constexpr size_t kPlaceBytesMax = 256;
+constexpr size_t kValueBytesMax = 64;
 
 std::string_view type_name(json::json_type type) {
   switch (type) {
@@ -254,7 +257,7 @@ class Reading {
     uint64_t bit = 1;
     visit_fields(*to, [&](const FieldRow& row, const auto&) {
       const bool there = (seen & bit) != 0 || std::ranges::find(bound, row.name) != bound.end();
-      if (row.required && !there && missing.empty()) missing = row.name;
+      if (row.needed && !there && missing.empty()) missing = row.name;
       bit <<= 1;
     });
     if (missing.empty()) return true;
@@ -268,7 +271,8 @@ class Reading {
     return true;
   }
 
-  bool value(const FieldRow&, json::value& from, uint64_t* to) {
+  bool value(const FieldRow& row, json::value& from, uint64_t* to) {
+    if (row.text_too) return number_or_text(from, to);
     return whole_number(from, std::numeric_limits<uint64_t>::max(), to);
   }
   bool value(const FieldRow&, json::value& from, uint32_t* to) {
@@ -279,8 +283,22 @@ class Reading {
   }
   bool whole_number(json::value& from, uint64_t max, uint64_t* to) {
     if (!expect(from, json::json_type::number, "a whole number")) return false;
+    const std::string_view token = trimmed(from.raw_json_token());
     if (from.get_uint64().get(*to) == simdjson::SUCCESS && *to <= max) return true;
-    return wrong(fmt::format("must be a whole number from 0 to {}", max));
+    return wrong(fmt::format("must be a whole number from 0 to {}, not {}", max,
+                             token.substr(0, kValueBytesMax)));
+  }
+  bool number_or_text(json::value& from, uint64_t* to) {
+    json::json_type type{};
+    if (const auto error = from.type().get(type)) return syntax(error);
+    if (type != json::json_type::string) {
+      return whole_number(from, std::numeric_limits<uint64_t>::max(), to);
+    }
+    std::string text_id;
+    if (!text(from, &text_id)) return false;
+    const Result<uint64_t> number = number_of_text(text_id);
+    if (number.has_value()) *to = *number;
+    return number.has_value() || wrong(number.error().message());
   }
 
   bool value(const FieldRow&, json::value& from, float* to) {
@@ -324,7 +342,7 @@ class Reading {
     const auto found = std::ranges::find(names, view);
     *position = static_cast<size_t>(found - std::ranges::begin(names));
     if (found != std::ranges::end(names)) return true;
-    return wrong(fmt::format("must be one of {}", fmt::join(names, ", ")));
+    return wrong(not_one_of(names, view));
   }
   template <typename Enum>
     requires std::is_enum_v<Enum>

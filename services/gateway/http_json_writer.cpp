@@ -49,7 +49,9 @@ class Writer {
   static bool left_out(const FieldRow& row, const Bytes& bytes) {
     return row.flexbuffer && bytes.empty();
   }
-  static bool left_out(const FieldRow&, const std::vector<float>& floats) { return floats.empty(); }
+  static bool left_out(const FieldRow& row, const std::vector<float>& floats) {
+    return !row.needed && floats.empty();
+  }
   template <typename Field>
   static bool left_out(const FieldRow&, const std::optional<Field>& field) {
     return !field.has_value();

@@ -79,7 +79,10 @@ Duration answer_margin(Duration remaining) {
   return std::clamp<Duration>(remaining / 20, 0ns, 20ms);
 }
 
-RequestContext PublicHandler::admit(RequestContext context) {
+RequestContext PublicHandler::admit(RequestContext context, std::string_view collection) {
+  if (context.subject != nullptr) {
+    context.subject->collection = collection.substr(0, kCollectionNameBytesMax);
+  }
   const GatewayConfig& config = *parts_.config;
   const Instant now = parts_.env->clock().monotonic();
   if (context.deadline == kNever) context.deadline = now + config.request_timeout;
@@ -103,7 +106,7 @@ Task<Result<RouteHandle>> PublicHandler::find_route(RequestContext context, std:
 
 Task<Result<api::CreateCollectionReply>> PublicHandler::create_collection(
     RequestContext context, api::CreateCollectionRequest request) {
-  context = admit(std::move(context));
+  context = admit(std::move(context), request.name);
   const Result<void> checked = check_create(request, to_wire(request.index));
   VECTRON_CO_CHECK_OK(checked);
   wire::CreateCollectionRequest internal = to_wire(std::move(request));
@@ -131,7 +134,7 @@ Task<Result<api::ListCollectionsReply>> PublicHandler::list_collections(
 
 Task<Result<api::GetCollectionStatusReply>> PublicHandler::get_collection_status(
     RequestContext context, api::GetCollectionStatusRequest request) {
-  context = admit(std::move(context));
+  context = admit(std::move(context), request.name);
   const Result<void> checked = check_collection_name(request.name);
   VECTRON_CO_CHECK_OK(checked);
   auto reply =
@@ -142,7 +145,7 @@ Task<Result<api::GetCollectionStatusReply>> PublicHandler::get_collection_status
 
 Task<Result<api::DeleteCollectionReply>> PublicHandler::delete_collection(
     RequestContext context, api::DeleteCollectionRequest request) {
-  context = admit(std::move(context));
+  context = admit(std::move(context), request.name);
   const Result<void> checked = check_collection_name(request.name);
   VECTRON_CO_CHECK_OK(checked);
   if (request.collection_id == 0) {
@@ -164,7 +167,7 @@ Task<Result<api::DeleteCollectionReply>> PublicHandler::delete_collection(
 
 Task<Result<api::UpsertReply>> PublicHandler::upsert(RequestContext context,
                                                      api::UpsertRequest request) {
-  context = admit(std::move(context));
+  context = admit(std::move(context), request.collection);
   const Result<void> checked = check_points(request, parts_.config->batch_points_max);
   VECTRON_CO_CHECK_OK(checked);
   Result<RouteHandle> found = co_await find_route(context, std::move(request.collection));
@@ -234,7 +237,7 @@ Task<Result<wire::WriteReply>> PublicHandler::write_one(RequestContext context, 
 }
 
 Task<Result<api::GetReply>> PublicHandler::get(RequestContext context, api::GetRequest request) {
-  context = admit(std::move(context));
+  context = admit(std::move(context), request.collection);
   const Result<PointId> id = to_model(request.id, "id");
   VECTRON_CO_CHECK_OK(id);
   Result<RouteHandle> found = co_await find_route(context, std::move(request.collection));
@@ -261,7 +264,7 @@ Task<Result<api::GetReply>> PublicHandler::get(RequestContext context, api::GetR
 
 Task<Result<api::DeleteReply>> PublicHandler::delete_(RequestContext context,
                                                       api::DeleteRequest request) {
-  context = admit(std::move(context));
+  context = admit(std::move(context), request.collection);
   const Result<PointId> id = to_model(request.id, "id");
   VECTRON_CO_CHECK_OK(id);
   Result<RouteHandle> found = co_await find_route(context, std::move(request.collection));
@@ -285,7 +288,7 @@ Task<Result<api::DeleteReply>> PublicHandler::delete_(RequestContext context,
 
 Task<Result<api::SearchReply>> PublicHandler::search(RequestContext context,
                                                      api::SearchRequest request) {
-  context = admit(std::move(context));
+  context = admit(std::move(context), request.collection);
   Result<RouteHandle> found = co_await find_route(context, request.collection);
   VECTRON_CO_TRY(RouteHandle route, found);
   const Result<void> checked = check_search(*route, request);

@@ -46,8 +46,8 @@ class PublicHandler final : public api::VectronHandler {
 
  private:
   /// Gives the request its deadline, a little before the client's own, so that the answer is there
-  /// in time.
-  RequestContext admit(RequestContext context);
+  /// in time, and notes what it is about.
+  RequestContext admit(RequestContext context, std::string_view collection = {});
   Task<Result<RouteHandle>> find_route(RequestContext context, std::string name);
 
   Task<Result<wire::WriteReply>> write_one(RequestContext context, RouteHandle route, size_t shard,

@@ -119,7 +119,7 @@ Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
   node->serve_raft(&server);
   const auto listening = server.start(config.listen);
   VECTRON_CO_CHECK_OK(listening);
-  if (config.on_listening) config.on_listening(server.address());
+  if (config.on_listening) config.on_listening(server.addresses());
   TaskGroup tasks(env->scheduler());
   tasks.spawn(tell_starts(env, state_pointer, &server));
 

@@ -54,7 +54,7 @@ struct PlacementConfig {
   /// returns. May be null; outlives the node.
   Event* stop = nullptr;
   /// Told once where the node listens. May be empty.
-  std::function<void(const Address&)> on_listening;
+  std::function<void(const std::vector<Address>&)> on_listening;
   /// Told once, when the node serves: it listens and knows who leads. May be empty.
   std::function<void()> on_ready;
 

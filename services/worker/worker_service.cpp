@@ -83,7 +83,7 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   node->serve_raft(&server);
   const auto listening = server.start(config.listen);
   VECTRON_CO_CHECK_OK(listening);
-  if (config.on_listening) config.on_listening(server.address());
+  if (config.on_listening) config.on_listening(server.addresses());
 
   const Registration self{reached_at(config.advertise, server.address()),
                           node->identity().incarnation, node->folder_id()};

@@ -68,7 +68,7 @@ struct WorkerConfig {
   /// returns. May be null; outlives the worker.
   Event* stop = nullptr;
   /// Told once where the worker listens, with the real port. May be empty.
-  std::function<void(const Address&)> on_listening;
+  std::function<void(const std::vector<Address>&)> on_listening;
   /// Told once, when the worker serves: the placement driver has registered it, and what it ordered
   /// then is carried out. May be empty.
   std::function<void()> on_ready;

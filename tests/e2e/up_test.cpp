@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <bit>
 #include <filesystem>
 #include <fstream>
@@ -48,6 +49,9 @@ class UpTest : public testing::Test {
     client_.reset();
     server_.reset();
     options_.arguments = std::move(arguments);
+    if (std::ranges::find(options_.arguments, "--http") == options_.arguments.end()) {
+      options_.arguments.insert(options_.arguments.end(), {"--http", "127.0.0.1:0"});
+    }
     auto server = Server::start(options_);
     ASSERT_TRUE(server.has_value()) << server.error().to_string();
     server_.emplace(*std::move(server));
@@ -318,6 +322,25 @@ TEST_F(UpTest, TellsTheMetricsOfAllItsNodes) {
   EXPECT_THAT(metrics->text, testing::Not(HasSubstr("\nvectron_wal_syncs_total 0\n")));
 }
 
+TEST_F(UpTest, RefusesAFolderThatIsNotItsOwn) {
+  const std::string other = folder_ + "/other";
+  std::filesystem::create_directory(other);
+  std::ofstream(other + "/letter.txt") << "dear";
+  const auto refused =
+      demo::run_command(options_.binary, {"up", "--data", other, "--rpc", "127.0.0.1:0"});
+  EXPECT_EQ(refused->status, 1);
+  EXPECT_THAT(refused->text, HasSubstr("letter.txt"));
+  EXPECT_FALSE(std::filesystem::exists(other + "/placement-1"));
+}
+
+TEST_F(UpTest, SendsHttpToWhereItIs) {
+  start();
+  const auto there = demo::run_command("/usr/bin/curl", {"-s", "http://" + server_->rpc().text});
+  EXPECT_THAT(there->text, HasSubstr("HTTP is at http://" + server_->http().text));
+  const auto here = demo::run_command("/usr/bin/curl", {"-s", "http://" + server_->http().text});
+  EXPECT_THAT(here->text, HasSubstr("/openapi.json"));
+}
+
 TEST_F(UpTest, RefusesADamagedManifest) {
   start();
   EXPECT_EQ(server_->stop(), 0);
@@ -341,9 +364,36 @@ TEST_F(UpTest, ServesTheProgramOfTheQuickStart) {
 }
 
 TEST_F(UpTest, RefusesArgumentsThatItDoesNotKnow) {
-  EXPECT_NE(demo::run_command(options_.binary, {"up", "--frobnicate"})->status, 0);
-  EXPECT_NE(demo::run_command(options_.binary, {"up", "--workers", "0"})->status, 0);
-  EXPECT_EQ(demo::run_command(options_.binary, {"--version"})->status, 0);
+  using Words = std::vector<std::string>;
+  const auto said = [&](const Words& words) { return *demo::run_command(options_.binary, words); };
+  for (const Words& wrong : {Words{},
+                             {"upp"},
+                             {"serve"},
+                             {"serve", "up"},
+                             {"up", "--frobnicate"},
+                             {"up", "--workers", "0"},
+                             {"up", "--workers", "0x1"},
+                             {"up", "more"},
+                             {"config", "nobody"}}) {
+    EXPECT_EQ(said(wrong).status, 2) << (wrong.empty() ? "" : wrong.back());
+  }
+  for (const Words& right : {Words{"--version"},
+                             {"version"},
+                             {"help"},
+                             {"--help"},
+                             {"help", "up"},
+                             {"up", "--help"},
+                             {"help", "serve", "worker"},
+                             {"config"},
+                             {"config", "worker"}}) {
+    EXPECT_EQ(said(right).status, 0) << right.back();
+  }
+  EXPECT_THAT(said({"version"}).text, HasSubstr("vectron "));
+  const std::string brief = said({"up", "--help"}).text;
+  EXPECT_THAT(brief, HasSubstr("--data"));
+  EXPECT_THAT(brief, HasSubstr("--help-all"));
+  EXPECT_THAT(brief, testing::Not(HasSubstr("--wal-queue-bytes-max")));
+  EXPECT_THAT(said({"up", "--help-all"}).text, HasSubstr("--wal-queue-bytes-max"));
 }
 
 }  // namespace

@@ -37,6 +37,41 @@ TEST_F(NetworkTest, ANameIsResolvedOffTheLoop) {
   EXPECT_TRUE(connection.has_value()) << status_of(connection).to_string();
 }
 
+// A client that takes the other of two families must not find nobody.
+TEST_F(NetworkTest, LocalhostAndEveryAddressAreBothFamilies) {
+  for (const char* host : {"localhost", "*"}) {
+    const auto listener = tcp.listen(Address{std::string(host) + ":0"}).value();
+    const std::string port = port_of(listener->address());
+    ASSERT_EQ(listener->addresses().size(), 2U) << host;
+    EXPECT_EQ(port_of(listener->addresses()[1]), port);
+    for (const char* peer : {"127.0.0.1:", "[::1]:", "127.0.0.1:"}) {
+      const auto connection = connect(tcp, peer + port);
+      ASSERT_TRUE(connection.has_value()) << host << ": " << status_of(connection).to_string();
+      EXPECT_TRUE(run(listener->accept()).has_value());
+    }
+  }
+}
+
+TEST_F(NetworkTest, TwoConnectionsOfDifferentFamiliesWaitTogether) {
+  const auto listener = tcp.listen(Address{"localhost:0"}).value();
+  std::vector<std::unique_ptr<Connection>> connections;
+  for (int i = 0; i < 6; ++i) {
+    const std::string host = i % 2 == 0 ? "127.0.0.1:" : "[::1]:";
+    connections.push_back(connect(tcp, host + port_of(listener->address())).value());
+  }
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(run(listener->accept()).has_value());
+}
+
+TEST_F(NetworkTest, EveryAddressIsNowhereToConnectTo) {
+  EXPECT_EQ(status_of(connect(tcp, "*:80")).code(), Code::invalid_argument);
+}
+
+TEST_F(NetworkTest, AnIpv6HostWithoutBracketsIsToldToUseThem) {
+  const Status status = status_of(tcp.listen(Address{"::1:8080"}));
+  EXPECT_EQ(status.code(), Code::invalid_argument);
+  EXPECT_NE(status.message().find("brackets"), std::string::npos) << status.message();
+}
+
 TEST_F(NetworkTest, ANameThatDoesNotExistIsUnavailable) {
   EXPECT_EQ(status_of(connect(tcp, "no-such-host.invalid:80")).code(), Code::unavailable);
 }

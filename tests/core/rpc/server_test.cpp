@@ -684,5 +684,42 @@ TEST_F(ServerTest, StopsWithEverythingThatRuns) {
   EXPECT_EQ(words.server().connections(), 0u);
 }
 
+Task<void> ask_in_http(Env* env, std::string* received, bool* ended) {
+  auto connected = co_await env->network().connect(kServerAddress);
+  VECTRON_ASSERT(connected.has_value());
+  const std::string question = "GET / HTTP/1.1\r\n\r\n";
+  const ByteView bytes = as_bytes(question);
+  const auto written = co_await write_all(connected->get(), bytes);
+  VECTRON_ASSERT(written.has_value());
+  std::array<uint8_t, 1'024> piece;
+  for (;;) {
+    const auto count = co_await (*connected)->read_some(piece);
+    if (!count.has_value() || *count == 0) break;
+    *received += as_text(ByteView(piece).first(*count));
+  }
+  *ended = true;
+}
+
+// A browser or curl that finds the wrong port is told so in its own language.
+TEST_F(ServerTest, AnswersHttpWithWhereToGo) {
+  for (const std::string place : {"http://127.0.0.1:8080", ""}) {
+    RpcWorld own;
+    RpcEnv server{own, 1h};
+    RpcEnv client{own, 2h};
+    WordServer words(server);
+    words.server().set_http_place(place);
+    std::string received;
+    bool ended = false;
+    TaskGroup tasks(client.scheduler());
+    tasks.spawn(ask_in_http(&client, &received, &ended));
+    own.run_for(100ms);
+    EXPECT_TRUE(received.starts_with("HTTP/1.1 400 ")) << received;
+    EXPECT_TRUE(received.ends_with("}\n"));
+    EXPECT_NE(received.find(place.empty() ? "serves no HTTP" : "HTTP is at " + place),
+              std::string::npos);
+    EXPECT_TRUE(ended);
+  }
+}
+
 }  // namespace
 }  // namespace vectron::rpc

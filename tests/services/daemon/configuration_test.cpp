@@ -8,6 +8,8 @@
 #include <set>
 
 #include "services/daemon/option_values.h"
+#include "services/daemon/process.h"
+#include "services/daemon/process_metrics.h"
 
 namespace vectron {
 namespace {
@@ -52,10 +54,17 @@ TEST(OptionTable, NamesCarryTheirUnits) {
 // What an option shows, it also reads; and every option has a field of its own.
 TEST(OptionTable, EveryOptionReadsWhatItShowsAndTouchesNothingElse) {
   const std::map<std::string, std::string> samples = {
-      {"a time in ms", "7"},     {"a size in bytes", "8KiB"},
-      {"a number", "5"},         {"a text", "some text"},
-      {"HOST:PORT", "[::1]:9"},  {"NODE=HOST:PORT,...", "1=a:1,2=b:2"},
-      {"true or false", "true"}, {"debug, info, warning or error", "debug"},
+      {"a time in ms", "7"},
+      {"a size in bytes", "8KiB"},
+      {"a number", "5"},
+      {"a text", "some text"},
+      {"HOST:PORT", "[::1]:9"},
+      {"NODE=HOST:PORT,...", "1=a:1,2=b:2"},
+      {"true or false", "true"},
+      {"debug, info, warning or error", "debug"},
+      {"HOST:PORT or none", "[::1]:9"},
+      {"names with commas between them", "a,b"},
+      {"origins with commas between them", "https://a,*"},
   };
   for (const Option& option : option_table()) {
     std::string kind = option.value.type;
@@ -188,6 +197,61 @@ TEST(ConfigurationPage, IsMadeFromTheTable) {
   std::ifstream stream(VECTRON_SOURCE_DIR "/docs/configuration.md");
   const std::string page((std::istreambuf_iterator<char>(stream)), {});
   EXPECT_TRUE(page == options_as_markdown()) << "write it anew: vectron config --markdown";
+}
+
+TEST(Configuration, SaysHowAValueMayLook) {
+  EXPECT_THAT(refusal(sources({{"workers", "0x1"}})), HasSubstr("must be a number of 1 to 64"));
+  EXPECT_THAT(refusal(sources({{"frame_bytes_max", "64MB"}})),
+              AllOf(HasSubstr("KiB, MiB, GiB or TiB"), HasSubstr("64MB")));
+  EXPECT_THAT(refusal(sources({{"http", "::1:8080"}})),
+              AllOf(HasSubstr("brackets"), HasSubstr("[::1]:8080")));
+  EXPECT_THAT(refusal(sources({{"http", "8080"}})), HasSubstr("must be HOST:PORT, not \"8080\""));
+  EXPECT_EQ(refusal(sources({{"http", "*:8080"}})), "");
+}
+
+TEST(Configuration, ASizeThatDoesNotFitAnotherNamesTheOneThatWasSet) {
+  const auto configuration = resolve(sources({{"frame_bytes_max", "1GiB"}}));
+  ASSERT_TRUE(configuration.has_value());
+  const Status status = status_of(configuration->settings.validate(Role::up));
+  EXPECT_EQ(status.field(), "frame_bytes_max");
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("frame_bytes_max is 1GiB"),
+                                      HasSubstr("body_bytes_in_flight_max is 256MiB")));
+}
+
+TEST(Configuration, HttpIsOnLoopbackByDefaultForUpAlone) {
+  const Settings usual;
+  EXPECT_EQ(usual.http_of(Role::up)->text, "127.0.0.1:8080");
+  EXPECT_FALSE(usual.http_of(Role::worker).has_value());
+  const auto none = resolve(sources({{"http", "none"}}));
+  EXPECT_FALSE(none->settings.http_of(Role::up).has_value());
+  const auto other = resolve(sources({{"http", "localhost:1"}}));
+  EXPECT_EQ(other->settings.http_of(Role::up)->text, "localhost:1");
+  EXPECT_EQ(other->settings.http_of(Role::worker)->text, "localhost:1");
+}
+
+TEST(Configuration, AnAddressToListenAtEverywhereIsNoneToConnectTo) {
+  const auto worker = resolve(
+      sources({{"cluster", "1"}, {"node", "2"}, {"placement", "1=a:1"}, {"advertise", "*:7000"}}));
+  EXPECT_EQ(status_of(worker->settings.validate(Role::worker)).field(), "advertise");
+  const auto members =
+      resolve(sources({{"cluster", "1"}, {"node", "2"}, {"placement", "1=0.0.0.0:1"}}));
+  EXPECT_EQ(status_of(members->settings.validate(Role::gateway)).field(), "placement");
+}
+
+TEST(ReadyLine, SaysAllAddresses) {
+  EXPECT_EQ(ready_line({{Address{"127.0.0.1:1"}}, {}}), "vectron is ready: rpc 127.0.0.1:1");
+  EXPECT_EQ(ready_line({{Address{"127.0.0.1:1"}, Address{"[::1]:1"}},
+                        {Address{"127.0.0.1:2"}, Address{"[::1]:2"}}}),
+            "vectron is ready: rpc 127.0.0.1:1,[::1]:1 http http://127.0.0.1:2,http://[::1]:2");
+}
+
+TEST(ProcessMetrics, SayWhatRuns) {
+  const std::string text = process_metrics_text();
+  for (const char* name : {"vectron_build_info{version=\"", "process_cpu_seconds_total",
+                           "process_resident_memory_bytes", "process_start_time_seconds",
+                           "process_open_fds", "process_max_fds", "process_threads"}) {
+    EXPECT_THAT(text, HasSubstr(std::string("\n") + name));
+  }
 }
 
 }  // namespace

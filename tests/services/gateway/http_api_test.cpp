@@ -53,8 +53,12 @@ class HttpGateway {
   Answer ask(const std::string& method, const std::string& target, const std::string& body = "",
              const std::string& headers = "") {
     const std::string received =
-        raw(method + " " + target + " HTTP/1.1\r\nHost: h\r\n" + headers +
-            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+        raw(method + " " + target + " HTTP/1.1\r\n" +
+            (headers.find("Host:") == std::string::npos ? "Host: localhost:8080\r\n" : "") +
+            (body.empty() || headers.find("Content-Type:") != std::string::npos
+                 ? ""
+                 : "Content-Type: application/json\r\n") +
+            headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
     Answer answer;
     if (!received.starts_with("HTTP/1.1 ")) {
       ADD_FAILURE() << received;
@@ -112,7 +116,7 @@ TEST(HttpApi, StoresReturnsFindsAndRemovesPoints) {
   EXPECT_EQ(gone.status, 404);
   EXPECT_THAT(gone.body, HasSubstr(R"({"error":{"code":"not_found","message":)"));
   EXPECT_THAT(gone.body, HasSubstr(R"("field":"id","token":{"shard_id":)"));
-  EXPECT_TRUE(gone.body.ends_with("}}}")) << gone.body;
+  EXPECT_TRUE(gone.body.ends_with("}}}\n")) << gone.body;
 
   const Answer listed = gateway.ask("GET", "/v1/collections");
   EXPECT_EQ(listed.status, 200);
@@ -136,7 +140,8 @@ TEST(HttpApi, SaysWhatIsWrongWithARequest) {
   EXPECT_EQ(wrong.status, 400);
   EXPECT_EQ(wrong.body,
             R"({"error":{"code":"invalid_argument",)"
-            R"("message":"must be a number, not a text","field":"points[0].vector[1]"}})");
+            R"("message":"must be a number, not a text","field":"points[0].vector[1]"}})"
+            "\n");
   const Answer short_vector =
       gateway.ask("POST", "/v1/collections/c/points", R"({"points":[{"id":1,"vector":[1]}]})");
   EXPECT_EQ(short_vector.status, 400);
@@ -239,7 +244,7 @@ TEST(HttpApi, ForgetsABodyWhoseClientIsGone) {
   const auto ask_and_go = [](Env* env, std::string body) -> Task<void> {
     auto connection = co_await env->network().connect(kHttpAddress);
     const std::string bytes =
-        "POST /v1/collections/c/points HTTP/1.1\r\nHost: h\r\n"
+        "POST /v1/collections/c/points HTTP/1.1\r\nHost: localhost\r\n"
         "Content-Length: " +
         std::to_string(body.size()) + "\r\n\r\n" + body;
     const auto written = co_await write_all(connection->get(), as_bytes(bytes));
@@ -311,7 +316,7 @@ TEST(HttpApi, RoutesEveryMethodOfTheSchema) {
   for (const auto& [path, verbs] : simdjson::dom::object(document["paths"])) {
     described += simdjson::dom::object(verbs).size();
   }
-  for (const char* probe : {"/healthz", "/livez", "/readyz", "/metrics", "/openapi.json"}) {
+  for (const char* probe : {"/", "/healthz", "/livez", "/readyz", "/metrics", "/openapi.json"}) {
     EXPECT_EQ(gateway.ask("GET", probe).status, 200) << probe;
     EXPECT_EQ(document["paths"][probe]["get"].error(), simdjson::SUCCESS) << probe;
     ++operations;
@@ -339,7 +344,7 @@ TEST(HttpApi, DescribesItself) {
   HttpGateway gateway;
   const Answer answer = gateway.ask("GET", "/openapi.json");
   EXPECT_EQ(answer.status, 200);
-  EXPECT_EQ(answer.body, api::openapi_json());
+  EXPECT_EQ(answer.body, std::string(api::openapi_json()) + "\n");
   simdjson::dom::parser parser;
   const simdjson::dom::element document = parser.parse(answer.body);
   EXPECT_EQ(std::string_view(document["openapi"]), "3.1.0");
@@ -406,6 +411,114 @@ TEST(HttpApi, RefusesWhatItsDescriptionDoesNotAllow) {
   EXPECT_GE(refused, 15U);
 }
 
+// What a web page makes a browser send must not reach a handler.
+TEST(HttpApi, RefusesWhatAWebPageMayHaveSent) {
+  HttpGateway gateway;
+  const std::string body = R"({"points":[{"id":1,"vector":[1,2]}]})";
+  const std::string path = "/v1/collections/c/points";
+  const auto writes = [&] {
+    return gateway.cluster.workers[0]->script.calls + gateway.cluster.workers[1]->script.calls;
+  };
+  const Answer rebound = gateway.ask("POST", path, body, "Host: evil.example\r\n");
+  EXPECT_EQ(rebound.status, 421);
+  EXPECT_THAT(rebound.body, HasSubstr("http_hosts"));
+  const Answer foreign = gateway.ask("POST", path, body, "Origin: http://evil.example\r\n");
+  EXPECT_EQ(foreign.status, 403);
+  EXPECT_THAT(foreign.body, HasSubstr("http_origins"));
+  EXPECT_EQ(gateway.ask("DELETE", path + "/1", "", "Origin: http://evil.example\r\n").status, 403);
+  EXPECT_EQ(gateway.ask("DELETE", path + "/1", "", "Origin: null\r\n").status, 403);
+  for (const char* type :
+       {"text/plain", "application/x-www-form-urlencoded", "application/jsonp"}) {
+    const Answer simple =
+        gateway.ask("POST", path, body, std::string("Content-Type: ") + type + "\r\n");
+    EXPECT_EQ(simple.status, 415) << type;
+    EXPECT_THAT(simple.body, HasSubstr(type));
+  }
+  EXPECT_EQ(
+      gateway.raw("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+          .substr(9, 3),
+      "415");
+  EXPECT_EQ(writes(), 0U);
+  EXPECT_EQ(gateway.ask("POST", path, body).status, 200);
+  EXPECT_EQ(gateway.ask("POST", path, body, "Host: gateway:80\r\n").status, 421);
+  EXPECT_EQ(gateway.ask("POST", path, body, "Host: @gateway:80\r\n").status, 200);
+  EXPECT_EQ(gateway.ask("GET", "/livez", "", "Host: evil.example\r\n").status, 200);
+}
+
+TEST(HttpApi, LetsThePagesOfConfiguredOriginsAsk) {
+  HttpGateway gateway([](GatewayConfig& config) {
+    config.http_origins = {"https://app.example"};
+    config.http_hosts = {"db.example"};
+  });
+  const std::string path = "/v1/collections/c/points/search";
+  const Answer asked = gateway.ask("OPTIONS", path, "",
+                                   "Host: DB.example:1\r\nOrigin: https://app.example\r\n"
+                                   "Access-Control-Request-Method: POST\r\n"
+                                   "Access-Control-Request-Headers: content-type\r\n");
+  EXPECT_EQ(asked.status, 204);
+  EXPECT_THAT(asked.head, HasSubstr("Access-Control-Allow-Origin: https://app.example\r\n"));
+  EXPECT_THAT(asked.head, HasSubstr("Access-Control-Allow-Headers: Content-Type"));
+  EXPECT_THAT(asked.head, HasSubstr("Access-Control-Allow-Methods: GET, HEAD, POST, DELETE"));
+  const Answer found =
+      gateway.ask("POST", path, R"({"vector":[1,2]})", "Origin: https://app.example\r\n");
+  EXPECT_EQ(found.status, 200) << found.body;
+  EXPECT_THAT(found.head, HasSubstr("Access-Control-Allow-Origin: https://app.example"));
+  EXPECT_THAT(found.head, HasSubstr("Vary: Origin"));
+  // Errors too: the page is to see why.
+  EXPECT_THAT(gateway.ask("GET", "/nothing", "", "Origin: https://app.example\r\n").head,
+              HasSubstr("Access-Control-Allow-Origin"));
+  const Answer foreign = gateway.ask("OPTIONS", path, "",
+                                     "Origin: https://evil.example\r\n"
+                                     "Access-Control-Request-Method: POST\r\n");
+  EXPECT_EQ(foreign.status, 403);
+  EXPECT_THAT(foreign.head, Not(HasSubstr("Access-Control")));
+}
+
+TEST(HttpApi, SaysWhatItIs) {
+  HttpGateway gateway([](GatewayConfig& config) { config.version = "9.8.7"; });
+  const Answer about = gateway.ask("GET", "/");
+  EXPECT_EQ(about.status, 200);
+  EXPECT_THAT(about.body, HasSubstr("9.8.7"));
+  EXPECT_THAT(about.body, HasSubstr("/openapi.json"));
+  EXPECT_THAT(about.body, HasSubstr("docs/api.md"));
+}
+
+TEST(HttpApi, EndsJsonWithANewline) {
+  HttpGateway gateway;
+  for (const char* target : {"/", "/openapi.json", "/v1/collections", "/v1/collections/missing",
+                             "/v1/collections/c/points/77", "/nothing"}) {
+    const Answer answer = gateway.ask("GET", target);
+    EXPECT_TRUE(answer.body.ends_with("}\n")) << target << answer.body;
+    simdjson::dom::parser parser;
+    EXPECT_EQ(parser.parse(answer.body).error(), simdjson::SUCCESS) << target;
+  }
+}
+
+// One place counts what comes over RPC and over HTTP.
+TEST(HttpApi, CountsRequestsByOperationAndOutcome) {
+  HttpGateway gateway;
+  gateway.ask("GET", "/v1/collections");
+  gateway.ask("GET", "/v1/collections");
+  const Answer refused =
+      gateway.ask("POST", "/v1/collections/c/points/search", "{}", "X-Request-Id: mine-1\r\n");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_THAT(refused.head, HasSubstr("X-Request-Id: mine-1"));
+  api::ListCollectionsRequest list;
+  api::VectronClient client = gateway.cluster.client();
+  ASSERT_TRUE(gateway.cluster.run(client.list_collections({}, list)).has_value());
+  const std::string metrics = gateway.ask("GET", "/metrics").body;
+  EXPECT_THAT(metrics, HasSubstr("vectron_requests_total{operation=\"ListCollections\","
+                                 "protocol=\"http\",code=\"ok\"} 2\n"));
+  EXPECT_THAT(metrics, HasSubstr("vectron_requests_total{operation=\"ListCollections\","
+                                 "protocol=\"rpc\",code=\"ok\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("vectron_requests_total{operation=\"Search\",protocol=\"http\","
+                                 "code=\"invalid_argument\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("vectron_request_duration_seconds_bucket{operation=\"Search\","
+                                 "protocol=\"http\",le=\"+Inf\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("vectron_request_bytes_total{operation=\"Search\","
+                                 "protocol=\"http\"} 2\n"));
+}
+
 TEST(HttpApi, AnswersProbes) {
   HttpGateway gateway;
   EXPECT_EQ(gateway.ask("GET", "/healthz").status, 200);
@@ -442,7 +555,7 @@ TEST(HttpApi, StopsWithTheGateway) {
   std::string received;
   const auto ask = [](Env* env, std::string* out) -> Task<void> {
     *out = co_await exchange_bytes(
-        env, "GET /v1/collections/c/points/1?timeout_ms=500 HTTP/1.1\r\nHost: h\r\n\r\n");
+        env, "GET /v1/collections/c/points/1?timeout_ms=500 HTTP/1.1\r\nHost: localhost\r\n\r\n");
   };
   tasks.spawn(ask(&gateway.cluster.env(), &received));
   gateway.cluster.env().run_for(100ms);
@@ -466,8 +579,8 @@ TEST(HttpApi, SaysThatAWriteMayHaveBeenDoneWhenItsTimeToStopIsOver) {
   TaskGroup tasks(gateway.cluster.env().scheduler());
   std::string received;
   const auto ask = [](Env* env, std::string* out) -> Task<void> {
-    *out = co_await exchange_bytes(env,
-                                   "DELETE /v1/collections/c/points/1 HTTP/1.1\r\nHost: h\r\n\r\n");
+    *out = co_await exchange_bytes(
+        env, "DELETE /v1/collections/c/points/1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
   };
   tasks.spawn(ask(&gateway.cluster.env(), &received));
   gateway.cluster.env().run_for(100ms);

@@ -13,6 +13,7 @@
 #include "core/http/json_text.h"
 #include "schemas/vectron_fields.h"
 #include "services/gateway/http_binding.h"
+#include "services/gateway/http_value.h"
 
 namespace vectron::gateway {
 namespace {
@@ -48,7 +49,7 @@ TEST(HttpJson, NamesThePlaceOfEveryError) {
       {"7", "", "must be an object"},
       {"{", "", "not valid JSON at byte 1 (counted from 0): it ends too early"},
       {"{} x", "", "at byte 3 (counted from 0): there is more behind the end"},
-      {"{}{}", "", "at byte 2 (counted from 0): there is more behind the end"},
+      {R"({"points":[]}{})", "", "at byte 13 (counted from 0): there is more behind the end"},
       {"{\"points\":[]} x", "", "at byte 14 (counted from 0): there is more behind the end"},
       {"{\"points\":[]", "", "not valid JSON at byte 12 (counted from 0): it ends too early"},
       {"{\"points\": [", "", "at byte 12 (counted from 0): it ends too early"},
@@ -73,7 +74,7 @@ TEST(HttpJson, NamesThePlaceOfEveryError) {
       {R"({"points":[{"id":true}]})", "points[0].id",
        "a whole number or a text, not true or false"},
       {R"({"points":[{"id":01}]})", "points[0].id", "whole number"},
-      {R"({"points":[{"id":1},{"id":2,"vector":[1,2,"x"]}]})", "points[1].vector[2]",
+      {R"({"points":[{"id":1,"vector":[]},{"id":2,"vector":[1,2,"x"]}]})", "points[1].vector[2]",
        "must be a number, not a text"},
       {R"({"points":[{"id":1,"vector":[1,,2]}]})", "points[0].vector[1]", "not valid JSON"},
       {R"({"points":[{"id":1,"vector":[1 2]}]})", "points[0].vector[1]", "not valid JSON"},
@@ -91,17 +92,20 @@ TEST(HttpJson, NamesThePlaceOfEveryError) {
       {R"({"points":[{"id":1,"vector":[null]}]})", "points[0].vector[0]", "not null"},
       {R"({"points":[{"id":1,"vectors":[1]}]})", "points[0].vectors", "is not a field"},
       {R"({"request_id":-1})", "request_id", "whole number"},
-      {R"({"request_id":"1"})", "request_id", "a whole number, not a text"},
+      {R"({"request_id":""})", "request_id", "a text of 1 to 64 bytes"},
       {R"({"request_id":1.0})", "request_id", "whole number"},
-      {R"({"points":[{"id":1,"payload":{"a":{"b":[1,{"c":tru}]}}}]})", "points[0].payload.a.b[1].c",
+      {R"({"points":[{"id":1,"vector":[],"payload":{"a":{"b":[1,{"c":tru}]}}}]})",
+       "points[0].payload.a.b[1].c", "not valid JSON"},
+      {R"({"points":[{"id":1,"vector":[],"payload":{"a":18446744073709551616}}]})",
+       "points[0].payload.a", "64 bits"},
+      {R"({"points":[{"id":1,"vector":[],"payload":{"a":-9223372036854775809}}]})",
+       "points[0].payload.a", "64 bits"},
+      {R"({"points":[{"id":1,"vector":[],"payload":{"a":1,"b":2,"a":3}}]})", "points[0].payload.a",
+       "twice"},
+      {R"({"points":[{"id":1,"vector":[],"payload":{"a\u0000b":1}}]})", "points[0].payload",
+       "U+0000"},
+      {R"({"points":[{"id":1,"vector":[],"payload":"\ud800"}]})", "points[0].payload",
        "not valid JSON"},
-      {R"({"points":[{"id":1,"payload":{"a":18446744073709551616}}]})", "points[0].payload.a",
-       "64 bits"},
-      {R"({"points":[{"id":1,"payload":{"a":-9223372036854775809}}]})", "points[0].payload.a",
-       "64 bits"},
-      {R"({"points":[{"id":1,"payload":{"a":1,"b":2,"a":3}}]})", "points[0].payload.a", "twice"},
-      {R"({"points":[{"id":1,"payload":{"a\u0000b":1}}]})", "points[0].payload", "U+0000"},
-      {R"({"points":[{"id":1,"payload":"\ud800"}]})", "points[0].payload", "not valid JSON"},
       {"{\"points\":[{\"id\":1,\"payload\":\"a\nb\"}]}", "", "not valid JSON at byte 31 "},
   };
   for (const BadBody& bad : cases) {
@@ -117,20 +121,46 @@ TEST(HttpJson, NamesThePlaceOfErrorsInOtherBodies) {
   const auto create =
       parse<api::CreateCollectionRequest>(R"({"name":"c","dimension":4,"distance":"manhattan"})");
   EXPECT_EQ(create.error().field(), "distance");
-  EXPECT_EQ(create.error().message(), "must be one of cosine, dot, euclidean");
+  EXPECT_EQ(create.error().message(), "must be one of cosine, dot, euclidean, not \"manhattan\"");
   const auto options =
       parse<api::CreateCollectionRequest>(R"({"name":"c","dimension":4,"index":{"m":4294967296}})");
   EXPECT_EQ(options.error().field(), "index.m");
-  EXPECT_THAT(options.error().message(), HasSubstr("from 0 to 4294967295"));
+  EXPECT_THAT(options.error().message(), HasSubstr("from 0 to 4294967295, not 4294967296"));
   const auto missing = parse<api::CreateCollectionRequest>(R"({"dimension":4})");
   EXPECT_EQ(missing.error().field(), "name");
+  const auto no_dimension = parse<api::CreateCollectionRequest>(R"({"name":"c"})");
+  EXPECT_EQ(no_dimension.error().field(), "dimension");
+  EXPECT_EQ(no_dimension.error().message(), "is missing");
+  EXPECT_EQ(upsert(R"({"points":[{"id":1}]})").error().field(), "points[0].vector");
+  EXPECT_EQ(upsert("{}").error().field(), "points");
   const auto search = parse<api::SearchRequest>(R"({"vector":[1],"exact":1})", {"collection"});
   EXPECT_EQ(search.error().field(), "exact");
 }
 
+TEST(HttpJson, TakesTextsForRequestIds) {
+  const auto id_of = [](const std::string& id) {
+    return upsert(R"({"points":[],"request_id":)" + id + "}");
+  };
+  EXPECT_EQ(id_of("7")->request_id, 7U);
+  // The numbers are part of what clients rely on: a repetition may reach another version.
+  const uint64_t order = id_of(R"("order 1")")->request_id;
+  EXPECT_EQ(order, number_of_text("order 1").value());
+  EXPECT_EQ(order, 13269703059869639800U);
+  EXPECT_NE(id_of(R"("order 2")")->request_id, order);
+  EXPECT_NE(id_of(R"("7")")->request_id, 7U);
+  EXPECT_TRUE(id_of('"' + std::string(64, 'x') + '"').has_value());
+  for (const std::string& bad : {std::string(R"("")"), '"' + std::string(65, 'x') + '"'}) {
+    EXPECT_EQ(id_of(bad).error().field(), "request_id");
+    EXPECT_THAT(id_of(bad).error().message(), HasSubstr("a text of 1 to 64 bytes"));
+  }
+  EXPECT_EQ(id_of("true").error().field(), "request_id");
+  EXPECT_EQ(id_of("-1").error().message(),
+            "must be a whole number from 0 to 18446744073709551615, not -1");
+}
+
 constexpr std::string_view kWhole =
     R"( {"points": [{"id": 18, "vector": [1, -2.5e-1, 0.25], "payload": {"a": [null, "\u00e9"]}},)"
-    R"( {"id": "eighteen", "payload": true}], "request_id": 7} )";
+    R"( {"id": "eighteen", "vector": [], "payload": true}], "request_id": 7} )";
 
 // The number behind "at byte "; none where the message names no byte.
 std::optional<size_t> byte_named_by(const std::string& message) {
@@ -181,7 +211,7 @@ std::string long_list(std::string_view item, size_t count) {
 }
 
 TEST(HttpJson, StopsAtTheBoundsOfListsAndVectors) {
-  const auto vector = upsert(R"({"points":[{"id":1},{"id":2,"vector":)" +
+  const auto vector = upsert(R"({"points":[{"id":1,"vector":[]},{"id":2,"vector":)" +
                              long_list("0.5", kDimensionMax + 1) + "}]}");
   EXPECT_EQ(vector.error().field(), "points[1].vector");
   EXPECT_EQ(vector.error().message(), "has more than 65535 entries");
@@ -189,7 +219,7 @@ TEST(HttpJson, StopsAtTheBoundsOfListsAndVectors) {
       R"({"vector":)" + long_list("7", kDimensionMax + 1) + "}", {"collection"});
   EXPECT_EQ(query.error().field(), "vector");
   JsonReader reader(JsonLimits{.points_max = 3});
-  std::string body = R"({"points":)" + long_list(R"({"id":1})", 4) + "}";
+  std::string body = R"({"points":)" + long_list(R"({"id":1,"vector":[]})", 4) + "}";
   api::UpsertRequest request;
   const auto points = reader.read(&body, &request);
   EXPECT_EQ(points.error().field(), "points");
@@ -198,7 +228,8 @@ TEST(HttpJson, StopsAtTheBoundsOfListsAndVectors) {
 
 TEST(HttpJson, StopsWhereAPayloadPassesItsBound) {
   const auto with_payload = [](const std::string& payload) {
-    return upsert(R"({"points":[{"id":1},{"id":2,"payload":)" + payload + "}]}");
+    return upsert(R"({"points":[{"id":1,"vector":[]},{"id":2,"vector":[],"payload":)" + payload +
+                  "}]}");
   };
   const std::string open(20, '[');
   const std::string text = '"' + std::string(kPayloadBytesMax + 1, 'x') + '"';
@@ -216,7 +247,7 @@ TEST(HttpJson, StopsWhereAPayloadPassesItsBound) {
 
 TEST(HttpJson, TakesPayloadsUpToTheirBound) {
   const auto size_with = [](size_t letters) {
-    const auto read = upsert(R"({"points":[{"id":1,"payload":{"a":1,"text":")" +
+    const auto read = upsert(R"({"points":[{"id":1,"vector":[],"payload":{"a":1,"text":")" +
                              std::string(letters, 'x') + R"(","z":[]}}]})");
     return read.has_value() ? read->points[0].payload.size() : 0;
   };
@@ -257,7 +288,7 @@ RC_GTEST_PROP(HttpJson, TakesEveryPayloadWithinItsBound, ()) {
       std::vector<const char*>{"null", "1", "[]", "[1,2,3]", R"({"a":1,"b":[{}]})", "\"xyz\""});
   std::string payload = "[";
   for (size_t i = 0; i < count; ++i) payload.append(i > 0 ? "," : "").append(item);
-  const auto read = upsert(R"({"points":[{"id":1,"payload":)" + payload + "]}]}");
+  const auto read = upsert(R"({"points":[{"id":1,"vector":[],"payload":)" + payload + "]}]}");
   flexbuffers::Builder builder;
   builder.Vector([&] {
     simdjson::dom::parser parser;
@@ -270,8 +301,8 @@ RC_GTEST_PROP(HttpJson, TakesEveryPayloadWithinItsBound, ()) {
 
 TEST(HttpJson, BoundsTheDepthOfPayloads) {
   const auto nested = [](size_t depth) {
-    return R"({"points":[{"id":1,"payload":)" + std::string(depth, '[') + std::string(depth, ']') +
-           "}]}";
+    return R"({"points":[{"id":1,"vector":[],"payload":)" + std::string(depth, '[') +
+           std::string(depth, ']') + "}]}";
   };
   EXPECT_TRUE(upsert(nested(kJsonDepthMax)).has_value());
   // What is taken can be read by everyone else too.
@@ -279,7 +310,7 @@ TEST(HttpJson, BoundsTheDepthOfPayloads) {
   EXPECT_TRUE(decode<api::UpsertRequest>(encode(*lists)).has_value());
   std::string maps = "1";
   for (size_t i = 0; i < kJsonDepthMax; ++i) maps.insert(0, "{\"a\":").append("}");
-  const auto taken = upsert(R"({"points":[{"id":1,"payload":)" + maps + "}]}");
+  const auto taken = upsert(R"({"points":[{"id":1,"vector":[],"payload":)" + maps + "}]}");
   ASSERT_TRUE(taken.has_value());
   EXPECT_TRUE(decode<api::UpsertRequest>(encode(*taken)).has_value());
   const auto deeper = upsert(nested(kJsonDepthMax + 1));
@@ -291,7 +322,7 @@ TEST(HttpJson, BoundsTheDepthOfPayloads) {
 TEST(HttpJson, ReadsWhatIsMeant) {
   const auto read = upsert(
       " {\"points\" : [ {\"id\":18446744073709551615 , \"vector\":[1,-2.5,3e-1,16777217, -0]},"
-      "{\"payload\":null,\"id\":\"18\\u00e9\"}],\"request_id\":7}\n");
+      "{\"payload\":null,\"vector\":[],\"id\":\"18\\u00e9\"}],\"request_id\":7}\n");
   ASSERT_TRUE(read.has_value()) << read.error().to_string();
   EXPECT_EQ(read->request_id, 7U);
   EXPECT_EQ(read->points[0].id.number, UINT64_MAX);
@@ -305,8 +336,8 @@ TEST(HttpJson, ReadsWhatIsMeant) {
     api::SearchRequest request;
     return request;
   }());
-  const auto without_index =
-      parse<api::CreateCollectionRequest>(R"({"name":"c","index":null,"read_level":"eventual"})");
+  const auto without_index = parse<api::CreateCollectionRequest>(
+      R"({"name":"c","dimension":2,"index":null,"read_level":"eventual"})");
   EXPECT_EQ(without_index->index, std::nullopt);
   EXPECT_EQ(without_index->read_level, api::ReadLevel::eventual);
 }
@@ -480,7 +511,7 @@ RC_GTEST_PROP(HttpJson, EveryMessageComesBackFromItsOwnText, ()) {
 }
 
 Result<std::string> payload_text(const std::string& json) {
-  const auto read = upsert(R"({"points":[{"id":1,"payload":)" + json + "}]}");
+  const auto read = upsert(R"({"points":[{"id":1,"vector":[],"payload":)" + json + "}]}");
   if (!read.has_value()) return fail(read.error());
   const auto text = to_json(read->points[0], kBytesMax);
   if (!text.has_value()) return fail(text.error());

@@ -1,0 +1,27 @@
+// Gate: what a server asks of every request before its route's handler may run.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "core/http/message.h"
+
+namespace vectron::http {
+
+/// What a server has to know of a route beside its handler.
+enum class RouteKind : uint8_t {
+  reads,   ///< Runs beside others of its connection that only read.
+  writes,  ///< Runs alone on its connection; cut short, nobody knows whether it was done.
+  probe,   ///< Reads, and is answered however busy the server is.
+};
+
+struct Verdict {
+  std::vector<Field> fields;        ///< Of the answer, whatever it becomes.
+  std::optional<Response> refusal;  ///< The answer, where the handler may not run.
+};
+
+/// `kind` is that of the request's route; none where it has no route.
+using Gate = std::function<Verdict(const Request&, std::optional<RouteKind> kind)>;
+
+}  // namespace vectron::http

@@ -153,6 +153,7 @@ Task<void> Aftermath::search_approximately(std::set<uint32_t> collections) {
     for (uint64_t i = asked[collection]; i < kApproximateSearchesMin; ++i) {
       const Status answered = co_await search(collection, false);
       (void)answered;  // Availability was judged before.
+      ++searches_added_;
     }
   }
 }

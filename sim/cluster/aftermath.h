@@ -52,6 +52,8 @@ class Aftermath {
   /// Asks each of these collections for approximate answers, where the history has too few of them
   /// to judge the recall.
   Task<void> search_approximately(std::set<uint32_t> collections);
+  /// How many of those it asked.
+  uint64_t searches_added() const { return searches_added_; }
   /// Reads every point of the history; what it finds are the history's final reads.
   Task<void> read_everything(std::set<uint32_t> collections);
 
@@ -64,6 +66,7 @@ class Aftermath {
                         size_t stride);
 
   Parts parts_;
+  uint64_t searches_added_ = 0;
 };
 
 }  // namespace vectron::sim

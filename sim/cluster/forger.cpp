@@ -242,7 +242,7 @@ wire::RaftMessage Forger::impossible_message(const Victim& victim) {
     default: {  // No command of any state machine.
       message.kind = static_cast<uint8_t>(Kind::append);
       message.term = victim.target.term.value();
-      message.entries = {entry_of(message, Bytes(1 + random_.below(30), 0xee))};
+      message.entries = {entry_of(message, Bytes(1 + random_.below(15), 0xee))};
     }
   }
   return message;

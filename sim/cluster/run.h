@@ -29,6 +29,9 @@ struct RunOptions {
   /// Sees the nodes' log lines from log_level up. May be empty.
   std::function<void(const LogLine&)> log_sink;
   LogLevel log_level = LogLevel::info;
+  /// Bytes that a FrameForger plays against the cluster during the workload; empty: none. Nobody
+  /// stops a stranger from asking for what clients may ask for, so the history is not judged then.
+  ByteView forged_frames;
   bool keep_history = false;  ///< Fill RunReport::history.
 };
 

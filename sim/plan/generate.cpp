@@ -50,6 +50,7 @@ class Generator {
     draw_victims();
     const bool undisturbed = draw_acts(knobs);
     if (!undisturbed) draw_faults();
+    outlast_hunts(knobs);
     // Ids settle ties: the standard library's stable sort uses what clang calls deprecated.
     std::ranges::sort(plan_.faults, {},
                       [](const PlannedFault& fault) { return std::tie(fault.at_ms, fault.id); });
@@ -396,8 +397,7 @@ class Generator {
     const ScenarioStage stage{
         .plan = &plan_, .knobs = knobs, .classes = drawn_, .victims = victims_};
     const std::vector<PlannedFault> acts = draw_scenarios(stage, fault_ms_max());
-    std::ranges::copy_if(acts, std::back_inserter(plan_.faults),
-                         [this](const PlannedFault& fault) { return on(fault.fault_class); });
+    std::ranges::copy(acts, std::back_inserter(plan_.faults));
     return undisturbed && !acts.empty();
   }
 
@@ -411,6 +411,22 @@ class Generator {
     return !scheduled_only || std::ranges::any_of(plan_.faults, of_class);
   }
 
+  /// Whoever asks while leaders are cut off mostly waits, and clients wait for few answers at a
+  /// time: a workload that is hunted for more than half of its length goes on for as much longer.
+  /// Hunts of classes that a flag switches off count too, and go then: flags change no workload.
+  void outlast_hunts(const PlanKnobs& knobs) {
+    Plan hunted = plan_;
+    hunted.knobs = knobs;
+    const uint32_t duration_ms = plan_.workload.duration_ms;
+    const uint64_t hunted_ms = hunted_milliseconds(hunted);
+    if (hunted_ms > duration_ms / 2) {
+      plan_.workload.duration_ms += static_cast<uint32_t>(hunted_ms - duration_ms / 2);
+    }
+    std::erase_if(plan_.faults, [this](const PlannedFault& fault) {
+      return !options_.allowed.contains(fault.fault_class);
+    });
+  }
+
   /// No fault begins later.
   uint32_t fault_ms_max() const {
     const uint32_t duration = plan_.workload.duration_ms;
@@ -418,7 +434,9 @@ class Generator {
   }
 
   void add_faults(FaultClass fault_class, uint64_t low, uint64_t high) {
-    if (!on(fault_class) || (is_destructive(fault_class) && victims_.empty())) return;
+    const bool hunts = fault_class == FaultClass::partition || fault_class == FaultClass::pause;
+    const bool wanted = hunts ? drawn_.contains(fault_class) : on(fault_class);
+    if (!wanted || (is_destructive(fault_class) && victims_.empty())) return;
     const std::string_view name = fault_class_name(fault_class);
     RandomStream random = stream(fmt::format("faults.{}", name));
     const uint64_t count = random.between(low, high);
@@ -599,6 +617,29 @@ const std::vector<ProfileInfo>& profiles() {
        "the cluster under at least 200 operations a second for a minute: what speed ratios count"},
   };
   return kProfiles;
+}
+
+uint64_t hunted_milliseconds(const Plan& plan) {
+  // A leader that is hunted is cut off when it leads, and the next one leads an election later.
+  const uint64_t round_ms = uint64_t{2} * plan.knobs.election_ticks * plan.knobs.tick_ms;
+  std::vector<std::pair<uint64_t, uint64_t>> intervals;
+  for (const PlannedFault& fault : plan.faults) {
+    const bool halts =
+        fault.fault_class == FaultClass::partition || fault.fault_class == FaultClass::pause;
+    if (!halts || fault.target != "leader") continue;
+    const uint64_t length_ms = std::max<uint64_t>(fault.duration_ms, fault.rounds * round_ms);
+    const uint64_t end_ms = std::min<uint64_t>(fault.at_ms + length_ms, plan.workload.duration_ms);
+    intervals.emplace_back(fault.at_ms, end_ms);
+  }
+  std::ranges::sort(intervals);
+  uint64_t covered_ms = 0;
+  uint64_t end_ms = 0;
+  for (const auto& [from, to] : intervals) {
+    if (to <= end_ms) continue;
+    covered_ms += to - std::max(from, end_ms);
+    end_ms = to;
+  }
+  return covered_ms;
 }
 
 Result<Plan> generate_plan(uint64_t seed, const GenerateOptions& options) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -230,6 +231,47 @@ TEST(RunPlanWithSkips, LeavesAllOtherOperationsAsTheyWere) {
   EXPECT_LT(rest.size(), all.size());
   EXPECT_GT(rest.size(), all.size() / 3);
   EXPECT_TRUE(std::ranges::includes(all, rest));
+}
+
+Plan kept_plan(const std::string& name) {
+  std::ifstream file(fmt::format("{}/tests/sim/plans/{}.json", VECTRON_SOURCE_DIR, name));
+  std::stringstream text;
+  text << file.rdbuf();
+  auto plan = parse_plan(text.str());
+  EXPECT_TRUE(plan.has_value()) << name;
+  return plan.value_or(Plan());
+}
+
+// Little log is kept, snapshots travel in small pieces and writes never pause: a follower that was
+// away for three seconds.
+TEST(SnapshotLoop, AFollowerThatIsFilledAnewCatchesUpFromTheLog) {
+  const RunReport report = run_plan(kept_plan("snapshot_loop"), {});
+  EXPECT_TRUE(report.passed()) << told(report);
+  EXPECT_GE(report.snapshots_installed, 1u);
+  EXPECT_LE(report.snapshots_installed, 4u);
+  EXPECT_GE(report.recall.searches, 100u);
+  EXPECT_GE(report.recall.found_ppm(), kRecallFloorPpm);
+}
+
+TEST(SnapshotLoop, IsSeenWhereTheLogWaitsForNobody) {
+  Plan plan = kept_plan("snapshot_loop");
+  plan.planted = {"log_waits_for_nobody"};
+  const RunReport report = run_plan(plan, {});
+  ASSERT_FALSE(report.violations.empty());
+  EXPECT_EQ(report.violations[0].oracle, oracle::kSnapshots);
+}
+
+TEST(Forgery, LeavesNoTraceInAnyGroup) {
+  for (const std::string profile : {"cluster", "raft"}) {
+    Plan plan = plan_of(5, profile);
+    plan.faults.clear();
+    plan.intensities = {.forged_per_second = 200};
+    plan.switched_on = {"forgery"};
+    const RunReport report = run_plan(plan, {});
+    EXPECT_TRUE(report.passed()) << told(report);
+    plan.planted = {"trust_any_peer"};
+    EXPECT_FALSE(run_plan(plan, {}).passed()) << profile;
+  }
 }
 
 }  // namespace

@@ -343,5 +343,47 @@ TEST(GeneratePlan, RefusesAProfileThatDoesNotExist) {
   EXPECT_FALSE(generate_plan(1, options).has_value());
 }
 
+TEST(HuntedMilliseconds, CountsTheTimeThatLeadersAreAwayOnce) {
+  Plan plan;
+  plan.workload.duration_ms = 10'000;
+  plan.knobs.election_ticks = 10;
+  plan.knobs.tick_ms = 50;
+  plan.faults = {{.id = "a",
+                  .fault_class = FaultClass::partition,
+                  .at_ms = 1'000,
+                  .duration_ms = 2'000,
+                  .target = "leader"},
+                 {.id = "b",
+                  .fault_class = FaultClass::pause,
+                  .at_ms = 2'000,
+                  .duration_ms = 2'000,
+                  .target = "leader"},
+                 {.id = "c",
+                  .fault_class = FaultClass::partition,
+                  .at_ms = 8'000,
+                  .duration_ms = 10,
+                  .target = "leader",
+                  .rounds = 9},
+                 {.id = "d",
+                  .fault_class = FaultClass::partition,
+                  .at_ms = 5'000,
+                  .duration_ms = 2'000,
+                  .target = "worker-1"}};
+  EXPECT_EQ(hunted_milliseconds(plan), 3'000u + 2'000u);
+}
+
+TEST(GeneratePlan, AsksForLongerWhereLeadersAreHuntedMostOfTheTime) {
+  GenerateOptions options;
+  options.profile = "cluster";
+  options.allowed = FaultClassSet::none();
+  options.allowed.add(FaultClass::partition);
+  options.allowed.add(FaultClass::pause);
+  options.force_allowed = true;
+  const auto plan = generate_plan(90'343, options);
+  ASSERT_TRUE(plan.has_value());
+  // All faults begin in the first 20 s; without the rest, clients asked 933 times.
+  EXPECT_GT(plan->workload.duration_ms, 24'000u);
+}
+
 }  // namespace
 }  // namespace vectron::sim

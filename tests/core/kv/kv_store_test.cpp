@@ -124,8 +124,8 @@ TEST_F(KvStoreTest, ItsMapGrowsUnderAReaderThatKeepsItsView) {
   }
   EXPECT_GT(store_->used_bytes(), 1u << 20);
   EXPECT_EQ((*reader)->item_count(), 1u);
-  EXPECT_EQ(**(*reader)->get(as_bytes("a")), bytes_of(std::string(1'000, 'x')));
-  EXPECT_EQ(*(*reader)->get(as_bytes("k0")), std::nullopt);
+  EXPECT_EQ(*value_in(reader->get(), "a"), std::string(1'000, 'x'));
+  EXPECT_EQ(*value_in(reader->get(), "k0"), std::nullopt);
   EXPECT_EQ(get("k39"), std::string(50'000, 'y'));
   EXPECT_TRUE(env_.run(store_->verify()).has_value());
   reader->reset();

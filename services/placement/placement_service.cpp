@@ -122,8 +122,6 @@ Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
   if (config.on_listening) config.on_listening(server.addresses());
   TaskGroup tasks(env->scheduler());
   tasks.spawn(tell_starts(env, state_pointer, &server));
-
-  TaskGroup tasks(env->scheduler());
   tasks.spawn(say_ready(&config, &node->host(), *replica));
   const auto ended = co_await node->host().run_until(config.stop);
   if (ended.has_value()) co_await node->drain(&server, config.drain_timeout);

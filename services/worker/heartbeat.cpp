@@ -12,7 +12,7 @@ constexpr std::string_view kComponent = "heartbeat";
 constexpr Duration kAttemptTimeout = 2s;
 constexpr Duration kLookPause = 10ms;  // Between two looks at what changed.
 constexpr Duration kComplainInterval = 10s;
-constexpr Duration kQuietAtStart = 2s;
+constexpr Duration kQuietAtFirst = 2s;
 
 Task<bool> changed(Condition* condition) {
   co_await condition->wait();
@@ -75,8 +75,8 @@ std::optional<Status> Heartbeat::why_never(const Status& failure) const {
                 std::string(rpc::kClusterField));
 }
 
-// Whoever waits for this worker reads what for. A start of a whole cluster is no reason to complain
-// in its first moments. But what an operator must see to is told at once, and once: another
+// Whoever waits for this worker reads what for. The first moments of a start, and of an election,
+// are no reason to complain. But what an operator must see to is told at once, and once: another
 // cluster's state, a lost disk, a folder that was replaced, a number that is used twice.
 void Heartbeat::tell(const Status& failure) {
   // A shortage may pass, but somebody should know why a collection does not get ready.
@@ -93,12 +93,18 @@ void Heartbeat::tell(const Status& failure) {
     return;
   }
   const Instant now = env_->clock().monotonic();
-  if (now < tell_next_) return;
-  tell_next_ = now + kComplainInterval;
-  env_->log().warning(kComponent, "{}: {}",
-                      said_ready_ ? "the placement driver does not take the reports of this worker"
-                                  : "this worker is not ready, the placement driver must take it",
-                      failure.to_string());
+  if (!failing_since_.has_value()) failing_since_ = now;
+  if (now < *failing_since_ + kQuietAtFirst) return;
+  complain(said_ready_ ? "the placement driver does not take the reports of this worker"
+                       : "this worker is not ready, the placement driver must take it",
+           failure);
+}
+
+void Heartbeat::complain(std::string_view what, const Status& failure) {
+  const Instant now = env_->clock().monotonic();
+  if (now < complain_next_) return;
+  complain_next_ = now + kComplainInterval;
+  env_->log().warning(kComponent, "{}: {}", what, failure.to_string());
 }
 
 void Heartbeat::say_ready() {
@@ -108,7 +114,6 @@ void Heartbeat::say_ready() {
 }
 
 Task<Status> Heartbeat::run() {
-  tell_next_ = env_->clock().monotonic() + kQuietAtStart;
   while (true) {
     const auto done = co_await beat();
     refusals_.note(target_, status_of(done));
@@ -121,7 +126,7 @@ Task<Status> Heartbeat::run() {
       co_await env_->clock().sleep_for(config_->change_interval);
       continue;
     }
-    tell_next_ = env_->clock().monotonic() + kQuietAtStart;
+    failing_since_.reset();
     say_ready();
     co_await wait_for_change();
   }
@@ -222,7 +227,7 @@ Task<Result<void>> Heartbeat::beat() {
   if (done.has_value()) told_shortage_.clear();
   if (!done.has_value() && done.error().code() == Code::resource_exhausted) {
     // A full disk is no fault of the placement node; the next heartbeat tries again.
-    tell(done.error());
+    complain("not all orders of the placement driver could be carried out", done.error());
     co_return Result<void>();
   }
   co_return done;

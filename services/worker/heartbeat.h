@@ -44,6 +44,7 @@ class Heartbeat {
   void follow(const Status& failure);
   std::optional<Status> why_never(const Status& failure) const;
   void tell(const Status& failure);
+  void complain(std::string_view what, const Status& failure);
   void say_ready();
   Task<void> wait_for_change();
   void learn_starts(const std::vector<wire::WorkerStart>& starts);
@@ -60,7 +61,8 @@ class Heartbeat {
   bool draining_ = false;
   std::string told_refusal_;  // The last one that was told.
   bool said_ready_ = false;
-  Instant tell_next_;  // No line about a failure is written before.
+  std::optional<Instant> failing_since_;
+  Instant complain_next_{};  // No line about a failure is written before.
   rpc::ClusterRefusals refusals_;
   std::string told_shortage_;  // The shortage that was told last.
   uint64_t reported_signature_ = 0;

@@ -419,6 +419,21 @@ TEST_F(WorkerCluster, ACollectionIsMadeWithoutWaitingForTheNextReport) {
   }
 }
 
+TEST_F(WorkerCluster, TooFewWorkersAreToldSoon) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  wire::CreateCollectionRequest request;
+  request.name = "films";
+  request.dimension = 4;
+  request.shards = 1;
+  request.replication = 3;
+  const Instant asked = world_->now();
+  auto client = placement(0);
+  const auto created = await(client.create_collection(context(30s), request));
+  EXPECT_EQ(status_of(created).code(), Code::failed_precondition);
+  EXPECT_LT(world_->now() - asked, 1s);
+}
+
 TEST_F(WorkerCluster, ALateBirthForALostFolderIsRefused) {
   boot(1, 3);
   world_->run_for(2s);

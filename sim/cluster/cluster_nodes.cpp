@@ -126,12 +126,12 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
     PlacementConfig config = placement_config(plan_, node->number, &watch_);
     config.bootstrap = true;  // It stays in the file, as an operator may leave it.
     config.stop = &stop.event;
-    config.on_listening = [node](const Address&) { node->listens = true; };
+    config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
     ended = co_await run_placement(env, std::move(config));
   } else if (node->kind == NodeKind::gateway) {
     GatewayConfig config = gateway_config(plan_, node->number, node->starts);
     config.stop = &stop.event;
-    config.on_listening = [node](const Address&) { node->listens = true; };
+    config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
     ended = co_await run_gateway(env, std::move(config));
   } else if (plan_.profile == "raft") {
     RegisterConfig config = register_config(plan_, node->number, &watch_);
@@ -141,7 +141,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   } else {
     WorkerConfig config = worker_config(plan_, node->number, &watch_);
     config.stop = &stop.event;
-    config.on_listening = [node](const Address&) { node->listens = true; };
+    config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
     ended = co_await run_worker(env, std::move(config));
   }
   if (stop.event.is_set() && ended.has_value()) {

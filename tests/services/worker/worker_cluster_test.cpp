@@ -107,7 +107,8 @@ TEST_F(WorkerCluster, AFollowerThatWasAwayGetsASnapshot) {
     const auto written = write(id, {static_cast<float>(id), 1, 1, 1});
     ASSERT_TRUE(written.has_value()) << written.error().to_string();
   }
-  world_->run_for(1s);
+  // Longer than the log waits for one that does not answer.
+  world_->run_for(5s);
   start_worker(follower, away);
   const bool installed = world_->run_until(
       [&] {

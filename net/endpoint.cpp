@@ -104,9 +104,11 @@ Result<std::vector<Endpoint>> resolve_blocking(const HostPort& where) {
 }
 
 Result<std::vector<Endpoint>> listening_endpoints(const HostPort& where) {
-  std::vector<Endpoint> endpoints = numeric_endpoints(where);
-  if (!endpoints.empty()) return endpoints;
+  // The resolver takes `*` for loopback.
   const bool everywhere = is_every_address(where);
+  std::vector<Endpoint> endpoints;
+  if (!everywhere) endpoints = numeric_endpoints(where);
+  if (!endpoints.empty()) return endpoints;
   if (everywhere || where.host == "localhost") {
     for (const char* host : {everywhere ? "0.0.0.0" : "127.0.0.1", everywhere ? "::" : "::1"}) {
       for (const Endpoint& endpoint : numeric_endpoints({host, where.port})) {

@@ -24,6 +24,21 @@ bool MessageReader::take(size_t bytes, const char* name) {
   return true;
 }
 
+bool MessageReader::take_entries(size_t count, size_t entry_bytes, const char* name) {
+  const size_t bytes = count * entry_bytes;
+  if (bytes <= entry_budget_bytes_) {
+    entry_budget_bytes_ -= bytes;
+    return true;
+  }
+  error_ =
+      Status(Code::invalid_argument,
+             fmt::format("a list of {} entries is far larger than its bytes: no entry may stand "
+                         "in it many times",
+                         count),
+             name);
+  return false;
+}
+
 bool MessageReader::absent(const char* name, Presence presence) {
   if (presence == Presence::optional) return true;
   error_ = Status(Code::invalid_argument, "a required field is missing", name);

@@ -21,7 +21,9 @@ enum class Presence : uint8_t { optional, required };
 /// Each function copies one field and returns false at the first error, which error() then tells.
 class MessageReader {
  public:
-  explicit MessageReader(size_t buffer_bytes) : budget_bytes_(buffer_bytes * 4 + 1024) {}
+  explicit MessageReader(size_t buffer_bytes)
+      : budget_bytes_(buffer_bytes * 4 + 1024),
+        entry_budget_bytes_(buffer_bytes * kEntryFactor + kEntryBytesFree) {}
 
   const Status& error() const { return error_; }
 
@@ -70,6 +72,7 @@ class MessageReader {
               const char* name, Presence presence) {
     if (from == nullptr) return absent(name, presence);
     if (!take(size_t{from->size()} * kTableBytesMin, name)) return false;
+    if (!take_entries(from->size(), sizeof(Message), name)) return false;
     to->resize(from->size());
     for (flatbuffers::uoffset_t i = 0; i < from->size(); ++i) {
       if (!unpack(*this, *from->Get(i), &(*to)[i])) return inside(name, i);
@@ -100,7 +103,13 @@ class MessageReader {
  private:
   static constexpr size_t kTableBytesMin = 8;  // Its offset and its vtable's offset.
 
+  /// What the entries of lists become in memory is several times their bytes, and bounded before a
+  /// list is made. Entries that no other shares stay far below.
+  static constexpr size_t kEntryFactor = 8;
+  static constexpr size_t kEntryBytesFree = 256 << 10;
+
   bool take(size_t bytes, const char* name);
+  bool take_entries(size_t count, size_t entry_bytes, const char* name);
   bool absent(const char* name, Presence presence);
   bool out_of_range(const char* name, int64_t value);
   /// Puts the name of the enclosing field before the field at fault; returns false.
@@ -108,6 +117,7 @@ class MessageReader {
   bool inside(const char* name, size_t position);
 
   size_t budget_bytes_;
+  size_t entry_budget_bytes_;
   Status error_;
 };
 

@@ -66,8 +66,9 @@ http::ServerConfig http_config(const GatewayConfig& config, BodyMemory* bodies =
   return out;
 }
 
-HttpApiConfig http_api_config(const GatewayConfig& config) {
+HttpApiConfig http_api_config(const GatewayConfig& config, BodyMemory* bodies) {
   HttpApiConfig out;
+  out.bodies = bodies;
   out.reply_bytes_max = config.frame_bytes_max;
   out.inline_body_bytes_max = config.http_inline_body_bytes_max;
   out.limits.points_max = config.batch_points_max;
@@ -150,7 +151,7 @@ class Gateway {
 
  private:
   HttpApiConfig api_config() {
-    HttpApiConfig out = http_api_config(config_);
+    HttpApiConfig out = http_api_config(config_, &bodies_);
     out.more_metrics = [this](std::string* text) {
       log_.metrics().append_text(text);
       if (config_.process_metrics) *text += config_.process_metrics();

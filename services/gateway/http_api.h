@@ -6,9 +6,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/body_memory.h"
 #include "core/env/env.h"
 #include "core/http/router.h"
 #include "core/rpc/server.h"
@@ -20,6 +22,10 @@ namespace vectron::gateway {
 struct HttpApiConfig {
   size_t reply_bytes_max = 64 << 20;         ///< Of an answer's JSON.
   size_t inline_body_bytes_max = 128 << 10;  ///< A larger body is read on the Cpu pool.
+  size_t inline_reply_bytes_max = 32 << 10;  ///< A larger answer is written on the Cpu pool.
+  size_t inline_text_bytes_max = 128 << 10;  ///< And one whose JSON is larger.
+  /// Counts answers while they become JSON. May be null; outlives the API.
+  BodyMemory* bodies = nullptr;
   JsonLimits limits;
   Duration ready_timeout = 1s;                 ///< For /readyz to find the placement driver.
   const Event* ready_after = nullptr;          ///< /readyz says 503 before; may be null.
@@ -75,6 +81,9 @@ class HttpApi {
   Task<Result<std::string>> answer(const rpc::MethodInfo* method,
                                    Operation<Request, Reply> operation, http::Request request,
                                    std::shared_ptr<RequestSubject> subject);
+  /// The answer's JSON, made by the loop where it is short and on the Cpu pool where it is not.
+  template <typename Reply>
+  Task<Result<std::string>> write_body(bool read_only, Reply reply);
   /// `late` is the error when the deadline comes first.
   template <typename Reply>
   Task<Result<Reply>> in_time(Code late, RequestContext context, Task<Result<Reply>> task);
@@ -91,6 +100,7 @@ class HttpApi {
   Parts parts_;
   HttpApiConfig config_;
   uint64_t requests_ = 0;  ///< Those that were given an id.
+  std::optional<BodyShare> replies_;  // That become JSON.
   JsonReader reader_;
   http::Router router_;
 };

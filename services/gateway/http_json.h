@@ -57,6 +57,10 @@ class JsonReader {
   std::unique_ptr<Scratch> scratch_;
 };
 
+/// What `message` takes in memory, about.
+template <typename Message>
+size_t memory_bytes(const Message& message);
+
 /// `message` as JSON. Errors: out_of_range (more than `bytes_max` bytes), data_loss (a payload that
 /// is not a FlexBuffer).
 template <typename Message>

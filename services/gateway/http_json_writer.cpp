@@ -159,7 +159,47 @@ class Writer {
   std::string out_;
 };
 
+size_t bytes_of(const std::string& text) {
+  return sizeof(text) + text.size();
+}
+size_t bytes_of(const Bytes& bytes) {
+  return sizeof(bytes) + bytes.size();
+}
+size_t bytes_of(const std::vector<float>& floats) {
+  return sizeof(floats) + floats.size() * sizeof(float);
+}
+template <typename Field>
+size_t bytes_of(const Field& field) {
+  if constexpr (std::is_class_v<Field>) {
+    return memory_bytes(field);
+  } else {
+    return sizeof(field);
+  }
+}
+template <typename Field>
+size_t bytes_of(const std::optional<Field>& field) {
+  return field.has_value() ? bytes_of(*field) : 0;
+}
+template <typename Field>
+size_t bytes_of(const std::vector<Field>& fields) {
+  size_t bytes = sizeof(fields);
+  for (const Field& field : fields) bytes += bytes_of(field);
+  return bytes;
+}
+
 }  // namespace
+
+template <typename Message>
+size_t memory_bytes(const Message& message) {
+  size_t bytes = 0;
+  visit_fields(message, [&](const FieldRow&, const auto& field) { bytes += bytes_of(field); });
+  return bytes;
+}
+
+template <>
+size_t memory_bytes(const api::PointId& id) {
+  return sizeof(id) + id.text.size();
+}
 
 template <typename Message>
 Result<std::string> to_json(const Message& message, size_t bytes_max) {
@@ -172,7 +212,7 @@ namespace {
 
 template <typename... Messages>
 constexpr auto writers_of(MessageList<Messages...>) {
-  return std::tuple{&to_json<Messages>...};
+  return std::tuple{&to_json<Messages>..., &memory_bytes<Messages>...};
 }
 // Makes the writers of all messages, for callers that see only the header.
 [[gnu::used]] constexpr auto kWriters = writers_of(api::VectronMessageList());

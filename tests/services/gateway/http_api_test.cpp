@@ -591,5 +591,25 @@ TEST(HttpApi, SaysThatAWriteMayHaveBeenDoneWhenItsTimeToStopIsOver) {
   EXPECT_THAT(received, HasSubstr("unknown_outcome"));
 }
 
+// Counts what is given to the pool, by asking how much virtual time an answer takes there.
+TEST(HttpApi, WritesALargeAnswerOnThePoolAndASmallOneAtOnce) {
+  HttpGateway gateway;
+  std::string points;
+  for (int id = 0; id < 2'000; ++id) {
+    points +=
+        (id > 0 ? "," : "") + std::string("{\"id\":") + std::to_string(id) + ",\"vector\":[1,2]}";
+  }
+  ASSERT_EQ(gateway.ask("POST", "/v1/collections/c/points", "{\"points\":[" + points + "]}").status,
+            200);
+  const auto time_of = [&](const std::string& body) {
+    const Instant begin = gateway.cluster.env().clock().monotonic();
+    const Answer answer = gateway.ask("POST", "/v1/collections/c/points/search", body);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return gateway.cluster.env().clock().monotonic() - begin;
+  };
+  EXPECT_EQ(time_of(R"({"vector":[0,0],"top_k":3})"), 0ns);
+  EXPECT_GT(time_of(R"({"vector":[0,0],"top_k":1000})"), 500us);
+}
+
 }  // namespace
 }  // namespace vectron::gateway

@@ -61,7 +61,7 @@ Result<std::unique_ptr<ProcessCluster>> ProcessCluster::make(const ProcessCluste
   }
   std::ofstream file(shape.folder + "/cluster.conf");
   file << "# Shared by all processes of this cluster.\n"
-       << "cluster = 0x51\nplacement = " << members << "\nbootstrap = true\n";
+       << "cluster = 81\nplacement = " << members << "\nbootstrap = true\n";
   for (const std::string& line : shape.config_lines) file << line << "\n";
   return cluster;
 }

@@ -156,12 +156,12 @@ RequestContext Worker::with_deadline_of(RequestContext context) const {
   return context;
 }
 
-// Whether it should hold the shard and cannot.
+// Whether it should hold the shard and cannot. A copy that is being removed is not to be there.
 bool Worker::has_lost(uint64_t shard_id) const {
   const auto of_shard = [&](const auto& missing) { return missing.second == ShardId(shard_id); };
   if (std::any_of(missing_.begin(), missing_.end(), of_shard)) return true;
   return std::any_of(host_->manifests().begin(), host_->manifests().end(), [&](const auto& entry) {
-    return entry.second.group_id == shard_id &&
+    return entry.second.group_id == shard_id && !dropping_.contains(entry.first) &&
            host_->presence(GroupId(shard_id), entry.first) == ReplicaHost::Presence::lost;
   });
 }

@@ -458,7 +458,10 @@ ReplicaStatus Replica::status() const {
   status.applied_index = applied_index();
   status.last_index = raft_->last_index();
   const auto applied_term = raft_->log().term_at(status.applied_index);
-  status.leads_with_all = status.is_leader && serving() && applied_term == status.term;
+  // With this planted bug a leader appends nothing of its own before the first write.
+  const bool has_all =
+      applied_term == status.term || parts_.env->planted("commit_old_term_by_count");
+  status.leads_with_all = status.is_leader && serving() && has_all;
   return status;
 }
 

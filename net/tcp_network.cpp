@@ -320,8 +320,8 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Address& address) {
   // there.
   constexpr int kPortsTriedMax = 16;
   for (int tried = 1;; ++tried) {
-    auto listeners = listen_at_all(impl_->loop, impl_->accepted, endpoints,
-                                   "cannot listen at " + address.text);
+    auto listeners =
+        listen_at_all(impl_->loop, impl_->accepted, endpoints, "cannot listen at " + address.text);
     if (listeners.has_value() && listeners->size() == 1) return std::move(listeners->front());
     if (listeners.has_value()) {
       return std::make_unique<ListenerSet>(impl_->loop.scheduler(), *std::move(listeners));

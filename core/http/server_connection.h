@@ -44,8 +44,8 @@ class ServerConnection {
     bool without_body = false;
     bool http_1_0 = false;
     std::vector<Field> fields;  ///< Of the answer, as the gate says.
-    HeldBytes body;    ///< Of the request.
-    HeldBytes answer;  ///< `bytes`.
+    HeldBytes body;             ///< Of the request.
+    HeldBytes answer;           ///< `bytes`.
     CancellationToken cancellation;
   };
   enum class Read : uint8_t { request, refused, ended, lost };

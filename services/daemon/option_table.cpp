@@ -341,9 +341,10 @@ void add_raft(Rows* rows) {
                    count(field(&R::log_entries_kept_max), 1)});
   rows->push_back({"log_bytes_kept_max", kReplicas, "The same, in bytes.",
                    bytes(field(&R::log_bytes_kept_max), 1'024)});
-  rows->push_back({"log_bytes_waiting_max", kReplicas,
-                   "Entries kept for a follower that answers and is behind, until it has caught up.",
-                   bytes(field(&R::log_bytes_waiting_max), 1'024)});
+  rows->push_back(
+      {"log_bytes_waiting_max", kReplicas,
+       "Entries kept for a follower that answers and is behind, until it has caught up.",
+       bytes(field(&R::log_bytes_waiting_max), 1'024)});
   rows->push_back({"snapshot_chunk_bytes_max", kReplicas, "One piece of a snapshot.",
                    bytes(field(&R::snapshot_chunk_bytes_max), 1'024, 32 << 20)});
   rows->push_back({"snapshot_chunk_timeout_ms", kReplicas,

@@ -99,7 +99,7 @@ class HttpApi {
   Env& env_;
   Parts parts_;
   HttpApiConfig config_;
-  uint64_t requests_ = 0;  ///< Those that were given an id.
+  uint64_t requests_ = 0;             ///< Those that were given an id.
   std::optional<BodyShare> replies_;  // That become JSON.
   JsonReader reader_;
   http::Router router_;

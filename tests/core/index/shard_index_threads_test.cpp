@@ -201,5 +201,49 @@ TEST(ShardIndexThreads, IndexersShareTheTailWithoutGapsOrRepeats) {
   EXPECT_EQ(index.graph().nodes(), 2'000u);
 }
 
+// Two indexers, a mender and a searcher over data full of copies; afterwards one more look mends
+// what the others undid.
+TEST(ShardIndexThreads, MendsBesideLinkingAndSearches) {
+  ShardIndex index({.metric = Metric::euclidean, .dimension = 4, .m = 4, .ef_construction = 20});
+  RandomStream random(5, "mending");
+  std::vector<Vector> vectors;
+  for (int i = 0; i < 1'500; ++i) {
+    const bool copy = i > 0 && random.below(3) == 0;
+    vectors.push_back(copy ? vectors[random.below(vectors.size())]
+                           : testing::random_vector(random, 4));
+    index.append(vectors.back());
+  }
+  std::atomic<int> indexers = 2;
+  std::vector<std::thread> threads;
+  threads.reserve(4);
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] {
+      while (index.index_some(20) > 0) continue;
+      --indexers;
+    });
+  }
+  threads.emplace_back([&] {
+    while (indexers > 0) {
+      GraphMender mender = index.mender();
+      while (!mender.mend_some(1'000)) continue;
+    }
+  });
+  threads.emplace_back([&] {
+    for (size_t i = 0; indexers > 0; ++i) {
+      const Vector& query = vectors[i % vectors.size()];
+      ASSERT_EQ(index.search({.slots = 1'500}, query, {.k = 5}).size(), 5u);
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+  GraphMender mender = index.mender();
+  while (!mender.mend_some(1'000)) continue;
+  EXPECT_EQ(unreachable_nodes(index.graph(), index.graph_end()), 0u);
+  size_t found = 0;
+  for (const Vector& vector : vectors) {
+    if (index.search(index.cut(), vector, {.k = 1})[0].distance == 0.0f) ++found;
+  }
+  EXPECT_GE(found, 1'490u);
+}
+
 }  // namespace
 }  // namespace vectron::index

@@ -2,7 +2,11 @@
 
 #include <errno.h>
 
+#include <string>
+#include <string_view>
 #include <system_error>
+
+#include "core/env/descriptors.h"
 
 namespace vectron {
 
@@ -44,7 +48,9 @@ Code code_of(int error) {
 }  // namespace
 
 Status system_status(int error, const std::string& what) {
-  return {code_of(error), what + ": " + std::generic_category().message(error)};
+  const bool no_descriptor = error == EMFILE || error == ENFILE;
+  return {code_of(error), what + ": " + std::generic_category().message(error),
+          std::string(no_descriptor ? kDescriptorsField : std::string_view())};
 }
 
 }  // namespace vectron

@@ -1,5 +1,7 @@
 #include "core/replica/small_file.h"
 
+#include "core/env/descriptors.h"
+
 namespace vectron {
 
 namespace {
@@ -43,9 +45,11 @@ Task<Result<void>> overwrite_sector(Disk* disk, std::string path, const Bytes* b
 
 Task<Result<void>> write_small_file(Disk* disk, std::string folder, std::string name, Bytes bytes) {
   auto replaced = co_await replace_file(disk, folder, name, &bytes);
-  if (replaced.has_value() || replaced.error().code() != Code::resource_exhausted) {
-    co_return replaced;
-  }
+  // The only copy is written over where there is no other way: on a full disk.
+  const bool disk_is_full = !replaced.has_value() &&
+                            replaced.error().code() == Code::resource_exhausted &&
+                            replaced.error().field() != kDescriptorsField;
+  if (!disk_is_full) co_return replaced;
   const std::string path = folder.empty() ? name : folder + "/" + name;
   const auto written = co_await overwrite_sector(disk, path, &bytes, replaced.error());
   co_return written;

@@ -1,6 +1,7 @@
 #include "sim/world/node_disk.h"
 
 #include "core/async/sync.h"
+#include "core/env/descriptors.h"
 #include "sim/world/world.h"
 
 namespace vectron::sim {
@@ -64,7 +65,8 @@ std::unexpected<Status> no_space() {
 
 std::unexpected<Status> no_descriptor(const std::string& path) {
   return fail(Code::resource_exhausted,
-              fmt::format("cannot open '{}': too many open files (EMFILE)", path));
+              fmt::format("cannot open '{}': too many open files (EMFILE)", path),
+              std::string(kDescriptorsField));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A worker that is short of something, or has one replica that does not start, goes on with what it
 // has.
 #include "core/base/hash.h"
+#include "core/replica/small_file.h"
 #include "tests/services/worker/worker_cluster.h"
 
 #include <gmock/gmock.h>
@@ -33,6 +34,28 @@ TEST_F(WorkerCluster, AWorkerStartsOnAFullDiskAgainAndAgainAndServesWhenThereIsS
   EXPECT_TRUE(found->points[0].found);
   EXPECT_TRUE(write(6, {1, 2, 3, 4}).has_value());
   EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+// Without descriptors no second file can be made, but the disk has room: so the only copy is not
+// written over, where an I/O error would leave half of it.
+TEST_F(WorkerCluster, ASmallFileIsOldOrNewWhateverRunsOut) {
+  sim::WorldConfig config;
+  config.fault_classes.add(sim::FaultClass::descriptors);
+  config.fault_classes.add(sim::FaultClass::io_error);
+  boot(1, 1, config);
+  SimNode& node = *client_;  // Nothing else uses its disk.
+  const Bytes before(100, 1);
+  const Bytes after(100, 2);
+  for (int round = 0; round < 60; ++round) {
+    ASSERT_TRUE(await(write_small_file(&node.env().disk(), "", "small", before)).has_value());
+    node.disk().trouble().run_out_of_descriptors(world_->now() + 100ms);
+    node.disk().trouble().fail_writes(1);
+    (void)await(write_small_file(&node.env().disk(), "", "small", after));
+    node.disk().trouble().heal();
+    world_->run_for(200ms);
+    const Bytes content = *node.disk().content("small");
+    ASSERT_TRUE(content == before || content == after) << round;
+  }
 }
 
 /// The marker of a store of a version that does not exist yet.

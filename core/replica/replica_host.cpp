@@ -278,6 +278,18 @@ bool ReplicaHost::took_part(GroupId group) const {
 }
 
 Task<Result<void>> ReplicaHost::bear(stored::ReplicaManifest manifest) {
+  unborn_.insert(ReplicaId(manifest.replica_id));
+  return bear_whole(std::move(manifest));
+}
+
+Task<Result<void>> ReplicaHost::remove_unborn(ReplicaId replica) {
+  const auto removed = co_await env_->disk().remove_tree(folder_of(replica));
+  VECTRON_CO_CHECK_OK(removed);
+  unborn_.erase(replica);
+  co_return Result<void>();
+}
+
+Task<Result<void>> ReplicaHost::bear_whole(stored::ReplicaManifest manifest) {
   const GroupId group(manifest.group_id);
   const ReplicaId replica(manifest.replica_id);
   VECTRON_ASSERT(presence(group, replica) == Presence::absent);
@@ -312,6 +324,7 @@ Task<Result<void>> ReplicaHost::bear(stored::ReplicaManifest manifest) {
   WalBatch batch;
   batch.group = group;
   batch.mark = state.mark;
+  unborn_.erase(replica);  // From here on it may be on record.
   const auto recorded = co_await wal_->append_and_sync(std::move(batch));
   VECTRON_CO_CHECK_OK(recorded);
   recovered_[group] = std::move(state);

@@ -63,6 +63,11 @@ class ReplicaHost {
   /// filled in. Requires: presence is absent. Errors: of the disk (resource_exhausted at once when
   /// it is full).
   Task<Result<void>> bear(stored::ReplicaManifest manifest);
+  /// Those whose birth failed before it was on record, since the start: there may be folders of
+  /// them.
+  const std::set<ReplicaId>& unborn() const { return unborn_; }
+  /// Removes what the failed birth of one of them left. Errors: of the disk; it stays unborn.
+  Task<Result<void>> remove_unborn(ReplicaId replica);
 
   /// Ends the replica, if it runs, and destroys all that the node holds of it: its data, so that
   /// there is space for what follows, then a durable tombstone in the log, then the folder. On
@@ -101,6 +106,7 @@ class ReplicaHost {
   Task<Result<void>> remove_data(ReplicaId replica);
   Task<Result<void>> finish_drop(GroupId group, ReplicaId replica);
   Task<Result<void>> read_replica_folder(std::string name);
+  Task<Result<void>> bear_whole(stored::ReplicaManifest manifest);
   Task<Result<void>> take_unnamed(ReplicaId replica);
   Task<Result<void>> take_unlogged(ReplicaId replica);
   Task<Result<void>> remove_birth_remains(ReplicaId replica);
@@ -118,6 +124,7 @@ class ReplicaHost {
   std::unique_ptr<Wal> wal_;
   std::map<GroupId, WalGroupState> recovered_;  // Of groups that are not running.
   std::map<ReplicaId, stored::ReplicaManifest> manifests_;
+  std::set<ReplicaId> unborn_;
   std::set<ReplicaId> lost_;
   std::map<ReplicaId, std::string> unstarted_;  // Why the last try to start them failed.
   std::set<GroupId> took_part_;

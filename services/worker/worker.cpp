@@ -289,11 +289,18 @@ Task<Result<void>> Worker::obey(WorkerOrders orders) {
 
 // Begins those removals that are not under way yet.
 Result<void> Worker::begin_drops(const WorkerOrders& orders) {
+  const auto is_assigned = [&](uint64_t replica) {
+    return std::any_of(orders.assignments.begin(), orders.assignments.end(),
+                       [&](const auto& assignment) { return assignment.replica_id == replica; });
+  };
+  // Nobody names for removal what was never reported.
+  for (const ReplicaId replica : host_->unborn()) {
+    if (is_assigned(replica.value()) || dropping_.contains(replica)) continue;
+    dropping_.emplace(replica, GroupId());
+    tasks_.spawn(drop_unborn(replica));
+  }
   for (const uint64_t removed : orders.removed) {
-    const bool assigned =
-        std::any_of(orders.assignments.begin(), orders.assignments.end(),
-                    [&](const auto& assignment) { return assignment.replica_id == removed; });
-    if (assigned) {
+    if (is_assigned(removed)) {
       return fail(Code::invalid_argument, "a replica is both assigned and removed", "removed");
     }
     const ReplicaId replica(removed);
@@ -329,6 +336,17 @@ Task<void> Worker::drop_one(ReplicaId replica, GroupId group) {
   if (!dropped.has_value()) {
     env_->log().error(kComponent, "replica {} could not be removed: {}", replica,
                       dropped.error().to_string());
+  }
+  dropping_.erase(replica);
+  dropped_.notify_all();
+}
+
+// A birth that failed left a folder, perhaps, and nothing else.
+Task<void> Worker::drop_unborn(ReplicaId replica) {
+  const auto removed = co_await host_->remove_unborn(replica);
+  if (!removed.has_value()) {
+    env_->log().error(kComponent, "what a failed birth of replica {} left stays for now: {}",
+                      replica, removed.error().to_string());
   }
   dropping_.erase(replica);
   dropped_.notify_all();

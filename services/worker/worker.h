@@ -83,6 +83,7 @@ class Worker final : public wire::WorkerHandler {
   Result<void> begin_drops(const WorkerOrders& orders);
   Task<bool> wait_for_drops(std::vector<uint64_t> removed);
   Task<void> drop_one(ReplicaId replica, GroupId group);
+  Task<void> drop_unborn(ReplicaId replica);
   Task<Result<void>> drop(ReplicaId replica, GroupId group);
   std::optional<GroupId> group_of(ReplicaId replica) const;
   Task<Result<void>> hold(wire::Assignment assignment);

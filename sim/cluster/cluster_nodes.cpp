@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/env/descriptors.h"
 #include "core/replica/birth_remains.h"
 
 namespace vectron::sim {
@@ -176,8 +177,8 @@ bool ClusterNodes::has_reason_to_stop(const Node& node, const Status& status) co
   if (names_io_error(status)) return trouble.io_errors_given() > node.io_errors_before;
   if (status.code() == Code::data_loss) return node.hurt;
   // What is short comes back: who runs waits for it, and a full disk keeps nobody from starting who
-  // has started there before.
-  const bool full = trouble.is_full_now();
+  // has started there before. A start without descriptors ends, whatever else is short.
+  const bool full = trouble.is_full_now() && status.field() != kDescriptorsField;
   if (status.code() == Code::resource_exhausted && (node.listens || full) &&
       has_started(*node.machine)) {
     return false;

@@ -1,6 +1,7 @@
 #include "services/worker/worker.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/async/combine.h"
 #include "core/base/hash.h"
@@ -294,7 +295,8 @@ Result<void> Worker::begin_drops(const WorkerOrders& orders) {
                        [&](const auto& assignment) { return assignment.replica_id == replica; });
   };
   // Nobody names for removal what was never reported.
-  for (const ReplicaId replica : host_->unborn()) {
+  const std::set<ReplicaId> unborn = host_->unborn();  // Removals take from it.
+  for (const ReplicaId replica : unborn) {
     if (is_assigned(replica.value()) || dropping_.contains(replica)) continue;
     dropping_.emplace(replica, GroupId());
     tasks_.spawn(drop_unborn(replica));

@@ -191,6 +191,17 @@ TEST(ShardIndex, NoCosineIsBeyondOne) {
   }
 }
 
+TEST(ShardIndex, FindsNoCopyThatWasRemoved) {
+  ShardIndex index(kSmall);
+  const Vector copy(8, 1.0f);
+  for (int i = 0; i < 6; ++i) index.append(copy);
+  index.index_some(6);
+  const Cut before = index.cut();
+  for (const Slot slot : {0, 2, 5}) index.remove(slot);
+  EXPECT_EQ(slots_of(index.search(index.cut(), copy, {.k = 6}), 6), (std::vector<Slot>{1, 3, 4}));
+  EXPECT_EQ(index.search(before, copy, {.k = 6}).size(), 6u);
+}
+
 TEST(ShardIndex, CountsWhatItHolds) {
   ShardIndex index(kSmall);
   const auto vectors = clustered_vectors("points", 8, 100);

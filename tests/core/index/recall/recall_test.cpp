@@ -13,7 +13,7 @@
 
 #include "core/index/index_restore.h"
 #include "core/index/shard_index.h"
-#include "tests/core/index/shapes.h"
+#include "tests/core/index/recall/shapes.h"
 
 namespace vectron::index {
 namespace {

@@ -77,16 +77,24 @@ Result<Address> parse_address(std::string_view text) {
       text);
 }
 
-Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text) {
-  std::vector<PlacementConfig::Member> members;
-  std::set<NodeId> nodes;
-  std::set<std::string> addresses;
+std::vector<std::string_view> split_at_commas(std::string_view text) {
+  std::vector<std::string_view> parts;
   while (!text.empty()) {
     const size_t comma = std::min(text.find(','), text.size());
     std::string_view part = text.substr(0, comma);
     text.remove_prefix(std::min(comma + 1, text.size()));
     while (part.starts_with(' ')) part.remove_prefix(1);
     while (part.ends_with(' ')) part.remove_suffix(1);
+    parts.push_back(part);
+  }
+  return parts;
+}
+
+Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text) {
+  std::vector<PlacementConfig::Member> members;
+  std::set<NodeId> nodes;
+  std::set<std::string> addresses;
+  for (const std::string_view part : split_at_commas(text)) {
     VECTRON_TRY(PlacementConfig::Member member, parse_member(part));
     if (!nodes.insert(member.node).second) {
       return fail(Code::invalid_argument, fmt::format("names node {} twice", member.node));

@@ -26,6 +26,8 @@ std::optional<uint64_t> parse_bytes(std::string_view text);
 std::string show_bytes(uint64_t bytes);
 /// "host:port"; errors: invalid_argument without a field.
 Result<Address> parse_address(std::string_view text);
+/// What stands between commas, without the blanks round it; views of `text`.
+std::vector<std::string_view> split_at_commas(std::string_view text);
 /// "1=host:port,2=host:port"; errors: invalid_argument without a field.
 Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text);
 std::string show_members(const std::vector<PlacementConfig::Member>& members);
@@ -161,12 +163,7 @@ OptionValue texts(Field field, std::string type) {
   value.read = [field](Settings* settings, std::string_view text) -> Result<void> {
     auto& target = field(*settings);
     target.clear();
-    while (!text.empty()) {
-      const size_t comma = std::min(text.find(','), text.size());
-      std::string_view part = text.substr(0, comma);
-      text.remove_prefix(std::min(comma + 1, text.size()));
-      while (part.starts_with(' ')) part.remove_prefix(1);
-      while (part.ends_with(' ')) part.remove_suffix(1);
+    for (const std::string_view part : split_at_commas(text)) {
       if (!part.empty()) target.emplace_back(part);
     }
     return {};

@@ -3,28 +3,19 @@
 #include <algorithm>
 
 #include "core/kv/kv_format.h"
+#include "core/kv/lmdb_page.h"
 #include "sim/interpose/page_undo.h"
 
 namespace vectron::sim {
 namespace {
 
-constexpr size_t kPageHeaderBytes = 16;
-constexpr size_t kNodeHeaderBytes = 8;
-constexpr uint16_t kLeafFlag = 0x02;
-constexpr uint16_t kBranchFlag = 0x01;
-constexpr uint64_t kRootOffset = 128;  ///< Of the main tree's root in a meta page.
-constexpr size_t kMetaBytes = 152;
-
-template <typename T>
-T load(ByteView bytes, size_t offset) {
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof(value));
-  return value;
-}
+using lmdb_page::kHeaderBytes;
+using lmdb_page::kNodeHeaderBytes;
+using lmdb_page::load;
 
 /// The pair of the node at `offset` of a leaf page, when it is one of ours and intact.
 std::optional<PairPlace> pair_of_node(ByteView page, size_t offset) {
-  if (offset < kPageHeaderBytes || offset + kNodeHeaderBytes > page.size()) return std::nullopt;
+  if (offset < kHeaderBytes || offset + kNodeHeaderBytes > page.size()) return std::nullopt;
   PairPlace place;
   place.value_bytes = load<uint16_t>(page, offset) | uint32_t{load<uint16_t>(page, offset + 2)}
                                                          << 16;
@@ -48,15 +39,15 @@ void look_at_page(ByteView file, uint64_t number, std::vector<PairPlace>* places
                   std::vector<uint64_t>* pages) {
   const uint64_t begin = number * kPageBytes;
   const ByteView page = file.subspan(begin, kPageBytes);
-  const uint16_t flags = load<uint16_t>(page, 10);
-  const size_t lower = std::min<size_t>(load<uint16_t>(page, 12), kPageBytes);
-  for (size_t at = kPageHeaderBytes; at + 2 <= lower; at += 2) {
+  const uint16_t flags = load<uint16_t>(page, lmdb_page::kFlagsAt);
+  const size_t lower = std::min<size_t>(load<uint16_t>(page, lmdb_page::kLowerAt), kPageBytes);
+  for (size_t at = kHeaderBytes; at + 2 <= lower; at += 2) {
     const uint64_t offset = load<uint16_t>(page, at);
-    if ((flags & kBranchFlag) != 0 && offset + kNodeHeaderBytes <= kPageBytes) {
+    if ((flags & lmdb_page::kBranch) != 0 && offset + kNodeHeaderBytes <= kPageBytes) {
       pages->push_back(load<uint16_t>(page, offset) | uint64_t{load<uint16_t>(page, offset + 2)}
                                                           << 16);
     }
-    auto place = (flags & kLeafFlag) != 0 ? pair_of_node(page, offset) : std::nullopt;
+    auto place = (flags & lmdb_page::kLeaf) != 0 ? pair_of_node(page, offset) : std::nullopt;
     if (!place.has_value()) continue;
     place->key_offset += begin;
     place->value_offset += begin;
@@ -69,9 +60,12 @@ void look_at_page(ByteView file, uint64_t number, std::vector<PairPlace>* places
 std::vector<PairPlace> stored_pairs(ByteView file) {
   std::vector<PairPlace> places;
   if (file.size() < 2 * kPageBytes) return places;
-  const auto transaction = [&](uint64_t meta) { return load<uint64_t>(file, meta + 144); };
+  const auto transaction = [&](uint64_t meta) {
+    return load<uint64_t>(file, meta + lmdb_page::kTransactionAt);
+  };
   const uint64_t meta = transaction(0) < transaction(kPageBytes) ? kPageBytes : 0;
-  std::vector<uint64_t> pages = {load<uint64_t>(file, meta + kRootOffset)};
+  std::vector<uint64_t> pages = {
+      load<uint64_t>(file, meta + lmdb_page::kMainTreeAt + lmdb_page::kRootInTree)};
   // Pages that lead in a circle, after rot, are not followed for ever.
   for (uint64_t left = file.size() / kPageBytes; left > 0 && !pages.empty(); --left) {
     const uint64_t page = pages.back();
@@ -83,12 +77,13 @@ std::vector<PairPlace> stored_pairs(ByteView file) {
 
 uint64_t structural_byte(ByteView file, uint64_t choice) {
   const uint64_t in_page = choice >> 32;
-  if ((choice & 1) != 0) return (choice >> 1 & 1) * kPageBytes + in_page % kMetaBytes;
+  if ((choice & 1) != 0) return (choice >> 1 & 1) * kPageBytes + in_page % lmdb_page::kMetaBytes;
   const uint64_t begin = (choice >> 1) % (file.size() / kPageBytes) * kPageBytes;
   const ByteView page = file.subspan(begin, kPageBytes);
-  const uint16_t flags = load<uint16_t>(page, 10);
-  const auto lower = std::max<uint64_t>(load<uint16_t>(page, 12), kPageHeaderBytes);
-  const bool head = (flags & kLeafFlag) != 0 && lower < kPageBytes && (choice >> 20 & 3) != 0;
+  const uint16_t flags = load<uint16_t>(page, lmdb_page::kFlagsAt);
+  const auto lower = std::max<uint64_t>(load<uint16_t>(page, lmdb_page::kLowerAt), kHeaderBytes);
+  const bool head =
+      (flags & lmdb_page::kLeaf) != 0 && lower < kPageBytes && (choice >> 20 & 3) != 0;
   return begin + in_page % (head ? lower : kPageBytes);
 }
 

@@ -1,11 +1,7 @@
 // Where in an LMDB file the pairs of our key-value store lie, and what holds its pages together.
 // Pure; for the bit rot of a simulated disk.
 //
-// LMDB 0.9's file format: pages of 4 KiB, each with a header of 16 bytes (page number 8, pad 2,
-// flags 2, lower 2, upper 2), then an array of 2-byte node offsets up to `lower`. A node of a leaf
-// has a header of 8 bytes (low and high half of the value's size, flags, size of the key), its key
-// and its value. Pages 0 and 1 are meta pages; that of the
-// later transaction says which page is the root.
+// How LMDB lays out its pages is in core/kv/lmdb_page.h.
 #pragma once
 
 #include <vector>

@@ -10,23 +10,9 @@
 #include "core/async/task_group.h"
 #include "core/env/env.h"
 #include "tests/support/memory_disk.h"
+#include "tests/support/plain_scheduler.h"
 
 namespace vectron {
-
-/// First in, first out; or ties drawn from a seed, to shuffle what is due at the same time.
-class PlainScheduler final : public Scheduler {
- public:
-  EventQueue& queue() override { return queue_; }
-  void post(QueuedEvent& event) override { queue_.add(event, queue_.now(), tie()); }
-  void post_at(QueuedEvent& event, Instant when) override { queue_.add(event, when, tie()); }
-  void shuffle(uint64_t seed) { ties_.emplace(seed); }
-
- private:
-  uint64_t tie() { return ties_ ? ties_->next() : 0; }
-
-  EventQueue queue_;
-  std::optional<RandomStream> ties_;
-};
 
 class PlainClock final : public Clock {
  public:

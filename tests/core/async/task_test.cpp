@@ -8,22 +8,10 @@
 #include "core/async/combine.h"
 #include "core/async/sync.h"
 #include "core/async/task_group.h"
+#include "tests/support/plain_scheduler.h"
 
 namespace vectron {
 namespace {
-
-class PlainScheduler final : public Scheduler {
- public:
-  EventQueue& queue() override { return queue_; }
-  void post(QueuedEvent& event) override { queue_.add(event, queue_.now(), 0); }
-  void post_at(QueuedEvent& event, Instant when) override { queue_.add(event, when, 0); }
-  void run_all() {
-    while (queue_.next_time() != kNever) queue_.run_next();
-  }
-
- private:
-  EventQueue queue_;
-};
 
 struct Tracker {
   explicit Tracker(int* alive) : alive_(alive) { ++*alive_; }

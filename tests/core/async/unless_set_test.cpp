@@ -2,21 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/plain_scheduler.h"
+
 namespace vectron {
 namespace {
-
-class PlainScheduler final : public Scheduler {
- public:
-  EventQueue& queue() override { return queue_; }
-  void post(QueuedEvent& event) override { queue_.add(event, queue_.now(), 0); }
-  void post_at(QueuedEvent& event, Instant when) override { queue_.add(event, when, 0); }
-  void run_all() {
-    while (queue_.next_time() != kNever) queue_.run_next();
-  }
-
- private:
-  EventQueue queue_;
-};
 
 // Counts itself for as long as it lives.
 Task<int> work(Event* done, int* alive) {

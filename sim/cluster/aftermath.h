@@ -46,6 +46,8 @@ class Aftermath {
   Task<void> await_availability(std::vector<ProbedShard> shards, Instant since);
   /// Waits until all replicas of all groups agree; objects when that takes too long.
   Task<void> await_convergence(std::vector<ProbedShard> groups, Instant since);
+  /// Writes one more point to each shard, so that counts have something to lag behind.
+  Task<void> write_once_more(std::vector<ProbedShard> shards);
   /// Searches each of these collections, as one who takes a partial answer: nothing is away any
   /// more, so none may be; objects when it stays so.
   Task<void> search_everywhere(std::set<uint32_t> collections);

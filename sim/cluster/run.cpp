@@ -12,6 +12,7 @@
 #include "sim/cluster/forger.h"
 #include "sim/cluster/frame_forger.h"
 #include "sim/cluster/register_client.h"
+#include "sim/oracle/counts_check.h"
 #include "sim/oracle/history_check.h"
 #include "sim/oracle/placement_watch.h"
 
@@ -24,6 +25,8 @@ constexpr Duration kBootPause = 200ms;
 constexpr Duration kSettleLimit =
     30s;  ///< Beyond the clients' deadline, for clients to come to an end.
 constexpr Duration kRunLimit = 1'200s;  ///< Simulated; a run never comes near.
+/// Calls between nodes give up sooner, and idle connections are pinged sooner.
+constexpr Duration kBrokenIsNoticedWithin = 5s;
 constexpr uint64_t kOperationsMin = 1'000;
 /// Plans that ask for fewer arrivals than this are a person's experiments, and need not reach
 /// kOperationsMin.
@@ -310,12 +313,41 @@ class Run {
     if (record_.violations.empty()) co_await aftermath.read_everything(standing);
     if (record_.violations.empty() && !raft()) co_await aftermath.search_approximately(standing);
     searches_added_ = aftermath.searches_added();
-    if (raft()) co_return;
+    if (!raft() && record_.violations.empty()) co_await look_at_statuses(env, &aftermath, standing);
+  }
+
+  Task<void> look_at_statuses(Env* env, Aftermath* aftermath, std::set<uint32_t> collections) {
+    // A report on a connection that only its other end knows to be dead waits for its timeout: how
+    // fresh counts are is promised of a network that does its work.
+    world_.network().calm();
+    co_await env->clock().sleep_for(kBrokenIsNoticedWithin);
+    co_await aftermath->write_once_more(shards_);
+    co_await env->clock().sleep_for(kCountsWithin);
     ClusterClient observer(env, &plan_);
-    for (uint32_t i = 0; i < plan_.workload.collections.size(); ++i) {
+    for (const uint32_t i : collections) {
       const auto status = co_await observer.status(i);
-      if (status.has_value()) see_placement(*status);
+      if (status.has_value()) {
+        see_placement(*status);
+        see_counts(*status);
+        continue;
+      }
+      record_.violations.add(oracle::kAvailability, world_.now(),
+                             fmt::format("the status of collection {} could not be had: {}", i,
+                                         status.error().to_string()),
+                             "status");
     }
+  }
+
+  void see_counts(const api::CollectionStatus& status) {
+    CountsSeen seen{.collection = status.name,
+                    .at = world_.now(),
+                    .ready = status.ready,
+                    .points = status.points,
+                    .indexed = status.indexed};
+    for (const api::ShardStatus& shard : status.shards) {
+      seen.shards.push_back({shard.shard_id, shard.points, shard.indexed});
+    }
+    counts_.push_back(std::move(seen));
   }
 
   Task<void> settle_lives(Env* env, Aftermath* aftermath) {
@@ -504,6 +536,7 @@ class Run {
     check_recall(report_.recall, &record_.violations);
     check_enough_neighbours();
     check_coverages(models);
+    check_counts(counts_, models, &record_.violations);
   }
 
   /// A recall below the number of neighbours from which it is judged says nothing.
@@ -551,6 +584,7 @@ class Run {
   Instant loaded_from_{};  // The loaded interval, once it has passed.
   Instant loaded_to_{};
   std::vector<ProbedShard> shards_;
+  std::vector<CountsSeen> counts_;
   uint64_t searches_added_ = 0;  ///< By the aftermath, for the recall.
   bool settling_ = false;        ///< From now on collections stay.
   uint64_t placement_order_ = 0;

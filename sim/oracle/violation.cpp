@@ -23,6 +23,8 @@ const std::vector<OracleInfo>& oracles() {
       {oracle::kIndexReach, "walks lead to every node of a graph that was restored or mended"},
       {oracle::kSearchRecall, "the recall of approximate searches stays above its floor"},
       {oracle::kAvailability, "every shard takes a write and a read within 30 s of the last fault"},
+      {oracle::kCounts,
+       "a second after the last write a collection's counts are those of its points"},
       {oracle::kPlacement, "epochs only grow; replicas of a shard on distinct failure domains"},
       {oracle::kLives,
        "a removed collection answers nothing more; its name's next one sees nothing of it"},

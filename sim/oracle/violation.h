@@ -61,6 +61,7 @@ inline constexpr std::string_view kIndexCoverage = "index_coverage";
 inline constexpr std::string_view kIndexReach = "index_reach";
 inline constexpr std::string_view kRot = "rot";
 inline constexpr std::string_view kAvailability = "availability";
+inline constexpr std::string_view kCounts = "counts";
 inline constexpr std::string_view kPlacement = "placement";
 inline constexpr std::string_view kLives = "lives";
 inline constexpr std::string_view kRemoval = "removal";

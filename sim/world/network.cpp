@@ -114,6 +114,16 @@ void SimNetwork::heal_all() {
   for (const auto& [ends, link] : links_) heal_link(ends.first, ends.second);
 }
 
+void SimNetwork::calm() {
+  faults_.delay_tail_ppm = 0;
+  faults_.reset_ppm = 0;
+  faults_.half_open_ppm = 0;
+  faults_.short_io_ppm = 0;
+  faults_.stall_ppm = 0;
+  faults_.refuse_ppm = 0;
+  faults_.hang_ppm = 0;
+}
+
 void SimNetwork::heal_link(size_t from, size_t to) {
   const auto found = links_.find({from, to});
   if (found == links_.end()) return;

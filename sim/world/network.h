@@ -61,6 +61,9 @@ class SimNetwork {
   /// Ends partitions, clogs, refusals and hangs between the two at once.
   void heal(const SimNode& a, const SimNode& b);
   void heal_all();
+  /// From now on nothing goes wrong by chance any more; latencies stay. Connections that are broken
+  /// already stay so until their ends notice.
+  void calm();
   /// Bytes stop, then come all at once. Class stall.
   void clog(const SimNode& a, const SimNode& b, Direction direction, Instant until);
   /// Resets every connection between the two. Class reset. Returns how many.
@@ -96,7 +99,7 @@ class SimNetwork {
   uint16_t next_port(size_t node);
 
   SimWorld& world_;
-  const NetworkFaults faults_;  ///< Those of the classes that are on.
+  NetworkFaults faults_;  ///< Those of the classes that are on.
   std::map<std::pair<size_t, size_t>, std::unique_ptr<Link>> links_;
   std::map<uint64_t, std::shared_ptr<Stream>> streams_;              ///< In order of creation.
   std::map<std::pair<size_t, uint16_t>, ListenerState*> listeners_;  ///< By machine and port.

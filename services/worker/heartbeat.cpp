@@ -140,7 +140,8 @@ Task<void> Heartbeat::wait_for_change() {
   while (clock.monotonic() < next) {
     const Instant looked = clock.monotonic();
     if (worker_->reports_signature() != reported_signature_) co_return;
-    const bool counts_may = looked >= reported + config_->change_interval;
+    const bool counts_may = looked >= reported + config_->change_interval &&
+                            !env_->planted("counts_wait_for_heartbeat");
     if (counts_may && worker_->counts_signature() != reported_counts_) co_return;
     auto waiting = changed(&worker_->changed());
     const Instant until = clock.scheduler_time(std::min(next, looked + config_->change_interval));

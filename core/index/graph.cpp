@@ -236,13 +236,13 @@ bool Graph::search(const float* query, const WalkOptions& options, const Tombsto
   Scratch& scratch = *lease;
   const NeighborKey start = descend(distance_, query, entry, 0);
   const auto live = [&tombstones, cut](Slot slot) { return tombstones.live_at(slot, cut); };
-  // Of a chain whose copies died, the dead are looked at too.
+  // Of a chain whose copies died, the dead are looked at too, up to the bound: then the walk ends.
   const auto accept = [&](Slot node) {
-    return live(node) ||
-           copies_.any(node, [&](Slot copy) { return ++scratch.evaluations, live(copy); });
+    return live(node) || copies_.any(node, [&](Slot copy) {
+      return ++scratch.evaluations > options.evaluations_max || live(copy);
+    });
   };
-  const WalkBounds bounds{.ef = options.ef, .evaluations_max = options.evaluations_max};
-  if (!walk(distance_, query, start, 0, bounds, kQuerySalt, accept, scratch)) return false;
+  if (!walk(distance_, query, start, 0, options, kQuerySalt, accept, scratch)) return false;
   std::ranges::sort(scratch.best);
   for (const NeighborKey key : scratch.best) {
     const float distance = distance_of(key);
@@ -357,7 +357,7 @@ NeighborKey Graph::descend(DistanceFunction distance, const float* query, EntryP
 // The outcome is in scratch.best. Returns false when it gave up at its bound of evaluations.
 template <typename Accept>
 bool Graph::walk(DistanceFunction distance, const float* query, NeighborKey entry, int level,
-                 WalkBounds bounds, uint32_t salt, const Accept& accept, Scratch& scratch) const {
+                 WalkOptions bounds, uint32_t salt, const Accept& accept, Scratch& scratch) const {
   scratch.begin_walk(salt);
   const Slot first = slot_of(entry);
   *scratch.make_room(1) = first;
@@ -387,6 +387,7 @@ bool Graph::walk(DistanceFunction distance, const float* query, NeighborKey entr
       }
       push_min(scratch.frontier, key);
       if (!accept(fresh[i])) continue;
+      if (scratch.evaluations > bounds.evaluations_max) return false;
       if (full) {
         replace_max(scratch.best, key);
       } else {
@@ -431,14 +432,6 @@ float Graph::link_distance(const float* row, Slot slot) const {
   return link_distance_(row, vectors_.row(slot), vectors_.dimension());
 }
 
-float Graph::distance_to(const float* query, Slot slot) const {
-  return distance_(query, vectors_.row(slot), vectors_.dimension());
-}
-
-NeighborKey Graph::key_to(const float* query, Slot slot) const {
-  return neighbor_key(distance_to(query, slot), slot);
-}
-
 void Graph::prefetch_row(Slot slot) const {
   const auto* bytes = reinterpret_cast<const char*>(vectors_.row(slot));
   const size_t size = std::min<size_t>(vectors_.row_bytes(), kPrefetchBytesMax);
@@ -481,7 +474,7 @@ Graph::EntryPoint Graph::entry_point() const {
 
 uint64_t Graph::bytes() const {
   const uint64_t node_bytes = uint64_t{2} * options_.m * sizeof(Word) + sizeof(Word*);
-  return nodes() * (node_bytes + Copies::kChainBytes) + copies_.table_bytes() +
+  return (nodes() + copies_.count()) * (node_bytes + Copies::kChainBytes) + copies_.table_bytes() +
          upper_bytes_.load(std::memory_order_relaxed);
 }
 

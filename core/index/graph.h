@@ -72,9 +72,7 @@ class Graph {
 
   /// Nodes linked: slots with lists of their own.
   uint64_t nodes() const { return nodes_.load(std::memory_order_relaxed); }
-  /// Which slots hang on which nodes.
-  const Copies& copies() const { return copies_; }
-  /// Counted bytes of the links.
+  /// Counted bytes of the links. A copy has the room of a node, which it does not use.
   uint64_t bytes() const;
 
   /// The neighbours of `slot` on `level`; empty when it has none or is not linked. For tests and
@@ -140,18 +138,12 @@ class Graph {
  private:
   struct Scratch;
   class ScratchLease;
-  struct WalkBounds {
-    size_t ef = 0;
-    uint64_t evaluations_max = UINT64_MAX;
-  };
   using Word =
       uint32_t;  ///< A link: slot + 1; 0 ends a list. Shared words go through std::atomic_ref.
 
   Word* list(Slot slot, int level) const;
   uint32_t list_words(int level) const { return level == 0 ? 2 * options_.m : options_.m; }
   float link_distance(const float* row, Slot slot) const;
-  float distance_to(const float* query, Slot slot) const;
-  NeighborKey key_to(const float* query, Slot slot) const;
   void prefetch_row(Slot slot) const;
 
   void make_lists(Slot slot, int level);
@@ -171,7 +163,7 @@ class Graph {
                       int level_end) const;
   template <typename Accept>
   bool walk(DistanceFunction distance, const float* query, NeighborKey entry, int level,
-            WalkBounds bounds, uint32_t salt, const Accept& accept, Scratch& scratch) const;
+            WalkOptions bounds, uint32_t salt, const Accept& accept, Scratch& scratch) const;
   std::span<const Slot> read_unvisited(Slot slot, int level, Scratch& scratch) const;
 
   const VectorStore& vectors_;
@@ -182,9 +174,8 @@ class Graph {
   SegmentedArray<Word> level0_;  ///< For each slot, 2m words.
   SegmentedArray<Word*> upper_;  ///< For each node of a level above 0: level x m words; else null.
   Copies copies_;
-  std::atomic<uint64_t> entry_ =
-      0;  ///< (level + 1) << 32 | slot; 0 while the graph is empty. The level only grows.
-  std::mutex entry_mutex_;  ///< Held by whoever changes entry_.
+  std::atomic<uint64_t> entry_ = 0;  ///< (level + 1) << 32 | slot; 0 while the graph is empty.
+  std::mutex entry_mutex_;           ///< Held by whoever changes entry_.
   std::atomic<uint64_t> nodes_ = 0;
   std::atomic<uint64_t> upper_bytes_ = 0;
 

@@ -12,16 +12,22 @@ namespace {
 constexpr size_t kNearMax = 64;
 // About what it costs to read a list, in distances.
 constexpr uint64_t kListEvaluations = 1;
+// Slots that are passed over, for about the cost of a distance.
+constexpr uint64_t kSlotsAnEvaluation = 16;
 
 }  // namespace
 
-GraphMender::GraphMender(Graph* graph, Slot slot_end)
-    : graph_(graph), slot_end_(slot_end), parent_(slot_end, kNone), leads_back_(slot_end) {
-  const Graph::EntryPoint entry = graph->entry_point();
-  if (entry.level < 0 || entry.slot >= slot_end) {
+GraphMender::GraphMender(Graph* graph, Slot slot_end) : graph_(graph), slot_end_(slot_end) {}
+
+void GraphMender::begin() {
+  const Graph::EntryPoint entry = graph_->entry_point();
+  if (entry.level < 0 || entry.slot >= slot_end_) {
     step_ = Step::done;
     return;
   }
+  step_ = Step::reach;
+  parent_.assign(slot_end_, kNone);
+  leads_back_.assign(slot_end_, false);
   parent_[entry.slot] = entry.slot;
   leads_back_[entry.slot] = true;
   queue_.push_back(entry.slot);
@@ -29,9 +35,11 @@ GraphMender::GraphMender(Graph* graph, Slot slot_end)
 
 bool GraphMender::mend_some(uint64_t evaluations_max) {
   const FlushDenormals flush;
+  if (step_ == Step::begin) begin();
   uint64_t evaluations = 0;
   while (step_ != Step::done && evaluations < evaluations_max) {
     evaluations += step_ == Step::reach ? reach_next() : lead_back_next();
+    if (++looked_ % kSlotsAnEvaluation == 0) ++evaluations;
   }
   return step_ == Step::done;
 }
@@ -55,7 +63,7 @@ uint64_t GraphMender::reach_next() {
   }
   const Slot slot = next_++;
   const bool lost = parent_[slot] == kNone && graph_->is_node(slot);
-  return lost ? attach(slot) : kListEvaluations;
+  return lost ? attach(slot) : 0;
 }
 
 uint64_t GraphMender::attach(Slot slot) {

@@ -49,6 +49,10 @@ class IndexRestore {
   };
   /// Mends the graph: call it until it returns true.
   bool repair_some(RepairBounds bounds);
+  /// Whether the graph was looked through for nodes that no walk leads to
+  /// (core/index/graph_mender.h), and how many of them were given links.
+  bool looked_through() const { return mender_ != nullptr; }
+  uint64_t mended() const { return mender_ ? mender_->mended() : 0; }
   /// The planted bug restore_forgets_holes, once all vectors are there: ways through slots that are
   /// gone are lost, and nothing is mended.
   void plant_forgotten_holes();

@@ -219,8 +219,9 @@ SearchCost ShardIndex::search_cost_max(Cut cut, SearchOptions options) const {
   SearchCost cost = search_cost(cut, options);
   if (options.exact) return cost;
   const uint64_t graph_end = std::min(indexed(), cut.slots);
-  // A walk crosses what is dead at most once.
+  // A walk crosses what is dead at most once, and may find too little all the same.
   cost.walked = std::min(graph_end, cost.walked + cut.removals);
+  cost.scanned += cut.slots;
   return cost;
 }
 

@@ -8,9 +8,15 @@ namespace vectron {
 namespace {
 
 constexpr size_t kSlotsMin = 8;
-/// A table grows by half when more than this part of it would be used, and shrinks below the other.
-constexpr size_t kFullPercent = 85;
+/// A table grows by half when more than a part of it would be used, and shrinks below the other.
+/// The tables fill at one pace, so each has a bound of its own: else all would grow at once.
+constexpr size_t kFullPercentMin = 70;
+constexpr size_t kFullPercentSpread = 20;
 constexpr size_t kSparsePercent = 30;
+
+size_t full_percent(uint64_t hash) {
+  return kFullPercentMin + (hash >> 56) % kFullPercentSpread;
+}
 
 }  // namespace
 
@@ -40,7 +46,7 @@ bool KeyPresence::contains(uint64_t hash) const {
 
 void KeyPresence::insert(uint64_t hash) {
   Table& table = table_of(hash);
-  if ((table.used + 1) * 100 > table.slots.size() * kFullPercent) {
+  if ((table.used + 1) * 100 > table.slots.size() * full_percent(hash)) {
     resize(&table, std::max(kSlotsMin, table.slots.size() + table.slots.size() / 2));
   }
   const size_t at = find(table, hash);

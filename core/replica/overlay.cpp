@@ -78,6 +78,9 @@ Result<void> OverlayConfig::validate(const KvConfig& kv) const {
                             kAppliedRecordBytesMax),
                 "flush_bytes_max");
   }
+  if (flush_writes_max == 0) {
+    return fail(Code::invalid_argument, "must be positive", "flush_writes_max");
+  }
   if (flush_bytes_min > overlay_bytes_max) {
     return fail(Code::invalid_argument, "must be at most overlay_bytes_max", "flush_bytes_min");
   }
@@ -237,7 +240,8 @@ OverlayStore::Prefix OverlayStore::next_prefix() const {
     for (; end < writes_.size() && writes_[end].index == entry; ++end) {
       entry_bytes += writes_[end].bytes;
     }
-    if (prefix.writes > 0 && bytes + entry_bytes > bytes_max) {
+    const bool fits = bytes + entry_bytes <= bytes_max && end <= config_.flush_writes_max;
+    if (prefix.writes > 0 && !fits) {
       prefix.index = entry - 1;
       break;
     }

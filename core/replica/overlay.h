@@ -22,10 +22,13 @@ namespace vectron {
 struct OverlayConfig {
   /// has_room() turns false above this: the replica then applies nothing until a flush made room.
   size_t overlay_bytes_max = size_t{64} << 20;
-  /// About how much one flush commits: whole entries up to this, at least one. At most
+  /// About how much one flush commits: whole entries up to this, at least one entry. At most
   /// KvConfig::batch_bytes_max less 256 for the applied index, and an entry's writes must fit into
   /// that.
   size_t flush_bytes_max = size_t{8} << 20;
+  /// The same in keys written: putting them in order is work of the event loop, about a millisecond
+  /// for these.
+  size_t flush_writes_max = 4'096;
   /// flush_loop() flushes once this much is waiting,
   size_t flush_bytes_min = size_t{1} << 20;
   /// or when something has waited this long. Each flush is a commit with a sync of its own, for

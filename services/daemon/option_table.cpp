@@ -368,6 +368,8 @@ void add_storage(Rows* rows) {
                    bytes(overlay(&O::overlay_bytes_max), 1'024)});
   rows->push_back({"flush_bytes_max", kReplicas, "About how much one commit of LMDB takes.",
                    bytes(overlay(&O::flush_bytes_max), 1'024)});
+  rows->push_back({"flush_writes_max", kReplicas, "The same in keys that are written.",
+                   count(overlay(&O::flush_writes_max), 1)});
   rows->push_back({"flush_bytes_min", kReplicas, "A commit is begun once so much waits,",
                    bytes(overlay(&O::flush_bytes_min), 1)});
   rows->push_back({"flush_interval_ms", kReplicas, "or when something has waited so long.",

@@ -63,6 +63,10 @@ struct ShardContent {
   PointRows rows;                                                   ///< By slot.
   std::unordered_map<PointId, index::Slot, PlacementHasher> slots;  ///< Never iterated.
 
+  /// Nodes of the graph when it was last looked through for nodes that no walk leads to.
+  uint64_t nodes_mended = 0;
+  uint64_t mending_bytes = 0;  ///< What that takes while it goes on; counted with the links.
+
  private:
   index::Slot begin_point(const PointId& id, uint64_t version);
 

@@ -96,7 +96,7 @@ MemoryUse ShardState::memory() const {
   if (content_) {
     const index::ShardIndexStats stats = content_->index.stats();
     use.vectors = stats.vector_bytes;
-    use.links = stats.graph_bytes;
+    use.links = stats.graph_bytes + content_->mending_bytes;
     use.points = content_->point_bytes();
   }
   if (rebuild_) use.rebuild = rebuild_->to()->bytes();
@@ -213,6 +213,9 @@ Task<void> ShardState::mend(std::shared_ptr<CheckpointContent> loaded) {
     const CpuCost cost = mending_cost(kMendPiece.evaluations_max, options_.dimension);
     done = co_await run_on<bool>(&env_->cpu(), cost, std::move(work));
   }
+  if (!loaded->restore->looked_through()) co_return;
+  env_->metrics().add(Metric::worker_graph_nodes_mended, loaded->restore->mended());
+  loaded->content->nodes_mended = loaded->content->index.graph().nodes();
 }
 
 // ------------------------------------------------------------------------------------- rebuild

@@ -89,9 +89,10 @@ bool ShardUpkeep::wants_mending() const {
   if (!replica_->serving() || !content || !content->index.leads_everywhere()) return false;
   MendProgress progress;
   progress.nodes = content->index.graph().nodes();
-  progress.nodes_mended = mended_.lock() == content ? mended_nodes_ : 0;
+  progress.nodes_mended = content->nodes_mended;
   progress.since_change = env_->clock().monotonic() - changed_at_;
-  return mend_is_due(config_, progress);
+  const uint64_t bytes = index::GraphMender::bytes_of(content->index.graph_end());
+  return mend_is_due(config_, progress) && budget_->fits(bytes);
 }
 
 bool ShardUpkeep::wants_rebuild() const {
@@ -282,8 +283,8 @@ Task<void> ShardUpkeep::keep_pace(uint64_t bytes) {
 Task<void> ShardUpkeep::mend() {
   const std::shared_ptr<ShardContent> content = state_->content();
   const uint64_t nodes = content->index.graph().nodes();
-  mended_ = content;
-  mended_nodes_ = nodes;
+  content->nodes_mended = nodes;
+  content->mending_bytes = index::GraphMender::bytes_of(content->index.graph_end());
   const auto mender = std::make_shared<index::GraphMender>(content->index.mender());
   const CpuCost cost = linking_cost(kMendPieceEvaluations, state_->options().dimension);
   for (bool done = false; !done;) {
@@ -293,6 +294,7 @@ Task<void> ShardUpkeep::mend() {
     done = co_await run_on<bool>(&env_->cpu(), cost, std::move(work));
     if (ended_ || state_->content() != content) co_return;
   }
+  content->mending_bytes = 0;
   env_->metrics().add(Metric::worker_graph_nodes_mended, mender->mended());
   const bool is_quiet = content->index.graph().nodes() == nodes;
   if (is_quiet && replica_->serving()) state_->report(IndexEvent::mended);

@@ -89,10 +89,8 @@ class ShardUpkeep {
   Instant changed_at_;          // and when it was seen to have moved.
   uint64_t saved_progress_ = 0;
   Instant attempted_at_;
-  Instant rebuild_after_;               // After one that was given up.
-  std::weak_ptr<ShardContent> mended_;  // The content that was mended last,
-  uint64_t mended_nodes_ = 0;           // and how large its graph was.
-  Semaphore turn_;                      // Of a checkpoint.
+  Instant rebuild_after_;  // After one that was given up.
+  Semaphore turn_;         // Of a checkpoint.
   TaskGroup tasks_;
 };
 

@@ -412,7 +412,8 @@ class Generator {
   }
 
   /// Whoever asks while leaders are cut off mostly waits, and clients wait for few answers at a
-  /// time: a workload that is hunted for more than half of its length goes on for as much longer.
+  /// time: a workload that is hunted for more than half of its length goes on for twice as much
+  /// longer, for what waited holds clients up until its deadline.
   /// Hunts of classes that a flag switches off count too, and go then: flags change no workload.
   void outlast_hunts(const PlanKnobs& knobs) {
     Plan hunted = plan_;
@@ -420,7 +421,7 @@ class Generator {
     const uint32_t duration_ms = plan_.workload.duration_ms;
     const uint64_t hunted_ms = hunted_milliseconds(hunted);
     if (hunted_ms > duration_ms / 2) {
-      plan_.workload.duration_ms += static_cast<uint32_t>(hunted_ms - duration_ms / 2);
+      plan_.workload.duration_ms += static_cast<uint32_t>(2 * (hunted_ms - duration_ms / 2));
     }
     std::erase_if(plan_.faults, [this](const PlannedFault& fault) {
       return !options_.allowed.contains(fault.fault_class);

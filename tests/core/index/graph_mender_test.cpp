@@ -102,6 +102,20 @@ TEST(GraphMender, CountsWhatNothingLeadsTo) {
   EXPECT_EQ(unreachable_nodes(world.graph, 40), 0u);
 }
 
+TEST(GraphMender, LooksAtFewSlotsInAPieceWhereNothingIsWrong) {
+  constexpr Slot kSlots = 20'000;
+  RandomStream random(3, "ring");
+  std::vector<std::set<Slot>> ring;
+  for (Slot slot = 0; slot < kSlots; ++slot) ring.push_back({(slot + 1) % kSlots});
+  World world(ring, random);
+  GraphMender mender(&world.graph, kSlots);
+  int pieces = 1;
+  while (!mender.mend_some(100)) ++pieces;
+  // It reads each list once, and then goes over all slots three times at least: for those that
+  // were not reached, and for those that do not lead back.
+  EXPECT_GE(pieces, static_cast<int>((kSlots + 3 * kSlots / 16) / 100));
+}
+
 TEST(GraphMender, HasNothingToDoInAnEmptyGraph) {
   VectorStore store(1);
   Graph graph(store, distance_function(Metric::euclidean), {});

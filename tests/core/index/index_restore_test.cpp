@@ -202,6 +202,7 @@ TEST(IndexRestore, MendsAGraphFullOfHolesInShortPieces) {
   size_t pieces = 1;
   while (!restore.repair_some({.slots_max = 100'000, .evaluations_max = 2'048})) ++pieces;
   EXPECT_GE(pieces, 100u);
+  EXPECT_TRUE(restore.looked_through());
   EXPECT_EQ(again.graph().nodes(), 1'000u);
 }
 

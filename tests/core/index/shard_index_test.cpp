@@ -224,6 +224,18 @@ TEST(ShardIndex, CountsWhatItHolds) {
   EXPECT_EQ(index.waiting_slots(), 0u);
 }
 
+TEST(ShardIndex, CountsTheRoomOfCopies) {
+  ShardIndex index(kSmall);
+  const auto vectors = clustered_vectors("points", 8, 100);
+  for (const Vector& vector : vectors) index.append(vector);
+  index.index_some(1'000);
+  const uint64_t before = index.stats().graph_bytes;
+  for (int copy = 0; copy < 500; ++copy) index.append(vectors[3]);
+  index.index_some(1'000);
+  EXPECT_EQ(index.graph().nodes(), 100u);
+  EXPECT_GE(index.stats().graph_bytes, before + uint64_t{500} * 2 * 4 * sizeof(uint32_t));
+}
+
 TEST(ShardIndex, CostsGrowWithWhatIsComparedAndEndAtTheWhole) {
   ShardIndex index(kSmall);
   for (const Vector& vector : clustered_vectors("points", 8, 2'000)) index.append(vector);

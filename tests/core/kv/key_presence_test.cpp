@@ -39,6 +39,24 @@ TEST(KeyPresence, TakesAboutElevenBytesAKeyAndGivesThemBack) {
   EXPECT_LT(presence.bytes(), 256u * 8 * 16);
 }
 
+TEST(KeyPresence, ItsTablesDoNotGrowAllAtOnce) {
+  KeyPresence presence(7);
+  uint64_t key = 0;
+  while (presence.size() < 20'000) presence.insert(mix64(++key));
+  uint64_t most_grown = 0;
+  while (presence.size() < 60'000) {
+    uint64_t grown = 0;
+    for (int i = 0; i < 400; ++i) {
+      const uint64_t before = presence.bytes();
+      presence.insert(mix64(++key));
+      if (presence.bytes() != before) ++grown;
+    }
+    most_grown = std::max(most_grown, grown);
+  }
+  // One of a hundred keys more, and a quarter of the 256 tables grow at the most.
+  EXPECT_LT(most_grown, 64u);
+}
+
 using Operations = std::vector<std::pair<bool, uint8_t>>;
 
 KvBatch batch_of(const Operations& operations) {

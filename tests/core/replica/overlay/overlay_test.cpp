@@ -132,6 +132,22 @@ TEST(Overlay, AFlushTakesWholeEntriesUpToItsBytes) {
   EXPECT_EQ(replica.overlay->flushed_index(), LogIndex(4));
 }
 
+TEST(Overlay, AFlushTakesWholeEntriesUpToItsWrites) {
+  OverlayConfig config;
+  config.flush_writes_max = 5;
+  config.flush_bytes_min = 1;
+  Replica replica(config);
+  for (uint64_t index = 1; index <= 3; ++index) {
+    replica.apply(index, {{fmt::format("a{}", index), "x"}, {fmt::format("b{}", index), "y"}});
+  }
+  replica.apply(4, {{"1", "x"}, {"2", "x"}, {"3", "x"}, {"4", "x"}, {"5", "x"}, {"6", "x"}});
+  replica.overlay->set_durable_index(LogIndex(4));
+  for (const uint64_t flushed : {2u, 3u, 4u}) {
+    EXPECT_TRUE(replica.flush());
+    EXPECT_EQ(replica.overlay->flushed_index(), LogIndex(flushed));
+  }
+}
+
 TEST(Overlay, DigestIsThatOfTheContentHoweverMuchIsFlushed) {
   Replica replica;
   Replica lazy;

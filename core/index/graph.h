@@ -43,6 +43,8 @@ struct GraphOptions {
   DistanceFunction link_distance = nullptr;
 };
 
+struct WalkScratch;
+
 /// A node's level: P(level >= l) = m^-l, decided by the hash of its slot. At most kLevelMax.
 inline constexpr int kLevelMax = 15;
 int level_of(Slot slot, uint32_t m);
@@ -136,23 +138,27 @@ class Graph {
   void choose_entry_point(Slot slot_end, const Gone& gone);
 
  private:
-  struct Scratch;
   class ScratchLease;
-  using Word =
-      uint32_t;  ///< A link: slot + 1; 0 ends a list. Shared words go through std::atomic_ref.
+  /// A link: slot + 1; 0 ends a list. Threads share words through these two.
+  using Word = uint32_t;
+  static Word load_word(const Word* word) {
+    return std::atomic_ref(*const_cast<Word*>(word)).load(std::memory_order_acquire);
+  }
+  static void store_word(Word* word, Word value) {
+    std::atomic_ref(*word).store(value, std::memory_order_release);
+  }
 
   Word* list(Slot slot, int level) const;
   uint32_t list_words(int level) const { return level == 0 ? 2 * options_.m : options_.m; }
   float link_distance(const float* row, Slot slot) const;
-  void prefetch_row(Slot slot) const;
 
   void make_lists(Slot slot, int level);
   void link(Slot slot);
   bool become_first(Slot slot, int level);
   void raise_entry_point(Slot slot, int level);
   void set_entry_point(EntryPoint entry);
-  void find_neighbors(Slot slot, int level, EntryPoint entry, Scratch& scratch) const;
-  void link_back(Slot from, Neighbor to, int level, Scratch& scratch);
+  void find_neighbors(Slot slot, int level, EntryPoint entry, WalkScratch& scratch) const;
+  void link_back(Slot from, Neighbor to, int level, WalkScratch& scratch);
   void select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max, uint32_t salt) const;
   void choose_newcomers(std::vector<NeighborKey>& stay, const std::vector<NeighborKey>& come,
                         size_t keep_max) const;
@@ -163,8 +169,8 @@ class Graph {
                       int level_end) const;
   template <typename Accept>
   bool walk(DistanceFunction distance, const float* query, NeighborKey entry, int level,
-            WalkOptions bounds, uint32_t salt, const Accept& accept, Scratch& scratch) const;
-  std::span<const Slot> read_unvisited(Slot slot, int level, Scratch& scratch) const;
+            WalkOptions bounds, uint32_t salt, const Accept& accept, WalkScratch& scratch) const;
+  std::span<const Slot> read_unvisited(Slot slot, int level, WalkScratch& scratch) const;
 
   const VectorStore& vectors_;
   const DistanceFunction distance_;  ///< Of searches.
@@ -185,8 +191,14 @@ class Graph {
 
   static constexpr size_t kIdleScratchesMax = 64;  ///< Beyond these a returned scratch is freed.
   mutable std::mutex scratches_mutex_;
-  mutable std::vector<std::unique_ptr<Scratch>> idle_scratches_;
+  mutable std::vector<std::unique_ptr<WalkScratch>> idle_scratches_;
 };
+
+inline Graph::Word* Graph::list(Slot slot, int level) const {
+  if (level == 0) return level0_.mutable_element(slot);
+  Word* words = std::atomic_ref(*upper_.mutable_element(slot)).load(std::memory_order_acquire);
+  return words == nullptr ? nullptr : words + static_cast<size_t>(level - 1) * options_.m;
+}
 
 template <typename Spare>
 bool Graph::force_link(Slot from, Slot to, const Spare& spare) {
@@ -195,7 +207,7 @@ bool Graph::force_link(Slot from, Slot to, const Spare& spare) {
   Word* place = nullptr;
   float farthest = 0;
   for (uint32_t i = 0; i < list_words(0); ++i) {
-    const Word word = std::atomic_ref(words[i]).load(std::memory_order_acquire);
+    const Word word = load_word(words + i);
     if (word == to + 1) return true;
     if (word == 0) {
       place = words + i;
@@ -208,7 +220,7 @@ bool Graph::force_link(Slot from, Slot to, const Spare& spare) {
     farthest = distance;
   }
   if (place == nullptr) return false;
-  std::atomic_ref(*place).store(to + 1, std::memory_order_release);
+  store_word(place, to + 1);
   return true;
 }
 

@@ -7,6 +7,7 @@
 // any thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -43,6 +44,17 @@ class VectorStore {
 
   /// The row of `slot`, dimension() long. Lives as long as the store.
   const float* row(Slot slot) const { return rows_.element(slot); }
+
+  /// Sends for the row's first bytes; the hardware's own prefetcher follows from there.
+  void prefetch(Slot slot) const {
+    constexpr size_t kCacheLineBytes = 64;
+    constexpr size_t kBytesMax = 1'024;
+    const auto* bytes = reinterpret_cast<const char*>(row(slot));
+    const size_t size = std::min<size_t>(row_bytes(), kBytesMax);
+    for (size_t offset = 0; offset < size; offset += kCacheLineBytes) {
+      __builtin_prefetch(bytes + offset);
+    }
+  }
 
   /// Compares `query` with the rows [begin, end) that are live at `cut`, and offers each to `best`.
   void scan(DistanceFunction distance, const float* query, Slot begin, Slot end,

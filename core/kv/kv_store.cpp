@@ -67,7 +67,10 @@ Task<OpenedEnvironment> open_environment(BlockingDirectory* directory, KvConfig 
 /// a creation leaves that was cut short), data_loss (it holds more than that).
 Result<void> look_without_marker(const std::string& path, const KvConfig& config) {
   const uint64_t bytes = KvEnvironment::file_bytes(path);
-  const auto unfinished = fail(Code::not_found, "no creation of a key-value store was completed");
+  const auto unfinished =
+      fail(Code::not_found, fmt::format("{}/{} is missing or not whole, so no creation of a "
+                                        "key-value store was completed",
+                                        config.folder_name, kv_format::kMarkerName));
   if (bytes == 0) return unfinished;
   bool content = bytes > kCreationBytesMax;
   if (!content) {
@@ -83,9 +86,9 @@ Result<void> look_without_marker(const std::string& path, const KvConfig& config
   }
   if (!content) return unfinished;
   return fail(Code::data_loss,
-              fmt::format("the file {} of a key-value store is missing, and its data.mdb of {} "
-                          "bytes is there: put the file back",
-                          kv_format::kMarkerName, bytes));
+              fmt::format("the file {}/{} is missing or not whole, and the key-value store beside "
+                          "it has a data.mdb of {} bytes: put the file back",
+                          config.folder_name, kv_format::kMarkerName, bytes));
 }
 
 Task<Result<void>> check_unmarked(BlockingDirectory* directory, KvConfig config) {
@@ -122,7 +125,10 @@ Task<Result<bool>> has_marker(Disk* disk, std::string path) {
   const bool blank = std::ranges::all_of(content, [](uint8_t byte) { return byte == 0; });
   if (blank) co_return false;
   const Result<void> checked = kv_format::check_marker(content);
-  if (!checked.has_value()) co_return fail(checked.error().with_context(disk->whole_path(path)));
+  if (!checked.has_value()) {
+    co_return fail(checked.error().with_context(
+        disk->whole_path(fmt::format("{}/{}", path, kv_format::kMarkerName))));
+  }
   co_return true;
 }
 
@@ -164,9 +170,13 @@ Task<Result<std::unique_ptr<KvStore>>> KvStore::open_existing(Env* env, std::str
                                                               KvConfig config) {
   const Result<void> valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
+  config.folder_name = env->disk().whole_path(path);
   const auto there = co_await env->disk().exists(path);
   VECTRON_CO_CHECK_OK(there);
-  if (!*there) co_return fail(Code::not_found, "the folder of the key-value store is missing");
+  if (!*there) {
+    co_return fail(Code::not_found, fmt::format("the folder {} of the key-value store is missing",
+                                                config.folder_name));
+  }
   const auto marker = co_await has_marker(&env->disk(), path);
   VECTRON_CO_CHECK_OK(marker);
   if (!*marker) {

@@ -105,7 +105,8 @@ Task<Result<void>> Replica::open_store(uint64_t generation) {
   auto opened = co_await KvStore::open_existing(parts_.env, folder, config_.kv);
   if (!opened.has_value() && opened.error().code() == Code::not_found) {
     co_return fail(Code::data_loss,
-                   fmt::format("the store in {} is gone: {}", folder, opened.error().message()));
+                   fmt::format("the store in {} is gone: {}", parts_.env->disk().whole_path(folder),
+                               opened.error().message()));
   }
   VECTRON_CO_TRY(kv_, opened);
   auto overlay = OverlayStore::open(parts_.env, kv_.get(), config_.overlay);

@@ -36,11 +36,12 @@ Task<Result<void>> check_nothing_there(Env* env) {
     if (!names.has_value() && names.error().code() == Code::not_found) continue;
     VECTRON_CO_CHECK_OK(names);
     if (names->empty()) continue;
-    co_return fail(Code::data_loss,
-                   fmt::format("the file {} of this data folder is missing, and {}/{} is there: "
-                               "put the file back, or give the node an empty folder and a new "
-                               "number; nothing is removed or changed",
-                               kNodeManifest, folder, names->front()));
+    co_return fail(
+        Code::data_loss,
+        fmt::format("the file {} of this data folder is missing, and {}/{} is there: "
+                    "put the file back, or give the node an empty folder and a new "
+                    "number; nothing is removed or changed",
+                    env->disk().whole_path(std::string(kNodeManifest)), folder, names->front()));
   }
   co_return Result<void>();
 }
@@ -165,7 +166,8 @@ Task<Result<void>> ReplicaHost::read_replica_folder(std::string name) {
   const std::string folder = fmt::format("{}/{}", kReplicasFolder, name);
   const auto named = replica_of_folder(name);
   if (!named) {
-    env_->log().warning(kComponent, "{} is no replica's folder: it is left alone", folder);
+    env_->log().warning(kComponent, "{} is no replica's folder: it is left alone",
+                        env_->disk().whole_path(folder));
     co_return Result<void>();
   }
   const auto bytes = co_await read_manifest(env_, fmt::format("{}/{}", folder, kReplicaManifest));
@@ -208,7 +210,7 @@ Task<Result<void>> ReplicaHost::take_unnamed(ReplicaId replica) {
     if (!state.mark || !state.mark->meta.membership.is_voter(replica)) continue;
     keep_as_lost(replica, fmt::format("{}/{} is missing, and the write-ahead log has it in group "
                                       "{}: put the file back",
-                                      folder, kReplicaManifest, group));
+                                      env_->disk().whole_path(folder), kReplicaManifest, group));
     co_return Result<void>();
   }
   const auto removed = co_await remove_birth_remains(replica);
@@ -230,7 +232,8 @@ Task<Result<void>> ReplicaHost::remove_birth_remains(ReplicaId replica) {
   if (more.has_value() && !env_->planted("remove_unnamed_replica")) {
     keep_as_lost(replica, fmt::format("the write-ahead log knows nothing of it, and {}: put back "
                                       "what is missing of {} or {}",
-                                      *more, kLogFolder, folder));
+                                      *more, env_->disk().whole_path(std::string(kLogFolder)),
+                                      env_->disk().whole_path(folder)));
     co_return Result<void>();
   }
   env_->log().info(kComponent, "{} is removed: its birth was cut short", folder);
@@ -251,7 +254,9 @@ Task<Result<void>> ReplicaHost::look_for_generation(ReplicaId replica, uint64_t 
       fmt::format("{}/{}{}", folder_of(replica), kGenerationPrefix, generation);
   const auto found = co_await env_->disk().exists(path);
   VECTRON_CO_CHECK_OK(found);
-  if (!*found) keep_as_lost(replica, fmt::format("{} is missing: put it back", path));
+  if (!*found) {
+    keep_as_lost(replica, fmt::format("{} is missing: put it back", env_->disk().whole_path(path)));
+  }
   co_return Result<void>();
 }
 

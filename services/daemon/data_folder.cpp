@@ -96,7 +96,10 @@ Task<Result<DataFolder>> open_data_folder(Disk* disk, uint32_t workers, ClusterI
     auto text = co_await read_manifest(disk);
     VECTRON_CO_TRY(const std::string manifest, text);
     auto decoded = decode_manifest(manifest);
-    VECTRON_CO_TRY(folder, decoded);
+    if (!decoded.has_value()) {
+      co_return fail(decoded.error().with_context(disk->whole_path(std::string(kManifest))));
+    }
+    folder = *decoded;
   }
   if (workers < folder.workers) {
     co_return fail(Code::failed_precondition,

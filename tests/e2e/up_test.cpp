@@ -248,6 +248,37 @@ TEST_F(UpTest, IsReadyWithWhatIsThereWhenACopyIsDamaged) {
   EXPECT_EQ(end_by(SIGTERM), 0);
 }
 
+TEST_F(UpTest, NamesTheWholePathOfWhatIsMissingOrDamaged) {
+  start();
+  create(1, 1, api::Distance::dot);
+  upsert(1, 20);
+  EXPECT_EQ(server_->stop(), 0);
+  const std::string worker = options_.data + "/worker-1";
+  const std::string store = worker + "/replicas/1/generation-1";
+  const std::string aside = folder_ + "/aside";
+  // A copy that lost something leaves a server without it, a node that did leaves none.
+  const auto log_of_start = [this] {
+    std::filesystem::remove(options_.log);
+    auto server = Server::start(options_);
+    if (server.has_value()) EXPECT_EQ(server->stop(), 0);
+    return log();
+  };
+  for (const std::string& path : {store, store + "/FORMAT", worker + "/replicas/1/replica.manifest",
+                                  worker + "/node.manifest"}) {
+    std::filesystem::rename(path, aside);
+    EXPECT_THAT(log_of_start(),
+                testing::ContainsRegex(path + "( of this data folder)? is missing"));
+    std::filesystem::rename(aside, path);
+  }
+  for (const std::string& path : {store + "/FORMAT", worker + "/replicas/1/replica.manifest",
+                                  worker + "/node.manifest", options_.data + "/cluster"}) {
+    std::filesystem::copy(path, aside);
+    std::ofstream(path, std::ios::binary) << std::string(300, 'x');
+    EXPECT_THAT(log_of_start(), HasSubstr(path));
+    std::filesystem::rename(aside, path);
+  }
+}
+
 TEST_F(UpTest, GoesOnWithoutAWorkerThatIsRefused) {
   start({"--workers", "2"});
   create(2, 1, api::Distance::dot);

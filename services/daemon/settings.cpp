@@ -50,10 +50,11 @@ std::unexpected<Status> nobody_can_connect(std::string_view name, const Address&
 
 // Each by itself is fine; the one that was set is more likely the larger one.
 Result<void> check_sizes(const GatewayConfig& gateway) {
-  if (gateway.body_bytes_in_flight_max / 2 >= gateway.frame_bytes_max) return {};
+  if (gateway.body_bytes_in_flight_max / 3 >= gateway.frame_bytes_max) return {};
   return fail(Code::invalid_argument,
               fmt::format("frame_bytes_max is {}, and body_bytes_in_flight_max is {}: the latter "
-                          "must be at least twice the former; raise it, or lower frame_bytes_max",
+                          "must be at least three times the former; raise it, or lower "
+                          "frame_bytes_max",
                           options::show_bytes(gateway.frame_bytes_max),
                           options::show_bytes(gateway.body_bytes_in_flight_max)),
               "frame_bytes_max");

@@ -216,6 +216,16 @@ TEST(Configuration, ASizeThatDoesNotFitAnotherNamesTheOneThatWasSet) {
   EXPECT_EQ(status.field(), "frame_bytes_max");
   EXPECT_THAT(status.message(), AllOf(HasSubstr("frame_bytes_max is 1GiB"),
                                       HasSubstr("body_bytes_in_flight_max is 256MiB")));
+  // What it takes, a gateway takes too.
+  for (const char* const frame : {"85MiB", "86MiB", "127MiB"}) {
+    const auto near = resolve(sources(
+        {{"cluster", "1"}, {"node", "2"}, {"placement", "1=a:1"}, {"frame_bytes_max", frame}}));
+    ASSERT_TRUE(near.has_value());
+    GatewayConfig gateway = gateway_config(near->settings);
+    gateway.incarnation = 1;
+    EXPECT_EQ(near->settings.validate(Role::gateway).has_value(), gateway.validate().has_value())
+        << frame;
+  }
 }
 
 TEST(Configuration, HttpIsOnLoopbackByDefaultForUpAlone) {

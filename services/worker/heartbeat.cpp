@@ -134,6 +134,7 @@ Task<Status> Heartbeat::run() {
 
 // Until the next report is due.
 Task<void> Heartbeat::wait_for_change() {
+  if (worker_->has_put_off()) co_return;
   Clock& clock = env_->clock();
   const Instant reported = clock.monotonic();
   const Instant next = reported + config_->heartbeat_interval;

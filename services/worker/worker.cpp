@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "core/async/combine.h"
 #include "core/base/hash.h"
@@ -14,6 +15,9 @@ constexpr std::string_view kComponent = "worker";
 constexpr Duration kMemoryLook = 100ms;
 /// How long orders wait for the removals that they ask for.
 constexpr Duration kDropsWaitMax = 1s;
+// For the copies of one order. A birth is some syncs, and a thousand births take longer than a
+// worker may be silent.
+constexpr Duration kHoldTimeMax = 1s;
 /// How long a shard is crowded after the placement driver said so, in heartbeats: it says so again.
 constexpr int kCrowdedHeartbeats = 6;
 
@@ -276,15 +280,31 @@ Task<Result<void>> Worker::obey(WorkerOrders orders) {
     if (orders.answer_heartbeat) co_return Result<void>();
     co_return fail(Code::failed_precondition, "newer orders were carried out already", "revision");
   }
-  revision_ = orders.revision;
-  auto result = begin_drops(orders);
-  VECTRON_CO_CHECK_OK(result);
-  for (wire::Assignment& assignment : orders.assignments) {
+  if (std::exchange(revision_, orders.revision) != orders.revision) put_off_from_ = ReplicaId();
+  const auto begun = begin_drops(orders);
+  VECTRON_CO_CHECK_OK(begun);
+  auto held = co_await hold_all(std::move(orders.assignments));
+  if (!has_put_off()) done_revision_ = orders.revision;
+  co_return held;
+}
+
+// As many as there is time for, from where the time ended before.
+Task<Result<void>> Worker::hold_all(std::vector<wire::Assignment> assignments) {
+  const Instant until = env_->clock().monotonic() + kHoldTimeMax;
+  Result<void> result;
+  std::ranges::sort(assignments, {}, &wire::Assignment::replica_id);
+  for (wire::Assignment& assignment : assignments) {
+    const ReplicaId replica(assignment.replica_id);
+    if (replica < put_off_from_) continue;
+    if (env_->clock().monotonic() >= until) {
+      put_off_from_ = replica;
+      co_return result;
+    }
     // One that fails does not keep the others from being held.
     auto held = co_await hold(std::move(assignment));
     if (!held.has_value()) result = std::move(held);
   }
-  done_revision_ = orders.revision;
+  put_off_from_ = ReplicaId();
   co_return result;
 }
 

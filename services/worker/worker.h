@@ -50,7 +50,8 @@ class Worker final : public wire::WorkerHandler {
 
   /// Carries out what the placement driver wants, in a task of its own that goes on when the caller
   /// is destroyed; one at a time, later ones wait. Removals go on beside it, and are waited for
-  /// only for a moment: on a full disk they may take long. Nothing of older orders counts, nothing
+  /// only for a moment: on a full disk they may take long. So are births: has_put_off() says that
+  /// the next orders are wanted at once. Nothing of older orders counts, nothing
   /// before the first answer to a heartbeat (a stale order cannot bring a removed replica back:
   /// docs/decisions/0011-removal.md), and nothing of another lineage than that of the replicas
   /// held, for its ids mean other replicas. Errors: failed_precondition (another lineage, an older
@@ -61,6 +62,8 @@ class Worker final : public wire::WorkerHandler {
   std::vector<wire::ReplicaReport> reports() const;
   /// The newest revision that was carried out; 0 before the first.
   uint64_t revision() const { return done_revision_; }
+  /// Whether there was no time for all copies of the last orders.
+  bool has_put_off() const { return put_off_from_ != ReplicaId(); }
   /// What the worker keeps in memory, and what it may.
   const MemoryBudget& memory() const { return budget_; }
   /// Bytes of the pages that all replicas use on disk.
@@ -86,6 +89,7 @@ class Worker final : public wire::WorkerHandler {
   Task<void> drop_unborn(ReplicaId replica);
   Task<Result<void>> drop(ReplicaId replica, GroupId group);
   std::optional<GroupId> group_of(ReplicaId replica) const;
+  Task<Result<void>> hold_all(std::vector<wire::Assignment> assignments);
   Task<Result<void>> hold(wire::Assignment assignment);
   void note_missing(ReplicaId replica, GroupId group);
   Task<void> watch_memory();
@@ -112,6 +116,7 @@ class Worker final : public wire::WorkerHandler {
   uint64_t lineage_ = 0;        // Of the replicas on disk, or of the first orders.
   uint64_t revision_ = 0;       // Of the newest orders that were taken up.
   uint64_t done_revision_ = 0;  // And that were carried out.
+  ReplicaId put_off_from_;      // Of revision_; none: nothing was put off.
   Semaphore assign_turn_;
   Condition dropped_;  // One of dropping_ is done with.
   TaskGroup tasks_;

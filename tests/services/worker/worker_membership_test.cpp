@@ -419,6 +419,29 @@ TEST_F(WorkerCluster, ACollectionIsMadeWithoutWaitingForTheNextReport) {
   }
 }
 
+TEST_F(WorkerCluster, AWorkerReportsWhileItMakesManyCopies) {
+  sim::WorldConfig slow;
+  slow.disk.sync_latency_min = 100ms;
+  slow.disk.sync_latency_max = 100ms;
+  boot(1, 1, slow);
+  constexpr uint32_t kShards = 64;
+  ASSERT_TRUE(create(kShards, 1).has_value());
+  const Instant asked = world_->now();
+  bool ready = false;
+  while (!ready && world_->now() < asked + 120s) {
+    world_->run_for(500ms);
+    auto client = placement(0);
+    const auto workers = await(client.list_workers(context(), wire::ListWorkersRequest()));
+    ASSERT_TRUE(workers.has_value()) << workers.error().to_string();
+    EXPECT_EQ(workers->workers.at(0).state, wire::WorkerState::ready);
+    ready = workers->workers.at(0).leaders == kShards;
+  }
+  EXPECT_TRUE(ready);
+  EXPECT_EQ(folders(0).size(), kShards);
+  // It took longer than a worker may be silent.
+  EXPECT_GT(world_->now() - asked, PlacementConfig().worker_silence_max);
+}
+
 TEST_F(WorkerCluster, TooFewWorkersAreToldSoon) {
   boot(1, 1);
   ASSERT_TRUE(create(1, 1).has_value());

@@ -103,8 +103,9 @@ class KvStore {
   /// (the device does not read now), permission_denied.
   static Task<Result<std::unique_ptr<KvStore>>> open(Env* env, std::string path, KvConfig config);
   /// Opens a store whose creation was completed, and never makes one: a part of it that is missing
-  /// is damage. Changes nothing in the folder of one that it refuses. Errors: those of open();
-  /// not_found (nothing but what a creation leaves that was cut short).
+  /// is damage. Changes no data of one that it refuses; where the marker is missing, LMDB looks
+  /// whether there is any, and may leave its lock file. Errors: those of open(); not_found (nothing
+  /// but what a creation leaves that was cut short).
   static Task<Result<std::unique_ptr<KvStore>>> open_existing(Env* env, std::string path,
                                                               KvConfig config);
 

@@ -18,7 +18,8 @@ class LogRetention {
   /// it comes back.
   explicit LogRetention(uint32_t silent_ticks_max) : silent_ticks_max_(silent_ticks_max) {}
 
-  /// A tick has passed at the leader with this status; at anybody else, all is forgotten.
+  /// A tick has passed at the leader with this status; at anybody else, it is forgotten who was
+  /// silent. Snapshots are on their way until sent() or forget_all().
   void tick(const raft::RaftStatus& status);
   /// A snapshot of this index is on its way to `follower`.
   void sending(ReplicaId follower, LogIndex snapshot_index) { sending_[follower] = snapshot_index; }

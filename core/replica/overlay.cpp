@@ -154,6 +154,12 @@ void OverlayStore::fail_entry(const Status& why) {
 Result<void> OverlayStore::write(ByteView key, KvValue value) {
   VECTRON_ASSERT(entry_index_, "a write outside of an entry");
   VECTRON_ASSERT(!key.empty() && key.size() <= kKvKeyBytesMax, "a key of {} bytes", key.size());
+  const size_t bytes = key.size() + (value ? value->size() : 0) + kKvOperationOverheadBytes;
+  if (bytes > store_->config().batch_bytes_max - entry_bytes_) {
+    return fail(Code::data_loss,
+                fmt::format("entry {} writes more than the {} bytes that one commit takes",
+                            entry_index_, store_->config().batch_bytes_max));
+  }
   VECTRON_TRY(const std::optional<uint64_t> old_hash, old_pair_hash(key));
   const uint64_t new_hash = value ? kv_pair_hash(key, *value) : 0;
   digest_ += (value ? new_hash : 0) - old_hash.value_or(0);
@@ -164,7 +170,6 @@ Result<void> OverlayStore::write(ByteView key, KvValue value) {
   found->second.pair_hash = new_hash;
   ++found->second.waiting;
 
-  const size_t bytes = key.size() + (value ? value->size() : 0) + kKvOperationOverheadBytes;
   writes_.push_back({entry_index_, &found->first, std::move(value), bytes});
   overlay_bytes_ += bytes;
   entry_bytes_ += bytes;

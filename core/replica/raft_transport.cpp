@@ -1,7 +1,5 @@
 #include "core/replica/raft_transport.h"
 
-#include <algorithm>
-
 #include "core/replica/replica_host.h"
 
 namespace vectron {
@@ -146,21 +144,26 @@ Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPi
   co_return reply->next_offset;
 }
 
+// Whoever says Hello may fill a frame with groups: a message costs a look-up, whatever the others
+// are, and those of groups that are not here end there.
 void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
-  // A frame has few groups and mostly one message of each, so looking through them is cheap.
-  std::vector<std::pair<GroupId, std::vector<raft::Message>>> groups;
+  struct Addressed {
+    std::shared_ptr<Replica> replica;
+    std::vector<raft::Message> messages;
+  };
+  std::vector<Addressed> groups;  // In the order in which the batch names them.
+  std::map<GroupId, size_t> places;
   for (const wire::RaftMessage& message : request.messages) {
+    const GroupId group(message.group_id);
+    std::shared_ptr<Replica> replica = host_->find(group);
+    if (replica == nullptr) continue;
     auto decoded = from_wire(message);
     if (!decoded.has_value()) continue;
-    const GroupId group(message.group_id);
-    auto found = std::ranges::find(groups, group, [](const auto& pair) { return pair.first; });
-    if (found == groups.end()) found = groups.insert(groups.end(), {group, {}});
-    found->second.push_back(*std::move(decoded));
+    const auto [place, is_first] = places.emplace(group, groups.size());
+    if (is_first) groups.push_back({std::move(replica), {}});
+    groups[place->second].messages.push_back(*std::move(decoded));
   }
-  for (auto& [group, messages] : groups) {
-    const std::shared_ptr<Replica> replica = host_->find(group);
-    if (replica != nullptr) replica->step_all(context.peer, std::move(messages));
-  }
+  for (auto& [replica, messages] : groups) replica->step_all(context.peer, std::move(messages));
 }
 
 Task<Result<wire::SnapshotChunkReply>> RaftReceiver::install_snapshot(RequestContext context,

@@ -123,13 +123,14 @@ Task<Result<void>> Replica::start(WalGroupState* state) {
   }
   auto opened = co_await open_store(state->mark->generation);
   VECTRON_CO_CHECK_OK(opened);
-  WalGroupState recovered = std::move(*state);
-  raft::SnapshotMeta base = recovered.mark->meta;
+  raft::SnapshotMeta base = state->mark->meta;
   if (base.membership.voters.empty()) base.membership = membership_of(spec_.members);
-  auto checked = check_recovered(recovered, base);
+  auto checked = check_recovered(*state, base);
   VECTRON_CO_CHECK_OK(checked);
   const auto cleaned = co_await remove_other_generations();
   VECTRON_CO_CHECK_OK(cleaned);
+  // Nothing fails from here on: what another try would need may be taken.
+  WalGroupState recovered = std::move(*state);
   const LogIndex applied = overlay_->applied_index();
   if (parts_.observer != nullptr) {
     parts_.observer->on_start(name_, recovered.hard_state, base, recovered.entries, applied);

@@ -265,6 +265,9 @@ class Replica {
   Task<Result<void>> add_to_incoming(const SnapshotPiece* piece);
   Task<Result<void>> install_incoming();
   Task<Result<void>> switch_to_snapshot(raft::SnapshotMeta meta);
+  Task<void> end_work_on_store();
+  Task<void> remove_store(std::unique_ptr<KvStore> store, std::string folder);
+  void go_on_after_snapshot(LogIndex index);
   Task<void> drop_incoming();
   Task<Result<void>> reload_state();
 

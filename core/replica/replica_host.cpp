@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/replica/birth_remains.h"
 #include "core/replica/manifest_file.h"
@@ -26,6 +27,20 @@ Result<void> check_format(uint32_t version, std::string_view what) {
   return fail(Code::failed_precondition,
               fmt::format("{} has format version {}, this program knows up to {}: use a newer one",
                           what, version, kFormatVersion));
+}
+
+// Whether it is that of the folder's replica, and names it as one of the members.
+Result<void> check_manifest(const stored::ReplicaManifest& manifest, ReplicaId replica) {
+  const std::string path = fmt::format("{}/{}", folder_of(replica), kReplicaManifest);
+  if (manifest.replica_id != replica.value()) {
+    return fail(Code::data_loss, fmt::format("{} is that of replica {}: put the right file back",
+                                             path, manifest.replica_id));
+  }
+  std::set<uint64_t> members;
+  for (const wire::Member& member : manifest.members) members.insert(member.replica_id);
+  if (members.contains(replica.value()) && members.size() == manifest.members.size()) return {};
+  return fail(Code::data_loss,
+              fmt::format("{} does not name the replica once among its members", path));
 }
 
 /// The node's manifest is written before anything else: where it is missing beside something, it
@@ -143,7 +158,8 @@ Task<Result<std::unique_ptr<ReplicaHost>>> ReplicaHost::open(Env* env, ReplicaHo
   }
   for (const WalDropped& dropped : wal.dropped) {
     const auto finished = co_await host->finish_drop(dropped.group, dropped.replica);
-    VECTRON_CO_CHECK_OK(finished);
+    const auto taken = host->leave_when_unreadable(dropped.replica, status_of(finished));
+    VECTRON_CO_CHECK_OK(taken);
   }
   const auto read = co_await host->read_manifests();
   VECTRON_CO_CHECK_OK(read);
@@ -155,42 +171,43 @@ Task<Result<void>> ReplicaHost::read_manifests() {
   auto listed = co_await env_->disk().list(std::string(kReplicasFolder));
   VECTRON_CO_TRY(const std::vector<std::string> names, listed);
   for (const std::string& name : names) {
-    const auto read = co_await read_replica_folder(name);
-    VECTRON_CO_CHECK_OK(read);
+    const auto replica = replica_of_folder(name);
+    if (!replica) {
+      env_->log().warning(kComponent, "{} is no replica's folder: it is left alone",
+                          env_->disk().whole_path(fmt::format("{}/{}", kReplicasFolder, name)));
+      continue;
+    }
+    const auto read = co_await read_replica_folder(*replica);
+    const auto taken = leave_when_unreadable(*replica, status_of(read));
+    VECTRON_CO_CHECK_OK(taken);
   }
   co_return Result<void>();
 }
 
-// One folder that is damaged does not keep the others from serving.
-Task<Result<void>> ReplicaHost::read_replica_folder(std::string name) {
-  const std::string folder = fmt::format("{}/{}", kReplicasFolder, name);
-  const auto named = replica_of_folder(name);
-  if (!named) {
-    env_->log().warning(kComponent, "{} is no replica's folder: it is left alone",
-                        env_->disk().whole_path(folder));
-    co_return Result<void>();
-  }
+// One folder that is damaged, or that this process may not read, does not keep the others from
+// serving. A shortage is no fault of one folder: the start ends, and another one finds all whole.
+Result<void> ReplicaHost::leave_when_unreadable(ReplicaId replica, const Status& why) {
+  if (why.ok()) return {};
+  if (why.code() == Code::resource_exhausted) return fail(why);
+  keep_as_lost(replica, why.message());
+  return {};
+}
+
+Task<Result<void>> ReplicaHost::read_replica_folder(ReplicaId replica) {
+  const std::string folder = folder_of(replica);
   const auto bytes = co_await read_manifest(env_, fmt::format("{}/{}", folder, kReplicaManifest));
   if (!bytes.has_value() && bytes.error().code() == Code::not_found) {
-    const auto taken = co_await take_unnamed(*named);
+    const auto taken = co_await take_unnamed(replica);
     co_return taken;
   }
-  const auto manifest = bytes.has_value() ? decode<stored::ReplicaManifest>(*bytes)
-                                          : Result<stored::ReplicaManifest>(fail(bytes.error()));
-  if (!manifest.has_value() && manifest.error().code() == Code::data_loss) {
-    keep_as_lost(*named, manifest.error().message());
-    co_return Result<void>();
-  }
+  VECTRON_CO_CHECK_OK(bytes);
+  const auto manifest = decode<stored::ReplicaManifest>(*bytes);
   VECTRON_CO_CHECK_OK(manifest);
   const auto format =
       check_format(manifest->format_version, "the folder " + env_->disk().whole_path(folder));
   VECTRON_CO_CHECK_OK(format);
-  const ReplicaId replica(manifest->replica_id);
-  if (replica != *named) {
-    keep_as_lost(*named, fmt::format("{}/{} is that of replica {}: put the right file back", folder,
-                                     kReplicaManifest, replica));
-    co_return Result<void>();
-  }
+  const auto fits = check_manifest(*manifest, replica);
+  VECTRON_CO_CHECK_OK(fits);
   manifests_.emplace(replica, *manifest);
   const auto state = recovered_.find(GroupId(manifest->group_id));
   if (state == recovered_.end() || !state->second.mark.has_value()) {

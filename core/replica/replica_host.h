@@ -105,7 +105,8 @@ class ReplicaHost {
   Task<void> put_back(std::shared_ptr<Replica> replica, WalGroupState state, Status why);
   Task<Result<void>> remove_data(ReplicaId replica);
   Task<Result<void>> finish_drop(GroupId group, ReplicaId replica);
-  Task<Result<void>> read_replica_folder(std::string name);
+  Task<Result<void>> read_replica_folder(ReplicaId replica);
+  Result<void> leave_when_unreadable(ReplicaId replica, const Status& why);
   Task<Result<void>> bear_whole(stored::ReplicaManifest manifest);
   Task<Result<void>> take_unnamed(ReplicaId replica);
   Task<Result<void>> take_unlogged(ReplicaId replica);

@@ -136,6 +136,10 @@ Task<Result<void>> Replica::add_to_incoming(const SnapshotPiece* piece) {
     if (pair.key.empty() || pair.key.size() > kKvKeyBytesMax) {
       co_return fail(Code::invalid_argument, "the snapshot has an impossible key");
     }
+    const auto fits = state_machine_->check_pair(pair.key, pair.value);
+    if (!fits.has_value()) {
+      co_return fail(fits.error().with_context("the snapshot has a pair that fits nothing here"));
+    }
     batch.put(pair.key, pair.value);
   }
   if (piece->last) OverlayStore::put_applied_index(&batch, piece->meta.index);
@@ -179,20 +183,10 @@ Task<Result<void>> Replica::install_incoming() {
 // Runs in persist_loop() once the record that names the new generation is durable.
 Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   VECTRON_ASSERT(switching_ && incoming_ && incoming_->complete && incoming_->meta == meta);
-  {
-    // A commit whose task is gone would go on in a folder that is removed.
-    const auto still = co_await overlay_->hold_flushes();
-    for (const auto& [peer, task] : sending_) tasks_.cancel(task);
-    sending_.clear();
-    retention_.forget_all();
-    tasks_.cancel(flush_task_);
-    tasks_.cancel(scrub_task_);
-    tasks_.cancel(resume_task_);
-    waiting_for_room_ = false;
-  }
+  co_await end_work_on_store();
   std::unique_ptr<OverlayStore> old_overlay = std::move(overlay_);
   std::unique_ptr<KvStore> old_store = std::move(kv_);
-  const std::string old_folder = generation_folder(generation_);
+  std::string old_folder = generation_folder(generation_);
   kv_ = std::move(incoming_->store);
   generation_ = incoming_->generation;
   const auto installed = incoming_->installed;
@@ -204,27 +198,46 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   cannot_apply_ = !loaded.has_value() && loaded.error().code() == Code::data_loss;
   VECTRON_CO_CHECK_OK(loaded);
   old_overlay.reset();
-  co_await old_store->close();
-  old_store.reset();
-  const auto removed = co_await parts_.env->disk().remove_tree(old_folder);
-  if (!removed.has_value()) {  // The next start removes it.
-    parts_.env->log().warning(kComponent, "folder {} was not removed: {}", old_folder,
-                              removed.error().to_string());
-  }
+  co_await remove_store(std::move(old_store), std::move(old_folder));
+  go_on_after_snapshot(meta.index);
+  installed->set(Result<void>());
+  parts_.env->metrics().add(Metric::raft_snapshots_installed);
+  co_return Result<void>();
+}
 
-  for (auto& [index, pending] : pending_) {
+// A commit whose task is gone would go on in a folder that is removed.
+Task<void> Replica::end_work_on_store() {
+  const auto still = co_await overlay_->hold_flushes();
+  for (const auto& [peer, task] : sending_) tasks_.cancel(task);
+  sending_.clear();
+  retention_.forget_all();
+  tasks_.cancel(flush_task_);
+  tasks_.cancel(scrub_task_);
+  tasks_.cancel(resume_task_);
+  waiting_for_room_ = false;
+}
+
+void Replica::go_on_after_snapshot(LogIndex index) {
+  for (auto& [proposed, pending] : pending_) {
     pending.completion->set(
         fail(Code::unknown_outcome, "a snapshot replaced the log before the write was seen"));
   }
   pending_.clear();
   switching_ = false;
-  overlay_->set_durable_index(meta.index);
+  overlay_->set_durable_index(index);
   flush_task_ = tasks_.spawn(flush_loop());
   scrub_task_ = tasks_.spawn(scrub_loop());
   applied_changed_.notify_all();
-  installed->set(Result<void>());
-  parts_.env->metrics().add(Metric::raft_snapshots_installed);
-  co_return Result<void>();
+}
+
+// A folder that cannot be removed goes at the next start.
+Task<void> Replica::remove_store(std::unique_ptr<KvStore> store, std::string folder) {
+  if (store) co_await store->close();
+  store.reset();
+  const auto removed = co_await parts_.env->disk().remove_tree(folder);
+  if (removed.has_value()) co_return;
+  parts_.env->log().warning(kComponent, "folder {} was not removed: {}", folder,
+                            removed.error().to_string());
 }
 
 // What a crash left of a snapshot that was not complete, or that had replaced an older state. Only
@@ -244,15 +257,9 @@ Task<Result<void>> Replica::remove_other_generations() {
 Task<void> Replica::drop_incoming() {
   if (!incoming_) co_return;
   std::unique_ptr<KvStore> store = std::move(incoming_->store);
-  const std::string folder = generation_folder(incoming_->generation);
+  std::string folder = generation_folder(incoming_->generation);
   incoming_.reset();
-  if (store) co_await store->close();
-  store.reset();
-  const auto removed = co_await parts_.env->disk().remove_tree(folder);
-  if (!removed.has_value()) {
-    parts_.env->log().warning(kComponent, "folder {} was not removed: {}", folder,
-                              removed.error().to_string());
-  }
+  co_await remove_store(std::move(store), std::move(folder));
 }
 
 }  // namespace vectron

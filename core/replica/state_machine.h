@@ -39,6 +39,10 @@ class StateMachine {
   /// with an error only where the store is damaged. Errors: invalid_argument.
   virtual Result<void> check(ByteView command, size_t commit_bytes_max) const = 0;
 
+  /// Whether load() could take this pair of a store, as far as the pair alone says. Asked of what a
+  /// snapshot brings before it replaces the store. Errors: invalid_argument, data_loss.
+  virtual Result<void> check_pair(ByteView key, ByteView value) const = 0;
+
   /// Applies the command committed at `index` to the store given to load(). Returns the answer for
   /// whoever proposed it. A command that is refused is a defined answer that leaves the store as it
   /// was; an error means that the store is damaged, and the replica stops.

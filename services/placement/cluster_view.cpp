@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace vectron {
 namespace {
@@ -62,10 +63,23 @@ void ClusterView::hear(NodeId node, Instant now, uint64_t revision,
   Heard& heard = workers_[node];
   heard.when = now;
   heard.revision = revision;
-  heard.reports.clear();
+  std::map<ReplicaId, wire::ReplicaReport> before = std::exchange(heard.reports, {});
   for (const wire::ReplicaReport& report : reports) {
     heard.reports[ReplicaId(report.replica_id)] = report;
   }
+  const auto replica = [](const auto& entry) { return entry.first; };
+  if (!std::ranges::equal(before, heard.reports, {}, replica, replica)) ++changes_;
+}
+
+void ClusterView::note_condition(NodeId node, Condition condition) {
+  Heard& heard = workers_[node];
+  if (heard.condition.memory_full != condition.memory_full) ++changes_;
+  heard.condition = condition;
+}
+
+void ClusterView::forget_all() {
+  workers_.clear();
+  ++changes_;
 }
 
 bool ClusterView::is_live(NodeId node, Instant now, Duration silence_max) const {
@@ -163,55 +177,42 @@ std::vector<uint64_t> ClusterView::removed_replicas(const PlacementState& state,
   std::vector<uint64_t> removed;
   const auto heard = workers_.find(node);
   if (heard == workers_.end()) return removed;
-  std::set<uint64_t> assigned;
-  for (const wire::Assignment& assignment : assignments_of(state, node)) {
-    assigned.insert(assignment.replica_id);
-  }
+  const PlacementState::Places& assigned = state.replicas_of(node);
   for (const auto& [replica, report] : heard->second.reports) {
     const bool given_out = replica.value() <= state.counters().replica_id;
-    if (given_out && !assigned.contains(replica.value())) removed.push_back(replica.value());
+    if (given_out && !assigned.contains(replica)) removed.push_back(replica.value());
   }
   return removed;
 }
 
 std::vector<uint64_t> ClusterView::unrecorded_births(const PlacementState& state) const {
   std::vector<uint64_t> births;
-  for (const auto& [id, collection] : state.collections()) {
-    for (const stored::ShardRecord& shard : collection.shards) {
-      for (const stored::ReplicaRecord& replica : shard.replicas) {
-        if (replica.created) continue;
-        const auto* report = report_of(NodeId(replica.node_id), ReplicaId(replica.replica_id));
-        if (report != nullptr && report->created) births.push_back(replica.replica_id);
-      }
-    }
+  for (const auto& [replica, node] : state.unmade()) {
+    const auto* report = report_of(node, replica);
+    if (report != nullptr && report->created) births.push_back(replica.value());
   }
   return births;
 }
 
 std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId node) {
   std::vector<wire::Assignment> assignments;
-  for (const auto& [id, collection] : state.collections()) {
-    for (const stored::ShardRecord& shard : collection.shards) {
-      for (const stored::ReplicaRecord& replica : shard.replicas) {
-        if (NodeId(replica.node_id) != node) continue;
-        wire::Assignment assignment;
-        assignment.replica_id = replica.replica_id;
-        assignment.shard.shard_id = shard.shard_id;
-        assignment.shard.collection_id = collection.id;
-        assignment.shard.hash_low = shard.hash_low;
-        assignment.shard.hash_high = shard.hash_high;
-        assignment.shard.dimension = collection.dimension;
-        assignment.shard.distance = collection.distance;
-        assignment.shard.index = collection.index;
-        assignment.epoch = collection.epoch;
-        assignment.bootstrap = !replica.created;
-        assignment.members = members_of(state, shard);
-        assignments.push_back(std::move(assignment));
-      }
-    }
+  for (const auto& [replica, place] : state.replicas_of(node)) {
+    const stored::CollectionRecord& collection = state.collections().at(place.collection);
+    const stored::ShardRecord& shard = collection.shards[place.shard];
+    wire::Assignment assignment;
+    assignment.replica_id = replica.value();
+    assignment.shard.shard_id = shard.shard_id;
+    assignment.shard.collection_id = collection.id;
+    assignment.shard.hash_low = shard.hash_low;
+    assignment.shard.hash_high = shard.hash_high;
+    assignment.shard.dimension = collection.dimension;
+    assignment.shard.distance = collection.distance;
+    assignment.shard.index = collection.index;
+    assignment.epoch = collection.epoch;
+    assignment.bootstrap = !shard.replicas[place.replica].created;
+    assignment.members = members_of(state, shard);
+    assignments.push_back(std::move(assignment));
   }
-  std::sort(assignments.begin(), assignments.end(),
-            [](const auto& a, const auto& b) { return a.replica_id < b.replica_id; });
   return assignments;
 }
 
@@ -240,9 +241,7 @@ wire::WorkerStatus status_of(const PlacementState& state, const ClusterView& vie
   status.host = worker.host;
   status.capacity_bytes = worker.capacity_bytes;
   status.incarnation = worker.incarnation;
-  const auto counts = state.replicas_by_worker();
-  const auto count = counts.find(NodeId(worker.node_id));
-  status.replicas = count == counts.end() ? 0 : static_cast<uint32_t>(count->second);
+  status.replicas = static_cast<uint32_t>(state.replicas_of(NodeId(worker.node_id)).size());
   const auto heard = view.workers_.find(NodeId(worker.node_id));
   if (heard == view.workers_.end()) {
     // It has had its time to report to this leader, or it has not.

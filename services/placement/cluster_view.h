@@ -29,7 +29,7 @@ class ClusterView {
   /// A report came from `node`, which has carried out all orders up to `revision`.
   void hear(NodeId node, Instant now, uint64_t revision,
             std::span<const wire::ReplicaReport> reports);
-  void forget_all() { workers_.clear(); }
+  void forget_all();
 
   /// What a worker says of itself.
   struct Condition {
@@ -39,7 +39,10 @@ class ClusterView {
     uint64_t replicas_max = 0;  ///< What it can hold; 0: not said.
   };
   /// How `node`, which was heard, is doing.
-  void note_condition(NodeId node, Condition condition) { workers_[node].condition = condition; }
+  void note_condition(NodeId node, Condition condition);
+  /// Changes whenever something did that orders depend on: which replicas a worker reports, or
+  /// whether one is full.
+  uint64_t changes() const { return changes_; }
 
   /// Heard within `silence_max` of `now`.
   bool is_live(NodeId node, Instant now, Duration silence_max) const;
@@ -79,6 +82,7 @@ class ClusterView {
     std::map<ReplicaId, wire::ReplicaReport> reports;
   };
   std::map<NodeId, Heard> workers_;
+  uint64_t changes_ = 0;
 };
 
 /// The last starts of the workers that the assignments name as members, by node id.

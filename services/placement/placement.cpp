@@ -13,6 +13,7 @@ namespace {
 
 constexpr uint32_t kReplicationDefault = 3;
 constexpr Duration kRecheckInterval = 100ms;
+constexpr Duration kAppliedLook = 5ms;
 
 CollectionOptions options_of(const wire::CreateCollectionRequest& request, uint32_t replication) {
   CollectionOptions options;
@@ -56,7 +57,7 @@ Task<bool> heard_by(Condition* heard) {
 // What a push says, whatever its revision.
 uint64_t signature_of(wire::AssignRequest request) {
   request.revision = 0;
-  return hash64(encode(request)) | 1;  // 0 means that nothing was pushed.
+  return hash64(encode(request));
 }
 
 // What a worker says of itself comes over a connection of its own.
@@ -77,6 +78,7 @@ Placement::Placement(Env* env, const PlacementConfig* config, Replica* replica,
       state_(state),
       channels_(channels),
       random_(env->random("placement.lineage")),
+      creating_(env->scheduler(), 1),
       heard_(env->scheduler()),
       changed_(env->scheduler()),
       tasks_(env->scheduler()) {
@@ -199,14 +201,12 @@ size_t Placement::live_workers() const {
 }
 
 std::vector<Candidate> Placement::candidates() const {
-  const auto replicas = state_->replicas_by_worker();
   const Instant now = env_->clock().monotonic();
   std::vector<Candidate> candidates;
   for (const auto& [node, record] : state_->workers()) {
     if (!view_.takes_replicas(node, now, config_->worker_silence_max)) continue;
-    const auto count = replicas.find(node);
     candidates.push_back({node, record.zone, record.rack, record.host,
-                          count == replicas.end() ? 0 : count->second, view_.replicas_max(node)});
+                          state_->replicas_of(node).size(), view_.replicas_max(node)});
   }
   return candidates;
 }
@@ -234,36 +234,64 @@ Task<Result<CollectionId>> Placement::plan_and_create(wire::CreateCollectionRequ
   // A refusal needs time to be told: without one, nobody would know whether the collection exists.
   const Instant give_up = std::min(deadline - (deadline - start) / 4, start + config_->create_wait);
   while (true) {
-    if (state_->find(request.name) != nullptr) {
-      co_return fail(Code::already_exists, fmt::format("collection '{}' exists", request.name),
-                     "name");
-    }
-    const std::vector<Candidate> free = candidates();
-    const uint32_t replication = request.replication != 0
-                                     ? request.replication
-                                     : std::clamp<uint32_t>(free.size(), 1, kReplicationDefault);
-    const auto valid = check_collection_options(options_of(request, replication));
-    VECTRON_CO_CHECK_OK(valid);
-    const auto chosen =
-        choose_workers(free, request.shards, replication, state_->counters().collection_id + 1);
-    const bool worse_than_need_be =
-        chosen.has_value() && may_be_incomplete() && !spreads_over_zones(free, *chosen);
-    if (chosen.has_value() && !worse_than_need_be && knows_who_is_live(live_workers(), start)) {
-      stored::PlacementCommand command;
-      command.create_collection = command_of(std::move(request), replication, *chosen);
-      const auto answer = co_await propose(std::move(command), deadline);
-      VECTRON_CO_CHECK_OK(answer);
-      co_return answer->collection;
-    }
-    // A cluster that has just started may not have heard from its workers yet. Whoever asks one
-    // that has too few is told soon.
-    const bool known = !may_be_incomplete() && knows_who_is_live(live_workers(), start);
-    const bool late = known || env_->clock().monotonic() >= give_up;
-    if (late && !chosen.has_value()) co_return fail(chosen.error());
+    const auto created = co_await try_create(request, start, give_up, deadline);
+    VECTRON_CO_CHECK_OK(created);
+    if (created->has_value()) co_return **created;
     co_await env_->clock().sleep_for(kRecheckInterval);
     const auto reached = co_await reach(deadline);
     VECTRON_CO_CHECK_OK(reached);
   }
+}
+
+// What an earlier creation took shows only where it is applied, and one of which nobody knows what
+// became of it may still be on its way there.
+Task<Result<void>> Placement::wait_until_applied(Instant deadline) {
+  const LogIndex last = replica_->status().last_index;
+  while (replica_->applied_index() < last) {
+    if (env_->clock().monotonic() >= deadline) {
+      co_return fail(Code::unavailable, "earlier changes of the cluster are not applied yet");
+    }
+    co_await env_->clock().sleep_for(kAppliedLook);
+    const auto reached = co_await reach(deadline);
+    VECTRON_CO_CHECK_OK(reached);
+  }
+  co_return Result<void>();
+}
+
+// One at a time: two that chose by the same counts would give a worker more than it can hold. None
+// when it should be tried again.
+Task<Result<std::optional<CollectionId>>> Placement::try_create(
+    wire::CreateCollectionRequest request, Instant asked, Instant give_up, Instant deadline) {
+  const Semaphore::Permit turn = co_await creating_.acquire();
+  const auto applied = co_await wait_until_applied(deadline);
+  VECTRON_CO_CHECK_OK(applied);
+  if (state_->find(request.name) != nullptr) {
+    co_return fail(Code::already_exists, fmt::format("collection '{}' exists", request.name),
+                   "name");
+  }
+  const std::vector<Candidate> free = candidates();
+  const uint32_t replication = request.replication != 0
+                                   ? request.replication
+                                   : std::clamp<uint32_t>(free.size(), 1, kReplicationDefault);
+  const auto valid = check_collection_options(options_of(request, replication));
+  VECTRON_CO_CHECK_OK(valid);
+  const auto chosen =
+      choose_workers(free, request.shards, replication, state_->counters().collection_id + 1);
+  const bool worse_than_need_be =
+      chosen.has_value() && may_be_incomplete() && !spreads_over_zones(free, *chosen);
+  if (chosen.has_value() && !worse_than_need_be && knows_who_is_live(live_workers(), asked)) {
+    stored::PlacementCommand command;
+    command.create_collection = command_of(std::move(request), replication, *chosen);
+    const auto answer = co_await propose(std::move(command), deadline);
+    VECTRON_CO_CHECK_OK(answer);
+    co_return answer->collection;
+  }
+  // A cluster that has just started may not have heard from its workers yet. Whoever asks one
+  // that has too few is told soon.
+  const bool known = !may_be_incomplete() && knows_who_is_live(live_workers(), asked);
+  const bool late = known || env_->clock().monotonic() >= give_up;
+  if (late && !chosen.has_value()) co_return fail(chosen.error());
+  co_return std::optional<CollectionId>();
 }
 
 Task<void> Placement::wait_until_ready(CollectionId collection, Instant deadline) {
@@ -413,7 +441,7 @@ Task<void> Placement::lead() {
   while (true) {
     co_await changed_.wait();
     changed_.reset();
-    if (replica_->is_leader() && led_term_ == replica_->status().term) {
+    if (replica_->is_leader() && led_term_ == replica_->status().term && has_work()) {
       const Instant deadline = env_->clock().monotonic() + config_->push_timeout;
       const auto reached = co_await reach(deadline);
       if (reached.has_value()) {
@@ -423,6 +451,18 @@ Task<void> Placement::lead() {
       }
     }
   }
+}
+
+// Most reports bring counts alone, and there is nothing to do about them.
+bool Placement::has_work() const {
+  const auto is_behind = [this](const auto& worker) {
+    const auto pushed = pushed_.find(worker.first);
+    return pushed == pushed_.end() || pushed->second.looked_at != basis();
+  };
+  const auto is_gone = [this](const auto& removed) { return view_.is_gone(removed.second); };
+  return std::ranges::any_of(state_->workers(), is_behind) ||
+         std::ranges::any_of(state_->removed(), is_gone) ||
+         !view_.unrecorded_births(*state_).empty();
 }
 
 Task<void> Placement::record_births() {
@@ -455,9 +495,11 @@ Task<void> Placement::forget_what_is_gone() {
   }
 }
 
+// Whoever was looked at on the same basis is told nothing new.
 void Placement::push_changes() {
   for (const auto& [node, record] : state_->workers()) {
-    if (pushing_.contains(node)) continue;
+    Pushed& pushed = pushed_[node];
+    if (pushing_.contains(node) || pushed.looked_at == basis()) continue;
     wire::AssignRequest request;
     request.revision = state_->counters().revision;
     request.assignments = assignments_of(*state_, node);
@@ -466,10 +508,10 @@ void Placement::push_changes() {
     request.folder_id = record.folder_id;
     request.lineage = state_->counters().lineage;
     const uint64_t signature = signature_of(request);
-    const auto pushed = pushed_.find(node);
-    const bool first = pushed == pushed_.end();
     const bool empty = request.assignments.empty() && request.removed.empty();
-    if (first ? empty : pushed->second == signature) continue;
+    const bool nothing_new = pushed.signature ? *pushed.signature == signature : empty;
+    if (nothing_new) pushed.looked_at = basis();
+    if (nothing_new) continue;
     pushing_.insert(node);
     tasks_.spawn(push(node, std::move(request), signature));
   }
@@ -484,7 +526,7 @@ Task<void> Placement::push(NodeId node, wire::AssignRequest request, uint64_t si
   const auto reply = co_await client.assign(std::move(context), std::move(request));
   const bool still_leads = replica_->is_leader() && replica_->status().term == term;
   if (reply.has_value() && still_leads) {
-    pushed_[node] = signature;
+    pushed_[node].signature = signature;
     hear(node, reply->revision, reply->replicas);
   } else {
     // The next heartbeat brings the assignments too; this is only the quicker way.

@@ -53,6 +53,10 @@ class Placement final : public wire::PlacementHandler {
   bool may_be_incomplete() const;
   Task<Result<CollectionId>> plan_and_create(wire::CreateCollectionRequest request,
                                              Instant deadline);
+  Task<Result<void>> wait_until_applied(Instant deadline);
+  Task<Result<std::optional<CollectionId>>> try_create(wire::CreateCollectionRequest request,
+                                                       Instant asked, Instant give_up,
+                                                       Instant deadline);
   Task<void> wait_until_ready(CollectionId collection, Instant deadline);
   Task<void> next_report(Instant deadline);
   Result<bool> check_delete(const wire::DeleteCollectionRequest& request) const;
@@ -64,6 +68,7 @@ class Placement final : public wire::PlacementHandler {
 
   // The leader's work: record births, forget what is gone, push assignments.
   Task<void> lead();
+  bool has_work() const;
   Task<void> record_births();
   Task<void> forget_what_is_gone();
   void push_changes();
@@ -78,11 +83,22 @@ class Placement final : public wire::PlacementHandler {
   ClusterView view_;
   Instant led_since_{};  // When the first report of led_term_ came.
   Term led_term_;        // Of view_ and pushed_.
-  std::map<NodeId, uint64_t>
-      pushed_;  // The signature of the assignments that a worker has confirmed.
+  /// What a push would say is known to be as it was while these are.
+  struct Basis {
+    uint64_t revision = 0;  // Of the state.
+    uint64_t changes = 0;   // Of the view.
+    bool operator==(const Basis&) const = default;
+  };
+  struct Pushed {
+    std::optional<uint64_t> signature;  // Of the assignments that a worker has confirmed.
+    std::optional<Basis> looked_at;     // There was nothing new to push then.
+  };
+  Basis basis() const { return {state_->counters().revision, view_.changes()}; }
+  std::map<NodeId, Pushed> pushed_;
   std::set<NodeId> pushing_;
-  Condition heard_;  // A report came.
-  Event changed_;    // There may be something to push or to record.
+  Semaphore creating_;  // One creation at a time chooses workers, and is applied.
+  Condition heard_;     // A report came.
+  Event changed_;       // There may be something to push or to record.
   TaskGroup tasks_;
 };
 

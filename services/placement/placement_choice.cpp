@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "core/base/assert.h"
 #include "core/base/hash.h"
 
 namespace vectron {
@@ -29,11 +30,14 @@ std::tuple<uint32_t, uint32_t, uint32_t> closeness(const Candidate& candidate,
   return {zones, racks, hosts};
 }
 
+uint64_t room_of(const Candidate& worker) {
+  return worker.replicas_max - std::min(worker.replicas_max, worker.replicas);
+}
+
 std::unexpected<Status> cannot_hold(std::span<const Candidate> candidates, uint64_t wanted) {
   uint64_t room = 0;
   for (const Candidate& worker : candidates) {
-    const uint64_t left = worker.replicas_max - std::min(worker.replicas_max, worker.replicas);
-    room += std::min(left, UINT64_MAX - room);
+    room += std::min(room_of(worker), UINT64_MAX - room);
   }
   return fail(
       Code::resource_exhausted,
@@ -44,6 +48,62 @@ std::unexpected<Status> cannot_hold(std::span<const Candidate> candidates, uint6
           "descriptors",
           wanted, candidates.size(), room),
       "shards");
+}
+
+using Chosen = std::vector<const Candidate*>;
+
+bool is_in(const Chosen& chosen, const Candidate& worker) {
+  return std::find(chosen.begin(), chosen.end(), &worker) != chosen.end();
+}
+
+// Whether `open` more workers can be found for a shard that has `chosen`, and all of theirs for
+// `later` shards after it. By Hall's condition: any k of the later shards, with this one and
+// without it, must find the workers that they need together; what k shards find grows ever less
+// with k, so only the smallest and the greatest k need to be looked at.
+bool can_finish(std::span<const Candidate> workers, const Chosen& chosen, uint64_t open,
+                uint64_t later, uint64_t replication) {
+  uint64_t for_this = 0;
+  uint64_t for_later = 0;
+  uint64_t for_all = 0;
+  for (const Candidate& worker : workers) {
+    const uint64_t room = room_of(worker);
+    const bool is_free = !is_in(chosen, worker);
+    for_this += is_free && room > 0 ? 1 : 0;
+    for_later += std::min(room, later);
+    for_all += std::min(room, is_free ? later + 1 : later);
+  }
+  return for_this >= open && for_later >= later * replication &&
+         for_all >= later * replication + open;
+}
+
+// Chooses the workers of one shard, so that there is room for `later` ones after it. Requires:
+// there is.
+Chosen choose_for_shard(std::vector<Candidate>* workers, uint64_t later, uint32_t replication,
+                        uint64_t salt) {
+  Chosen chosen;
+  while (chosen.size() < replication) {
+    std::vector<Candidate*> free;
+    for (Candidate& worker : *workers) {
+      if (!is_in(chosen, worker) && room_of(worker) > 0) free.push_back(&worker);
+    }
+    const auto rank = [&](const Candidate* worker) {
+      return std::tuple(closeness(*worker, chosen), worker->replicas,
+                        mix64(salt ^ worker->node.value()), worker->node);
+    };
+    while (true) {
+      VECTRON_ASSERT(!free.empty(), "no worker for a shard that there was room for");
+      const auto best = std::ranges::min_element(free, {}, rank);
+      Candidate* const worker = *best;
+      free.erase(best);
+      chosen.push_back(worker);
+      ++worker->replicas;
+      const uint64_t open = replication - chosen.size();
+      if (can_finish(*workers, chosen, open, later, replication)) break;
+      chosen.pop_back();
+      --worker->replicas;
+    }
+  }
+  return chosen;
 }
 
 }  // namespace
@@ -62,25 +122,16 @@ Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidat
   std::vector<Candidate> workers(candidates.begin(), candidates.end());
   std::sort(workers.begin(), workers.end(),
             [](const Candidate& a, const Candidate& b) { return a.node < b.node; });
+  if (!can_finish(workers, {}, 0, shards, replication)) {
+    return cannot_hold(candidates, uint64_t{shards} * replication);
+  }
   std::vector<std::vector<NodeId>> out;
   for (uint32_t shard = 0; shard < shards; ++shard) {
-    std::vector<const Candidate*> chosen;
+    const uint64_t later = shards - shard - 1;
     std::vector<NodeId> nodes;
-    while (chosen.size() < replication) {
-      Candidate* best = nullptr;
-      const auto rank = [&](const Candidate& worker) {
-        return std::tuple(closeness(worker, chosen), worker.replicas,
-                          mix64(salt ^ mix64(shard) ^ worker.node.value()), worker.node);
-      };
-      for (Candidate& worker : workers) {
-        const bool taken = std::find(chosen.begin(), chosen.end(), &worker) != chosen.end();
-        const bool full = worker.replicas >= worker.replicas_max;
-        if (!taken && !full && (best == nullptr || rank(worker) < rank(*best))) best = &worker;
-      }
-      if (best == nullptr) return cannot_hold(candidates, uint64_t{shards} * replication);
-      chosen.push_back(best);
-      nodes.push_back(best->node);
-      ++best->replicas;
+    for (const Candidate* worker :
+         choose_for_shard(&workers, later, replication, salt ^ mix64(shard))) {
+      nodes.push_back(worker->node);
     }
     out.push_back(std::move(nodes));
   }

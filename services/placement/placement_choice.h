@@ -25,7 +25,8 @@ struct Candidate {
 /// its own for each worker); among equals the worker with fewest replicas is taken, ties by an
 /// order that `salt` and the shard's number shuffle, so that shards do not all share the same
 /// workers. Returns, for each shard, its workers. The same input gives the same answer.
-/// No worker gets more than it can hold.
+/// No worker gets more than it can hold, and wherever some choice fits, one that does is taken,
+/// should it spread worse.
 /// Errors: failed_precondition (fewer workers than replicas), resource_exhausted (they cannot hold
 /// so many).
 Result<std::vector<std::vector<NodeId>>> choose_workers(std::span<const Candidate> candidates,

@@ -1,6 +1,10 @@
 #include "services/placement/placement_state.h"
 
+#include <algorithm>
 #include <set>
+
+#include "core/model/collection.h"
+#include "core/model/shard_map.h"
 
 namespace vectron {
 namespace {
@@ -24,6 +28,42 @@ Result<stored::PlacementCommand> read_command(ByteView bytes) {
   VECTRON_TRY(stored::PlacementCommand command, decode<stored::PlacementCommand>(bytes));
   if (command.header.schema_version <= kCommandVersion) return command;
   return fail(Code::invalid_argument, "the command is of a newer version", "schema_version");
+}
+
+CollectionOptions options_of(const stored::CreateCollectionCommand& command) {
+  CollectionOptions options;
+  options.name = command.name;
+  options.dimension = command.dimension;
+  options.distance = static_cast<Distance>(command.distance);
+  options.shards = static_cast<uint32_t>(std::min<size_t>(command.shards.size(), UINT32_MAX));
+  options.replication = command.replication;
+  options.index.m = command.index.m;
+  options.index.ef_construction = command.index.ef_construction;
+  options.index.ef_search = command.index.ef_search_default;
+  return options;
+}
+
+// What no leader plans: workers could not hold such a collection, or nobody could find its points.
+Result<void> check_plan(const stored::CreateCollectionCommand& command) {
+  VECTRON_CHECK_OK(check_collection_options(options_of(command)));
+  std::vector<HashRange> ranges;
+  ranges.reserve(command.shards.size());
+  for (const stored::PlannedShard& shard : command.shards) {
+    ranges.push_back({shard.hash_low, shard.hash_high});
+    const std::set<uint64_t> nodes(shard.node_ids.begin(), shard.node_ids.end());
+    if (nodes.size() == command.replication && nodes.size() == shard.node_ids.size()) continue;
+    return fail(Code::invalid_argument,
+                fmt::format("each shard needs {} different workers", command.replication),
+                "shards.node_ids");
+  }
+  const auto whole = check_covers_all(ranges);
+  if (whole.has_value()) return {};
+  return fail(Code::invalid_argument, whole.error().message(), "shards");
+}
+
+Result<void> check_worker(const stored::WorkerRecord& record) {
+  if (record.node_id != 0 && !record.address.empty()) return {};
+  return fail(Code::invalid_argument, "a worker has a node id and an address", "node_id");
 }
 
 PlacementAnswer refused(Code code, std::string message, std::string field = {}) {
@@ -72,6 +112,8 @@ Task<Result<void>> PlacementState::load(OverlayStore* store, StateHome) {
   collections_.clear();
   removed_.clear();
   by_name_.clear();
+  places_.clear();
+  unmade_.clear();
   counters_ = {};
   Status damage;
   const KvVisitor visitor = [this, &damage](ByteView key, ByteView value) {
@@ -97,6 +139,7 @@ Result<void> PlacementState::take_record(ByteView key, ByteView value) {
     VECTRON_TRY(stored::CollectionRecord record, decode<stored::CollectionRecord>(value));
     const CollectionId id(record.id);
     by_name_[record.name] = id;
+    note_places(record);
     collections_[id] = std::move(record);
   } else if (name.starts_with(kRemovedPrefix)) {
     VECTRON_TRY(stored::RemovedCollection record, decode<stored::RemovedCollection>(value));
@@ -112,21 +155,47 @@ const stored::CollectionRecord* PlacementState::find(const std::string& name) co
   return found == by_name_.end() ? nullptr : &collections_.at(found->second);
 }
 
-std::map<NodeId, uint64_t> PlacementState::replicas_by_worker() const {
-  std::map<NodeId, uint64_t> counts;
-  for (const auto& [id, collection] : collections_) {
-    for (const stored::ShardRecord& shard : collection.shards) {
-      for (const stored::ReplicaRecord& replica : shard.replicas) ++counts[NodeId(replica.node_id)];
+const PlacementState::Places& PlacementState::replicas_of(NodeId node) const {
+  static const Places kNone;
+  const auto found = places_.find(node);
+  return found == places_.end() ? kNone : found->second;
+}
+
+void PlacementState::note_places(const stored::CollectionRecord& collection) {
+  for (size_t shard = 0; shard < collection.shards.size(); ++shard) {
+    const std::vector<stored::ReplicaRecord>& replicas = collection.shards[shard].replicas;
+    for (size_t i = 0; i < replicas.size(); ++i) {
+      const ReplicaId replica(replicas[i].replica_id);
+      const NodeId node(replicas[i].node_id);
+      places_[node][replica] = {CollectionId(collection.id), shard, i};
+      if (!replicas[i].created) unmade_[replica] = node;
     }
   }
-  return counts;
+}
+
+void PlacementState::forget_places(const stored::CollectionRecord& collection) {
+  for (const stored::ShardRecord& shard : collection.shards) {
+    for (const stored::ReplicaRecord& replica : shard.replicas) {
+      const auto node = places_.find(NodeId(replica.node_id));
+      if (node != places_.end()) node->second.erase(ReplicaId(replica.replica_id));
+      if (node != places_.end() && node->second.empty()) places_.erase(node);
+      unmade_.erase(ReplicaId(replica.replica_id));
+    }
+  }
 }
 
 Result<void> PlacementState::check(ByteView command, size_t commit_bytes_max) const {
-  VECTRON_CHECK_OK(read_command(command));
+  VECTRON_TRY(const stored::PlacementCommand read, read_command(command));
+  if (read.create_collection) VECTRON_CHECK_OK(check_plan(*read.create_collection));
+  if (read.register_worker) VECTRON_CHECK_OK(check_worker(*read.register_worker));
   // A record holds what its command does, and ids that were given out for it.
   if (command.size() <= commit_bytes_max / kRecordGrowthMax) return {};
   return fail(Code::invalid_argument, "the command is larger than one commit takes");
+}
+
+Result<void> PlacementState::check_pair(ByteView key, ByteView value) const {
+  PlacementState taken;
+  return taken.take_record(key, value);
 }
 
 Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
@@ -169,6 +238,8 @@ Result<void> PlacementState::begin_lineage(uint64_t drawn) {
 }
 
 Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerRecord& record) {
+  const auto valid = check_worker(record);
+  if (!valid.has_value()) return PlacementAnswer{valid.error(), {}};
   const NodeId node(record.node_id);
   const auto known = workers_.find(node);
   // Starts are counted in the folder: those of another one say nothing about this one, and a claim
@@ -184,7 +255,7 @@ Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerReco
   }
   if (known != workers_.end() && known->second == record) return PlacementAnswer();
   if (known != workers_.end() && record.folder_id != known->second.folder_id &&
-      replicas_by_worker().contains(node)) {
+      !replicas_of(node).empty()) {
     return refused(
         Code::failed_precondition,
         fmt::format("worker {} comes with another folder than the one that holds its copies: start "
@@ -201,6 +272,8 @@ Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerReco
 
 Result<PlacementAnswer> PlacementState::create_collection(
     const stored::CreateCollectionCommand& command) {
+  const auto valid = check_plan(command);
+  if (!valid.has_value()) return PlacementAnswer{valid.error(), {}};
   if (by_name_.contains(command.name)) {
     return refused(Code::already_exists, fmt::format("collection '{}' exists", command.name),
                    "name");
@@ -236,6 +309,7 @@ Result<PlacementAnswer> PlacementState::create_collection(
   VECTRON_CHECK_OK(store_->put(record_key(kCollectionPrefix, id.value()), encode(record)));
   VECTRON_CHECK_OK(put_counters());
   by_name_[record.name] = id;
+  note_places(record);
   collections_[id] = std::move(record);
   return PlacementAnswer{Status(), id};
 }
@@ -261,6 +335,7 @@ Result<PlacementAnswer> PlacementState::delete_collection(
   removed.collection = std::move(found->second);
   removed.revision = ++counters_.revision;
   by_name_.erase(removed.collection.name);
+  forget_places(removed.collection);
   collections_.erase(found);
   VECTRON_CHECK_OK(store_->erase(record_key(kCollectionPrefix, id.value())));
   VECTRON_CHECK_OK(store_->put(record_key(kRemovedPrefix, id.value()), encode(removed)));
@@ -280,19 +355,19 @@ Result<PlacementAnswer> PlacementState::forget_collections(
 
 Result<PlacementAnswer> PlacementState::record_created(
     const stored::ReplicasCreatedCommand& command) {
-  const std::set<uint64_t> created(command.replica_ids.begin(), command.replica_ids.end());
-  for (auto& [id, collection] : collections_) {
-    bool changed = false;
-    for (stored::ShardRecord& shard : collection.shards) {
-      for (stored::ReplicaRecord& replica : shard.replicas) {
-        if (replica.created || !created.contains(replica.replica_id)) continue;
-        replica.created = true;
-        changed = true;
-      }
-    }
-    if (!changed) continue;
+  std::set<CollectionId> changed;
+  for (const uint64_t created : command.replica_ids) {
+    const auto unmade = unmade_.find(ReplicaId(created));
+    if (unmade == unmade_.end()) continue;
+    const Place place = replicas_of(unmade->second).at(unmade->first);
+    collections_.at(place.collection).shards[place.shard].replicas[place.replica].created = true;
+    unmade_.erase(unmade);
+    changed.insert(place.collection);
+  }
+  for (const CollectionId id : changed) {
     ++counters_.revision;
-    VECTRON_CHECK_OK(store_->put(record_key(kCollectionPrefix, id.value()), encode(collection)));
+    VECTRON_CHECK_OK(
+        store_->put(record_key(kCollectionPrefix, id.value()), encode(collections_.at(id))));
   }
   VECTRON_CHECK_OK(put_counters());
   return PlacementAnswer();

@@ -35,6 +35,7 @@ class PlacementState final : public StateMachine {
  public:
   Task<Result<void>> load(OverlayStore* store, StateHome) override;
   Result<void> check(ByteView command, size_t commit_bytes_max) const override;
+  Result<void> check_pair(ByteView key, ByteView value) const override;
   Result<Bytes> apply(LogIndex index, ByteView command) override;
 
   const std::map<NodeId, stored::WorkerRecord>& workers() const { return workers_; }
@@ -49,8 +50,17 @@ class PlacementState final : public StateMachine {
   /// Null when there is none of that name.
   const stored::CollectionRecord* find(const std::string& name) const;
   const stored::PlacementCounters& counters() const { return counters_; }
-  /// How many replicas each worker shall hold.
-  std::map<NodeId, uint64_t> replicas_by_worker() const;
+  /// Where a replica is on record.
+  struct Place {
+    CollectionId collection;
+    size_t shard = 0;    ///< In the order of its record.
+    size_t replica = 0;  ///< Likewise.
+  };
+  using Places = std::map<ReplicaId, Place>;
+  /// All that `node` shall hold.
+  const Places& replicas_of(NodeId node) const;
+  /// Replicas that are not known to be made yet, and where they shall be.
+  const std::map<ReplicaId, NodeId>& unmade() const { return unmade_; }
 
  private:
   Result<void> begin_lineage(uint64_t drawn);
@@ -60,6 +70,8 @@ class PlacementState final : public StateMachine {
   Result<PlacementAnswer> forget_collections(const stored::ForgetCollectionsCommand& command);
   Result<PlacementAnswer> record_created(const stored::ReplicasCreatedCommand& command);
   Result<void> put_counters();
+  void note_places(const stored::CollectionRecord& collection);
+  void forget_places(const stored::CollectionRecord& collection);
   Result<void> take_record(ByteView key, ByteView value);
 
   OverlayStore* store_ = nullptr;
@@ -67,6 +79,8 @@ class PlacementState final : public StateMachine {
   std::map<CollectionId, stored::CollectionRecord> collections_;
   std::map<CollectionId, stored::RemovedCollection> removed_;
   std::map<std::string, CollectionId> by_name_;
+  std::map<NodeId, Places> places_;     // Of all collections that are not removed.
+  std::map<ReplicaId, NodeId> unmade_;  // Of them.
   stored::PlacementCounters counters_;
 };
 

@@ -1,5 +1,7 @@
 #include "services/worker/request_memory.h"
 
+#include <algorithm>
+
 #include "schemas/codec.h"
 
 namespace vectron {
@@ -35,16 +37,29 @@ bool is_request_key(ByteView key) {
   return key.size() > kHashBytes && key[kHashBytes] == kTag;
 }
 
+Result<stored::RequestRecord> read_request(ByteView key, ByteView value) {
+  auto record = decode<stored::RequestRecord>(value);
+  if (!record.has_value()) return fail(Code::data_loss, "the record of a request cannot be read");
+  if (!std::ranges::equal(request_key({record->request_id, record->piece}), key)) {
+    return fail(Code::data_loss, "the record of a request lies under the key of another one");
+  }
+  return record;
+}
+
 Result<void> RequestMemory::load(OverlayStore* store) {
   store_ = store;
   by_age_.clear();
   time_ = 0;
   clock_ = 0;
   Status damage;
-  const KvVisitor visitor = [this, &damage](ByteView, ByteView value) {
-    const auto record = decode<stored::RequestRecord>(value);
+  const KvVisitor visitor = [this, &damage](ByteView key_bytes, ByteView value) {
+    const auto record = read_request(key_bytes, value);
     if (!record.has_value()) {
-      damage = Status(Code::data_loss, "the record of a request cannot be read");
+      damage = record.error();
+      return false;
+    }
+    if (LogIndex(record->applied_index) > store_->applied_index()) {
+      damage = Status(Code::data_loss, "the record of a request is of an entry to come");
       return false;
     }
     const Key key{record->request_id, record->piece};

@@ -78,5 +78,7 @@ class RequestMemory {
 /// has its tag ('n' or 't'), the id and the piece in big-endian order.
 Bytes request_key(RequestMemory::Key key);
 bool is_request_key(ByteView key);
+/// The record under such a key. Errors: data_loss.
+Result<stored::RequestRecord> read_request(ByteView key, ByteView value);
 
 }  // namespace vectron

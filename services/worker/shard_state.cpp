@@ -2,6 +2,7 @@
 
 #include "schemas/point_id_message.h"
 #include "services/worker/checkpoint_file.h"
+#include "services/worker/stored_check.h"
 #include "services/worker/work_cost.h"
 
 namespace vectron {
@@ -14,14 +15,6 @@ constexpr uint32_t kCommandVersion = 2;
 /// One piece of mending on the Cpu pool: short, for searches may wait behind it.
 constexpr index::IndexRestore::RepairBounds kMendPiece{.slots_max = 2'048,
                                                        .evaluations_max = 2'048};
-
-Result<PointId> check_point(const Result<stored::StoredPoint>& point, uint32_t dimension) {
-  if (!point.has_value()) return fail(point.error());
-  if (point->vectors.empty() || point->vectors.front().values.size() != dimension) {
-    return fail(Code::data_loss, "a stored point cannot be read");
-  }
-  return id_of_message(point->id);
-}
 
 // Points that the checkpoint knows and the store has no more, or has in another version.
 void forget_rows_without_vector(CheckpointContent* loaded) {
@@ -106,6 +99,11 @@ MemoryUse ShardState::memory() const {
 // ---------------------------------------------------------------------------------------- load
 
 Task<Result<void>> ShardState::load(OverlayStore* store, StateHome home) {
+  const auto valid = index_options(options_).validate();
+  if (!valid.has_value()) {
+    co_return fail(Code::data_loss,
+                   "no index can be made by the options of this shard: " + valid.error().message());
+  }
   store_ = store;
   home_ = std::move(home);
   content_.reset();
@@ -169,10 +167,9 @@ Task<Result<bool>> ShardState::take_points(CheckpointContent* into) {
     bool fits = true;
     const KvVisitor visitor = [&](ByteView key, ByteView value) {
       if (is_request_key(key)) return true;
-      const auto point = decode<stored::StoredPoint>(value);
-      const auto id = check_point(point, options_.dimension);
-      if (!id.has_value()) damage = id.error();
-      fits = fits && id.has_value() && take_point(into, *id, *point);
+      const auto read = read_point(key, value, options_);
+      if (!read.has_value()) damage = read.error();
+      fits = fits && read.has_value() && take_point(into, read->id, read->point);
       return fits;
     };
     const auto end = store_->scan(range, visitor);
@@ -245,9 +242,17 @@ std::shared_ptr<ShardContent> ShardState::finish_rebuild() {
 
 Result<void> ShardState::check(ByteView command, size_t commit_bytes_max) const {
   VECTRON_TRY(const stored::ShardCommand read, read_command(command));
-  const size_t stored = command.size() * 2 + read.operations.size() * kStoredOverheadBytesMax;
-  if (stored <= commit_bytes_max) return {};
+  if (stored_bytes_max(read) <= commit_bytes_max) return {};
   return fail(Code::invalid_argument, "the command is larger than one commit takes", "operations");
+}
+
+Result<void> ShardState::check_pair(ByteView key, ByteView value) const {
+  if (is_request_key(key)) {
+    VECTRON_CHECK_OK(read_request(key, value));
+  } else {
+    VECTRON_CHECK_OK(read_point(key, value, options_));
+  }
+  return {};
 }
 
 Result<stored::ShardCommand> ShardState::read_command(ByteView bytes) const {
@@ -256,12 +261,7 @@ Result<stored::ShardCommand> ShardState::read_command(ByteView bytes) const {
     return fail(Code::invalid_argument, "the command is of a newer version", "schema_version");
   }
   for (const stored::ShardOperation& operation : command.operations) {
-    VECTRON_CHECK_OK(id_of_message(operation.id));
-    if (operation.kind == stored::OperationKind::remove) continue;
-    if (operation.vectors.empty() ||
-        operation.vectors.front().values.size() != options_.dimension) {
-      return fail(Code::invalid_argument, "a vector is of another dimension", "vectors");
-    }
+    VECTRON_CHECK_OK(check_operation(operation, options_));
   }
   return command;
 }

@@ -41,9 +41,6 @@ Bytes encode_shard_answer(const ShardAnswer& answer);
 /// Errors: internal.
 Result<ShardAnswer> decode_shard_answer(ByteView bytes);
 
-/// What an operation adds to its own bytes, at most, where it is stored.
-inline constexpr size_t kStoredOverheadBytesMax = 1024;
-
 class ShardState final : public StateMachine {
  public:
   /// `env` and `observer`, which may be null, outlive it. The limits are part of the state machine:
@@ -54,6 +51,7 @@ class ShardState final : public StateMachine {
   /// Takes up the checkpoint of the graph, if there is one that holds; else learns all anew.
   Task<Result<void>> load(OverlayStore* store, StateHome home) override;
   Result<void> check(ByteView command, size_t commit_bytes_max) const override;
+  Result<void> check_pair(ByteView key, ByteView value) const override;
   Result<Bytes> apply(LogIndex index, ByteView command) override;
 
   const ShardOptions& options() const { return options_; }

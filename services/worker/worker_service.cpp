@@ -4,7 +4,7 @@
 #include "core/async/unless_set.h"
 #include "core/replica/replica_node.h"
 #include "services/worker/heartbeat.h"
-#include "services/worker/shard_state.h"
+#include "services/worker/stored_check.h"
 #include "services/worker/worker.h"
 
 namespace vectron {

@@ -3,6 +3,7 @@
 #include "core/replica/raft_transport.h"
 #include "schemas/placement_rpc.h"
 #include "schemas/worker_rpc.h"
+#include "sim/cluster/forged_command.h"
 #include "sim/cluster/node_configs.h"
 
 namespace vectron::sim {
@@ -213,7 +214,7 @@ wire::RaftMessage Forger::plausible_message(const Victim& victim) {
 wire::RaftMessage Forger::impossible_message(const Victim& victim) {
   using Kind = raft::MessageKind;
   wire::RaftMessage message = plausible_message(victim);
-  switch (random_.below(7)) {
+  switch (random_.below(8)) {
     case 0:  // It would follow itself.
       message.kind = static_cast<uint8_t>(Kind::heartbeat);
       message.from = message.to;
@@ -239,13 +240,24 @@ wire::RaftMessage Forger::impossible_message(const Victim& victim) {
     case 5:
       message.kind = static_cast<uint8_t>(Kind::install_snapshot);
       break;
-    default: {  // No command of any state machine.
+    case 6:  // No command of any state machine.
       message.kind = static_cast<uint8_t>(Kind::append);
       message.term = victim.target.term.value();
       message.entries = {entry_of(message, Bytes(1 + random_.below(15), 0xee))};
-    }
+      break;
+    default:  // One that its state machine can read, and cannot take.
+      message.kind = static_cast<uint8_t>(Kind::append);
+      message.term = victim.target.term.value();
+      message.entries = {entry_of(message, forged_command(victim))};
   }
   return message;
+}
+
+Bytes Forger::forged_command(const Victim& victim) {
+  if (victim.group == kPlacementGroup) return forged_placement_command(&random_);
+  const std::vector<PlanCollection>& collections = parts_.plan->workload.collections;
+  if (parts_.plan->profile == "raft" || collections.empty()) return Bytes{0xee};
+  return forged_shard_command(&random_, collections[random_.below(collections.size())]);
 }
 
 wire::SnapshotChunk Forger::forged_snapshot(const Victim& victim, Mask mask) {

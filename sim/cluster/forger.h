@@ -47,6 +47,7 @@ class Forger {
   Task<void> lie_to_worker(std::shared_ptr<rpc::Channel> channel, Victim victim);
   wire::RaftMessage plausible_message(const Victim& victim);
   wire::RaftMessage impossible_message(const Victim& victim);
+  Bytes forged_command(const Victim& victim);
   wire::SnapshotChunk forged_snapshot(const Victim& victim, Mask mask);
   uint64_t wild_number();
   RequestContext context() const;

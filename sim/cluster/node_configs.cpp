@@ -32,7 +32,7 @@ ReplicaConfig replica_config(const PlanKnobs& knobs) {
   config.kv.map_bytes_max = kMapBytesMax;
   config.kv.map_bytes_start = kMapBytesStart;
   config.kv.readers_max = 8;
-  config.kv.batch_bytes_max = size_t{32} << 20;
+  config.kv.batch_bytes_max = kCommitBytesMax;
   return config;
 }
 
@@ -136,6 +136,8 @@ WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* o
   config.memory_bytes_max = plan.knobs.memory_bytes;
   config.upkeep = upkeep_config(plan.knobs);
   config.index_linger = std::chrono::milliseconds(plan.knobs.index_linger_ms);
+  config.write_bytes_max = kCommitBytesMax * 3 / 8;
+  config.write_operations_max = 64;  // Far more than a client's batch.
   config.replica = replica_config(plan.knobs);
   config.wal = wal_config(plan.knobs);
   config.observer = observer;

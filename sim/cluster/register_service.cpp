@@ -70,6 +70,8 @@ class RegisterState final : public StateMachine {
     return {};
   }
 
+  Result<void> check_pair(ByteView, ByteView) const override { return {}; }
+
   Result<Bytes> apply(LogIndex index, ByteView command) override {
     const auto write = decode_write(command);
     if (!write.has_value()) return fail(Code::data_loss, "an entry that is no write");

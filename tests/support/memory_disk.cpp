@@ -189,11 +189,15 @@ Task<Result<void>> MemoryDisk::sync_directory(std::string path) {
 Task<Result<std::vector<std::string>>> MemoryDisk::list(std::string path) {
   co_await pause(write_time);
   if (!folders_.contains(path)) co_return fail(Code::not_found, path + " is absent");
-  std::vector<std::string> result;
+  const size_t begin = path.empty() ? 0 : path.size() + 1;
+  std::set<std::string> result;
   for (const auto& [name, data] : names_) {
-    if (folder_of(name) == path) result.push_back(name.substr(path.size() + 1));
+    if (folder_of(name) == path) result.insert(name.substr(begin));
   }
-  co_return std::move(result);
+  for (const std::string& folder : folders_) {
+    if (!folder.empty() && folder_of(folder) == path) result.insert(folder.substr(begin));
+  }
+  co_return std::vector<std::string>(result.begin(), result.end());
 }
 
 Task<Result<bool>> MemoryDisk::exists(std::string path) {

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <bit>
+#include <functional>
+
 #include "services/placement/cluster_view.h"
 #include "services/placement/placement_choice.h"
 #include "services/placement/placement_state.h"
@@ -85,6 +88,58 @@ RC_GTEST_PROP(PlacementChoice, ChoosesDistinctWorkersAndBalances, (uint64_t salt
     most = std::max(most, load[NodeId(i + 1)]);
   }
   RC_ASSERT(most - least <= 1);
+}
+
+TEST(PlacementChoice, LeavesTheRoomThatLaterShardsNeed) {
+  std::vector<Candidate> workers = {candidate(1), candidate(2), candidate(3)};
+  workers[0].replicas_max = 1;
+  workers[1].replicas_max = 1;
+  workers[2].replicas = 5;  // It holds most, and has most room.
+  workers[2].replicas_max = 7;
+  const auto chosen = choose_workers(workers, 2, 2, 0);
+  ASSERT_TRUE(chosen.has_value()) << chosen.error().to_string();
+  for (const auto& nodes : *chosen) EXPECT_EQ(std::ranges::count(nodes, NodeId(3)), 1);
+}
+
+// Whether `shards` shards find `replication` different workers each, by trying everything.
+bool fits_somehow(std::vector<uint64_t> rooms, uint32_t shards, uint32_t replication) {
+  if (shards == 0) return true;
+  std::ranges::sort(rooms);
+  for (uint32_t set = 0; set < (1U << rooms.size()); ++set) {
+    if (std::popcount(set) != static_cast<int>(replication)) continue;
+    std::vector<uint64_t> left = rooms;
+    bool possible = true;
+    for (size_t i = 0; i < rooms.size() && possible; ++i) {
+      if ((set >> i & 1U) == 0) continue;
+      possible = left[i] > 0;
+      if (possible) --left[i];
+    }
+    if (possible && fits_somehow(left, shards - 1, replication)) return true;
+  }
+  return false;
+}
+
+RC_GTEST_PROP(PlacementChoice, FindsRoomWheneverThereIsSome, (uint64_t salt)) {
+  const auto count = *rc::gen::inRange<uint64_t>(1, 6);
+  const auto replication = *rc::gen::inRange<uint32_t>(1, static_cast<int>(count) + 1);
+  const auto shards = *rc::gen::inRange<uint32_t>(1, 5);
+  std::vector<Candidate> workers;
+  std::vector<uint64_t> rooms;
+  for (uint64_t i = 0; i < count; ++i) {
+    const std::array<std::string, 3> zones = {"", "a", "b"};
+    workers.push_back(candidate(i + 1, zones[*rc::gen::inRange<size_t>(0, 3)]));
+    rooms.push_back(*rc::gen::inRange<uint64_t>(0, 5));
+    workers.back().replicas = *rc::gen::inRange<uint64_t>(0, 4);
+    workers.back().replicas_max = workers.back().replicas + rooms.back();
+  }
+  const auto chosen = choose_workers(workers, shards, replication, salt);
+  RC_ASSERT(chosen.has_value() == fits_somehow(rooms, shards, replication));
+  if (!chosen.has_value()) return;
+  RC_ASSERT(chosen->size() == shards);
+  for (const auto& nodes : *chosen) {
+    RC_ASSERT(std::set<NodeId>(nodes.begin(), nodes.end()).size() == replication);
+    for (const NodeId node : nodes) RC_ASSERT(rooms[node.value() - 1]-- > 0);
+  }
 }
 
 TEST(PlacementChoice, DoesNotPutAllShardsOnTheSameWorkers) {
@@ -283,6 +338,122 @@ TEST_F(PlacementStateTest, TellsAWorkerTheStartsOfItsPeersAlone) {
   EXPECT_EQ(starts[0].incarnation, 3U);
   EXPECT_EQ(starts[1].node_id, 9U);
   EXPECT_EQ(starts[1].incarnation, 5U);
+}
+
+// A member that lies may put them into the log; workers would get them as orders.
+TEST_F(PlacementStateTest, RefusesPlansThatNoWorkerCouldHold) {
+  register_worker(7, 1);
+  stored::CreateCollectionCommand good;
+  good.name = "a";
+  good.dimension = 3;
+  good.replication = 1;
+  good.shards.push_back({0, UINT64_MAX, {7}});
+  using Change = std::function<void(stored::CreateCollectionCommand*)>;
+  const std::vector<std::pair<std::string, Change>> changes = {
+      {"index.m", [](auto* plan) { plan->index.m = 1; }},
+      {"index.ef_construction", [](auto* plan) { plan->index.ef_construction = 0; }},
+      {"index.ef_search_default", [](auto* plan) { plan->index.ef_search_default = 0; }},
+      {"dimension", [](auto* plan) { plan->dimension = 0; }},
+      {"name", [](auto* plan) { plan->name = "no name/"; }},
+      {"shards", [](auto* plan) { plan->shards.clear(); }},
+      {"shards", [](auto* plan) { plan->shards.front().hash_low = 7; }},
+      {"shards.node_ids", [](auto* plan) { plan->shards.front().node_ids = {}; }},
+      {"shards.node_ids", [](auto* plan) { plan->shards.front().node_ids = {7, 7}; }},
+      {"replication", [](auto* plan) { plan->replication = 0; }},
+  };
+  for (const auto& [field, change] : changes) {
+    stored::PlacementCommand command;
+    command.create_collection = good;
+    change(&*command.create_collection);
+    const auto checked = state_.check(encode(command), 1 << 20);
+    ASSERT_FALSE(checked.has_value()) << field;
+    EXPECT_EQ(checked.error().field(), field);
+    const PlacementAnswer answer = apply(command);
+    EXPECT_EQ(answer.status.field(), field);
+    EXPECT_TRUE(state_.collections().empty());
+  }
+  stored::PlacementCommand command;
+  command.create_collection = good;
+  EXPECT_TRUE(state_.check(encode(command), 1 << 20).has_value());
+  command = {};
+  command.register_worker = stored::WorkerRecord{};
+  EXPECT_EQ(state_.check(encode(command), 1 << 20).error().field(), "node_id");
+  EXPECT_EQ(apply(command).status.field(), "node_id");
+}
+
+// What a walk over all collections says.
+std::set<ReplicaId> replicas_by_walk(const PlacementState& state, NodeId node, bool unmade_only) {
+  std::set<ReplicaId> replicas;
+  for (const auto& [id, collection] : state.collections()) {
+    for (const stored::ShardRecord& shard : collection.shards) {
+      for (const stored::ReplicaRecord& replica : shard.replicas) {
+        if (NodeId(replica.node_id) != node || (unmade_only && replica.created)) continue;
+        replicas.insert(ReplicaId(replica.replica_id));
+      }
+    }
+  }
+  return replicas;
+}
+
+TEST_F(PlacementStateTest, KnowsTheReplicasOfEachWorkerWithoutAWalk) {
+  RandomStream random(5, "places");
+  for (uint64_t node = 1; node <= 4; ++node) register_worker(node, 1);
+  std::vector<uint64_t> alive;
+  for (int round = 0; round < 200; ++round) {
+    const uint64_t kind = random.below(4);
+    if (kind <= 1) {
+      const uint64_t first = random.between(1, 4);
+      const auto made = create(fmt::format("c{}", round), {first, first % 4 + 1});
+      alive.push_back(made.collection.value());
+    } else if (kind == 2 && !alive.empty()) {
+      const size_t place = random.below(alive.size());
+      remove(alive[place]);
+      alive.erase(alive.begin() + static_cast<ptrdiff_t>(place));
+    } else if (state_.counters().replica_id > 0) {
+      stored::PlacementCommand command;
+      command.replicas_created = stored::ReplicasCreatedCommand{};
+      for (int i = 0; i < 3; ++i) {
+        command.replicas_created->replica_ids.push_back(
+            random.between(1, state_.counters().replica_id));
+      }
+      apply(command);
+    }
+    if (round % 50 == 0) ASSERT_TRUE(env_.run(state_.load(overlay_.get(), {})).has_value());
+    for (uint64_t node = 1; node <= 4; ++node) {
+      std::set<ReplicaId> known;
+      std::set<ReplicaId> unmade;
+      for (const auto& [replica, place] : state_.replicas_of(NodeId(node))) known.insert(replica);
+      for (const auto& [replica, where] : state_.unmade()) {
+        if (where == NodeId(node)) unmade.insert(replica);
+      }
+      EXPECT_EQ(known, replicas_by_walk(state_, NodeId(node), false));
+      EXPECT_EQ(unmade, replicas_by_walk(state_, NodeId(node), true));
+      EXPECT_EQ(assignments_of(state_, NodeId(node)).size(), known.size());
+    }
+  }
+}
+
+TEST_F(PlacementStateTest, ReportsOfCountsAloneChangeNoOrders) {
+  register_worker(7, 1);
+  create("a", {7});
+  ClusterView view;
+  std::vector<wire::ReplicaReport> reports(1);
+  reports[0].replica_id = 1;
+  view.hear(NodeId(7), Instant(1s), 1, reports);
+  const uint64_t before = view.changes();
+  reports[0].points = 5;
+  reports[0].applied_index = 9;
+  reports[0].is_leader = true;
+  view.hear(NodeId(7), Instant(2s), 1, reports);
+  view.note_condition(NodeId(7), {.stored_bytes = 5});
+  EXPECT_EQ(view.changes(), before);
+  view.note_condition(NodeId(7), {.memory_full = true});
+  EXPECT_GT(view.changes(), before);
+  const uint64_t full = view.changes();
+  reports.emplace_back();
+  reports[1].replica_id = 2;
+  view.hear(NodeId(7), Instant(3s), 1, reports);
+  EXPECT_GT(view.changes(), full);
 }
 
 TEST_F(PlacementStateTest, AssignsWithBootstrapUntilTheBirthIsRecorded) {

@@ -148,6 +148,18 @@ TEST(Overlay, AFlushTakesWholeEntriesUpToItsWrites) {
   }
 }
 
+TEST(Overlay, RefusesAnEntryThatIsLargerThanACommit) {
+  Replica replica;
+  const std::string half(small_kv().batch_bytes_max / 2, 'x');
+  replica.overlay->begin_entry(LogIndex(1));
+  EXPECT_TRUE(replica.overlay->put(as_bytes("a"), bytes_of(half)).has_value());
+  const auto second = replica.overlay->put(as_bytes("b"), bytes_of(half));
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code(), Code::data_loss);
+  replica.overlay->fail_entry(second.error());
+  EXPECT_EQ(replica.overlay->applied_index(), LogIndex());
+}
+
 TEST(Overlay, DigestIsThatOfTheContentHoweverMuchIsFlushed) {
   Replica replica;
   Replica lazy;

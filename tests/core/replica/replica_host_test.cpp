@@ -1,0 +1,232 @@
+// A ReplicaHost whose disk refuses something: what is well goes on, and nothing is forgotten.
+#include "core/replica/replica_host.h"
+
+#include <gtest/gtest.h>
+
+#include "core/replica/birth_remains.h"
+#include "core/replica/manifest_file.h"
+#include "core/replica/raft_transport.h"
+#include "tests/core/replica/refusing_env.h"
+
+namespace vectron {
+namespace {
+
+constexpr GroupId kGroup(7);
+constexpr ReplicaId kReplica(1);
+
+constexpr uint8_t kImpossible = 0xee;
+
+// Stores its last command.
+class LastCommand final : public StateMachine {
+ public:
+  Task<Result<void>> load(OverlayStore* store, StateHome) override {
+    store_ = store;
+    co_return Result<void>();
+  }
+  Result<void> check(ByteView, size_t) const override { return {}; }
+  Result<void> check_pair(ByteView, ByteView value) const override {
+    if (value.front() != kImpossible) return {};
+    return fail(Code::invalid_argument, "nobody stores this");
+  }
+  Result<Bytes> apply(LogIndex, ByteView command) override {
+    VECTRON_CHECK_OK(store_->put(as_bytes("last"), to_bytes(command)));
+    return to_bytes(command);
+  }
+
+ private:
+  OverlayStore* store_ = nullptr;
+};
+
+class NoLinks final : public RaftLinks {
+ public:
+  bool send(GroupId, const ReplicaMember&, raft::Message) override { return false; }
+  Task<Result<uint64_t>> send_snapshot(ReplicaMember, SnapshotPiece, Instant) override {
+    co_return fail(Code::unavailable, "this test has no links");
+  }
+};
+
+// A node with groups of one.
+class ReplicaHostTest : public testing::Test {
+ protected:
+  Result<void> open() {
+    close();
+    ReplicaHostConfig config;
+    config.cluster = ClusterId(5);
+    config.node = NodeId(1);
+    config.incarnation = 1;
+    config.replica.kv.map_bytes_max = 4 << 20;
+    config.wal.segment_bytes_max = 1 << 20;
+    auto opened = env_.below().run(ReplicaHost::open(&env_, config, &links_, nullptr));
+    VECTRON_TRY(host_, std::move(opened));
+    return {};
+  }
+  void close() {
+    if (host_ == nullptr) return;
+    while (host_->find(kGroup) != nullptr && host_->find(kGroup)->serving()) {
+      env_.below().run(host_->find(kGroup)->stop(Status(Code::unavailable, "the node stops")));
+    }
+    host_.reset();
+  }
+  void TearDown() override { close(); }
+
+  Result<void> bear(uint64_t group, uint64_t replica) {
+    stored::ReplicaManifest manifest;
+    manifest.group_id = group;
+    manifest.replica_id = replica;
+    manifest.members = {{replica, 1, "here:1"}};
+    return env_.below().run(host_->bear(std::move(manifest)));
+  }
+  Status start(GroupId group = kGroup) {
+    auto starting = host_->start(group, std::make_unique<LastCommand>());
+    const Status started = status_of(env_.below().run(std::move(starting)));
+    env_.below().run_for(1s);  // One that is alone leads by then.
+    return started;
+  }
+  Result<Applied> write(uint8_t value) {
+    const Instant deadline = env_.clock().monotonic() + 10s;
+    return env_.below().run(host_->find(kGroup)->propose(Bytes{value}, deadline));
+  }
+  std::optional<Bytes> last_written() {
+    const Instant deadline = env_.clock().monotonic() + 10s;
+    const auto reached = env_.below().run(host_->find(kGroup)->read_barrier(deadline));
+    VECTRON_ASSERT(reached.has_value());
+    return *host_->find(kGroup)->store().get(as_bytes("last"));
+  }
+  ReplicaHost::Presence presence() const { return host_->presence(kGroup, kReplica); }
+
+  RefusingEnv env_;
+  NoLinks links_;
+  std::unique_ptr<ReplicaHost> host_;
+};
+
+// The folder is looked through for other generations after the log was looked at.
+TEST_F(ReplicaHostTest, AStartThatFailedLateLosesNothingOfTheLog) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(write(42).has_value());
+  ASSERT_TRUE(open().has_value());
+  env_.disk().refused["replicas/1"] = {Status(Code::resource_exhausted, "no descriptor is free"),
+                                       1};
+  EXPECT_EQ(start().code(), Code::resource_exhausted);
+  EXPECT_EQ(presence(), ReplicaHost::Presence::born);
+  const Status again = start();
+  ASSERT_TRUE(again.ok()) << again.to_string();
+  EXPECT_EQ(last_written(), Bytes{42});
+  EXPECT_TRUE(write(43).has_value());
+}
+
+TEST_F(ReplicaHostTest, AFolderThatCannotBeReadIsLostAndTheOthersServe) {
+  const Status refusals[] = {Status(Code::permission_denied, "not allowed"),
+                             Status(Code::unavailable, "something else"),
+                             Status(Code::data_loss, "the device says EIO")};
+  for (const Status& refusal : refusals) {
+    for (const std::string_view path :
+         {"replicas/2/replica.manifest", "replicas/2/generation-1", "replicas/2"}) {
+      ASSERT_TRUE(open().has_value());
+      if (host_->manifests().empty()) {
+        ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+        ASSERT_TRUE(bear(8, 2).has_value());
+      }
+      env_.disk().refused = {{std::string(path), {refusal, 1}}};
+      const auto opened = open();
+      ASSERT_TRUE(opened.has_value()) << path << ": " << opened.error().to_string();
+      const bool was_read = path == "replicas/2";  // Nobody looks into a folder that is whole.
+      EXPECT_EQ(host_->presence(GroupId(8), ReplicaId(2)),
+                was_read ? ReplicaHost::Presence::born : ReplicaHost::Presence::lost)
+          << path << ", " << refusal.to_string();
+      EXPECT_TRUE(start().ok());
+      env_.disk().refused.clear();
+      ASSERT_TRUE(open().has_value());
+      EXPECT_EQ(host_->presence(GroupId(8), ReplicaId(2)), ReplicaHost::Presence::born);
+    }
+  }
+}
+
+TEST_F(ReplicaHostTest, AManifestOfANewerFormatOrWithoutTheReplicaKeepsNoOtherFromServing) {
+  for (const bool newer : {true, false}) {
+    ASSERT_TRUE(open().has_value());
+    if (host_->manifests().empty()) {
+      ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+      ASSERT_TRUE(bear(8, 2).has_value());
+    }
+    stored::ReplicaManifest manifest = host_->manifests().at(ReplicaId(2));
+    if (newer) manifest.format_version = 99;
+    if (!newer) manifest.members.front().replica_id = 3;
+    const Bytes before = env_.below().disk().content("replicas/2/replica.manifest");
+    const auto written = env_.below().run(
+        write_manifest(&env_, "replicas/2", std::string(kReplicaManifest), encode(manifest)));
+    ASSERT_TRUE(written.has_value());
+    const auto opened = open();
+    ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
+    EXPECT_EQ(host_->presence(GroupId(8), ReplicaId(2)), ReplicaHost::Presence::lost);
+    EXPECT_TRUE(start().ok());
+    env_.below().disk().put("replicas/2/replica.manifest", before);
+  }
+}
+
+TEST_F(ReplicaHostTest, AShortageAtTheStartIsNotTakenForALoss) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  env_.disk().refused["replicas/1/replica.manifest"] = {
+      Status(Code::resource_exhausted, "no descriptor is free"), 1};
+  EXPECT_EQ(status_of(open()).code(), Code::resource_exhausted);
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::born);
+  EXPECT_TRUE(start().ok());
+}
+
+// The store that it would replace is whole.
+TEST_F(ReplicaHostTest, ASnapshotWithAPairThatCannotBeLoadedIsNotTaken) {
+  ASSERT_TRUE(open().has_value());
+  stored::ReplicaManifest manifest;
+  manifest.group_id = kGroup.value();
+  manifest.replica_id = kReplica.value();
+  manifest.members = {{1, 1, "here:1"}, {2, 2, "there:1"}};
+  ASSERT_TRUE(env_.below().run(host_->bear(std::move(manifest))).has_value());
+  ASSERT_TRUE(start().ok());
+  SnapshotPiece piece;
+  piece.group = kGroup;
+  piece.from = ReplicaId(2);
+  piece.to = kReplica;
+  piece.term = Term(1);
+  piece.meta.index = LogIndex(5);
+  piece.meta.term = Term(1);
+  piece.meta.membership.voters = {kReplica, ReplicaId(2)};
+  piece.last = true;
+  for (const uint8_t value : {kImpossible, uint8_t{1}}) {
+    const Bytes key = to_bytes(as_bytes("last"));
+    stored::KeyValuePage page;
+    page.pairs.push_back({key, {value}});
+    piece.page = encode(page);
+    piece.digest = kv_pair_hash(key, Bytes{value});
+    const auto taken = env_.below().run(host_->find(kGroup)->receive_snapshot(NodeId(2), piece));
+    EXPECT_EQ(taken.has_value(), value != kImpossible) << status_of(taken).to_string();
+    EXPECT_TRUE(host_->find(kGroup)->serving());
+    EXPECT_EQ(host_->find(kGroup)->applied_index(), LogIndex(value == kImpossible ? 0 : 5));
+  }
+}
+
+// With work that grew by the square of its groups it would take an hour.
+TEST_F(ReplicaHostTest, AFrameMayNameAsManyGroupsAsItHolds) {
+  constexpr uint64_t kGroups = 500'000;
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  ASSERT_TRUE(start().ok());
+  wire::RaftBatch batch;
+  batch.messages.resize(kGroups);
+  for (uint64_t i = 0; i < kGroups; ++i) batch.messages[i].group_id = 1'000 + i;
+  RaftReceiver receiver(host_.get());
+  receiver.step(RequestContext(), std::move(batch));
+  EXPECT_EQ(env_.metrics().value(Metric::raft_messages_refused), 0u);
+  // One of a group that is here comes to its replica's door, where a stranger is refused.
+  wire::RaftBatch known;
+  known.messages.resize(2);
+  known.messages[0].group_id = 1'000;
+  known.messages[1].group_id = kGroup.value();
+  receiver.step(RequestContext(), std::move(known));
+  EXPECT_EQ(env_.metrics().value(Metric::raft_messages_refused), 1u);
+}
+
+}  // namespace
+}  // namespace vectron

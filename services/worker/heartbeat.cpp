@@ -10,7 +10,10 @@ namespace {
 
 constexpr std::string_view kComponent = "heartbeat";
 constexpr Duration kAttemptTimeout = 2s;
-constexpr Duration kLookPause = 10ms;  // Between two looks at what changed.
+/// Between two looks at what changed: the longer the more there is to look at, so that looking
+/// takes about a hundredth of the event loop at most.
+constexpr Duration kLookPauseMin = 10ms;
+constexpr Duration kLookPausePerReplica = 100us;
 constexpr Duration kComplainInterval = 10s;
 constexpr Duration kQuietAtFirst = 2s;
 
@@ -79,14 +82,6 @@ std::optional<Status> Heartbeat::why_never(const Status& failure) const {
 // are no reason to complain. But what an operator must see to is told at once, and once: another
 // cluster's state, a lost disk, a folder that was replaced, a number that is used twice.
 void Heartbeat::tell(const Status& failure) {
-  // A shortage may pass, but somebody should know why a collection does not get ready.
-  if (failure.code() == Code::resource_exhausted) {
-    if (std::exchange(told_shortage_, failure.message()) != failure.message()) {
-      env_->log().warning(kComponent, "this worker cannot hold all that it should: {}",
-                          failure.to_string());
-    }
-    return;
-  }
   if (failure.code() == Code::failed_precondition && failure.message() != told_refusal_) {
     env_->log().error(kComponent, "this worker is refused: {}", failure.to_string());
     told_refusal_ = failure.message();
@@ -98,6 +93,20 @@ void Heartbeat::tell(const Status& failure) {
   complain(said_ready_ ? "the placement driver does not take the reports of this worker"
                        : "this worker is not ready, the placement driver must take it",
            failure);
+}
+
+// What this worker could not do of its orders. The next ones try again; but somebody should know
+// why a collection does not get ready. What is new is told once.
+void Heartbeat::tell_orders(const Status& outcome) {
+  if (outcome.ok()) {
+    told_orders_.clear();
+  } else if (std::exchange(told_orders_, outcome.message()) != outcome.message()) {
+    env_->log().warning(kComponent, "this worker cannot hold all that it should: {}",
+                        outcome.to_string());
+  }
+  if (said_ready_ || worker_->serves()) return;
+  complain("this worker is not ready, none of its copies runs",
+           outcome.ok() ? Status(Code::unavailable, "they are being started") : outcome);
 }
 
 void Heartbeat::complain(std::string_view what, const Status& failure) {
@@ -127,7 +136,7 @@ Task<Status> Heartbeat::run() {
       continue;
     }
     failing_since_.reset();
-    say_ready();
+    if (worker_->serves()) say_ready();
     co_await wait_for_change();
   }
 }
@@ -140,15 +149,18 @@ Task<void> Heartbeat::wait_for_change() {
   const Instant next = reported + config_->heartbeat_interval;
   while (clock.monotonic() < next) {
     const Instant looked = clock.monotonic();
-    if (worker_->reports_signature() != reported_signature_) co_return;
+    const Worker::Signature now = worker_->signature();
+    if (now.state != reported_.state || (!said_ready_ && worker_->serves())) co_return;
     const bool counts_may = looked >= reported + config_->change_interval &&
                             !env_->planted("counts_wait_for_heartbeat");
-    if (counts_may && worker_->counts_signature() != reported_counts_) co_return;
+    if (counts_may && now.counts != reported_.counts) co_return;
     auto waiting = changed(&worker_->changed());
     const Instant until = clock.scheduler_time(std::min(next, looked + config_->change_interval));
     const auto told = co_await with_deadline(&env_->scheduler(), until, std::move(waiting));
     (void)told;
-    const Instant look_next = looked + std::min(kLookPause, config_->change_interval);
+    const Duration for_all = static_cast<int64_t>(worker_->replicas()) * kLookPausePerReplica;
+    const Duration pause = std::max(kLookPauseMin, for_all);
+    const Instant look_next = looked + std::min(pause, config_->change_interval);
     if (clock.monotonic() < look_next) co_await clock.sleep_until(look_next);
   }
 }
@@ -212,12 +224,10 @@ Task<Result<void>> Heartbeat::beat() {
     const auto registered = co_await register_worker();
     VECTRON_CO_CHECK_OK(registered);
   }
-  const uint64_t signature = worker_->reports_signature();
-  const uint64_t counts = worker_->counts_signature();
+  const Worker::Signature signature = worker_->signature();
   const auto reply = co_await report();
   VECTRON_CO_CHECK_OK(reply);
-  reported_signature_ = signature;
-  reported_counts_ = counts;
+  reported_ = signature;
   learn_starts(reply->starts);
   WorkerOrders orders;
   orders.lineage = reply->lineage;
@@ -226,13 +236,11 @@ Task<Result<void>> Heartbeat::beat() {
   orders.removed = reply->removed;
   orders.answer_heartbeat = true;
   const auto done = co_await worker_->carry_out(std::move(orders));
-  if (done.has_value()) told_shortage_.clear();
-  if (!done.has_value() && done.error().code() == Code::resource_exhausted) {
-    // A full disk is no fault of the placement node; the next heartbeat tries again.
-    complain("not all orders of the placement driver could be carried out", done.error());
-    co_return Result<void>();
-  }
-  co_return done;
+  // Orders of another state are the placement node's fault; all else is this worker's own, and
+  // another placement node would change nothing.
+  if (!done.has_value() && done.error().field() == "lineage") co_return done;
+  tell_orders(status_of(done));
+  co_return Result<void>();
 }
 
 }  // namespace vectron

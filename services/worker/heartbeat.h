@@ -39,6 +39,7 @@ class Heartbeat {
  private:
   Task<Result<void>> register_worker();
   Task<Result<void>> beat();
+  void tell_orders(const Status& outcome);
   Task<Result<wire::HeartbeatReply>> report();
   wire::PlacementClient leader();
   void follow(const Status& failure);
@@ -64,9 +65,8 @@ class Heartbeat {
   std::optional<Instant> failing_since_;
   Instant complain_next_{};  // No line about a failure is written before.
   rpc::ClusterRefusals refusals_;
-  std::string told_shortage_;  // The shortage that was told last.
-  uint64_t reported_signature_ = 0;
-  uint64_t reported_counts_ = 0;
+  std::string told_orders_;  // Why not all orders could be carried out, when it was told last.
+  Worker::Signature reported_;
 };
 
 }  // namespace vectron

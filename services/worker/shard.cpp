@@ -109,7 +109,6 @@ Status Shard::with_leader(const Status& status) const {
 }
 
 Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) {
-  const ShardOptions& options = state_->options();
   if (request.operations.empty() || request.operations.size() > config_->write_operations_max) {
     return fail(Code::invalid_argument,
                 fmt::format("a write has 1 to {} operations, this one has {}",
@@ -122,28 +121,9 @@ Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) {
   command.header.timestamp = timestamps_.next(env_->clock().wall(), env_->clock().monotonic());
   command.operations.reserve(request.operations.size());
   for (size_t i = 0; i < request.operations.size(); ++i) {
-    wire::WriteOperation& operation = request.operations[i];
-    VECTRON_TRY(const PointId id, id_of_message(operation.id));
-    if (!options.range.contains(placement_hash(id))) {
-      return fail(Code::failed_precondition, "the point does not belong to this shard",
-                  operation_field(i, "id"));
-    }
-    stored::ShardOperation out;
-    out.id = std::move(operation.id);
-    if (operation.kind == wire::WriteKind::remove) {
-      out.kind = stored::OperationKind::remove;
-    } else {
-      const std::string field = operation_field(i, "vector");
-      VECTRON_CHECK_OK(check_vector(operation.vector, options.dimension, options.distance, field));
-      if (operation.payload.size() > kPayloadBytesMax) {
-        return fail(Code::invalid_argument, "the payload is too large",
-                    operation_field(i, "payload"));
-      }
-      out.kind = stored::OperationKind::upsert;
-      out.vectors.push_back({"", std::move(operation.vector)});
-      out.payload = std::move(operation.payload);
-    }
-    command.operations.push_back(std::move(out));
+    VECTRON_TRY(stored::ShardOperation operation,
+                operation_of(std::move(request.operations[i]), i));
+    command.operations.push_back(std::move(operation));
   }
   if (request.request_id != 0) {
     // What the operations are, whoever proposes them and when.
@@ -157,6 +137,33 @@ Result<stored::ShardCommand> Shard::command_of(wire::WriteRequest request) {
     command.header.piece = request.piece;
   }
   return command;
+}
+
+// `place` names the operation in errors.
+Result<stored::ShardOperation> Shard::operation_of(wire::WriteOperation operation,
+                                                   size_t place) const {
+  const ShardOptions& options = state_->options();
+  VECTRON_TRY(const PointId id, id_of_message(operation.id));
+  if (!options.range.contains(placement_hash(id))) {
+    return fail(Code::failed_precondition, "the point does not belong to this shard",
+                operation_field(place, "id"));
+  }
+  stored::ShardOperation out;
+  out.id = std::move(operation.id);
+  if (operation.kind == wire::WriteKind::remove) {
+    out.kind = stored::OperationKind::remove;
+    return out;
+  }
+  const std::string field = operation_field(place, "vector");
+  VECTRON_CHECK_OK(check_vector(operation.vector, options.dimension, options.distance, field));
+  if (operation.payload.size() > kPayloadBytesMax) {
+    return fail(Code::invalid_argument, "the payload is too large",
+                operation_field(place, "payload"));
+  }
+  out.kind = stored::OperationKind::upsert;
+  out.vectors.push_back({"", std::move(operation.vector)});
+  out.payload = std::move(operation.payload);
+  return out;
 }
 
 MemoryUse Shard::memory() const {
@@ -283,13 +290,12 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
 // up, and begins again as the heavy one that it is, off the event loop.
 Task<Shard::Hits> Shard::run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
                                     std::shared_ptr<const std::vector<float>> query,
-                                    index::SearchOptions options, bool inline_on_loop) {
+                                    index::SearchOptions options) {
   options.ties = &content->rows;
-  if (inline_on_loop) co_return content->index.search(cut, *query, options);
   const uint64_t dimension = state_->options().dimension;
   const index::SearchCost expected = content->index.search_cost(cut, options);
   CpuCost cost = search_cost(expected, dimension);
-  if (cost.nanoseconds <= CpuCost::kLightNanosecondsMax) {
+  if (may_search_on_loop(expected, dimension)) {
     const uint64_t evaluations_max = light_evaluations_max(expected);
     std::function<std::optional<Hits>()> work = [content, cut, query, options, evaluations_max] {
       return content->index.try_search(cut, *query, options, evaluations_max);
@@ -305,6 +311,17 @@ Task<Shard::Hits> Shard::run_search(std::shared_ptr<ShardContent> content, index
   };
   Hits hits = co_await run_on<Hits>(&env_->cpu(), cost, std::move(work));
   co_return hits;
+}
+
+// A search whose hits were written again each time runs where nothing is written meanwhile. None
+// when it would hold the event loop for too long.
+std::optional<Shard::Hits> Shard::search_on_loop(const ShardContent& content, index::Cut cut,
+                                                 const std::vector<float>& query,
+                                                 index::SearchOptions options) const {
+  options.ties = &content.rows;
+  const index::SearchCost expected = content.index.search_cost(cut, options);
+  if (!may_search_on_loop(expected, state_->options().dimension)) return std::nullopt;
+  return content.index.try_search(cut, query, options, light_evaluations_max(expected));
 }
 
 std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hits& hits) const {
@@ -370,13 +387,23 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
     const std::shared_ptr<ShardContent> content = state_->content();
     const index::Cut cut = content->index.cut();
     const LogIndex applied = replica_->applied_index();
-    const Hits hits = co_await run_search(content, cut, query, search_options, last);
+    std::optional<Hits> hits;
+    if (last) {
+      hits = search_on_loop(*content, cut, *query, search_options);
+    } else {
+      hits = co_await run_search(content, cut, query, search_options);
+    }
+    if (!hits.has_value()) {
+      co_return fail(Code::unavailable,
+                     "what this search finds is written again and again while it goes on: search "
+                     "again, or without payloads and vectors");
+    }
     wire::ShardSearchReply reply;
     reply.shard_id = options.shard.value();
     reply.applied_index = applied.value();
     // What is linked by now may have been in the tail then, never the other way round.
     reply.linked_index = content->version_below(std::min(content->index.graph_end(), cut.slots));
-    reply.hits = rows_of(*content, hits);
+    reply.hits = rows_of(*content, *hits);
     if (!replica_->serving())
       co_return fail(Code::unavailable, "this replica was replaced by a snapshot");
     const auto complete = add_details(request, &reply.hits);

@@ -55,12 +55,16 @@ class Shard {
 
   Result<void> check_route(uint64_t epoch) const;
   Result<stored::ShardCommand> command_of(wire::WriteRequest request);
+  Result<stored::ShardOperation> operation_of(wire::WriteOperation operation, size_t place) const;
   Result<void> check_memory(const stored::ShardCommand& command, size_t entry_bytes);
   Status with_leader(const Status& status) const;
   Task<Result<void>> reach(wire::ReadLevel level, Instant deadline);
   Task<Hits> run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
                         std::shared_ptr<const std::vector<float>> query,
-                        index::SearchOptions options, bool inline_on_loop);
+                        index::SearchOptions options);
+  std::optional<Hits> search_on_loop(const ShardContent& content, index::Cut cut,
+                                     const std::vector<float>& query,
+                                     index::SearchOptions options) const;
   std::vector<wire::ShardHit> rows_of(const ShardContent& content, const Hits& hits) const;
   Result<bool> add_details(const wire::ShardSearchRequest& request,
                            std::vector<wire::ShardHit>* hits) const;

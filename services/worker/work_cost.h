@@ -39,6 +39,11 @@ inline CpuCost search_cost(index::SearchCost search, uint64_t dimension) {
   return cost;
 }
 
+/// Whether a search is short enough for the event loop, where nothing is written meanwhile.
+inline bool may_search_on_loop(index::SearchCost expected, uint64_t dimension) {
+  return search_cost(expected, dimension).nanoseconds <= CpuCost::kLightNanosecondsMax;
+}
+
 /// Of one that was taken for light and is not.
 inline CpuCost heavy_search_cost(index::SearchCost search, uint64_t dimension) {
   CpuCost cost = search_cost(search, dimension);

@@ -36,12 +36,22 @@ stored::ReplicaManifest manifest_of(const wire::Assignment& assignment, uint64_t
 Result<void> check_assignment(const wire::Assignment& assignment) {
   std::set<uint64_t> members;
   for (const wire::Member& member : assignment.members) members.insert(member.replica_id);
-  const bool good = members.size() == assignment.members.size() &&
-                    members.size() <= raft::kVotersMax && members.contains(assignment.replica_id) &&
-                    assignment.shard.dimension >= 1 && assignment.shard.dimension <= kDimensionMax;
-  if (good) return {};
-  return fail(Code::invalid_argument, "the assignment's members or dimension make no sense",
-              "assignments");
+  const bool good_members = members.size() == assignment.members.size() &&
+                            members.size() <= raft::kVotersMax &&
+                            members.contains(assignment.replica_id);
+  if (!good_members) {
+    return fail(Code::invalid_argument, "the assignment's members make no sense",
+                "assignments.members");
+  }
+  const ShardOptions options = shard_options_of(assignment.shard);
+  if (options.dimension > kDimensionMax || options.range.low > options.range.high) {
+    return fail(Code::invalid_argument, "the assignment's dimension or range makes no sense",
+                "assignments.shard");
+  }
+  const auto valid = index_options(options).validate();
+  if (valid.has_value()) return {};
+  return fail(Code::invalid_argument, valid.error().message(),
+              "assignments.shard." + valid.error().field());
 }
 
 }  // namespace
@@ -114,27 +124,61 @@ void Worker::reclaim_tombstones() {
 }
 
 Task<size_t> Worker::start_known_replicas() {
+  std::vector<ReplicaId> known;
   for (const auto& [replica, manifest] : host_->manifests()) {
     const GroupId group(manifest.group_id);
-    const bool known = manifest.shard.has_value() && host_->took_part(group) &&
-                       host_->presence(group, replica) == ReplicaHost::Presence::born;
-    if (known) co_await start_replica(&manifest);
+    const bool is_known = manifest.shard.has_value() && host_->took_part(group) &&
+                          host_->presence(group, replica) == ReplicaHost::Presence::born;
+    if (is_known) known.push_back(replica);
   }
+  for (const ReplicaId replica : known) co_await start_replica(replica);
   co_return shards_.size();
 }
 
-Task<void> Worker::start_replica(const stored::ReplicaManifest* manifest) {
-  VECTRON_ASSERT(manifest->shard.has_value());
-  ShardOptions options = shard_options_of(*manifest->shard);
+Task<void> Worker::start_replica(ReplicaId replica) {
+  starts_[replica].under_way = true;
+  const auto started = co_await try_start(host_->manifests().at(replica));
+  Start& start = starts_[replica];
+  start.under_way = false;
+  const bool is_over = started.has_value() || started.error().code() == Code::data_loss;
+  if (is_over) {
+    starts_.erase(replica);  // It runs, or it is lost and reported as such.
+  } else {
+    start.failure = started.error();
+    start.pause.failed(env_->clock().monotonic());
+  }
+  host_->changed().notify_all();
+}
+
+Task<Result<void>> Worker::try_start(stored::ReplicaManifest manifest) {
+  if (!manifest.shard.has_value()) {
+    co_return fail(Code::failed_precondition,
+                   fmt::format("replica {} is no shard's: it is not started", manifest.replica_id));
+  }
+  ShardOptions options = shard_options_of(*manifest.shard);
   options.graph_points_min = config_->graph_points_min;
   auto state =
       std::make_unique<ShardState>(env_, options, RequestMemoryLimits(), config_->observer);
   ShardState* state_pointer = state.get();
-  const auto started = co_await host_->start(GroupId(manifest->group_id), std::move(state));
-  if (!started.has_value()) co_return;  // The host has said why, and reports it as lost.
-  const GroupId group(manifest->group_id);
+  const GroupId group(manifest.group_id);
+  const auto started = co_await host_->start(group, std::move(state));
+  VECTRON_CO_CHECK_OK(started);  // The host has said why.
   shards_[options.shard] = std::make_shared<Shard>(env_, config_, &budget_, host_->find(group),
-                                                   state_pointer, Epoch(manifest->epoch));
+                                                   state_pointer, Epoch(manifest.epoch));
+  co_return Result<void>();
+}
+
+// In a task of its own: a large store takes long, and neither reports nor births wait for it. A
+// replica that does not start is tried again by later orders, ever less often.
+Result<void> Worker::begin_start(ReplicaId replica) {
+  Start& start = starts_[replica];
+  if (start.under_way) return {};
+  if (!start.pause.is_over(env_->clock().monotonic())) return fail(start.failure);
+  start.under_way = true;
+  const Status before = start.failure;
+  tasks_.spawn(start_replica(replica));
+  if (!before.ok()) return fail(before);
+  return {};
 }
 
 Task<void> Worker::write_checkpoints() {
@@ -292,6 +336,7 @@ Task<Result<void>> Worker::obey(WorkerOrders orders) {
 Task<Result<void>> Worker::hold_all(std::vector<wire::Assignment> assignments) {
   const Instant until = env_->clock().monotonic() + kHoldTimeMax;
   Result<void> result;
+  size_t failed = 0;
   std::ranges::sort(assignments, {}, &wire::Assignment::replica_id);
   for (wire::Assignment& assignment : assignments) {
     const ReplicaId replica(assignment.replica_id);
@@ -302,32 +347,39 @@ Task<Result<void>> Worker::hold_all(std::vector<wire::Assignment> assignments) {
     }
     // One that fails does not keep the others from being held.
     auto held = co_await hold(std::move(assignment));
-    if (!held.has_value()) result = std::move(held);
+    if (held.has_value()) continue;
+    if (++failed == 1) result = std::move(held);
   }
   put_off_from_ = ReplicaId();
+  if (failed > 1) {
+    co_return fail(result.error().with_context(
+        fmt::format("{} copies are not held, the first of them", failed)));
+  }
   co_return result;
 }
 
 // Begins those removals that are not under way yet.
 Result<void> Worker::begin_drops(const WorkerOrders& orders) {
-  const auto is_assigned = [&](uint64_t replica) {
-    return std::any_of(orders.assignments.begin(), orders.assignments.end(),
-                       [&](const auto& assignment) { return assignment.replica_id == replica; });
-  };
+  std::set<uint64_t> assigned;
+  for (const wire::Assignment& assignment : orders.assignments) {
+    assigned.insert(assignment.replica_id);
+  }
   // Nobody names for removal what was never reported.
   const std::set<ReplicaId> unborn = host_->unborn();  // Removals take from it.
   for (const ReplicaId replica : unborn) {
-    if (is_assigned(replica.value()) || dropping_.contains(replica)) continue;
+    if (assigned.contains(replica.value()) || dropping_.contains(replica)) continue;
     dropping_.emplace(replica, GroupId());
     tasks_.spawn(drop_unborn(replica));
   }
   for (const uint64_t removed : orders.removed) {
-    if (is_assigned(removed)) {
+    if (assigned.contains(removed)) {
       return fail(Code::invalid_argument, "a replica is both assigned and removed", "removed");
     }
     const ReplicaId replica(removed);
     const auto group = group_of(replica);
     if (!group || dropping_.contains(replica) || env_->planted("keep_removed_replica")) continue;
+    const auto start = starts_.find(replica);
+    if (start != starts_.end() && start->second.under_way) continue;  // Its turn comes later.
     dropping_.emplace(replica, *group);
     tasks_.spawn(drop_one(replica, *group));
   }
@@ -384,6 +436,7 @@ Task<Result<void>> Worker::drop(ReplicaId replica, GroupId group) {
   const auto dropped = co_await host_->drop(group, replica);
   VECTRON_CO_CHECK_OK(dropped);
   missing_.erase(replica);
+  starts_.erase(replica);
   co_return Result<void>();
 }
 
@@ -402,43 +455,51 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
                    "assignments");
   }
   switch (host_->presence(group, replica)) {
-    case ReplicaHost::Presence::running: {
-      const auto shard = shards_.find(ShardId(group.value()));
-      if (shard != shards_.end()) {
-        shard->second->set_epoch(Epoch(assignment.epoch));
-        shard->second->replica().learn_addresses(members_of(assignment.members));
-        const Duration told_for = kCrowdedHeartbeats * config_->heartbeat_interval;
-        shard->second->set_crowded_until(assignment.crowded ? env_->clock().monotonic() + told_for
-                                                            : Instant());
-      }
+    case ReplicaHost::Presence::running:
+      tell_running(assignment);
       break;
-    }
     case ReplicaHost::Presence::lost:
       if (!host_->manifests().contains(replica)) note_missing(replica, group);
       break;
-    case ReplicaHost::Presence::born:
+    case ReplicaHost::Presence::born: {
       // It runs from the moment that its birth is on record (docs/decisions/0008-replica-birth.md).
-      if (!assignment.bootstrap) co_await start_replica(&host_->manifests().at(replica));
-      break;
+      if (assignment.bootstrap) break;
+      const auto begun = begin_start(replica);
+      co_return begun;
+    }
     case ReplicaHost::Presence::absent: {
       if (!assignment.bootstrap) {
         note_missing(replica, group);
         break;
       }
-      const auto valid = check_assignment(assignment);
-      VECTRON_CO_CHECK_OK(valid);
-      const uint64_t replicas_max = config_->replicas_max;
-      if (replicas_max != 0 && host_->manifests().size() >= replicas_max) {
-        co_return fail(Code::resource_exhausted,
-                       fmt::format("this worker holds {} copies already (replicas_max)",
-                                   host_->manifests().size()));
-      }
-      const auto born = co_await host_->bear(manifest_of(assignment, lineage_));
-      VECTRON_CO_CHECK_OK(born);
-      break;
+      const auto born = co_await bear(std::move(assignment));
+      co_return born;
     }
   }
   co_return Result<void>();
+}
+
+void Worker::tell_running(const wire::Assignment& assignment) {
+  const auto shard = shards_.find(ShardId(assignment.shard.shard_id));
+  if (shard == shards_.end()) return;  // It is being started.
+  shard->second->set_epoch(Epoch(assignment.epoch));
+  shard->second->replica().learn_addresses(members_of(assignment.members));
+  const Duration told_for = kCrowdedHeartbeats * config_->heartbeat_interval;
+  shard->second->set_crowded_until(assignment.crowded ? env_->clock().monotonic() + told_for
+                                                      : Instant());
+}
+
+Task<Result<void>> Worker::bear(wire::Assignment assignment) {
+  const auto valid = check_assignment(assignment);
+  VECTRON_CO_CHECK_OK(valid);
+  const uint64_t replicas_max = config_->replicas_max;
+  if (replicas_max != 0 && host_->manifests().size() >= replicas_max) {
+    co_return fail(Code::resource_exhausted,
+                   fmt::format("this worker holds {} copies already (replicas_max)",
+                               host_->manifests().size()));
+  }
+  const auto born = co_await host_->bear(manifest_of(assignment, lineage_));
+  co_return born;
 }
 
 void Worker::note_missing(ReplicaId replica, GroupId group) {
@@ -489,28 +550,21 @@ uint64_t Worker::stored_bytes() const {
   return bytes;
 }
 
-uint64_t Worker::reports_signature() const {
-  uint64_t signature = 0;
+Worker::Signature Worker::signature() const {
+  Signature sum;
   for (const wire::ReplicaReport& report : reports()) {
-    signature = mix64(signature ^ report.replica_id);
-    signature = mix64(signature ^ (report.term << 4 | report.is_leader << 3 | report.created << 2 |
+    sum.state = mix64(sum.state ^ report.replica_id);
+    sum.state = mix64(sum.state ^ (report.term << 4 | report.is_leader << 3 | report.created << 2 |
                                    report.catching_up << 1 | (report.lost ? 1U : 0U)));
+    sum.counts = mix64(sum.counts ^ report.points);
+    sum.counts = mix64(sum.counts ^ report.indexed);
   }
   // Who waits for the graph hears soon that it is finished.
-  if (budget_.full()) signature = mix64(signature ^ 1);
+  if (budget_.full()) sum.state = mix64(sum.state ^ 1);
   for (const auto& [id, shard] : shards_) {
-    if (shard->catching_up()) signature = mix64(signature ^ id.value());
+    if (shard->catching_up()) sum.state = mix64(sum.state ^ id.value());
   }
-  return signature;
-}
-
-uint64_t Worker::counts_signature() const {
-  uint64_t signature = 0;
-  for (const wire::ReplicaReport& report : reports()) {
-    signature = mix64(signature ^ report.points);
-    signature = mix64(signature ^ report.indexed);
-  }
-  return signature;
+  return sum;
 }
 
 }  // namespace vectron

@@ -13,6 +13,7 @@
 #include "schemas/worker_rpc.h"
 #include "services/worker/memory_budget.h"
 #include "services/worker/shard.h"
+#include "services/worker/start_pause.h"
 #include "services/worker/worker_service.h"
 
 namespace vectron {
@@ -54,9 +55,13 @@ class Worker final : public wire::WorkerHandler {
   /// the next orders are wanted at once. Nothing of older orders counts, nothing
   /// before the first answer to a heartbeat (a stale order cannot bring a removed replica back:
   /// docs/decisions/0011-removal.md), and nothing of another lineage than that of the replicas
-  /// held, for its ids mean other replicas. Errors: failed_precondition (another lineage, an older
-  /// revision, or too early), those of the disk (a birth failed).
+  /// held, for its ids mean other replicas. Replicas start beside it too, one that does not with
+  /// growing pauses in between. Errors: failed_precondition (another lineage, an older revision, or
+  /// too early), those of the disk (a birth failed), and why a replica did not start.
   Task<Result<void>> carry_out(WorkerOrders orders);
+  /// Whether requests find something here: false while there are replicas that should run, and
+  /// none of them does.
+  bool serves() const { return !shards_.empty() || starts_.empty(); }
 
   /// One for each replica, by replica id.
   std::vector<wire::ReplicaReport> reports() const;
@@ -70,14 +75,24 @@ class Worker final : public wire::WorkerHandler {
   uint64_t stored_bytes() const;
   /// Of the placement state that the replicas come from; 0 while there are none.
   uint64_t lineage() const { return holds_replicas() ? lineage_ : 0; }
-  /// Changes whenever something that the placement driver waits for did: replicas, leaders, terms.
-  uint64_t reports_signature() const;
-  /// Changes whenever the points of a shard, or those of them that are linked, did.
-  uint64_t counts_signature() const;
-  /// Notified when one of the two may have changed; not each time.
+  /// What reports() says, in short.
+  struct Signature {
+    uint64_t state = 0;   ///< Of what the placement driver waits for: replicas, leaders, terms.
+    uint64_t counts = 0;  ///< Of the points of all shards, and of those that are linked.
+  };
+  Signature signature() const;
+  /// Replicas that reports() is about.
+  size_t replicas() const { return host_->manifests().size() + missing_.size(); }
+  /// Notified when the signature may have changed; not each time.
   Condition& changed() { return host_->changed(); }
 
  private:
+  /// A replica that is born and does not run yet.
+  struct Start {
+    bool under_way = false;
+    Status failure;  ///< Of the last try.
+    StartPause pause;
+  };
   using Done = std::shared_ptr<Completion<Result<void>>>;
   Task<void> carry_out_for(WorkerOrders orders, Done done);
   Task<Result<void>> obey(WorkerOrders orders);
@@ -91,12 +106,16 @@ class Worker final : public wire::WorkerHandler {
   std::optional<GroupId> group_of(ReplicaId replica) const;
   Task<Result<void>> hold_all(std::vector<wire::Assignment> assignments);
   Task<Result<void>> hold(wire::Assignment assignment);
+  void tell_running(const wire::Assignment& assignment);
+  Task<Result<void>> bear(wire::Assignment assignment);
+  Result<void> begin_start(ReplicaId replica);
   void note_missing(ReplicaId replica, GroupId group);
   Task<void> watch_memory();
   void count_memory();
   void relieve_memory();
   void reclaim_tombstones();
-  Task<void> start_replica(const stored::ReplicaManifest* manifest);
+  Task<void> start_replica(ReplicaId replica);
+  Task<Result<void>> try_start(stored::ReplicaManifest manifest);
   Task<bool> write_all_checkpoints();
   bool has_lost(uint64_t shard_id) const;
   /// Errors: not_found; data_loss with the field "shard_id" (its copy is damaged: nothing was
@@ -112,6 +131,7 @@ class Worker final : public wire::WorkerHandler {
   std::map<ShardId, std::shared_ptr<Shard>> shards_;  // Requests hold them too.
   std::map<ReplicaId, ShardId> missing_;              // Assigned without bootstrap, and not there.
   std::map<ReplicaId, GroupId> dropping_;             // Being removed, beside all else.
+  std::map<ReplicaId, Start> starts_;                 // Being started, likewise.
   bool heard_ = false;          // A heartbeat was answered since the start of the process.
   uint64_t lineage_ = 0;        // Of the replicas on disk, or of the first orders.
   uint64_t revision_ = 0;       // Of the newest orders that were taken up.

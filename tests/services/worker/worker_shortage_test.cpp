@@ -108,6 +108,75 @@ TEST_F(WorkerCluster, AReplicaThatDoesNotStartKeepsNoOtherFromItAndCanBeRemoved)
   EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
 }
 
+TEST_F(WorkerCluster, AWorkerIsReadyWhenOneOfItsCopiesServes) {
+  boot(1, 1);
+  ASSERT_TRUE(create(2, 1).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  world_->run_for(2s);
+  node.crash(CrashKind::process_kill);
+  world_->run_for(100ms);
+  const std::string marker = "replicas/2/generation-1/FORMAT";
+  auto file = *node.disk().open_file(marker, sim::SimDisk::Creation::never);
+  file->image.write(0, newer_marker(*node.disk().content(marker)));
+  file.reset();
+  ready_.clear();
+  start_worker(node, 0);
+  EXPECT_TRUE(
+      world_->run_until([this] { return ready_.contains("worker-0"); }, world_->now() + 10s));
+}
+
+TEST_F(WorkerCluster, AWorkerIsNotReadyWhileNoneOfItsCopiesRuns) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  world_->run_for(2s);
+  node.crash(CrashKind::process_kill);
+  world_->run_for(100ms);
+  const std::string marker = "replicas/1/generation-1/FORMAT";
+  const Bytes good = *node.disk().content(marker);
+  auto file = *node.disk().open_file(marker, sim::SimDisk::Creation::never);
+  file->image.write(0, newer_marker(good));
+  ready_.clear();
+  start_worker(node, 0);
+  world_->run_for(20s);
+  EXPECT_FALSE(ready_.contains("worker-0"));
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+  file->image.write(0, good);
+  file.reset();
+  EXPECT_TRUE(
+      world_->run_until([this] { return ready_.contains("worker-0"); }, world_->now() + 20s));
+  EXPECT_TRUE(read(5)->points[0].found);
+}
+
+TEST_F(WorkerCluster, CollectionsThatAreMadeAtOnceShareTheRoomThatThereIs) {
+  replicas_max_ = 3;
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  using Reply = Result<wire::CreateCollectionReply>;
+  std::array<std::optional<Reply>, 3> replies;
+  auto client = placement(0);
+  for (size_t i = 0; i < replies.size(); ++i) {
+    wire::CreateCollectionRequest request;
+    request.name = fmt::format("more-{}", i);
+    request.dimension = 4;
+    request.shards = 2;
+    request.replication = 1;
+    client_->tasks().spawn(store(client.create_collection(context(20s), request), &replies[i]));
+  }
+  const auto all_are_answered = [&] {
+    return std::ranges::all_of(replies, [](const auto& reply) { return reply.has_value(); });
+  };
+  ASSERT_TRUE(world_->run_until(all_are_answered, world_->now() + 30s));
+  EXPECT_EQ(std::ranges::count_if(replies, [](const auto& reply) { return reply->has_value(); }),
+            1);
+  for (const auto& reply : replies) {
+    if (reply->has_value()) continue;
+    EXPECT_EQ(reply->error().code(), Code::resource_exhausted) << reply->error().to_string();
+  }
+}
+
 TEST_F(WorkerCluster, ACollectionThatItsWorkersCannotHoldIsRefusedWithTheReason) {
   replicas_max_ = 3;
   boot(1, 1);

@@ -31,6 +31,13 @@ TEST(WorkCost, AWalkOverShortVectorsIsLight) {
   EXPECT_FALSE(is_light(search_cost({.walked = 1'500}, 1'024)));
 }
 
+// A search that writes overtook again and again runs there, and holds it for its whole length.
+TEST(WorkCost, OnlyShortSearchesRunOnTheEventLoop) {
+  EXPECT_TRUE(may_search_on_loop({.walked = 1'500}, 128));
+  EXPECT_FALSE(may_search_on_loop({.walked = 1'500}, 1'024));
+  EXPECT_FALSE(may_search_on_loop({.scanned = 80'000}, 8));
+}
+
 TEST(WorkCost, TheTailOfAWalkCountsToo) {
   EXPECT_FALSE(is_light(search_cost({.walked = 100, .scanned = 80'000}, 8)));
 }

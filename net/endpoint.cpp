@@ -9,11 +9,11 @@
 #include <cstring>
 #include <memory>
 
+#include "core/base/shown.h"
+
 namespace vectron {
 
 namespace {
-
-constexpr size_t kShownBytesMax = 128;
 
 Result<std::vector<Endpoint>> look_up(const HostPort& where, int flags) {
   addrinfo hints{};
@@ -43,8 +43,8 @@ Result<std::vector<Endpoint>> look_up(const HostPort& where, int flags) {
 Result<HostPort> parse_host_port(const Address& address) {
   const std::string& text = address.text;
   const auto bad = [&text] {
-    return fail(Code::invalid_argument, "'" + text.substr(0, kShownBytesMax) +
-                                            "' is not an address: 'host:port' is expected");
+    return fail(Code::invalid_argument,
+                "'" + std::string(shown(text)) + "' is not an address: 'host:port' is expected");
   };
   const size_t colon = text.rfind(':');
   if (colon == text.npos || colon == 0) return bad();
@@ -52,7 +52,7 @@ Result<HostPort> parse_host_port(const Address& address) {
   if (!bracketed && text.find(':') != colon) {
     // Which of its parts the port is nobody can tell.
     return fail(Code::invalid_argument,
-                "'" + text.substr(0, kShownBytesMax) +
+                "'" + std::string(shown(text)) +
                     "' is not an address: an IPv6 host stands in brackets, as in '[::1]:8080'");
   }
   HostPort result;

@@ -1,8 +1,10 @@
 #include "net/tcp_network.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,8 +30,6 @@ constexpr int kBacklogConnectionsMax = 1024;
 constexpr int kOperationsInlineMax = 32;
 constexpr size_t kBytesInlineMax = 256 << 10;
 constexpr Duration kOutOfDescriptorsPause = 20ms;
-// A connection that has moved nothing for so long may be closed for another one.
-constexpr Duration kStillMin = 500ms;
 // A peer that vanished without a word is noticed after about 15 s + 3 x 5 s of silence.
 constexpr int kKeepAliveIdleSeconds = 15;
 constexpr int kKeepAliveIntervalSeconds = 5;
@@ -57,7 +57,7 @@ void set_stream_options(int socket) {
   set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
 }
 
-class TcpConnection final : public Connection {
+class TcpConnection final : public Connection, private AcceptedConnection {
  public:
   /// `accepted` is null for a connection that this process made.
   TcpConnection(EventLoop& loop, WatchedDescriptor socket, Address peer,
@@ -67,7 +67,7 @@ class TcpConnection final : public Connection {
         peer_(std::move(peer)),
         accepted_(std::move(accepted)) {
     set_stream_options(socket_.descriptor());
-    if (accepted_ != nullptr) place_ = accepted_->add([this] { close(); }, scheduler_.now());
+    if (accepted_ != nullptr) place_ = accepted_->add(this, peer_.text, scheduler_.now());
   }
   ~TcpConnection() override { leave(); }
 
@@ -133,7 +133,14 @@ class TcpConnection final : public Connection {
 
   const Address& peer() const override { return peer_; }
 
+  void ask_before_closing(std::function<bool()> owes) override { owes_ = std::move(owes); }
+
  private:
+  bool owes() override { return owes_ && owes_(); }
+  bool holds_unsent() override {
+    int bytes = 0;
+    return ::ioctl(socket_.descriptor(), SIOCOUTQ, &bytes) == 0 && bytes > 0;
+  }
   bool has_had_its_share(int more_operations) const {
     return inline_operations_ + more_operations >= kOperationsInlineMax ||
            inline_bytes_ >= kBytesInlineMax;
@@ -175,6 +182,7 @@ class TcpConnection final : public Connection {
   Address peer_;
   std::shared_ptr<AcceptedConnections> accepted_;  ///< Null once it is closed.
   AcceptedConnections::Place place_{};
+  std::function<bool()> owes_;
   bool failed_ = false;
   bool write_ended_ = false;
   std::string failure_;
@@ -228,7 +236,7 @@ class TcpListener final : public Listener {
   const Address& address() const override { return address_; }
 
  private:
-  bool make_room() { return accepted_->close_stillest(loop_.scheduler().now(), kStillMin); }
+  bool make_room() { return accepted_->close_stillest(loop_.scheduler().now()); }
 
   EventLoop& loop_;
   Address address_;

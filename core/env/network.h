@@ -5,6 +5,7 @@
 // reconnection too.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,10 @@ class Connection {
 
   /// The other end, for logs.
   virtual const Address& peer() const = 0;
+
+  /// `owes` says whether the peer waits for an answer. It is asked when connections must be closed
+  /// to make room: one that owes an answer goes last. Lives as long as the connection.
+  virtual void ask_before_closing(std::function<bool()> owes) { (void)owes; }
 };
 
 /// Accepts connections. Destroying it refuses further ones.

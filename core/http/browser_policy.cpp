@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
+#include "core/base/shown.h"
+
 namespace vectron::http {
 namespace {
 
-constexpr size_t kShownBytesMax = 128;  // Of a client's own text that is shown to it again.
 constexpr std::string_view kMethods = "GET, HEAD, POST, DELETE";
 constexpr std::string_view kRequestFields = "Content-Type, X-Request-Timeout-Ms, X-Request-Id";
 constexpr std::string_view kAnswerFields = "Retry-After, X-Request-Id";
@@ -25,10 +26,6 @@ std::string_view trimmed(std::string_view text) {
   while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
   while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
   return text;
-}
-
-std::string_view shown(std::string_view text) {
-  return text.substr(0, kShownBytesMax);
 }
 
 bool is_digit(char letter) {
@@ -177,7 +174,8 @@ Verdict BrowserPolicy::judge(const Request& request, std::optional<RouteKind> ki
     return verdict;
   }
   const std::string* type = request.header("content-type");
-  if (!request.body.empty() && (type == nullptr || !is_json_type(*type))) {
+  const bool has_body = !request.body.empty() || request.body_follows;
+  if (has_body && (type == nullptr || !is_json_type(*type))) {
     verdict.refusal = refusal(
         415, Code::invalid_argument,
         fmt::format("the body must be JSON and say so, with \"Content-Type: application/json\", "

@@ -34,7 +34,7 @@ class BrowserPolicy {
   explicit BrowserPolicy(const Config& config);
 
   /// As a Gate has it. The Host is not asked of probes: what looks after processes reaches them by
-  /// whatever name it likes, and a page learns nothing there.
+  /// whatever name it likes, and a page learns no more there than whether the process lives.
   Verdict judge(const Request& request, std::optional<RouteKind> kind) const;
 
  private:

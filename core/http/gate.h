@@ -14,7 +14,14 @@ enum class RouteKind : uint8_t {
   reads,   ///< Runs beside others of its connection that only read.
   writes,  ///< Runs alone on its connection; cut short, nobody knows whether it was done.
   probe,   ///< Reads, and is answered however busy the server is.
+  report,  ///< As a probe; but what it tells is not for everybody.
 };
+
+/// Whether it is served outside of the bound on requests, so that whoever looks after the server
+/// hears of it.
+constexpr bool is_always_served(RouteKind kind) {
+  return kind == RouteKind::probe || kind == RouteKind::report;
+}
 
 struct Verdict {
   std::vector<Field> fields;        ///< Of the answer, whatever it becomes.

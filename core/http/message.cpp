@@ -22,6 +22,7 @@ const std::string* find_field(const std::vector<Field>& fields, std::string_view
 Response error_response(int http_status, const Status& status) {
   Response response;
   response.status = http_status;
+  response.code = status.code();
   response.body = R"({"error":{"code":)";
   append_json_string(response.body, code_name(status.code()));
   response.body += R"(,"message":)";

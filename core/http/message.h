@@ -5,8 +5,10 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/async/cancellation.h"
@@ -30,6 +32,25 @@ struct Field {
 /// The value of the first field called `name`; null where there is none. Lives as long as `fields`.
 const std::string* find_field(const std::vector<Field>& fields, std::string_view name);
 
+/// Between a request and its answer: whoever wants to know what the client is told, or that it is
+/// told nothing, says so here.
+class Outcome {
+ public:
+  /// Called once: with the code of the answer that goes out and the bytes of its body (0 of an
+  /// error), or with `cancelled` when nobody waits for one any more.
+  using Told = std::function<void(Code code, size_t reply_bytes)>;
+
+  void watch(Told told) { told_ = std::move(told); }
+  bool watched() const { return told_ != nullptr; }
+  void tell(Code code, size_t reply_bytes) {
+    const Told told = std::exchange(told_, nullptr);
+    if (told) told(code, reply_bytes);
+  }
+
+ private:
+  Told told_;
+};
+
 struct Request {
   Method method = Method::get;
   std::vector<std::string> segments;  ///< Of the path, percent-decoded: "/a/b%2Fc" is a, b/c.
@@ -37,6 +58,8 @@ struct Request {
   std::vector<Field> headers;         ///< In their order; names in lower case.
   std::vector<Field> parameters;      ///< What the route's pattern named; filled by the router.
   std::string body;                   ///< Without its chunks.
+  bool body_follows = false;          ///< Only the head is here; the client waits to send the rest.
+  std::shared_ptr<Outcome> outcome;   ///< Null where nobody will tell.
   /// Set when nobody waits for the answer any more.
   CancellationToken cancellation = CancellationToken::create();
 
@@ -49,6 +72,7 @@ struct Response {
   std::string content_type = "application/json";  ///< Empty for none.
   std::vector<Field> headers;  ///< Besides those of the framing. Without CR, LF or NUL.
   std::string body;
+  Code code = Code::ok;  ///< What an error says in its body.
 };
 
 /// Answers a request. The task owns all that it touches, or its objects outlive the server; it is

@@ -87,6 +87,8 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
       if (error == beast::http::error::need_more) {
         return check_waiting(bytes.size() - taken, taken);
       }
+      // A length that is too large is seen at the end of the head.
+      if (error == beast::http::error::body_limit && !knows_head_) (void)take_target();
       if (error) return explain(error);
       if (in_head && is_header_done()) {
         const std::optional<Refusal> refusal = check_head();
@@ -98,10 +100,19 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   }
 
   bool began() const { return head_bytes_ > 0; }
+  bool knows_head() const { return knows_head_; }
   bool http_1_0() const { return http_1_0_; }
   bool expects_continue() const { return expects_continue_; }
   size_t body_bytes() const { return request_.body.size(); }
-  const Request& head() const { return request_; }
+  Request head() const {
+    Request head;
+    head.method = request_.method;
+    head.segments = request_.segments;
+    head.query = request_.query;
+    head.headers = request_.headers;
+    return head;
+  }
+  Request& request() { return request_; }
   Request take() { return std::move(request_); }
 
  protected:
@@ -181,14 +192,21 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   }
 
   std::optional<Refusal> check_head() {
+    const Result<void> target = take_target();
     if (head_bytes_ > limits_.head_bytes_max) return head_too_large();
     const std::expected<void, Refusal> framed = check_framing();
     if (!framed.has_value()) return framed.error();
-    Result<Target> target = http::parse_target(target_);
     if (!target.has_value()) return Refusal{400, target.error()};
-    request_.segments = std::move(target->segments);
-    request_.query = std::move(target->query);
     return std::nullopt;
+  }
+
+  // All fields have come.
+  Result<void> take_target() {
+    knows_head_ = true;
+    VECTRON_TRY(Target target, http::parse_target(target_));
+    request_.segments = std::move(target.segments);
+    request_.query = std::move(target.query);
+    return {};
   }
 
   size_t count(std::string_view name) const {
@@ -230,6 +248,7 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   size_t fields_ = 0;
   bool http_1_0_ = false;
   bool expects_continue_ = false;
+  bool knows_head_ = false;
 };
 
 RequestParser::RequestParser(ParserLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
@@ -263,9 +282,18 @@ bool RequestParser::is_http_1_0() const {
   return impl_->http_1_0();
 }
 
-const Request& RequestParser::head() const {
-  VECTRON_ASSERT(stage() != Stage::head);
+bool RequestParser::knows_head() const {
+  return impl_->knows_head();
+}
+
+Request RequestParser::head() const {
+  VECTRON_ASSERT(knows_head());
   return impl_->head();
+}
+
+Request& RequestParser::request() {
+  VECTRON_ASSERT(stage() == Stage::done);
+  return impl_->request();
 }
 
 size_t RequestParser::body_bytes() const {

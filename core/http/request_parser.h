@@ -48,8 +48,13 @@ class RequestParser {
   bool keep_alive() const;
   /// Whether the client speaks HTTP/1.0, which must be told that a connection stays open.
   bool is_http_1_0() const;
-  /// The request as far as its head says. Requires: not in `head`.
-  const Request& head() const;
+  /// Whether all of the head was read, though it may have been refused.
+  bool knows_head() const;
+  /// The request as far as its head says: a copy without the body. Requires: knows_head(), and it
+  /// was not taken.
+  Request head() const;
+  /// The whole request, before it is taken. Requires: stage() is done.
+  Request& request();
   /// Bytes of the body so far.
   size_t body_bytes() const;
 

@@ -43,9 +43,9 @@ std::string http_date(WallTime time) {
                      clock.minutes().count(), clock.seconds().count());
 }
 
-std::string write_response(const Response& response, const Framing& framing) {
+std::string write_response_head(const Response& response, const Framing& framing) {
   std::string out;
-  out.reserve(256 + response.body.size());
+  out.reserve(256);
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status,
                  reason_phrase(response.status));
   append_field(out, "Date", http_date(framing.now));
@@ -63,7 +63,16 @@ std::string write_response(const Response& response, const Framing& framing) {
     append_field(out, "Connection", "keep-alive");
   }
   out += "\r\n";
-  if (!framing.without_body && has_length(response.status)) out += response.body;
+  return out;
+}
+
+bool has_body(const Response& response, const Framing& framing) {
+  return !framing.without_body && has_length(response.status);
+}
+
+std::string write_response(const Response& response, const Framing& framing) {
+  std::string out = write_response_head(response, framing);
+  if (has_body(response, framing)) out += response.body;
   return out;
 }
 

@@ -18,6 +18,12 @@ struct Framing {
   std::span<const Field> fields;  ///< Besides the response's own.
 };
 
+/// All of the response but its body.
+std::string write_response_head(const Response& response, const Framing& framing);
+
+/// Whether a body follows the head.
+bool has_body(const Response& response, const Framing& framing);
+
 /// The whole response, framed by Content-Length.
 std::string write_response(const Response& response, const Framing& framing);
 

@@ -13,7 +13,7 @@ void Router::add(Method method, std::string_view pattern, Handler handler,
                  std::optional<RouteKind> kind) {
   const RouteKind by_method = method == Method::get ? RouteKind::reads : RouteKind::writes;
   Route route{.method = method,
-              .pattern = std::string(pattern),
+              .name = fmt::format("{} {}", method_name(method), pattern),
               .handler = std::move(handler),
               .kind = kind.value_or(by_method)};
   Result<Target> target = parse_target(pattern);
@@ -63,7 +63,7 @@ std::expected<Router::Match, Response> Router::match(Request* request) const {
     if (!best->segments[i].parameter) continue;
     request->parameters.push_back({best->segments[i].text, request->segments[i]});
   }
-  return Match{.handler = &best->handler, .kind = best->kind};
+  return Match{.handler = &best->handler, .kind = best->kind, .route = best->name};
 }
 
 Verdict Router::judge(const Request& request, std::optional<RouteKind> kind) const {
@@ -82,7 +82,9 @@ Response Router::without_route(const Request& request) const {
     return error_response(404, Status(Code::not_found, "there is nothing at this path"));
   }
   if (request.method == Method::options) {
-    Response response{.status = 204, .content_type = "", .headers = {}, .body = {}};
+    Response response;
+    response.status = 204;
+    response.content_type.clear();
     response.headers.push_back({"Allow", allowed + ", OPTIONS"});
     return response;
   }
@@ -95,9 +97,7 @@ Response Router::without_route(const Request& request) const {
 std::vector<std::string> Router::routes() const {
   std::vector<std::string> out;
   out.reserve(routes_.size());
-  for (const Route& route : routes_) {
-    out.push_back(fmt::format("{} {}", method_name(route.method), route.pattern));
-  }
+  for (const Route& route : routes_) out.push_back(route.name);
   return out;
 }
 

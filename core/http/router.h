@@ -17,6 +17,7 @@ class Router {
   struct Match {
     const Handler* handler = nullptr;
     RouteKind kind = RouteKind::reads;
+    std::string_view route;  ///< As routes() has it.
   };
 
   /// `pattern` is like "/v1/collections/{name}/points": a segment in braces takes any one that is
@@ -46,7 +47,7 @@ class Router {
   };
   struct Route {
     Method method = Method::get;
-    std::string pattern;
+    std::string name;  ///< "POST /v1/collections".
     std::vector<Segment> segments;
     Handler handler;
     RouteKind kind = RouteKind::reads;

@@ -23,6 +23,7 @@ Result<void> ServerConfig::validate() const {
   VECTRON_CHECK_OK(need_positive(limits.body_bytes_max, "limits.body_bytes_max"));
   VECTRON_CHECK_OK(need_positive(connections_max, "connections_max"));
   VECTRON_CHECK_OK(need_positive(requests_in_flight_max, "requests_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(probes_in_flight_max, "probes_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(pipelined_requests_max, "pipelined_requests_max"));
   VECTRON_CHECK_OK(
       need_positive(body_bytes_in_flight_max / limits.body_bytes_max, "body_bytes_in_flight_max"));
@@ -85,7 +86,7 @@ size_t Server::connections_owing() const {
 void Server::stop() {
   tasks_.cancel_all();
   listener_.reset();
-  VECTRON_ASSERT(connections_.empty() && requests_in_flight_ == 0);
+  VECTRON_ASSERT(connections_.empty() && requests_in_flight_ == 0 && probes_in_flight_ == 0);
 }
 
 Task<void> Server::accept_connections() {

@@ -12,6 +12,7 @@
 #include "core/base/body_memory.h"
 #include "core/base/seldom.h"
 #include "core/env/env.h"
+#include "core/http/refusal_observer.h"
 #include "core/http/request_parser.h"
 #include "core/http/router.h"
 
@@ -22,18 +23,22 @@ struct ServerConfig {
   ParserLimits limits;
   size_t connections_max = 4'096;         ///< More are answered 503, and closed.
   size_t requests_in_flight_max = 4'096;  ///< Over all connections, probes aside; more get 503.
+  size_t probes_in_flight_max = 256;      ///< The same of probes, while their handlers run.
   /// Of one connection, read but not answered; further ones wait in the network.
   size_t pipelined_requests_max = 16;
   /// Answers of one connection that wait; above it, it is not read and nothing more is begun.
   size_t waiting_answer_bytes_max = 1 << 20;
   /// Of all connections together: bodies that arrive or are worked on, and answers that wait. More
-  /// bodies get 503, and so do reads whose answers are larger than what is left.
+  /// bodies get 503; reads whose answers are larger than what is left get 429, and so do small
+  /// ones on a connection where others wait.
   size_t body_bytes_in_flight_max = 256 << 20;
   /// Of them, what clients of one host may hold together.
   size_t host_bytes_in_flight_max = SIZE_MAX;
   /// Counts them together with those of other servers, instead of the two lines above. May be null;
   /// outlives the server.
   BodyMemory* bodies = nullptr;
+  /// Told of requests that no handler sees. May be null; outlives the server.
+  RefusalObserver* refusals = nullptr;
 
   Duration idle_timeout = 75s;   ///< Between an answer and the first byte of the next request.
   Duration head_timeout = 10s;   ///< From the first byte to the end of the head; then 408.
@@ -100,6 +105,7 @@ class Server {
   ServerConfig config_;
   std::list<ServerConnection*> connections_;
   size_t requests_in_flight_ = 0;
+  size_t probes_in_flight_ = 0;
   std::unique_ptr<BodyMemory> own_bodies_;
   size_t goodbyes_ = 0;  // Being said.
   Seldom turned_away_;

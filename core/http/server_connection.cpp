@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/async/combine.h"
+#include "core/env/goodbye.h"
 #include "core/http/response_writer.h"
 
 namespace vectron::http {
@@ -43,7 +44,9 @@ ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> c
       changed_(clock_.scheduler()),
       ended_(clock_.scheduler()),
       handlers_(clock_.scheduler()),
-      tasks_(clock_.scheduler()) {}
+      tasks_(clock_.scheduler()) {
+  connection_->ask_before_closing([this] { return !slots_.empty(); });
+}
 
 ServerConnection::~ServerConnection() {
   tasks_.cancel_all();
@@ -51,6 +54,7 @@ ServerConnection::~ServerConnection() {
   for (const auto& slot : slots_) {
     slot->cancellation.cancel();
     if (slot->counted) --server_.requests_in_flight_;
+    uncount_probe(slot.get());
   }
   server_.connections_.erase(place_);
 }
@@ -97,16 +101,8 @@ bool ServerConnection::arriving() const {
 Task<void> ServerConnection::linger() {
   connection_->shutdown_write();
   const Instant deadline = clock_.scheduler_time(clock_.monotonic() + kLingerTime);
-  auto discarding = discard_input();
+  auto discarding = discard_input(connection_.get());
   co_await with_deadline(&clock_.scheduler(), deadline, std::move(discarding));
-}
-
-Task<bool> ServerConnection::discard_input() {
-  std::array<uint8_t, 4'096> discarded;
-  for (;;) {
-    const Result<size_t> count = co_await connection_->read_some(discarded);
-    if (!count.has_value() || *count == 0) co_return true;
-  }
 }
 
 Task<void> ServerConnection::read_requests() {
@@ -167,14 +163,12 @@ ServerConnection::Read ServerConnection::take_input() {
 
 // The client waits before it sends a body: it need not when nobody would take it.
 ServerConnection::Read ServerConnection::expect_body() {
-  Request head = parser_.head();
-  const auto match = server_.router_.match(&head);
   Slot* slot = add_slot();
-  if (!match.has_value()) {
+  std::optional<Response> refusal = judge_head(slot, true);
+  if (refusal.has_value()) {
     slot->last = true;
     cut_ = true;
-    slot->without_body = head.method == Method::head;
-    finish(slot, match.error());
+    finish(slot, *std::move(refusal));
     return Read::refused;
   }
   slot->bytes = kContinue;
@@ -226,21 +220,23 @@ bool ServerConnection::may_start(bool reads) const {
   const size_t owed = static_cast<size_t>(std::count_if(
       slots_.begin(), slots_.end(), [](const auto& slot) { return slot->of_request; }));
   if (owed >= server_.config_.pipelined_requests_max) return false;
-  if (waiting_answer_bytes() > server_.config_.waiting_answer_bytes_max) return false;
+  const size_t waiting = waiting_answer_bytes();
+  if (waiting > server_.config_.waiting_answer_bytes_max) return false;
+  if (waiting > 0 && !share_.fits(BodyMemory::kSmallBytesMax)) return false;
   return std::all_of(slots_.begin(), slots_.end(),
                      [&](const auto& slot) { return slot->ready || (reads && slot->only_reads); });
 }
 
 Task<void> ServerConnection::start_request() {
-  Request request = parser_.take();
-  const auto match = server_.router_.match(&request);
+  const auto match = server_.router_.match(&parser_.request());
   const RouteKind kind = match.has_value() ? match->kind : RouteKind::reads;
-  Verdict verdict =
-      server_.router_.judge(request, match.has_value() ? std::optional(match->kind) : std::nullopt);
+  Verdict verdict = server_.router_.judge(
+      parser_.request(), match.has_value() ? std::optional(match->kind) : std::nullopt);
   while (!may_start(kind != RouteKind::writes)) co_await changed_.wait();
   phase_deadline_ = kNever;
   if (!slots_.empty() && slots_.back()->last) co_return;
 
+  Request request = parser_.take();
   Slot* slot = add_slot();
   slot->of_request = true;
   slot->last = !parser_.keep_alive();
@@ -249,30 +245,45 @@ Task<void> ServerConnection::start_request() {
   slot->without_body = request.method == Method::head;
   slot->body.set(parser_body_.bytes());
   parser_body_.set(0);
+  slot->request_bytes = request.body.size();
   slot->cancellation = request.cancellation;
   slot->fields = std::move(verdict.fields);
+  if (match.has_value()) slot->route = match->route;
   if (verdict.refusal.has_value()) {
-    finish(slot, *verdict.refusal);
+    finish(slot, *std::move(verdict.refusal));
   } else if (!match.has_value()) {
     finish(slot, match.error());
-  } else if (kind != RouteKind::probe && !count(slot)) {
+  } else if (!count(slot, kind)) {
     finish(slot, error_response(too_busy().http_status, too_busy().reason));
   } else {
+    slot->handled = true;
+    slot->outcome = request.outcome = std::make_shared<Outcome>();
     slot->handler = handlers_.spawn(run_handler(slot, (*match->handler)(std::move(request))));
   }
 }
 
-// False when there are as many requests as there may be.
-bool ServerConnection::count(Slot* slot) {
+// False when there are as many requests of its kind as there may be.
+bool ServerConnection::count(Slot* slot, RouteKind kind) {
+  if (is_always_served(kind)) {
+    if (server_.probes_in_flight_ >= server_.config_.probes_in_flight_max) return false;
+    slot->probes = true;
+    ++server_.probes_in_flight_;
+    return true;
+  }
   if (server_.requests_in_flight_ >= server_.config_.requests_in_flight_max) return false;
   slot->counted = true;
   ++server_.requests_in_flight_;
   return true;
 }
 
+// An answer that waits is bounded by its bytes, and keeps nobody else from being looked after.
+void ServerConnection::uncount_probe(Slot* slot) {
+  if (std::exchange(slot->probes, false)) --server_.probes_in_flight_;
+}
+
 Task<void> ServerConnection::run_handler(Slot* slot, Task<Response> handler) {
-  const Response response = co_await handler;
-  finish(slot, response);
+  Response response = co_await handler;
+  finish(slot, std::move(response));
 }
 
 ServerConnection::Slot* ServerConnection::add_slot() {
@@ -280,14 +291,18 @@ ServerConnection::Slot* ServerConnection::add_slot() {
   return slots_.back().get();
 }
 
-void ServerConnection::finish(Slot* slot, const Response& response) {
+void ServerConnection::finish(Slot* slot, Response response) {
   slot->body.set(0);
+  uncount_probe(slot);
   if (keeps_out(*slot, response)) {
     server_.env_.metrics().add(Metric::http_answers_dropped);
-    return finish(slot, error_response(Status(Code::resource_exhausted,
-                                              "answers that wait for their readers hold as much "
-                                              "memory as they may: retry later")));
+    Response refusal = error_response(
+        Status(Code::resource_exhausted,
+               "answers that wait for their readers hold as much memory as they may: retry later"));
+    std::ranges::move(response.headers, std::back_inserter(refusal.headers));
+    response = std::move(refusal);
   }
+  tell(slot, response);
   slot->last = slot->last || (server_.draining_ && slot == slots_.back().get());
   Framing framing;
   framing.now = clock_.wall();
@@ -295,17 +310,36 @@ void ServerConnection::finish(Slot* slot, const Response& response) {
   framing.http_1_0 = slot->http_1_0;
   framing.without_body = slot->without_body;
   framing.fields = slot->fields;
-  slot->bytes = write_response(response, framing);
-  slot->answer.set(slot->bytes.size());
+  slot->bytes = write_response_head(response, framing);
+  if (has_body(response, framing)) {
+    if (response.body.size() > BodyMemory::kSmallBytesMax) {
+      slot->large_body = std::move(response.body);
+    } else {
+      slot->bytes += response.body;
+    }
+  }
+  slot->answer.set(slot->bytes.size() + slot->large_body.size());
   slot->ready = true;
   changed_.notify_all();
 }
 
-// Whether an answer is too large for the memory that is left, and can be had again. What a write
-// did is told whatever there is room for.
+void ServerConnection::tell(Slot* slot, const Response& response) {
+  const size_t reply_bytes = response.code == Code::ok ? response.body.size() : 0;
+  if (slot->outcome != nullptr) slot->outcome->tell(response.code, reply_bytes);
+  if (slot->handled || server_.config_.refusals == nullptr) return;
+  server_.config_.refusals->refused({.route = slot->route,
+                                     .code = response.code,
+                                     .request_bytes = slot->request_bytes,
+                                     .reply_bytes = reply_bytes});
+}
+
+// Whether an answer is too much for the memory that is left, and can be had again: a large one, and
+// any where others wait already. What a write did is told whatever there is room for.
 bool ServerConnection::keeps_out(const Slot& slot, const Response& response) const {
   const size_t bytes = response.body.size();
-  return slot.only_reads && bytes > BodyMemory::kSmallBytesMax && !share_.fits(bytes);
+  const bool much =
+      bytes > BodyMemory::kSmallBytesMax || waiting_answer_bytes() > BodyMemory::kSmallBytesMax;
+  return slot.only_reads && much && !share_.fits(bytes);
 }
 
 size_t ServerConnection::waiting_answer_bytes() const {
@@ -321,10 +355,25 @@ Refusal ServerConnection::too_slow() {
 
 ServerConnection::Read ServerConnection::refuse(const Refusal& refusal) {
   Slot* slot = add_slot();
+  if (parser_.knows_head()) (void)judge_head(slot, false);
+  slot->request_bytes = parser_body_.bytes();
   slot->last = true;
   cut_ = true;
   finish(slot, error_response(refusal.http_status, refusal.reason));
   return Read::refused;
+}
+
+std::optional<Response> ServerConnection::judge_head(Slot* slot, bool body_follows) {
+  Request head = parser_.head();
+  head.body_follows = body_follows;
+  const auto match = server_.router_.match(&head);
+  Verdict verdict =
+      server_.router_.judge(head, match.has_value() ? std::optional(match->kind) : std::nullopt);
+  slot->without_body = head.method == Method::head;
+  slot->fields = std::move(verdict.fields);
+  if (match.has_value()) slot->route = match->route;
+  if (!verdict.refusal.has_value() && !match.has_value()) return match.error();
+  return std::move(verdict.refusal);
 }
 
 Task<void> ServerConnection::write_answers() {
@@ -357,7 +406,15 @@ Task<void> ServerConnection::write_answers() {
 }
 
 Task<bool> ServerConnection::write_slot(const Slot* slot) {
-  ByteView rest = as_bytes(slot->bytes);
+  const ByteView head = as_bytes(slot->bytes);
+  const bool wrote_head = co_await write_in_time(head);
+  if (!wrote_head || slot->large_body.empty()) co_return wrote_head;
+  const ByteView body = as_bytes(slot->large_body);
+  const bool wrote_body = co_await write_in_time(body);
+  co_return wrote_body;
+}
+
+Task<bool> ServerConnection::write_in_time(ByteView rest) {
   ProgressWindow window({server_.config_.write_timeout, server_.config_.progress_bytes_min},
                         clock_.monotonic());
   while (!rest.empty()) {

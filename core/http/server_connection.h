@@ -33,20 +33,31 @@ class ServerConnection {
   /// An answer's place in the order of the connection.
   struct Slot {
     explicit Slot(BodyShare* share) : body(share), answer(share) {}
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    ~Slot() {
+      if (outcome != nullptr) outcome->tell(Code::cancelled, 0);
+    }
 
-    std::string bytes;        ///< The answer, once `ready`.
+    std::string bytes;        ///< The answer, once `ready`,
+    std::string large_body;   ///< and its body, where that is not worth copying.
     bool ready = false;       ///< Whether the handler is through.
     bool last = false;        ///< The connection ends after this answer.
     bool of_request = false;  ///< Not an interim answer, nor one to what cannot be read.
     bool only_reads = false;
     bool counted = false;  ///< In Server::requests_in_flight_.
+    bool probes = false;   ///< In Server::probes_in_flight_.
+    bool handled = false;  ///< A handler was asked.
     TaskGroup::TaskNumber handler = 0;
     bool without_body = false;
     bool http_1_0 = false;
     std::vector<Field> fields;  ///< Of the answer, as the gate says.
     HeldBytes body;             ///< Of the request.
-    HeldBytes answer;           ///< `bytes`.
+    HeldBytes answer;           ///< `bytes` and `large_body`.
     CancellationToken cancellation;
+    std::shared_ptr<Outcome> outcome;  ///< Who wants to know how it ends; may be null.
+    std::string_view route;            ///< As Router has it; empty for none.
+    size_t request_bytes = 0;
   };
   enum class Read : uint8_t { request, refused, ended, lost };
 
@@ -56,11 +67,15 @@ class ServerConnection {
   Read take_input();
   Task<void> start_request();
   bool may_start(bool only_reads) const;
-  bool count(Slot* slot);
+  bool count(Slot* slot, RouteKind kind);
+  void uncount_probe(Slot* slot);
   Task<void> run_handler(Slot* slot, Task<Response> handler);
   Slot* add_slot();
-  void finish(Slot* slot, const Response& response);
+  void finish(Slot* slot, Response response);
   bool keeps_out(const Slot& slot, const Response& response) const;
+  void tell(Slot* slot, const Response& response);
+  /// What the head that was read says of the answer, whatever becomes of the rest.
+  std::optional<Response> judge_head(Slot* slot, bool body_follows);
   size_t waiting_answer_bytes() const;
   bool arriving() const;
   Read expect_body();
@@ -68,8 +83,8 @@ class ServerConnection {
   Read refuse(const Refusal& refusal);
   Task<void> write_answers();
   Task<bool> write_slot(const Slot* slot);
+  Task<bool> write_in_time(ByteView rest);
   Task<void> linger();
-  Task<bool> discard_input();
 
   Server& server_;
   Clock& clock_;

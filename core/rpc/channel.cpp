@@ -282,12 +282,19 @@ Task<void> Channel::keep_alive() {
   // Silence is counted in ticks that this process lived through, so a process that was paused does
   // not blame its peer.
   const auto ticks_max = static_cast<uint64_t>(config_.silence_max / config_.ping_interval);
-  uint64_t seen = reads_;
   for (uint64_t silent_ticks = 0; silent_ticks < ticks_max;) {
+    const uint64_t reads = reads_;
+    const uint64_t taken = writer_.bytes_taken();
+    const bool was_sending = writer_.queued_bytes() > 0;
     co_await env_.clock().sleep_for(config_.ping_interval);
-    silent_ticks = reads_ == seen ? silent_ticks + 1 : 0;
-    seen = reads_;
-    if (silent_ticks > 0) push_control(FrameKind::ping, 0);
+    const bool heard = reads_ != reads;
+    const bool sent = writer_.bytes_taken() != taken;
+    const bool idle = writer_.queued_bytes() == 0;
+    // While a long request leaves, the server has not been asked yet whether it lives.
+    const bool says_nothing = was_sending && sent && !idle;
+    silent_ticks = heard || says_nothing ? 0 : silent_ticks + 1;
+    // Who only receives is heard of as well: the server, too, waits for a sign of life.
+    if (idle && !(heard && sent)) push_control(FrameKind::ping, 0);
   }
   lost_because_ = Status(Code::unavailable, "the server fell silent");
   connection_->close();

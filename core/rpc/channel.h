@@ -40,8 +40,10 @@ struct ClientConfig {
   Duration connect_timeout = 3s;             ///< Of connect and Hello together.
   Duration backoff_min = 10ms;               ///< Before the second attempt; doubled from then on.
   Duration backoff_max = 1s;
-  Duration ping_interval = 1s;  ///< A ping goes out when nothing came in for so long.
-  Duration silence_max = 5s;    ///< The connection is given up when nothing came in for so long.
+  /// A ping goes out when nothing came in, or nothing went out, for so long.
+  Duration ping_interval = 1s;
+  /// The connection is given up when nothing came in for so long, and no long request was leaving.
+  Duration silence_max = 5s;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;

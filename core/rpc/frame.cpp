@@ -100,8 +100,9 @@ void append_frame(Bytes& out, const FrameHeader& header, ByteView body) {
 
 // Double what has come, up to what the frame needs: a header alone takes no memory.
 size_t FrameBuffer::wanted_bytes() const {
-  if (frame_length_ == 0) return kBufferBytesMin;
   const size_t buffered = end_ - begin_;
+  const bool idle = buffered == 0 && last_filled_ < kBufferBytesIdle;
+  if (frame_length_ == 0) return idle ? kBufferBytesIdle : kBufferBytesMin;
   const size_t whole = frame_bytes(frame_length_ - kFrameHeaderBytes);
   VECTRON_ASSERT(buffered < whole, "frames are taken out before more is read");
   return std::max(kBufferBytesMin, std::min(whole, 2 * buffered));
@@ -132,8 +133,10 @@ std::span<uint8_t> FrameBuffer::writable() {
   if (buffered == 0) begin_ = end_ = 0;
   if (capacity_ < wanted) {
     grow(wanted);
+  } else if (buffered == 0 && capacity_ > wanted) {
+    grow(wanted);  // What a large frame, or many, needed is given back.
   } else if (capacity_ > kBufferBytesKept && wanted <= kBufferBytesKept) {
-    grow(kBufferBytesKept);  // What a large frame needed is given back.
+    grow(kBufferBytesKept);
   } else if (capacity_ - begin_ < wanted) {
     std::memmove(data(), data() + begin_, buffered);
     begin_ = 0;
@@ -147,6 +150,7 @@ std::span<uint8_t> FrameBuffer::writable() {
 
 void FrameBuffer::filled(size_t count) {
   VECTRON_ASSERT(count <= capacity_ - end_);
+  last_filled_ = count;
   if (dropping_.has_value()) return pass_by({data(), count});
   end_ += count;
 }

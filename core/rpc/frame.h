@@ -104,6 +104,8 @@ class FrameBuffer {
   /// Bytes that have come and were not given out, where they are more than every buffer may hold
   /// (kBufferBytesKept): pages to which nothing came yet take no memory.
   size_t held_bytes() const { return counted(end_ - begin_); }
+  /// What it takes in memory, counted or not.
+  size_t capacity_bytes() const { return capacity_; }
   /// How much more of it there may be after the next filled().
   size_t growth_bytes() const { return counted(end_ - begin_ + room_bytes()) - held_bytes(); }
   /// Bytes of the frame whose beginning is here; 0 where it is not known.
@@ -119,9 +121,11 @@ class FrameBuffer {
   /// no protocol has), unimplemented (a header version of another time).
   Result<std::optional<Frame>> next();
 
+  /// While it is empty and what came last was short: most connections are idle most of the time.
+  static constexpr size_t kBufferBytesIdle = 8 << 10;
   static constexpr size_t kBufferBytesMin = 32 << 10;
   static constexpr size_t kReadBytesMax = 256 << 10;
-  /// A larger buffer is given back once it is empty.
+  /// So much is not counted: it is bounded by the number of connections.
   static constexpr size_t kBufferBytesKept = 64 << 10;
 
  private:
@@ -152,6 +156,7 @@ class FrameBuffer {
   size_t capacity_ = 0;              // In bytes.
   size_t begin_ = 0;                 // The first byte not yet given out; a multiple of 16.
   size_t end_ = 0;                   // One past the last byte received.
+  size_t last_filled_ = 0;
   size_t frame_length_ = 0;  // Of the frame at begin_, once its header is checked; otherwise 0.
   std::optional<Dropping> dropping_;  // Then nothing is buffered.
 };

@@ -7,6 +7,7 @@ namespace {
 
 constexpr size_t kBatchBytesMax = 64 << 10;
 constexpr size_t kLargeBodyBytesMin = 32 << 10;  // Such a body is not copied into a batch.
+constexpr size_t kBatchBytesKept = 4 << 10;      // While nothing is queued.
 
 uint64_t remaining_us(Clock& clock, Instant deadline) {
   if (deadline == kNever) return kNoTimeLimit;
@@ -41,8 +42,8 @@ void FrameWriter::wake() {
 
 void FrameWriter::clear() {
   queue_.clear();
-  batch_.clear();
-  large_.clear();
+  batch_ = Bytes();
+  large_ = Bytes();
   padding_bytes_ = batch_frame_bytes_ = queued_bytes_ = queued_one_way_bytes_ = 0;
   count();
   finishing_ = pong_queued_ = false;
@@ -125,7 +126,9 @@ void FrameWriter::written() {
   count();
   ++batches_taken_;
   batch_.clear();
-  large_ = {};
+  large_ = Bytes();  // Not `{}`, which would keep the memory.
+  // Most connections are idle most of the time, and there may be thousands.
+  if (queue_.empty() && batch_.capacity() > kBatchBytesKept) batch_ = Bytes();
   drained_.notify_all();
 }
 

@@ -35,6 +35,8 @@ class FrameWriter {
   /// Answers a ping. One pong answers all pings before it: further ones wait for none of their own.
   void push_pong();
 
+  /// What it holds on to for frames to come.
+  size_t spare_bytes() const { return batch_.capacity() + large_.capacity(); }
   /// Bytes that the connection has taken since the beginning.
   uint64_t bytes_taken() const { return bytes_taken_; }
   /// How many times all that was handed to the connection was taken.

@@ -1,10 +1,11 @@
 // What a port that speaks RPC answers to somebody who speaks HTTP to it.
 #pragma once
 
+#include <optional>
 #include <string>
-#include <string_view>
 
 #include "core/base/bytes.h"
+#include "core/env/network.h"
 
 namespace vectron::rpc {
 
@@ -12,8 +13,8 @@ namespace vectron::rpc {
 /// be above a GiB.
 bool speaks_http(ByteView bytes);
 
-/// The answer: an error, as HTTP has them. `place` is where HTTP is served ("http://host:port");
-/// empty when this process serves none.
-std::string http_hint(std::string_view place);
+/// The answer: an error, as HTTP has them. `place` is where HTTP is served; none when this process
+/// serves none. Of one that listens at every address only the port is told.
+std::string http_hint(const std::optional<Address>& place);
 
 }  // namespace vectron::rpc

@@ -26,8 +26,9 @@ Result<void> ServerConfig::validate() const {
       need_positive(connection_requests_in_flight_max, "connection_requests_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(frame_bytes_max / kFrameHeaderBytes, "frame_bytes_max"));
   VECTRON_CHECK_OK(need_positive(queued_bytes_max, "queued_bytes_max"));
-  VECTRON_CHECK_OK(need(body_bytes_in_flight_max / 3 >= frame_bytes_max, "body_bytes_in_flight_max",
-                        "must be at least three times frame_bytes_max"));
+  VECTRON_CHECK_OK(need(is_room_for_frames(body_bytes_in_flight_max, frame_bytes_max),
+                        "body_bytes_in_flight_max",
+                        fmt::format("must be at least {} times frame_bytes_max", kFramesOfBodies)));
   VECTRON_CHECK_OK(need(host_bytes_in_flight_max / 3 * 2 >= frame_bytes_max,
                         "host_bytes_in_flight_max",
                         "must be at least one and a half times frame_bytes_max"));

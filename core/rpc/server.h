@@ -22,6 +22,13 @@
 
 namespace vectron::rpc {
 
+/// So many of the largest frames must fit into the memory for bodies: a quarter of it is kept for
+/// small ones, and one host may have half.
+inline constexpr size_t kFramesOfBodies = 3;
+constexpr bool is_room_for_frames(size_t body_bytes_in_flight_max, size_t frame_bytes_max) {
+  return body_bytes_in_flight_max / kFramesOfBodies >= frame_bytes_max;
+}
+
 /// Bounds and times of a Server.
 struct ServerConfig {
   Identity identity;
@@ -44,9 +51,10 @@ struct ServerConfig {
   BodyMemory* bodies = nullptr;
   size_t nodes_known_max = 65'536;  ///< Nodes whose last start is known (Server::know_starts).
   Duration hello_timeout = 5s;      ///< For the first frame to come.
-  Duration silence_max = 30s;       ///< A connection on which nothing comes for so long is closed,
-  /// and one whose frame comes, or whose answers are taken, at less than so many bytes in that
-  /// time.
+  /// A connection on which nothing comes, and nothing that was sent is taken, for so long is
+  /// closed.
+  Duration silence_max = 30s;
+  /// So is one whose frame comes, or whose answers are taken, at less than this in `silence_max`.
   size_t progress_bytes_min = 64 << 10;
 
   /// Errors: invalid_argument with the field.
@@ -90,8 +98,8 @@ class Server {
   /// Told of each request's end, but of methods that are not known; null (the beginning) for none.
   /// It outlives the server.
   void set_observer(RequestObserver* observer) { observer_ = observer; }
-  /// Where those are sent who speak HTTP to this port: "http://host:port".
-  void set_http_place(std::string place) { http_place_ = std::move(place); }
+  /// Where those are sent who speak HTTP to this port; none where the process serves no HTTP.
+  void set_http_place(std::optional<Address> place) { http_place_ = std::move(place); }
 
   /// Begins to listen. Errors: of Network::listen.
   Result<void> start(const Address& address);
@@ -138,7 +146,7 @@ class Server {
   ServerConfig config_;
   Interceptor* interceptor_ = nullptr;
   RequestObserver* observer_ = nullptr;
-  std::string http_place_;
+  std::optional<Address> http_place_;
   std::map<uint32_t, Method> methods_;
   std::map<NodeId, uint64_t> starts_;
   std::list<ServerConnection*> connections_;

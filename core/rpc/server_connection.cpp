@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "core/async/combine.h"
+#include "core/env/goodbye.h"
 #include "core/rpc/error_body.h"
 #include "core/rpc/http_hint.h"
 
@@ -29,7 +30,9 @@ ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> c
       writer_(clock_, nullptr, &share_),
       writer_ended_(clock_.scheduler()),
       tasks_(clock_.scheduler()),
-      handlers_(clock_.scheduler()) {}
+      handlers_(clock_.scheduler()) {
+  connection_->ask_before_closing([this] { return !calls_.empty() || writer_.queued_bytes() > 0; });
+}
 
 ServerConnection::~ServerConnection() {
   handlers_.cancel_all();
@@ -122,7 +125,10 @@ std::span<uint8_t> ServerConnection::make_room() {
 Task<Status> ServerConnection::read_until_lost() {
   for (;;) {
     // A client that does not take its answers is not asked for more questions.
-    while (takes_answers_slowly()) co_await writer_.wait_below(kUnreadBytesMax);
+    // Half of what waits is enough for it to be heard again: its pings lie among the questions.
+    while (takes_answers_slowly()) {
+      co_await writer_.wait_below(std::max(kUnreadBytesMax, writer_.queued_bytes() / 2));
+    }
     const Result<std::optional<Frame>> next = buffer_.next();
     if (!next.has_value()) {
       server_.env_.metrics().add(Metric::rpc_bad_frames);
@@ -165,7 +171,7 @@ Task<void> ServerConnection::write_frames() {
   writer_ended_.set();
 }
 
-// Ends a connection on which nothing comes, whose frame comes too slowly, or whose answers are
+// Ends a connection on which nothing moves, whose frame comes too slowly, or whose answers are
 // taken too slowly. Counted in ticks that this process lived through: a paused process does not
 // blame its clients.
 Task<void> ServerConnection::watch() {
@@ -182,12 +188,15 @@ Task<void> ServerConnection::watch() {
         writer_.queued_bytes() > 0 ? std::optional(writer_.batches_taken()) : std::nullopt;
     co_await clock_.sleep_for(server_.config_.silence_max / kSilentTicksMax);
     // Who does not take its answers is not read, so that its silence says nothing.
+    const bool unread = takes_answers_slowly();
     const bool slow_frame =
-        frame == frames_read_ && !takes_answers_slowly() && bytes_read_ - arrived < tick_bytes_min;
+        frame == frames_read_ && !unread && bytes_read_ - arrived < tick_bytes_min;
     const bool slow_answers =
         batch == writer_.batches_taken() && writer_.bytes_taken() - taken < tick_bytes_min;
     slow_ticks = slow_frame || slow_answers ? slow_ticks + 1 : 0;
-    silent_ticks = reads_ == reads ? silent_ticks + 1 : 0;
+    // Who takes an answer lives, though it may have nothing to say.
+    const bool moved = reads_ != reads || writer_.bytes_taken() != taken;
+    silent_ticks = moved || unread ? 0 : silent_ticks + 1;
   }
   if (slow_ticks == kSilentTicksMax) server_.env_.metrics().add(Metric::rpc_slow_peers);
   connection_->close();
@@ -204,11 +213,8 @@ Task<void> ServerConnection::say_goodbye(Status reason) {
 
 Task<bool> ServerConnection::discard_input() {
   co_await writer_ended_.wait();
-  std::array<uint8_t, 4'096> discarded;
-  for (;;) {
-    const Result<size_t> count = co_await connection_->read_some(discarded);
-    if (!count.has_value() || *count == 0) co_return true;
-  }
+  const bool ended = co_await vectron::discard_input(connection_.get());
+  co_return ended;
 }
 
 // Nothing was framed on this connection, so nothing else writes to it.

@@ -15,8 +15,11 @@ constexpr NodeId kPlacementNode{1};
 constexpr NodeId kGatewayNode{2};
 constexpr uint64_t kFirstWorkerNode = 101;
 constexpr Duration kUsablePollInterval = 20ms;
-/// How long a collection that should become ready is waited for: some elections.
-constexpr Duration kUsableWaitMax = 20s;
+/// How long a collection that should become ready is waited for while nothing moves: some
+/// elections, and some heartbeats that would tell of it.
+constexpr Duration kUsableStillMax = 20s;
+constexpr Duration kQuietAtStart = 2s;
+constexpr Duration kComplainInterval = 10s;
 
 const Address kPlacementAddress{"@placement-1:1"};
 
@@ -163,24 +166,44 @@ Task<Result<void>> LocalCluster::wait_until_usable() {
   ClientConfig config;
   config.gateways = {gateway->rpc().front()};
   Client client(gateway->env(), config);
-  const Instant give_up = clock.monotonic() + kUsableWaitMax;
+  Patience patience(kUsableStillMax, clock.monotonic());
+  Instant tell_next = clock.monotonic() + kQuietAtStart;
   while (true) {
     const Status failed = failure();
     if (!failed.ok()) co_return fail(failed);
     const auto listed = co_await client.list_collections();
     const auto workers = co_await client.list_workers();
+    const Instant now = clock.monotonic();
+    std::vector<Unready> unready;
     if (listed.has_value() && workers.has_value()) {
-      const std::vector<Unready> unready = unready_collections(*listed, silent_nodes(*workers));
+      const std::set<uint64_t> silent = silent_nodes(*workers);
+      unready = unready_collections(*listed, silent);
       const bool hope = std::ranges::any_of(unready, &Unready::may_come);
-      if (!hope || clock.monotonic() >= give_up) {
-        for (const Unready& one : unready) {
-          gateway->env().log().error("up", "is ready without collection '{}': {}", one.name,
-                                     one.why);
-        }
+      if (!patience.goes_on(progress_of(*listed, silent), now) || !hope) {
+        tell_unready(LogLevel::error, "is ready without", unready);
         co_return Result<void>();
       }
+    } else {
+      patience = Patience(kUsableStillMax, now);  // What moves is not seen.
+    }
+    if (now >= tell_next) {
+      tell_next = now + kComplainInterval;
+      if (!listed.has_value() || !workers.has_value()) {
+        const Status& why = listed.has_value() ? workers.error() : listed.error();
+        gateway->env().log().warning("up", "waits for the list of collections: {}",
+                                     why.to_string());
+      }
+      tell_unready(LogLevel::warning, "waits for", unready);
     }
     co_await clock.sleep_for(kUsablePollInterval);
+  }
+}
+
+void LocalCluster::tell_unready(LogLevel level, std::string_view what,
+                                const std::vector<Unready>& unready) {
+  Log& log = nodes_.back()->env().log();
+  for (const Unready& one : unready) {
+    log.write(level, "up", fmt::format("{} collection '{}': {}", what, one.name, one.why));
   }
 }
 

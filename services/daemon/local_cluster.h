@@ -9,6 +9,7 @@
 #include "services/daemon/data_folder.h"
 #include "services/daemon/process.h"
 #include "services/daemon/role_node.h"
+#include "services/daemon/usable.h"
 
 namespace vectron {
 
@@ -31,6 +32,7 @@ class LocalCluster {
   Task<Result<void>> start_worker(uint32_t number);
   Task<Result<void>> start_gateway();
   Task<Result<void>> wait_until_usable();
+  void tell_unready(LogLevel level, std::string_view what, const std::vector<Unready>& unready);
   Task<Result<void>> mark_bootstrapped();
   Task<void> stop_all();
   /// Why a node ended by itself; ok while all run. One that is refused is not waited for and does

@@ -256,7 +256,8 @@ void add_gateway(Rows* rows) {
                    bytes(field(&G::route_bytes_max), 1'024)});
   rows->push_back({"worker_channels_max", kUpGateway, "Connections to nodes of the cluster.",
                    count(field(&G::worker_channels_max), 1)});
-  rows->push_back({"connections_max", kUpGateway, "Clients connected at once; more are closed.",
+  rows->push_back({"connections_max", kUpGateway,
+                   "Clients connected at once; more are told so and closed.",
                    count(field(&G::connections_max), 1)});
   rows->push_back({"requests_in_flight_max", kUpGateway, "Of all clients; more are refused.",
                    count(field(&G::requests_in_flight_max), 1)});
@@ -281,13 +282,16 @@ void add_gateway(Rows* rows) {
   rows->push_back({"http_head_ms_max", kUpGateway,
                    "From a request's first byte to the end of its head; then it is refused.",
                    milliseconds(field(&G::http_head_timeout), 1)});
-  rows->push_back({"http_body_ms_max", kUpGateway, "From there to the end of its body.",
+  rows->push_back({"http_body_ms_max", kUpGateway,
+                   "From there to the end of its body, of which 64 KiB come in each quarter; else "
+                   "it is refused.",
+
                    milliseconds(field(&G::http_body_timeout), 1)});
   rows->push_back(
       {"http_write_ms_max", kUpGateway,
-       "How long a client may take no byte of an answer; then its connection is closed.",
+       "In such a time a client takes an answer, or 64 KiB of it; else its connection is closed.",
        milliseconds(field(&G::http_write_timeout), 1)});
-  rows->push_back({"http_hosts", kUpGateway,
+  rows->push_back({"http_hosts", kAll,
                    "Names by which HTTP clients may call this process (the Host field), besides "
                    "loopback's names and the host of http; * for any. Web pages whose names were "
                    "pointed here are refused by it.",

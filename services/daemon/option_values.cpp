@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/shown.h"
 #include "net/endpoint.h"
 
 namespace vectron::options {
@@ -29,9 +30,7 @@ Result<PlacementConfig::Member> parse_member(std::string_view text) {
 }  // namespace
 
 std::unexpected<Status> must_be(std::string_view what, std::string_view text) {
-  constexpr size_t kShownBytesMax = 128;
-  return fail(Code::invalid_argument,
-              fmt::format("must be {}, not \"{}\"", what, text.substr(0, kShownBytesMax)));
+  return fail(Code::invalid_argument, fmt::format("must be {}, not \"{}\"", what, shown(text)));
 }
 
 std::optional<uint64_t> parse_number(std::string_view text) {

@@ -1,6 +1,5 @@
 #include "services/daemon/probes.h"
 
-#include "services/daemon/process_metrics.h"
 #include "services/gateway/http_api.h"
 
 namespace vectron {
@@ -13,15 +12,36 @@ http::ServerConfig probe_server_config() {
   return config;
 }
 
+http::BrowserPolicy::Config browser_config(const Probes::Config& config) {
+  return {.listen = {config.listen}, .hosts = config.hosts, .origins = {}};
+}
+
 }  // namespace
 
-Probes::Probes(Env* env, Life life)
-    : env_(env), life_(life), server_(*env, router_, probe_server_config()) {
+Result<void> Probes::Config::validate() const {
+  const Result<void> browsers = browser_config(*this).validate();
+  if (browsers.has_value()) return {};
+  return fail(Code::invalid_argument, browsers.error().message(), "http_hosts");
+}
+
+Probes::Probes(Env* env, ProcessMetrics* process, Life life, const Config& config)
+    : env_(env),
+      process_(process),
+      life_(life),
+      listen_(config.listen),
+      browsers_(browser_config(config)),
+      server_(*env, router_, probe_server_config()) {
+  const auto add = [this](std::string_view path, http::RouteKind kind, http::Handler handler) {
+    router_.add(http::Method::get, path, std::move(handler), kind);
+  };
   const auto alive_start = [this](const http::Request&) { return alive(); };
-  router_.add(http::Method::get, "/healthz", alive_start);
-  router_.add(http::Method::get, "/livez", alive_start);
-  router_.add(http::Method::get, "/readyz", [this](const http::Request&) { return ready(); });
-  router_.add(http::Method::get, "/metrics", [this](const http::Request&) { return metrics(); });
+  add("/healthz", http::RouteKind::probe, alive_start);
+  add("/livez", http::RouteKind::probe, alive_start);
+  add("/readyz", http::RouteKind::probe, [this](const http::Request&) { return ready(); });
+  add("/metrics", http::RouteKind::report, [this](const http::Request&) { return metrics(); });
+  router_.set_gate([this](const http::Request& request, std::optional<http::RouteKind> kind) {
+    return browsers_.judge(request, kind);
+  });
 }
 
 Task<http::Response> Probes::alive() {
@@ -37,7 +57,8 @@ Task<http::Response> Probes::ready() {
 
 Task<http::Response> Probes::metrics() {
   http::Response response = gateway::metrics_response(env_->metrics());
-  response.body += process_metrics_text();
+  const std::string of_process = co_await process_->text();
+  response.body += of_process;
   co_return response;
 }
 

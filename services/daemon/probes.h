@@ -5,8 +5,10 @@
 
 #include "core/async/sync.h"
 #include "core/env/env.h"
+#include "core/http/browser_policy.h"
 #include "core/http/router.h"
 #include "core/http/server.h"
+#include "services/daemon/process_metrics.h"
 
 namespace vectron {
 
@@ -20,11 +22,19 @@ class Probes {
     const Completion<Result<void>>* ended;
   };
 
-  /// All outlive the probes.
-  Probes(Env* env, Life life);
+  struct Config {
+    Address listen;
+    /// Names by which clients may call it, besides loopback's and that of `listen`; "*" for any.
+    std::vector<std::string> hosts;
+
+    /// Errors: invalid_argument with the field.
+    Result<void> validate() const;
+  };
+  /// Requires: config.validate(). All outlive the probes.
+  Probes(Env* env, ProcessMetrics* process, Life life, const Config& config);
 
   /// Begins to listen. Errors: of Network::listen.
-  Result<void> start(const Address& address) { return server_.start(address); }
+  Result<void> start() { return server_.start(listen_); }
   /// With the real port. Requires: start() succeeded.
   std::vector<Address> addresses() const { return server_.addresses(); }
 
@@ -34,7 +44,10 @@ class Probes {
   Task<http::Response> metrics();
 
   Env* env_;
+  ProcessMetrics* process_;
   Life life_;
+  Address listen_;
+  http::BrowserPolicy browsers_;
   http::Router router_;
   http::Server server_;
 };

@@ -30,7 +30,7 @@ std::vector<std::string> stat_fields() {
 }
 
 // Seconds since 1970.
-double boot_time() {
+double read_boot_time() {
   std::ifstream file("/proc/stat");
   std::string key;
   for (std::string line; std::getline(file, line);) {
@@ -38,6 +38,11 @@ double boot_time() {
     if (std::istringstream(line) >> key >> seconds && key == "btime") return seconds;
   }
   return 0;
+}
+
+double boot_time() {
+  static const double kBootTime = read_boot_time();
+  return kBootTime;
 }
 
 size_t open_files() {
@@ -84,6 +89,36 @@ std::string process_metrics_text() {
            fmt::format("{}", limit.rlim_cur));
   }
   return out;
+}
+
+ProcessMetrics::ProcessMetrics(EventLoop& loop, ThreadPool& files,
+                               std::function<std::string()> make)
+    : scheduler_(loop.scheduler()),
+      files_(loop, files, Offload::Limits{.jobs_in_flight_max = 1}),
+      make_(std::move(make)),
+      made_(scheduler_),
+      tasks_(scheduler_) {}
+
+bool ProcessMetrics::is_fresh() const {
+  return made_at_.has_value() && scheduler_.now() - *made_at_ < kFresh;
+}
+
+Task<std::string> ProcessMetrics::text() {
+  while (!is_fresh()) {
+    if (!std::exchange(making_, true)) tasks_.spawn(renew());
+    co_await made_.wait();
+  }
+  co_return text_;
+}
+
+Task<void> ProcessMetrics::renew() {
+  const auto made = std::make_shared<std::string>();
+  std::function<void()> work = [made, make = make_] { *made = make(); };
+  co_await files_.run(std::move(work));
+  text_ = std::move(*made);
+  made_at_ = scheduler_.now();
+  making_ = false;
+  made_.notify_all();
 }
 
 }  // namespace vectron

@@ -9,6 +9,7 @@ RoleNode::RoleNode(const Ground& ground, std::string name, Condition* changed)
       listening_(ground.loop->scheduler()),
       ready_(ground.loop->scheduler()),
       ended_(ground.loop->scheduler()),
+      process_(*ground.loop, ground.pools->files),
       tasks_(ground.loop->scheduler()) {}
 
 RoleNode::~RoleNode() {
@@ -27,22 +28,24 @@ Result<std::unique_ptr<RoleNode>> RoleNode::open(const Ground& ground, std::stri
   return node;
 }
 
-Task<Result<void>> RoleNode::start(PlacementConfig config, std::optional<Address> probes) {
+Task<Result<void>> RoleNode::start(PlacementConfig config, std::optional<Probes::Config> probes) {
   config.stop = &stop_;
   config.on_listening = [this](const std::vector<Address>& at) { listens(at); };
   config.on_ready = [this] { is_ready(); };
-  const auto served = serve_probes(std::move(probes));
+  const auto served = serve_probes(probes);
   VECTRON_CO_CHECK_OK(served);
+  config.http_place = http_place();
   auto launched = co_await launch(run_placement(env_.get(), std::move(config)));
   co_return launched;
 }
 
-Task<Result<void>> RoleNode::start(WorkerConfig config, std::optional<Address> probes) {
+Task<Result<void>> RoleNode::start(WorkerConfig config, std::optional<Probes::Config> probes) {
   config.stop = &stop_;
   config.on_listening = [this](const std::vector<Address>& at) { listens(at); };
   config.on_ready = [this] { is_ready(); };
-  const auto served = serve_probes(std::move(probes));
+  const auto served = serve_probes(probes);
   VECTRON_CO_CHECK_OK(served);
+  config.http_place = http_place();
   auto launched = co_await launch(run_worker(env_.get(), std::move(config)));
   co_return launched;
 }
@@ -52,6 +55,7 @@ Task<Result<void>> RoleNode::start(GatewayConfig config) {
   config.on_listening = [this](const std::vector<Address>& at) { listens(at); };
   config.on_ready = [this] { is_ready(); };
   config.on_http_listening = [this](const std::vector<Address>& at) { http_ = at; };
+  config.process_metrics = [this] { return process_.text(); };
   auto launched = co_await launch(run_gateway(env_.get(), std::move(config)));
   co_return launched;
 }
@@ -77,12 +81,18 @@ Task<Result<void>> RoleNode::launch(Task<Result<void>> service) {
   co_return fail(Code::cancelled, name_ + " was asked to stop before it was ready");
 }
 
-Result<void> RoleNode::serve_probes(std::optional<Address> address) {
-  if (!address.has_value()) return {};
-  probes_ = std::make_unique<Probes>(env_.get(), Probes::Life{&ready_, &stop_, &ended_});
-  VECTRON_CHECK_OK(probes_->start(*address));
+Result<void> RoleNode::serve_probes(const std::optional<Probes::Config>& config) {
+  if (!config.has_value()) return {};
+  VECTRON_CHECK_OK(config->validate());
+  const Probes::Life life{&ready_, &stop_, &ended_};
+  probes_ = std::make_unique<Probes>(env_.get(), &process_, life, *config);
+  VECTRON_CHECK_OK(probes_->start());
   http_ = probes_->addresses();
   return {};
+}
+
+std::optional<Address> RoleNode::http_place() const {
+  return http_.empty() ? std::nullopt : std::optional(http_.front());
 }
 
 Task<void> RoleNode::watch(Task<Result<void>> service) {

@@ -38,8 +38,8 @@ class RoleNode {
   /// are away; the node's log says for whom it waits. `probes`: where it answers probes over HTTP
   /// besides, from the beginning (a gateway answers them at its http_listen). Errors: those with
   /// which the service ended; cancelled when it was asked to stop before it was ready.
-  Task<Result<void>> start(PlacementConfig config, std::optional<Address> probes);
-  Task<Result<void>> start(WorkerConfig config, std::optional<Address> probes);
+  Task<Result<void>> start(PlacementConfig config, std::optional<Probes::Config> probes);
+  Task<Result<void>> start(WorkerConfig config, std::optional<Probes::Config> probes);
   Task<Result<void>> start(GatewayConfig config);
 
   /// Asks the service to drain and end; returns at once.
@@ -61,7 +61,8 @@ class RoleNode {
  private:
   RoleNode(const Ground& ground, std::string name, Condition* changed);
   Task<Result<void>> launch(Task<Result<void>> service);
-  Result<void> serve_probes(std::optional<Address> address);
+  Result<void> serve_probes(const std::optional<Probes::Config>& config);
+  std::optional<Address> http_place() const;
   Task<void> watch(Task<Result<void>> service);
   void listens(const std::vector<Address>& addresses);
   void is_ready();
@@ -75,6 +76,7 @@ class RoleNode {
   Completion<Result<void>> ended_;
   std::vector<Address> http_;
   std::unique_ptr<ProductionEnv> env_;
+  ProcessMetrics process_;
   std::unique_ptr<Probes> probes_;
   TaskGroup tasks_;  // Last: the service uses all of the above.
 };

@@ -24,10 +24,14 @@ Task<Result<uint64_t>> count_start(Env* env, ClusterId cluster, NodeId node) {
 
 Task<Result<void>> start_role(Role role, const Settings* settings, RoleNode* node) {
   Result<void> started;
+  std::optional<Probes::Config> probes;
+  if (settings->http.has_value()) {
+    probes.emplace(Probes::Config{*settings->http, settings->gateway.http_hosts});
+  }
   if (role == Role::placement) {
-    started = co_await node->start(placement_config(*settings), settings->http);
+    started = co_await node->start(placement_config(*settings), probes);
   } else if (role == Role::worker) {
-    started = co_await node->start(worker_config(*settings, 1), settings->http);
+    started = co_await node->start(worker_config(*settings, 1), probes);
   } else {
     GatewayConfig config = gateway_config(*settings);
     auto incarnation = co_await count_start(&node->env(), config.cluster, config.node);

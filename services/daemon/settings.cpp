@@ -5,11 +5,11 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/rpc/server.h"
 #include "net/process_limits.h"
 #include "services/daemon/machine_memory.h"
 #include "services/daemon/option.h"
 #include "services/daemon/option_values.h"
-#include "services/daemon/process_metrics.h"
 
 namespace vectron {
 namespace {
@@ -50,14 +50,15 @@ std::unexpected<Status> nobody_can_connect(std::string_view name, const Address&
 
 // Each by itself is fine; the one that was set is more likely the larger one.
 Result<void> check_sizes(const GatewayConfig& gateway) {
-  if (gateway.body_bytes_in_flight_max / 3 >= gateway.frame_bytes_max) return {};
-  return fail(Code::invalid_argument,
-              fmt::format("frame_bytes_max is {}, and body_bytes_in_flight_max is {}: the latter "
-                          "must be at least three times the former; raise it, or lower "
-                          "frame_bytes_max",
-                          options::show_bytes(gateway.frame_bytes_max),
-                          options::show_bytes(gateway.body_bytes_in_flight_max)),
-              "frame_bytes_max");
+  if (rpc::is_room_for_frames(gateway.body_bytes_in_flight_max, gateway.frame_bytes_max)) return {};
+  return fail(
+      Code::invalid_argument,
+      fmt::format("frame_bytes_max is {}, and body_bytes_in_flight_max is {}: the latter "
+                  "must be at least {} times the former; raise it, or lower "
+                  "frame_bytes_max",
+                  options::show_bytes(gateway.frame_bytes_max),
+                  options::show_bytes(gateway.body_bytes_in_flight_max), rpc::kFramesOfBodies),
+      "frame_bytes_max");
 }
 
 }  // namespace
@@ -144,7 +145,6 @@ GatewayConfig gateway_config(const Settings& settings) {
   config.node = settings.node;
   config.listen = settings.rpc;
   config.http_listen = settings.http_of(Role::gateway);
-  config.process_metrics = &process_metrics_text;
   config.version = VECTRON_VERSION;
   config.placement = addresses_of(settings.members);
   config.request_timeout = settings.request_timeout;

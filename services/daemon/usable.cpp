@@ -43,6 +43,24 @@ std::set<uint64_t> silent_nodes(const api::ListWorkersReply& workers) {
   return silent;
 }
 
+std::string progress_of(const api::ListCollectionsReply& listed, const std::set<uint64_t>& silent) {
+  std::string out;
+  const auto into = std::back_inserter(out);
+  for (const uint64_t node : silent) fmt::format_to(into, "-{}", node);
+  for (const api::CollectionStatus& collection : listed.collections) {
+    if (collection.ready) continue;
+    fmt::format_to(into, " {}", collection.id);
+    for (const api::ShardStatus& shard : collection.shards) {
+      fmt::format_to(into, " {}:{}", shard.shard_id, shard.leader_node);
+      for (const api::ReplicaStatus& replica : shard.replicas) {
+        fmt::format_to(into, ",{}{}{}", replica.applied_index, replica.created ? "c" : "",
+                       replica.lost ? "l" : "");
+      }
+    }
+  }
+  return out;
+}
+
 std::vector<Unready> unready_collections(const api::ListCollectionsReply& listed,
                                          const std::set<uint64_t>& silent) {
   std::vector<Unready> unready;

@@ -49,9 +49,11 @@ rpc::ServerConfig server_config(const GatewayConfig& config, BodyMemory* bodies 
   return out;
 }
 
-http::ServerConfig http_config(const GatewayConfig& config, BodyMemory* bodies = nullptr) {
+http::ServerConfig http_config(const GatewayConfig& config, BodyMemory* bodies = nullptr,
+                               http::RefusalObserver* refusals = nullptr) {
   http::ServerConfig out;
   out.bodies = bodies;
+  out.refusals = refusals;
   out.host_bytes_in_flight_max = body_limits(config).host_bytes_max;
   out.connections_max = config.connections_max;
   out.requests_in_flight_max = config.requests_in_flight_max;
@@ -122,7 +124,7 @@ class Gateway {
         browsers_(browser_config(config_)),
         server_(env, server_config(config_, &bodies_)),
         http_api_(env, {&handler_, &door_, &log_}, api_config()),
-        http_server_(env, http_api_.router(), http_config(config_, &bodies_)) {
+        http_server_(env, http_api_.router(), http_config(config_, &bodies_, &http_api_)) {
     api::serve(server_, handler_);
     server_.set_interceptor(&door_);
     server_.set_observer(&log_);
@@ -152,10 +154,8 @@ class Gateway {
  private:
   HttpApiConfig api_config() {
     HttpApiConfig out = http_api_config(config_, &bodies_);
-    out.more_metrics = [this](std::string* text) {
-      log_.metrics().append_text(text);
-      if (config_.process_metrics) *text += config_.process_metrics();
-    };
+    out.more_metrics = [this](std::string* text) { log_.metrics().append_text(text); };
+    out.process_metrics = config_.process_metrics;
     return out;
   }
 
@@ -163,7 +163,7 @@ class Gateway {
     if (!config_.http_listen.has_value()) return {};
     VECTRON_CHECK_OK(http_server_.start(*config_.http_listen));
     env_.log().info("gateway", "listens for HTTP on {}", http_server_.address().text);
-    server_.set_http_place("http://" + http_server_.address().text);
+    server_.set_http_place(http_server_.address());
     if (config_.on_http_listening) config_.on_http_listening(http_server_.addresses());
     return {};
   }

@@ -94,7 +94,7 @@ struct GatewayConfig {
   std::vector<const Metrics*> metrics_beside;
   /// What /metrics says of the process (CPU, memory, files), in Prometheus' text format; may be
   /// empty.
-  std::function<std::string()> process_metrics;
+  std::function<Task<std::string>()> process_metrics;
   std::string version = "unknown";  ///< Of the program, for GET /.
 
   /// Names by which HTTP clients may call this gateway besides loopback's and those of http_listen;

@@ -53,6 +53,11 @@ Code code_when_late(const rpc::MethodInfo& method) {
   return method.read_only ? Code::deadline_exceeded : Code::unknown_outcome;
 }
 
+Result<std::string> to_line(Result<std::string> json) {
+  if (json.has_value()) *json += '\n';
+  return json;
+}
+
 std::vector<std::string_view> names_of(const std::vector<http::Field>& parameters) {
   std::vector<std::string_view> names;
   names.reserve(parameters.size());
@@ -65,26 +70,27 @@ CpuCost reading_cost(size_t bytes) {
   return {.nanoseconds = 1000 + 6 * bytes};
 }
 
-// A request between its beginning and its end: destroyed before, nobody waited for it any more.
+/// What requests without a route are counted as.
+constexpr rpc::MethodInfo kNoOperation{
+    .id = 0, .service = "none", .name = "none", .permission = "none", .read_only = true};
+
+// A request between its beginning and its end.
 class Watched {
  public:
   Watched(Env& env, rpc::RequestObserver* observer, const rpc::MethodInfo* method,
-          size_t request_bytes, std::string_view id)
-      : env_(env), observer_(observer), began_(env.clock().monotonic()) {
+          size_t request_bytes, std::string id)
+      : env_(env), observer_(observer), began_(env.clock().monotonic()), id_(std::move(id)) {
     end_.method = method;
     end_.over_http = true;
     end_.request_bytes = request_bytes;
-    end_.id = id;
+    end_.id = id_;
   }
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
-  ~Watched() {
-    if (!told_) ended(Code::cancelled, 0);
-  }
 
+  const std::string& id() const { return id_; }
   std::shared_ptr<RequestSubject> subject() const { return subject_; }
   void ended(Code code, size_t reply_bytes) {
-    told_ = true;
     if (observer_ == nullptr) return;
     end_.code = code;
     end_.took = env_.clock().monotonic() - began_;
@@ -97,8 +103,8 @@ class Watched {
   Env& env_;
   rpc::RequestObserver* observer_;
   const Instant began_;
+  const std::string id_;
   rpc::RequestEnd end_;
-  bool told_ = false;
   std::shared_ptr<RequestSubject> subject_ = std::make_shared<RequestSubject>();
 };
 
@@ -143,6 +149,7 @@ void HttpApi::add(const rpc::MethodInfo& method, Operation<Request, Reply> opera
   const auto start = [this, &method, operation](http::Request request) {
     return serve<Request, Reply>(&method, operation, std::move(request));
   };
+  operations_.emplace(method.http, &method);
   router_.add(method_from(method.http.substr(0, space)), method.http.substr(space + 1), start,
               method.read_only ? http::RouteKind::reads : http::RouteKind::writes);
 }
@@ -154,7 +161,9 @@ void HttpApi::add_probes() {
   add_probe("/healthz", [this](const http::Request&) { return alive(); });
   add_probe("/livez", [this](const http::Request&) { return alive(); });
   add_probe("/readyz", [this](const http::Request&) { return ready(); });
-  add_probe("/metrics", [this](const http::Request&) { return metrics(); });
+  router_.add(
+      http::Method::get, "/metrics", [this](const http::Request&) { return metrics(); },
+      http::RouteKind::report);
   router_.add(http::Method::get, "/openapi.json",
               [this](const http::Request&) { return openapi(); });
 }
@@ -212,21 +221,34 @@ Result<HttpApi::Call<Request>> HttpApi::open_call(const rpc::MethodInfo& method,
 template <typename Request, typename Reply>
 Task<http::Response> HttpApi::serve(const rpc::MethodInfo* method,
                                     Operation<Request, Reply> operation, http::Request request) {
-  const std::string id = request_id(request);
-  Watched watched(env_, parts_.observer, method, request.body.size(), id);
+  const auto watched = std::make_shared<Watched>(env_, parts_.observer, method, request.body.size(),
+                                                 request_id(request));
+  if (request.outcome != nullptr) {
+    request.outcome->watch([watched](Code code, size_t bytes) { watched->ended(code, bytes); });
+  }
   Task<Result<std::string>> answering =
-      answer<Request, Reply>(method, operation, std::move(request), watched.subject());
+      answer<Request, Reply>(method, operation, std::move(request), watched->subject());
   Result<std::string> body = co_await answering;
   http::Response response;
   if (body.has_value()) {
     response.body = *std::move(body);
-    response.body += '\n';
   } else {
     response = failure(body.error());
   }
-  watched.ended(status_of(body).code(), body.has_value() ? response.body.size() : 0);
-  response.headers.push_back({"X-Request-Id", id});
+  response.headers.push_back({"X-Request-Id", watched->id()});
   co_return response;
+}
+
+void HttpApi::refused(const http::RefusedRequest& request) {
+  if (parts_.observer == nullptr) return;
+  const auto operation = operations_.find(request.route);
+  rpc::RequestEnd end;
+  end.method = operation == operations_.end() ? &kNoOperation : operation->second;
+  end.over_http = true;
+  end.code = request.code;
+  end.request_bytes = request.request_bytes;
+  end.reply_bytes = request.reply_bytes;
+  parts_.observer->ended(end);
 }
 
 template <typename Request, typename Reply>
@@ -288,7 +310,7 @@ Task<Result<std::string>> HttpApi::write_body(bool read_only, Reply reply) {
     // A payload that shares its parts may still be long: then the work so far is thrown away.
     const size_t inline_bytes_max =
         std::min(config_.inline_text_bytes_max, config_.reply_bytes_max);
-    Result<std::string> body = to_json(reply, inline_bytes_max);
+    Result<std::string> body = to_line(to_json(reply, inline_bytes_max));
     if (body.has_value() || body.error().code() != Code::out_of_range) co_return body;
   }
   BodyShare* const share = replies_.has_value() ? &*replies_ : nullptr;
@@ -300,7 +322,7 @@ Task<Result<std::string>> HttpApi::write_body(bool read_only, Reply reply) {
   const HeldBytes held(share, bytes);
   const auto shared = std::make_shared<const Reply>(std::move(reply));
   std::function<Result<std::string>()> work = [shared, bytes_max = config_.reply_bytes_max] {
-    return to_json(*shared, bytes_max);
+    return to_line(to_json(*shared, bytes_max));
   };
   Result<std::string> body =
       co_await run_on<Result<std::string>>(&env_.cpu(), writing_cost(bytes), std::move(work));
@@ -344,6 +366,11 @@ Task<http::Response> HttpApi::ready() {
 Task<http::Response> HttpApi::metrics() {
   http::Response response = metrics_response(sum_of(env_.metrics(), config_.metrics_beside));
   if (config_.more_metrics) config_.more_metrics(&response.body);
+  if (config_.process_metrics) {
+    Task<std::string> asking = config_.process_metrics();
+    const std::string of_process = co_await asking;
+    response.body += of_process;
+  }
   co_return response;
 }
 

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/body_memory.h"
 #include "core/env/env.h"
+#include "core/http/refusal_observer.h"
 #include "core/http/router.h"
 #include "core/rpc/server.h"
 #include "schemas/vectron_rpc.h"
@@ -32,11 +34,13 @@ struct HttpApiConfig {
   std::vector<const Metrics*> metrics_beside;  ///< /metrics adds them to those of this node.
   /// Further lines of /metrics; may be empty.
   std::function<void(std::string*)> more_metrics;
+  /// The same of the process, which take their time; may be empty.
+  std::function<Task<std::string>()> process_metrics;
   std::string version;       ///< Of the program, for GET /.
   uint64_t incarnation = 1;  ///< Of this gateway: the first part of the ids that it gives.
 };
 
-class HttpApi {
+class HttpApi final : public http::RefusalObserver {
  public:
   /// What a request goes by before and after its handler, as requests over RPC do.
   struct Parts {
@@ -48,6 +52,8 @@ class HttpApi {
   HttpApi(Env& env, Parts parts, HttpApiConfig config);
 
   const http::Router& router() const { return router_; }
+  /// Tells the observer of requests that no handler saw: they ended, too.
+  void refused(const http::RefusedRequest& request) override;
   /// As Router has it.
   void set_gate(http::Gate gate) { router_.set_gate(std::move(gate)); }
 
@@ -76,7 +82,7 @@ class HttpApi {
   template <typename Request, typename Reply>
   Task<http::Response> serve(const rpc::MethodInfo* method, Operation<Request, Reply> operation,
                              http::Request request);
-  /// The body of the answer.
+  /// The body of the answer, with the newline at its end.
   template <typename Request, typename Reply>
   Task<Result<std::string>> answer(const rpc::MethodInfo* method,
                                    Operation<Request, Reply> operation, http::Request request,
@@ -103,6 +109,7 @@ class HttpApi {
   std::optional<BodyShare> replies_;  // That become JSON.
   JsonReader reader_;
   http::Router router_;
+  std::map<std::string_view, const rpc::MethodInfo*> operations_;  // By their routes.
 };
 
 /// All counters in Prometheus' text format (version 0.0.4).

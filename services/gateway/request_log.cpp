@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "core/base/shown.h"
 #include "core/http/json_text.h"
 
 namespace vectron::gateway {
 namespace {
 
 constexpr uint32_t kAllPpm = 1'000'000;
-constexpr size_t kShownBytesMax = 128;  // Of a client's own text.
 
 // Not what a client did wrong.
 bool is_servers_fault(Code code) {
@@ -19,8 +19,7 @@ bool is_servers_fault(Code code) {
 
 void append_quoted(std::string* out, std::string_view name, std::string_view text) {
   fmt::format_to(std::back_inserter(*out), " {}=", name);
-  http::append_json_string(*out,
-                           text.substr(0, http::valid_utf8_prefix(text.substr(0, kShownBytesMax))));
+  http::append_json_string(*out, text.substr(0, http::valid_utf8_prefix(shown(text))));
 }
 
 }  // namespace

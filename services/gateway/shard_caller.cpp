@@ -155,7 +155,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
     const bool damaged_copy = is_damaged_copy(failure);
     damaged_copies.note(member, damaged_copy);
     Verdict verdict =
-        damaged_copy ? Verdict::refresh : judge_shard_failure(failure.code(), operation.access);
+        damaged_copy ? Verdict::ask_on : judge_shard_failure(failure.code(), operation.access);
     if (failure.code() == Code::unknown_outcome && env_.planted("resend_unknown_write")) {
       verdict = Verdict::ask_on;
     }
@@ -174,7 +174,8 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
 
     const std::vector<Route::Member>& members = route->shards[shard].members;
     const NodeId hint(detail_of(failure).leader_node);
-    Evidence evidence = evidence_of(failure, verdict, members);
+    // One damaged copy says nothing of the route: the others are asked first.
+    Evidence evidence = hopeless ? Evidence::known : evidence_of(failure, verdict, members);
     const bool again =
         attempts.advance(operation.any_replica ? std::nullopt : find_member(members, hint));
     if (!again) co_return fail(in_the_end);

@@ -84,6 +84,7 @@ Task<Result<void>> GroupBirth::run() {
   rpc::ServerConfig server_config = node_->server_config();
   server_config.starting = !env_->planted("starting_is_an_old_server");
   rpc::Server server(*env_, server_config);
+  server.set_http_place(config_->http_place);
   wire::serve(server, static_cast<wire::PlacementPeerHandler&>(*this));
   if (config_->members.size() > 1) {
     const auto listening = server.start(config_->listen);

@@ -114,6 +114,7 @@ Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
 
   Placement placement(env, &config, *replica, state_pointer, &node->channels());
   rpc::Server server(*env, node->server_config());
+  server.set_http_place(config.http_place);
   wire::serve(server, static_cast<wire::PlacementHandler&>(placement));
   wire::serve(server, static_cast<wire::PlacementPeerHandler&>(birth));
   node->serve_raft(&server);

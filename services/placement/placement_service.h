@@ -53,6 +53,8 @@ struct PlacementConfig {
   /// When set, the node refuses new requests, hands leadership over, ends what is in flight and
   /// returns. May be null; outlives the node.
   Event* stop = nullptr;
+  /// Where this process answers HTTP: told to those who speak it to `listen`.
+  std::optional<Address> http_place;
   /// Told once where the node listens. May be empty.
   std::function<void(const std::vector<Address>&)> on_listening;
   /// Told once, when the node serves: it listens and knows who leads. May be empty.

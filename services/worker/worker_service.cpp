@@ -79,6 +79,7 @@ Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   if (!started.has_value()) co_return Result<void>();
 
   rpc::Server server(*env, node->server_config());
+  server.set_http_place(config.http_place);
   wire::serve(server, static_cast<wire::WorkerHandler&>(worker));
   node->serve_raft(&server);
   const auto listening = server.start(config.listen);

@@ -67,6 +67,8 @@ struct WorkerConfig {
   /// When set, the worker refuses new requests, hands its shards over, ends what is in flight and
   /// returns. May be null; outlives the worker.
   Event* stop = nullptr;
+  /// Where this process answers HTTP: told to those who speak it to `listen`.
+  std::optional<Address> http_place;
   /// Told once where the worker listens, with the real port. May be empty.
   std::function<void(const std::vector<Address>&)> on_listening;
   /// Told once, when the worker serves: the placement driver has registered it, and what it ordered

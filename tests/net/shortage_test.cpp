@@ -156,25 +156,79 @@ TEST(ProcessLimits, ConnectionsLeaveHalfOfTheDescriptorsToFiles) {
   EXPECT_LE(replicas_for(1 << 20) * 3, (1u << 20) / 2);
 }
 
-TEST(AcceptedConnections, ClosesTheOneThatHasBeenStillForLongest) {
-  AcceptedConnections connections;
-  std::vector<int> closed;
-  const Instant begin{};
-  std::vector<AcceptedConnections::Place> places;
-  for (int i = 0; i < 3; ++i) {
-    places.push_back(connections.add([&closed, i] { closed.push_back(i); }, begin + i * 1s));
+/// One of those that a process accepted.
+class FakeAccepted final : public AcceptedConnection {
+ public:
+  FakeAccepted(AcceptedConnections& all, std::string_view host, Instant now)
+      : all_(all), place_(all.add(this, std::string(host) + ":1", now)) {}
+  ~FakeAccepted() override {
+    if (!closed) all_.remove(place_);
   }
-  connections.moved(places[0], begin + 10s);
-  EXPECT_TRUE(connections.close_stillest(begin + 11s, 5s));
-  EXPECT_THAT(closed, testing::ElementsAre(1));
-  connections.remove(places[1]);
-  EXPECT_TRUE(connections.close_stillest(begin + 11s, 5s));
-  EXPECT_THAT(closed, testing::ElementsAre(1, 2));
-  connections.remove(places[2]);
+  void close() override {
+    closed = true;
+    all_.remove(place_);
+  }
+  bool owes() override { return owing; }
+  bool holds_unsent() override { return unsent; }
+  void moves(Instant now) { all_.moved(place_, now); }
+
+  bool owing = false;
+  bool unsent = false;
+  bool closed = false;
+
+ private:
+  AcceptedConnections& all_;
+  AcceptedConnections::Place place_;
+};
+
+class AcceptedConnectionsTest : public testing::Test {
+ protected:
+  FakeAccepted* add(std::string_view host, Instant now = {}) {
+    each.push_back(std::make_unique<FakeAccepted>(all, host, now));
+    return each.back().get();
+  }
+  AcceptedConnections all;
+  std::vector<std::unique_ptr<FakeAccepted>> each;
+};
+
+TEST_F(AcceptedConnectionsTest, ClosesTheOneThatHasBeenStillForLongest) {
+  FakeAccepted* const first = add("a");
+  FakeAccepted* const second = add("b", Instant(1s));
+  FakeAccepted* const third = add("c", Instant(2s));
+  first->moves(Instant(10'800ms));
+  EXPECT_TRUE(all.close_stillest(Instant(11s)));
+  EXPECT_TRUE(second->closed);
+  EXPECT_TRUE(all.close_stillest(Instant(11s)));
+  EXPECT_TRUE(third->closed);
   // What moved a moment ago is nobody's room.
-  EXPECT_FALSE(connections.close_stillest(begin + 11s, 5s));
-  EXPECT_EQ(connections.size(), 1u);
-  EXPECT_EQ(connections.closed(), 2u);
+  EXPECT_FALSE(all.close_stillest(Instant(11s)));
+  EXPECT_EQ(all.size(), 1u);
+  EXPECT_EQ(all.closed(), 2u);
+}
+
+TEST_F(AcceptedConnectionsTest, KeepsThoseWhoseAnswersAreComing) {
+  FakeAccepted* const waits = add("a");
+  FakeAccepted* const reads = add("a");
+  FakeAccepted* const idle = add("a", Instant(1s));
+  waits->owing = true;
+  reads->unsent = true;
+  EXPECT_TRUE(all.close_stillest(Instant(2s)));
+  EXPECT_TRUE(idle->closed);
+  EXPECT_FALSE(all.close_stillest(Instant(2s))) << "nobody idle is left";
+  // But for ever nobody's place is kept.
+  EXPECT_TRUE(all.close_stillest(Instant(20s)));
+  EXPECT_TRUE(waits->closed);
+  EXPECT_TRUE(all.close_stillest(Instant(20s)));
+  EXPECT_TRUE(reads->closed);
+}
+
+TEST_F(AcceptedConnectionsTest, LetsTheHostWithTheMostConnectionsPay) {
+  FakeAccepted* const guest = add("a");
+  for (int i = 0; i < 20; ++i) add("b", Instant(1s));
+  for (int i = 0; i < 19; ++i) EXPECT_TRUE(all.close_stillest(Instant(2s)));
+  EXPECT_FALSE(guest->closed);
+  EXPECT_TRUE(all.close_stillest(Instant(2s)));
+  EXPECT_TRUE(guest->closed) << "of equals the stillest";
 }
 
 }  // namespace

@@ -61,6 +61,9 @@ TEST(BrowserPolicy, KnowsItselfByItsNames) {
   EXPECT_EQ(status_under({.listen = {}, .hosts = {"*"}, .origins = {}}, foreign), 200);
   EXPECT_EQ(status_under({.listen = {}, .hosts = {}, .origins = {}}, foreign, RouteKind::probe),
             200);
+  EXPECT_EQ(status_under({.listen = {}, .hosts = {}, .origins = {}}, foreign, RouteKind::report),
+            421)
+      << "what a report says is not for the pages of others";
   // HTTP/1.0 needs no Host, and browsers do not speak it.
   EXPECT_EQ(status_under({}, request(Method::post, {})), 200);
 }
@@ -99,6 +102,13 @@ TEST(BrowserPolicy, TakesBodiesThatSayTheyAreJson) {
   EXPECT_EQ(status_under({}, request(Method::post, {{"content-type", "application/json"}}, "{}")),
             200);
   EXPECT_EQ(status_under({}, request(Method::post, {{"content-type", "text/plain"}})), 200);
+}
+
+TEST(BrowserPolicy, AsksForTheTypeOfABodyThatIsToCome) {
+  Request waits = request(Method::post, {{"host", "localhost"}, {"content-type", "text/plain"}});
+  EXPECT_EQ(status_under({}, waits), 200) << "it has no body";
+  waits.body_follows = true;
+  EXPECT_EQ(status_under({}, waits), 415);
 }
 
 TEST(BrowserPolicy, RefusesNamesThatAreNone) {

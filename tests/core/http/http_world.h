@@ -53,24 +53,29 @@ class ByteClient {
 };
 
 /// Routes: GET /echo/{text} and POST /echo answer what they were given, GET /large/{bytes} so many;
-/// GET or POST /slow answers when open() is called, and so does POST /question, which only reads;
-/// GET /probe is a probe.
+/// GET or POST /slow answers when open() is called, and so do POST /question, which only reads, and
+/// GET /check, a probe; GET /probe is a probe. What is told of all but probes is in `told`.
 class HttpWorld {
  public:
-  explicit HttpWorld(ServerConfig config = {})
+  /// `around`: what the server and its clients see in the place of the network.
+  explicit HttpWorld(ServerConfig config = {}, const std::function<Network*(Network*)>& around = {})
       : network_(env_.scheduler(), nullptr), gate_(env_.scheduler()) {
-    env_.links = &network_;
+    env_.links = around ? around(&network_) : &network_;
     router_.add(Method::get, "/echo/{text}", [](const Request& request) {
       return answer(*find_field(request.parameters, "text"));
     });
-    router_.add(Method::get, "/large/{bytes}", [](const Request& request) {
-      return answer(std::string(std::stoul(*find_field(request.parameters, "bytes")), 'x'));
+    router_.add(Method::get, "/large/{bytes}", [this](const Request& request) {
+      watch(request);
+      std::string body(std::stoul(*find_field(request.parameters, "bytes")), 'x');
+      large_made_at_ = body.data();
+      return answer(std::move(body));
     });
     router_.add(Method::post, "/echo", [](const Request& request) { return answer(request.body); });
     const auto slow = [this](Request request) { return wait(std::move(request)); };
     router_.add(Method::get, "/slow", slow);
     router_.add(Method::post, "/slow", slow);
     router_.add(Method::post, "/question", slow, RouteKind::reads);
+    router_.add(Method::get, "/check", slow, RouteKind::probe);
     router_.add(
         Method::get, "/probe", [](const Request&) { return answer("alive"); }, RouteKind::probe);
     server_ = std::make_unique<Server>(env_, router_, config);
@@ -78,9 +83,18 @@ class HttpWorld {
     VECTRON_ASSERT(started.has_value());
   }
 
+  struct Told {
+    Code code = Code::ok;
+    size_t reply_bytes = 0;
+    bool operator==(const Told&) const = default;
+  };
+  std::vector<Told> told;
+
   MemoryEnv& env() { return env_; }
   Server& server() { return *server_; }
   void open() { gate_.set(); }
+  /// Where the last answer of /large lay.
+  const void* large_made_at() const { return large_made_at_; }
   uint64_t started() const { return started_; }
   uint64_t cancelled() const {
     return static_cast<uint64_t>(
@@ -106,8 +120,12 @@ class HttpWorld {
     response.body = std::move(text);
     co_return response;
   }
+  void watch(const Request& request) {
+    request.outcome->watch([this](Code code, size_t bytes) { told.push_back({code, bytes}); });
+  }
   Task<Response> wait(Request request) {
     ++started_;
+    watch(request);
     tokens_.push_back(request.cancellation);
     co_await gate_.wait();
     co_return Response();
@@ -117,6 +135,7 @@ class HttpWorld {
   InProcessNetwork network_;
   Event gate_;
   uint64_t started_ = 0;
+  const void* large_made_at_ = nullptr;
   std::vector<CancellationToken> tokens_;
   Router router_;
   std::unique_ptr<Server> server_;

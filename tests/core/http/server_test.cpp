@@ -172,6 +172,186 @@ TEST(HttpServer, GivesUpAReadWhoseAnswerHasNoRoom) {
   EXPECT_EQ(world.server().body_bytes_in_flight(), 0U);
 }
 
+/// Connections whose clients write and never read.
+class DeafClients {
+ public:
+  explicit DeafClients(MemoryEnv& env) : env_(env), tasks_(env.scheduler()) {}
+  void send(std::string text) {
+    auto connected = env_.run(env_.network().connect(kHttpAddress));
+    VECTRON_ASSERT(connected.has_value());
+    connections_.push_back(*std::move(connected));
+    tasks_.spawn(write(connections_.back().get(), std::move(text)));
+  }
+
+ private:
+  static Task<void> write(Connection* connection, std::string text) {
+    const auto written = co_await write_all(connection, as_bytes(text));
+    (void)written;
+  }
+  MemoryEnv& env_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  TaskGroup tasks_;
+};
+
+TEST(HttpServer, HoldsFewSmallAnswersOfThoseWhoDoNotReadWhileMemoryIsShort) {
+  ServerConfig config;
+  config.limits.body_bytes_max = 100'000;
+  config.body_bytes_in_flight_max = 1'000'000;
+  HttpWorld world(config);
+  DeafClients clients(world.env());
+  std::string many;
+  for (int i = 0; i < 16; ++i) many += get("/large/50000");
+  for (int i = 0; i < 40; ++i) clients.send(many);
+  world.run_for(1s);
+  // Whatever all others have, each may have 64 KiB waiting, one more answer, and its refusals.
+  EXPECT_LT(world.server().body_bytes_in_flight_peak(), 1'000'000U + 40 * 128 * 1'024);
+  EXPECT_GT(world.env().metrics().value(Metric::http_answers_dropped), 0U);
+  // Who reads is served.
+  EXPECT_THAT(statuses(world.exchange(get("/echo/one"))), ElementsAre(200));
+}
+
+/// Writes down from where in memory a server writes.
+class WatchedNetwork final : public Network {
+ public:
+  Result<std::unique_ptr<Listener>> listen(const Address& address) override {
+    VECTRON_TRY(auto listener, inner->listen(address));
+    return std::make_unique<WatchedListener>(this, std::move(listener));
+  }
+  Task<Result<std::unique_ptr<Connection>>> connect(Address address) override {
+    return inner->connect(std::move(address));
+  }
+
+  Network* inner = nullptr;
+  std::vector<const void*> written_from;
+
+ private:
+  class WatchedConnection final : public Connection {
+   public:
+    WatchedConnection(WatchedNetwork* network, std::unique_ptr<Connection> connection)
+        : network_(network), inner_(std::move(connection)) {}
+    Task<Result<size_t>> read_some(std::span<uint8_t> into) override {
+      return inner_->read_some(into);
+    }
+    Task<Result<size_t>> write_some(ByteView bytes) override {
+      network_->written_from.push_back(bytes.data());
+      return inner_->write_some(bytes);
+    }
+    void shutdown_write() override { inner_->shutdown_write(); }
+    void close() override { inner_->close(); }
+    const Address& peer() const override { return inner_->peer(); }
+
+   private:
+    WatchedNetwork* network_;
+    std::unique_ptr<Connection> inner_;
+  };
+  class WatchedListener final : public Listener {
+   public:
+    WatchedListener(WatchedNetwork* network, std::unique_ptr<Listener> listener)
+        : network_(network), inner_(std::move(listener)) {}
+    Task<Result<std::unique_ptr<Connection>>> accept() override {
+      Result<std::unique_ptr<Connection>> accepted = co_await inner_->accept();
+      if (!accepted.has_value()) co_return accepted;
+      accepted = std::make_unique<WatchedConnection>(network_, *std::move(accepted));
+      co_return accepted;
+    }
+    const Address& address() const override { return inner_->address(); }
+
+   private:
+    WatchedNetwork* network_;
+    std::unique_ptr<Listener> inner_;
+  };
+};
+
+TEST(HttpServer, WritesALargeAnswerFromWhereItsHandlerMadeIt) {
+  WatchedNetwork network;
+  HttpWorld world({}, [&network](Network* inner) {
+    network.inner = inner;
+    return &network;
+  });
+  const std::string received = world.exchange(get("/large/1000000"));
+  EXPECT_TRUE(received.ends_with(std::string(1'000'000, 'x')));
+  EXPECT_THAT(network.written_from, testing::Contains(world.large_made_at()));
+}
+
+TEST(HttpServer, RunsABoundedNumberOfProbes) {
+  ServerConfig config;
+  config.probes_in_flight_max = 2;
+  HttpWorld world(config);
+  auto client = world.client();
+  client->send(get("/check") + get("/check") + get("/check"));
+  world.run_for(1ms);
+  EXPECT_EQ(world.started(), 2U);
+  world.open();
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(client->received()), ElementsAre(200, 200, 503));
+  EXPECT_THAT(statuses(world.exchange(get("/check"))), ElementsAre(200));
+}
+
+TEST(HttpServer, TellsAHandlerWhatItsClientWasTold) {
+  ServerConfig config;
+  config.limits.body_bytes_max = 100'000;
+  config.body_bytes_in_flight_max = 200'000;
+  HttpWorld world(config);
+  world.exchange(get("/large/140000"));
+  world.exchange(get("/large/170000"));
+  EXPECT_THAT(world.told, ElementsAre(HttpWorld::Told{Code::ok, 140'000},
+                                      HttpWorld::Told{Code::resource_exhausted, 0}));
+  world.told.clear();
+  auto gone = world.client();
+  gone->send(get("/slow"));
+  world.run_for(1ms);
+  gone->reset();
+  world.run_for(1ms);
+  EXPECT_THAT(world.told, ElementsAre(HttpWorld::Told{Code::cancelled, 0}));
+  world.told.clear();
+  auto reader = world.client();
+  auto writer = world.client();
+  reader->send(get("/slow"));
+  world.run_for(1ms);
+  writer->send(post("/slow", ""));
+  world.run_for(1ms);
+  world.server().drain();
+  world.server().give_up();
+  EXPECT_THAT(world.told, ElementsAre(HttpWorld::Told{Code::unavailable, 0},
+                                      HttpWorld::Told{Code::unknown_outcome, 0}));
+}
+
+/// What a server answered by itself.
+class Refusals final : public RefusalObserver {
+ public:
+  void refused(const RefusedRequest& request) override {
+    lines.push_back(
+        fmt::format("{} {} {}", request.route, code_name(request.code), request.request_bytes));
+  }
+  std::vector<std::string> lines;
+};
+
+TEST(HttpServer, TellsOfRequestsThatNoHandlerSaw) {
+  Refusals refusals;
+  ServerConfig config;
+  config.limits.body_bytes_max = 10;
+  config.requests_in_flight_max = 1;
+  config.refusals = &refusals;
+  HttpWorld world(config);
+  world.exchange(get("/nothing"));
+  world.exchange(post("/probe", "abc"));
+  world.exchange("nonsense\r\n\r\n");
+  world.exchange(post("/echo", "more than ten bytes"));
+  auto busy = world.client();
+  busy->send(get("/slow"));
+  world.run_for(1ms);
+  world.exchange(get("/slow"));
+  EXPECT_THAT(refusals.lines,
+              ElementsAre(" not_found 0", " unimplemented 3", " invalid_argument 0",
+                          "POST /echo invalid_argument 0", "GET /slow unavailable 0"));
+  world.exchange(get("/echo/one"));
+  EXPECT_EQ(refusals.lines.size(), 6U) << "busy still";
+  world.open();
+  world.run_for(1ms);
+  world.exchange(get("/echo/one"));
+  EXPECT_EQ(refusals.lines.size(), 6U) << "a handler's";
+}
+
 TEST(HttpServer, CutsOffAClientThatTakesItsAnswerByteByByte) {
   ServerConfig config;
   config.write_timeout = 5s;

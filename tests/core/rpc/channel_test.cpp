@@ -85,6 +85,21 @@ TEST_F(ChannelTest, WritesAllFramesOfATurnTogether) {
   EXPECT_EQ(world.network.wire()->writes - before, 1u);
 }
 
+TEST_F(ChannelTest, KeepsNoMemoryForFramesThatWereWritten) {
+  auto connecting = client_env.network().connect(kServerAddress);
+  WordServer words(server_env);
+  Background<Result<std::unique_ptr<Connection>>> connected(world.scheduler, std::move(connecting));
+  world.run_for(1ms);
+  FrameWriter writer(client_env.clock(), nullptr);
+  Background<Result<void>> writing(world.scheduler, writer.run(connected.get()->get()));
+  for (int i = 0; i < 100; ++i) writer.push({.kind = FrameKind::ping}, Bytes(1'000));
+  writer.push({.kind = FrameKind::ping}, Bytes(100'000));
+  world.run_for(1ms);
+  EXPECT_EQ(writer.queued_bytes(), 0u);
+  EXPECT_GE(writer.bytes_taken(), 100'000u);
+  EXPECT_LE(writer.spare_bytes(), 4u << 10);
+}
+
 TEST_F(ChannelTest, MatchesAnswersThatComeInAnotherOrder) {
   WordServer words(server_env);
   auto channel = make_channel();
@@ -302,6 +317,91 @@ TEST_F(ChannelTest, GivesUpAConnectionWhosePeerIsGoneWithoutAWord) {
   Call again = call(*channel, "three");
   world.run_for(1s);
   EXPECT_EQ(outcome(again), Code::ok);
+}
+
+/// A server at the end of a slow line: so many bytes a second, each way.
+class SlowServer {
+ public:
+  SlowServer(RpcEnv& env, size_t second_bytes)
+      : env_(env), second_bytes_(second_bytes), tasks_(env.scheduler()) {
+    listener_ = *env.network().listen(kServerAddress);
+    tasks_.spawn(serve());
+  }
+
+  int pings = 0;
+  size_t answer_bytes = 0;  ///< Of what a request is answered.
+
+ private:
+  Task<void> serve() {
+    auto accepted = co_await listener_->accept();
+    connection_ = *std::move(accepted);
+    Bytes hello;
+    append_frame(hello, {.kind = FrameKind::hello}, encode_hello({}));
+    co_await write_all(connection_.get(), hello);
+    FrameBuffer buffer(1 << 20);
+    for (;;) {
+      for (auto frame = *buffer.next(); frame.has_value(); frame = *buffer.next()) on_frame(*frame);
+      const auto count = co_await connection_->read_some(
+          buffer.writable().first(std::min<size_t>(second_bytes_ / 10, buffer.writable().size())));
+      if (!count.has_value() || *count == 0) co_return;
+      buffer.filled(*count);
+      co_await env_.clock().sleep_for(100ms);
+    }
+  }
+  void on_frame(const Frame& frame) {
+    Bytes out;
+    if (frame.header.kind == FrameKind::ping) {
+      ++pings;
+      append_frame(out, {.kind = FrameKind::pong}, {});
+    } else if (frame.header.kind == FrameKind::request) {
+      append_frame(out, {.kind = FrameKind::response, .call_id = frame.header.call_id},
+                   Bytes(answer_bytes));
+    }
+    const bool writing = !outgoing_.empty();
+    outgoing_.insert(outgoing_.end(), out.begin(), out.end());
+    if (!writing && !outgoing_.empty()) tasks_.spawn(write());
+  }
+  Task<void> write() {
+    while (!outgoing_.empty()) {
+      const Bytes some(
+          outgoing_.begin(),
+          outgoing_.begin() + static_cast<ptrdiff_t>(std::min(outgoing_.size(), second_bytes_)));
+      const auto written = co_await write_all(connection_.get(), some);
+      if (!written.has_value()) co_return;
+      outgoing_.erase(outgoing_.begin(), outgoing_.begin() + static_cast<ptrdiff_t>(some.size()));
+      co_await env_.clock().sleep_for(1s);
+    }
+  }
+
+  RpcEnv& env_;
+  size_t second_bytes_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<Connection> connection_;
+  Bytes outgoing_;
+  TaskGroup tasks_;
+};
+
+TEST_F(ChannelTest, WaitsWhileALongRequestLeavesOverASlowLine) {
+  world.network.faults.pipe_bytes_max = 20'000;
+  SlowServer server(server_env, 20'000);
+  auto channel = make_channel({.ping_interval = 1s, .silence_max = 5s});
+  Call large = call(*channel, std::string(400'000, 'x'));
+  world.run_for(15s);
+  EXPECT_FALSE(large.done());
+  world.run_for(15s);
+  EXPECT_EQ(outcome(large), Code::ok);
+  EXPECT_EQ(world.network.connects, 1u);
+  EXPECT_TRUE(channel->connected());
+}
+
+TEST_F(ChannelTest, ShowsThatItLivesWhileItReceives) {
+  SlowServer server(server_env, 20'000);
+  server.answer_bytes = 400'000;
+  auto channel = make_channel({.ping_interval = 1s, .silence_max = 5s});
+  Call large = call(*channel, "small", kReadMethod);
+  world.run_for(15s);
+  EXPECT_FALSE(large.done());
+  EXPECT_GE(server.pings, 5);
 }
 
 TEST_F(ChannelTest, KeepsTheCodeOfARefusedHello) {

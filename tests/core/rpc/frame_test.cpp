@@ -193,6 +193,23 @@ TEST(Frame, TakesNoMemoryForWhatAHeaderPromises) {
   EXPECT_LE(buffer.writable().size(), 64u << 10);
 }
 
+// Thousands of connections may be idle at once.
+TEST(Frame, LeavesLittleMemoryBehindIt) {
+  FrameBuffer buffer(kMax);
+  const Bytes large = encoded(sample_header(), Bytes(500'000));
+  for (ByteView rest = large; !buffer.next()->has_value();) {
+    const ByteView piece = rest.first(std::min<size_t>(rest.size(), 8'000));
+    feed(&buffer, piece);
+    rest = rest.subspan(piece.size());
+  }
+  EXPECT_GE(buffer.capacity_bytes(), 500'000u);
+  const Bytes small = encoded(sample_header(), as_bytes("hello"));
+  feed(&buffer, small);
+  ASSERT_TRUE(buffer.next()->has_value());
+  (void)buffer.writable();
+  EXPECT_LE(buffer.capacity_bytes(), FrameBuffer::kBufferBytesIdle);
+}
+
 Code refusal(const Bytes& wire, size_t frame_bytes_max) {
   FrameBuffer buffer(frame_bytes_max);
   feed(&buffer, wire);

@@ -585,6 +585,81 @@ TEST_F(ServerTest, CutsOffAClientThatTakesItsAnswersByteByByte) {
   EXPECT_EQ(server_env.metrics().value(Metric::rpc_slow_peers), 1u);
 }
 
+/// A client that says what it is given and reads so many bytes as it is told to.
+class PacedClient {
+ public:
+  explicit PacedClient(RpcEnv& env) : env_(env), tasks_(env.scheduler()) {
+    tasks_.spawn(connect());
+    env.world().run_for(1ms);
+    append_frame(outgoing, {.kind = FrameKind::hello}, encode_hello({}));
+  }
+  void send() {
+    tasks_.spawn(write(std::exchange(outgoing, {})));
+    env_.world().run_for(1ms);
+  }
+  void read(size_t bytes, Duration time) {
+    tasks_.spawn(take(bytes));
+    env_.world().run_for(time);
+  }
+
+  Bytes outgoing;
+  size_t taken = 0;
+  bool ended = false;
+
+ private:
+  Task<void> connect() {
+    auto connected = co_await env_.network().connect(kServerAddress);
+    connection_ = *std::move(connected);
+  }
+  Task<void> write(Bytes bytes) { co_await write_all(connection_.get(), bytes); }
+  Task<void> take(size_t bytes) {
+    Bytes into(bytes);
+    for (size_t left = bytes; left > 0;) {
+      const auto count = co_await connection_->read_some(std::span(into).first(left));
+      ended = !count.has_value() || *count == 0;
+      if (ended) co_return;
+      left -= *count;
+      taken += *count;
+    }
+  }
+
+  RpcEnv& env_;
+  std::unique_ptr<Connection> connection_;
+  TaskGroup tasks_;
+};
+
+TEST_F(ServerTest, WaitsForAClientThatOnlyTakesItsAnswer) {
+  world.network.faults.pipe_bytes_max = 20'000;
+  WordServer words(server_env, {.silence_max = 9s});
+  PacedClient client(client_env);
+  append_frame(client.outgoing,
+               {.kind = FrameKind::request, .method = kReadMethod.id, .call_id = 1},
+               as_bytes("big 1000000"));
+  client.send();
+  for (int second = 0; second < 40; ++second) client.read(25'000, 1s);
+  EXPECT_FALSE(client.ended);
+  EXPECT_EQ(client.taken, 1'000'000u);
+  client.read(1'000, 20s);
+  EXPECT_TRUE(client.ended) << "it is silent now";
+}
+
+TEST_F(ServerTest, ReadsOnWhenHalfOfWhatWaitedIsTaken) {
+  world.network.faults.pipe_bytes_max = 20'000;
+  WordServer words(server_env, {.queued_bytes_max = 1'000'000});
+  PacedClient client(client_env);
+  for (uint64_t call_id = 1; call_id <= 12; ++call_id) {
+    append_frame(client.outgoing,
+                 {.kind = FrameKind::request, .method = kReadMethod.id, .call_id = call_id},
+                 as_bytes("big 100000"));
+    client.send();
+  }
+  EXPECT_EQ(words.started, 10);
+  client.read(300'000, 1s);
+  EXPECT_EQ(words.started, 10);
+  client.read(400'000, 1s);
+  EXPECT_EQ(words.started, 12);
+}
+
 TEST_F(ServerTest, CutsOffAFrameThatComesByteByByte) {
   WordServer words(server_env, {.silence_max = 9s});
   RawClient client(client_env);
@@ -702,12 +777,21 @@ Task<void> ask_in_http(Env* env, std::string* received, bool* ended) {
 
 // A browser or curl that finds the wrong port is told so in its own language.
 TEST_F(ServerTest, AnswersHttpWithWhereToGo) {
-  for (const std::string place : {"http://127.0.0.1:8080", ""}) {
+  struct Place {
+    std::optional<Address> at;
+    std::string told;
+  };
+  const std::vector<Place> places = {
+      {Address{"127.0.0.1:8080"}, "HTTP is at http://127.0.0.1:8080"},
+      {Address{"0.0.0.0:8080"}, "HTTP is at port 8080 of this host"},
+      {Address{"[::]:8080"}, "HTTP is at port 8080 of this host"},
+      {std::nullopt, "serves no HTTP"}};
+  for (const Place& place : places) {
     RpcWorld own;
     RpcEnv server{own, 1h};
     RpcEnv client{own, 2h};
     WordServer words(server);
-    words.server().set_http_place(place);
+    words.server().set_http_place(place.at);
     std::string received;
     bool ended = false;
     TaskGroup tasks(client.scheduler());
@@ -715,8 +799,7 @@ TEST_F(ServerTest, AnswersHttpWithWhereToGo) {
     own.run_for(100ms);
     EXPECT_TRUE(received.starts_with("HTTP/1.1 400 ")) << received;
     EXPECT_TRUE(received.ends_with("}\n"));
-    EXPECT_NE(received.find(place.empty() ? "serves no HTTP" : "HTTP is at " + place),
-              std::string::npos);
+    EXPECT_NE(received.find(place.told), std::string::npos) << received;
     EXPECT_TRUE(ended);
   }
 }

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <atomic>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "services/daemon/option_values.h"
 #include "services/daemon/process.h"
@@ -248,6 +250,17 @@ TEST(Configuration, AnAddressToListenAtEverywhereIsNoneToConnectTo) {
   EXPECT_EQ(status_of(members->settings.validate(Role::gateway)).field(), "placement");
 }
 
+// What passes here must not be refused by what it is for.
+TEST(Configuration, AsksForRoomForThreeFrames) {
+  const auto room = [](const char* frame, const char* bodies) {
+    const auto read = resolve(
+        sources({{"frame_bytes_max", frame}, {"body_bytes_in_flight_max", bodies}, {"data", "d"}}));
+    return status_of(read->settings.validate(Role::up));
+  };
+  EXPECT_TRUE(room("128MiB", "384MiB").ok()) << room("128MiB", "384MiB").to_string();
+  EXPECT_THAT(room("128MiB", "256MiB").message(), HasSubstr("at least 3 times"));
+}
+
 TEST(ReadyLine, SaysAllAddresses) {
   EXPECT_EQ(ready_line({{Address{"127.0.0.1:1"}}, {}}), "vectron is ready: rpc 127.0.0.1:1");
   EXPECT_EQ(ready_line({{Address{"127.0.0.1:1"}, Address{"[::1]:1"}},
@@ -262,6 +275,30 @@ TEST(ProcessMetrics, SayWhatRuns) {
                            "process_open_fds", "process_max_fds", "process_threads"}) {
     EXPECT_THAT(text, HasSubstr(std::string("\n") + name));
   }
+}
+
+Task<void> keep_text(ProcessMetrics* metrics, std::vector<std::string>* out) {
+  std::string text = co_await metrics->text();
+  out->push_back(std::move(text));
+}
+
+TEST(ProcessMetrics, AreMadeAwayFromTheLoopAndNotForEachWhoAsks) {
+  EventLoop loop;
+  ThreadPool files("files", 1);
+  const std::thread::id loop_thread = std::this_thread::get_id();
+  std::atomic<int> made = 0;
+  std::atomic<bool> on_loop = false;
+  ProcessMetrics metrics(loop, files, [&] {
+    on_loop = on_loop || std::this_thread::get_id() == loop_thread;
+    return fmt::format("made {}", ++made);
+  });
+  std::vector<std::string> told;
+  TaskGroup tasks(loop.scheduler());
+  for (int i = 0; i < 50; ++i) tasks.spawn(keep_text(&metrics, &told));
+  loop.run_until([&told] { return told.size() == 50; });
+  EXPECT_THAT(told, testing::Each("made 1"));
+  EXPECT_EQ(made, 1);
+  EXPECT_FALSE(on_loop);
 }
 
 }  // namespace

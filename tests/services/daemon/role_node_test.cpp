@@ -4,7 +4,6 @@
 
 #include <filesystem>
 
-#include "core/http/client.h"
 #include "net/in_process_network.h"
 
 namespace vectron {
@@ -15,13 +14,15 @@ Task<void> keep(std::optional<Result<void>>* out, Task<Result<void>> task) {
   out->emplace(std::move(ended));
 }
 
-Task<void> ask(Env* env, std::string target, std::optional<int>* status) {
-  http::Client client(*env, Address{"@probes:1"}, http::ClientConfig());
-  http::ClientRequest request;
-  request.target = std::move(target);
-  const Instant deadline = env->clock().monotonic() + 10s;
-  const auto answer = co_await client.send(std::move(request), deadline);
-  status->emplace(answer.has_value() ? answer->status : 0);
+Task<void> ask(Env* env, std::string target, std::string host, std::optional<int>* status) {
+  auto connected = co_await env->network().connect(Address{"@probes:1"});
+  const std::string request = "GET " + target + " HTTP/1.0\r\nHost: " + host + "\r\n\r\n";
+  const auto written = co_await write_all(connected->get(), as_bytes(request));
+  EXPECT_TRUE(written.has_value());
+  std::array<uint8_t, 12> head;
+  const auto read = co_await read_exactly(connected->get(), head);
+  EXPECT_TRUE(read.has_value());
+  status->emplace(std::stoi(std::string(as_text(ByteView(head)).substr(9))));
 }
 
 // A first start waits for every member, perhaps for hours: whoever watches the process must be able
@@ -47,15 +48,19 @@ TEST(RoleNode, AnswersProbesWhileItWaitsForTheOtherMembers) {
     config.bootstrap = true;
     std::optional<Result<void>> started;
     TaskGroup tasks(loop.scheduler());
-    tasks.spawn(keep(&started, node.start(std::move(config), Address{"@probes:1"})));
-    const auto status_of = [&](std::string target) {
+    tasks.spawn(
+        keep(&started, node.start(std::move(config), Probes::Config{Address{"@probes:1"}, {}})));
+    const auto status_of = [&](std::string target, std::string host = "localhost") {
       std::optional<int> status;
-      tasks.spawn(ask(&node.env(), std::move(target), &status));
+      tasks.spawn(ask(&node.env(), std::move(target), std::move(host), &status));
       loop.run_until([&status] { return status.has_value(); });
       return *status;
     };
     EXPECT_EQ(status_of("/livez"), 200);
     EXPECT_EQ(status_of("/readyz"), 503);
+    EXPECT_EQ(status_of("/metrics"), 200);
+    EXPECT_EQ(status_of("/metrics", "rebound.example"), 421);
+    EXPECT_EQ(status_of("/livez", "rebound.example"), 200);
     EXPECT_FALSE(started.has_value());
     node.request_stop();
     loop.run_until([&started] { return started.has_value(); });

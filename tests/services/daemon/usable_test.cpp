@@ -52,6 +52,26 @@ TEST(Usable, NamesTheCopiesWithoutWhichThereIsNoLeader) {
   EXPECT_THAT(away.why, HasSubstr("replica 12 of shard 4 on worker 103 is away"));
 }
 
+TEST(Usable, WaitsAsLongAsSomethingMoves) {
+  api::ListCollectionsReply listed;
+  listed.collections.push_back(collection("films", 3, {}));
+  Patience patience(20s, Instant(0s));
+  for (int second = 0; second < 200; second += 10) {
+    listed.collections[0].shards[0].replicas[1].applied_index += 100;
+    EXPECT_TRUE(patience.goes_on(progress_of(listed, {}), Instant(1s * second))) << second;
+  }
+  EXPECT_TRUE(patience.goes_on(progress_of(listed, {}), Instant(209s)));
+  EXPECT_FALSE(patience.goes_on(progress_of(listed, {}), Instant(210s)));
+  EXPECT_TRUE(patience.goes_on(progress_of(listed, {102}), Instant(210s)));
+  listed.collections[0].shards[0].leader_node = 101;
+  EXPECT_TRUE(patience.goes_on(progress_of(listed, {102}), Instant(235s)));
+  // Of those that are ready nothing counts.
+  listed.collections[0].ready = true;
+  const std::string ready = progress_of(listed, {});
+  listed.collections[0].shards[0].replicas[1].applied_index += 100;
+  EXPECT_EQ(progress_of(listed, {}), ready);
+}
+
 TEST(Usable, TakesWorkersThatWereNotHeardOfAsAway) {
   api::ListWorkersReply workers;
   const auto add = [&workers](uint64_t node, api::WorkerState state) {

@@ -336,6 +336,24 @@ TEST(Gateway, SaysDataLossWhenTooManyCopiesAreDamagedAndDoesNotAskForEver) {
             Code::not_found);
 }
 
+TEST(Gateway, AsksTheOtherCopiesOfADamagedOneBeforeThePlacementDriver) {
+  FakeCluster cluster(1, 3);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0, 1, 2}}));
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  cluster.workers[0]->script.refusals = std::deque<Status>(1'000, damaged_copy());
+  cluster.placement[0]->script.silent = true;
+  const size_t routed = cluster.placement[0]->routed.size();
+  const uint64_t asked = cluster.workers[0]->script.calls;
+  const Instant begin = cluster.env().clock().monotonic();
+  for (int i = 0; i < 30; ++i) {
+    (void)cluster.run(client.get({}, get(1, api::ReadLevel::eventual)));
+  }
+  EXPECT_GT(cluster.workers[0]->script.calls, asked) << "some begin at the damaged copy";
+  EXPECT_EQ(cluster.placement[0]->routed.size(), routed);
+  EXPECT_LT(cluster.env().clock().monotonic() - begin, 100ms);
+}
+
 TEST(Gateway, SaysDataLossWhenEveryPlacementNodeDoes) {
   FakeCluster cluster(2, 1);
   for (auto& node : cluster.placement) {

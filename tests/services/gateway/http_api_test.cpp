@@ -443,6 +443,23 @@ TEST(HttpApi, RefusesWhatAWebPageMayHaveSent) {
   EXPECT_EQ(gateway.ask("POST", path, body, "Host: gateway:80\r\n").status, 421);
   EXPECT_EQ(gateway.ask("POST", path, body, "Host: @gateway:80\r\n").status, 200);
   EXPECT_EQ(gateway.ask("GET", "/livez", "", "Host: evil.example\r\n").status, 200);
+  EXPECT_EQ(gateway.ask("GET", "/readyz", "", "Host: evil.example\r\n").status, 200);
+  EXPECT_EQ(gateway.ask("GET", "/metrics", "", "Host: evil.example\r\n").status, 421);
+}
+
+TEST(HttpApi, JudgesARequestBeforeItAsksForTheBody) {
+  HttpGateway gateway;
+  const std::string head =
+      "POST /v1/collections/c/points HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n";
+  const std::string json = "Content-Type: application/json\r\n";
+  EXPECT_THAT(gateway.raw(head + json + "Host: evil.example\r\n\r\n"),
+              testing::StartsWith("HTTP/1.1 421"));
+  EXPECT_THAT(gateway.raw(head + json + "Host: localhost\r\nOrigin: http://evil.example\r\n\r\n"),
+              testing::StartsWith("HTTP/1.1 403"));
+  EXPECT_THAT(gateway.raw(head + "Content-Type: text/plain\r\nHost: localhost\r\n\r\n"),
+              testing::StartsWith("HTTP/1.1 415"));
+  EXPECT_THAT(gateway.raw(head + json + "Host: localhost\r\n\r\n"),
+              testing::StartsWith("HTTP/1.1 100"));
 }
 
 TEST(HttpApi, LetsThePagesOfConfiguredOriginsAsk) {
@@ -467,6 +484,12 @@ TEST(HttpApi, LetsThePagesOfConfiguredOriginsAsk) {
   // Errors too: the page is to see why.
   EXPECT_THAT(gateway.ask("GET", "/nothing", "", "Origin: https://app.example\r\n").head,
               HasSubstr("Access-Control-Allow-Origin"));
+  // Also of what the server refuses by itself.
+  EXPECT_THAT(gateway.raw("POST " + path +
+                          " HTTP/1.1\r\nHost: localhost\r\nOrigin: https://app.example\r\n"
+                          "Content-Length: 999999999999\r\n\r\n"),
+              testing::AllOf(testing::StartsWith("HTTP/1.1 413"),
+                             HasSubstr("Access-Control-Allow-Origin: https://app.example")));
   const Answer foreign = gateway.ask("OPTIONS", path, "",
                                      "Origin: https://evil.example\r\n"
                                      "Access-Control-Request-Method: POST\r\n");
@@ -517,6 +540,21 @@ TEST(HttpApi, CountsRequestsByOperationAndOutcome) {
                                  "protocol=\"http\",le=\"+Inf\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("vectron_request_bytes_total{operation=\"Search\","
                                  "protocol=\"http\"} 2\n"));
+}
+
+TEST(HttpApi, CountsWhatNoOperationSaw) {
+  HttpGateway gateway;
+  gateway.ask("GET", "/nothing");
+  gateway.ask("DELETE", "/v1/collections");
+  gateway.ask("POST", "/v1/collections/c/points/search", "{}", "Host: evil.example\r\n");
+  gateway.raw("nonsense\r\n\r\n");
+  const std::string metrics = gateway.ask("GET", "/metrics").body;
+  for (const char* line : {"operation=\"none\",protocol=\"http\",code=\"not_found\"} 1",
+                           "operation=\"none\",protocol=\"http\",code=\"unimplemented\"} 1",
+                           "operation=\"none\",protocol=\"http\",code=\"invalid_argument\"} 1",
+                           "operation=\"Search\",protocol=\"http\",code=\"invalid_argument\"} 1"}) {
+    EXPECT_THAT(metrics, HasSubstr(std::string("vectron_requests_total{") + line));
+  }
 }
 
 TEST(HttpApi, AnswersProbes) {

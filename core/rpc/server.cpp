@@ -119,6 +119,7 @@ Task<void> Server::accept_connections() {
 
 Task<void> Server::run_connection(std::unique_ptr<ServerConnection> connection) {
   co_await connection->run();
+  env_.metrics().set(Metric::rpc_bytes_held_peak, bodies().bytes_peak());
 }
 
 void Server::turn_away(std::unique_ptr<Connection> connection) {
@@ -162,6 +163,7 @@ void Server::know_starts(std::map<NodeId, uint64_t> starts) {
                  starts.end());
   }
   starts_ = std::move(starts);
+  env_.metrics().set(Metric::rpc_nodes_known, starts_.size());
   for (ServerConnection* connection : connections_) {
     if (!check_incarnation(connection->peer()).has_value()) connection->close();
   }

@@ -40,6 +40,12 @@ Task<Result<RouteHandle>> RouteCache::refresh(RequestContext context, RouteHandl
 }
 
 Task<Result<RouteHandle>> RouteCache::fetch(RequestContext context, std::string name) {
+  // A fetch outlives whoever asked, so that many may wait whose clients are gone.
+  if (!fetches_.contains(name) && fetches_.size() >= config_.requests_in_flight_max) {
+    co_return fail(Code::resource_exhausted,
+                   "the placement driver does not answer, and as many routes are asked for as may "
+                   "be: retry later");
+  }
   std::shared_ptr<Fetch>& shared = fetches_[name];
   if (shared == nullptr) {
     shared = std::make_shared<Fetch>(env_.scheduler());

@@ -25,7 +25,8 @@ class RouteCache {
 
   /// The route if it is here already; null otherwise. O(log n).
   RouteHandle cached(const std::string& name);
-  /// The collection's route. Errors: not_found (no such collection), unavailable.
+  /// The collection's route. Errors: not_found (no such collection), unavailable,
+  /// resource_exhausted (requests_in_flight_max routes are being fetched).
   Task<Result<RouteHandle>> find(RequestContext context, std::string name);
   /// The route after a node said that `stale` is: a newer one if it is here already, otherwise
   /// fetched, which may give the same epoch again. Errors: as of find().
@@ -58,9 +59,9 @@ class RouteCache {
   const GatewayConfig& config_;
   uint64_t uses_ = 0;
   Entries entries_;
-  size_t bytes_ = 0;  // Of all entries.
-  std::map<std::string, std::shared_ptr<Fetch>> fetches_;
-  TaskGroup tasks_;  // Last: its tasks use the members above.
+  size_t bytes_ = 0;                                       // Of all entries.
+  std::map<std::string, std::shared_ptr<Fetch>> fetches_;  // requests_in_flight_max at most.
+  TaskGroup tasks_;                                        // Last: its tasks use the members above.
 };
 
 }  // namespace vectron::gateway

@@ -82,6 +82,11 @@ void ClusterView::forget_all() {
   ++changes_;
 }
 
+void ClusterView::forget(NodeId node) {
+  workers_.erase(node);
+  ++changes_;
+}
+
 bool ClusterView::is_live(NodeId node, Instant now, Duration silence_max) const {
   const auto found = workers_.find(node);
   return found != workers_.end() && now - found->second.when <= silence_max;
@@ -194,6 +199,29 @@ std::vector<uint64_t> ClusterView::unrecorded_births(const PlacementState& state
   return births;
 }
 
+std::vector<wire::ReplicaReport> reports_to_keep(const PlacementState& state, NodeId node,
+                                                 std::span<const wire::ReplicaReport> reports) {
+  std::set<uint64_t> known;
+  const auto add = [&](const stored::CollectionRecord& collection) {
+    for (const stored::ShardRecord& shard : collection.shards) {
+      for (const stored::ReplicaRecord& replica : shard.replicas) {
+        if (NodeId(replica.node_id) == node) known.insert(replica.replica_id);
+      }
+    }
+  };
+  for (const auto& [id, collection] : state.collections()) add(collection);
+  for (const auto& [id, removed] : state.removed()) add(removed.collection);
+  std::vector<wire::ReplicaReport> kept;
+  size_t strays = 0;
+  for (const wire::ReplicaReport& report : reports) {
+    const bool stray = !known.contains(report.replica_id);
+    if (stray && report.replica_id > state.counters().replica_id) continue;
+    if (stray && ++strays > kStrayReportsMax) continue;
+    kept.push_back(report);
+  }
+  return kept;
+}
+
 std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId node) {
   std::vector<wire::Assignment> assignments;
   for (const auto& [replica, place] : state.replicas_of(node)) {
@@ -214,6 +242,15 @@ std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId
     assignments.push_back(std::move(assignment));
   }
   return assignments;
+}
+
+std::map<NodeId, uint64_t> starts_of_holders(const PlacementState& state) {
+  std::map<NodeId, uint64_t> starts;
+  for (const auto& [node, count] : state.replicas_by_worker()) {
+    const auto worker = state.workers().find(node);
+    if (worker != state.workers().end()) starts[node] = worker->second.incarnation;
+  }
+  return starts;
 }
 
 std::vector<wire::WorkerStart> starts_of_peers(const PlacementState& state,

@@ -30,6 +30,8 @@ class ClusterView {
   void hear(NodeId node, Instant now, uint64_t revision,
             std::span<const wire::ReplicaReport> reports);
   void forget_all();
+  /// It is not on record any more.
+  void forget(NodeId node);
 
   /// What a worker says of itself.
   struct Condition {
@@ -85,6 +87,12 @@ class ClusterView {
   uint64_t changes_ = 0;
 };
 
+/// Of what `node` reports, what the view needs: all that it shall hold, all of removed collections,
+/// and some of the rest, of ids that were given out: once these are removed, it reports others.
+std::vector<wire::ReplicaReport> reports_to_keep(const PlacementState& state, NodeId node,
+                                                 std::span<const wire::ReplicaReport> reports);
+/// The last starts of the workers that hold copies: none of them can register with another folder.
+std::map<NodeId, uint64_t> starts_of_holders(const PlacementState& state);
 /// The last starts of the workers that the assignments name as members, by node id.
 std::vector<wire::WorkerStart> starts_of_peers(const PlacementState& state,
                                                std::span<const wire::Assignment> assignments);

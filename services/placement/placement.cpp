@@ -1,6 +1,7 @@
 #include "services/placement/placement.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/async/combine.h"
 #include "core/base/hash.h"
@@ -68,6 +69,23 @@ Result<void> check_speaks_for_itself(const RequestContext& context, uint64_t nod
               "node_id");
 }
 
+// What one registration may leave on record.
+Result<void> check_texts(const wire::RegisterWorkerRequest& request) {
+  const std::array<std::pair<const char*, const std::string*>, 4> texts = {
+      {{"address", &request.address},
+       {"zone", &request.zone},
+       {"rack", &request.rack},
+       {"host", &request.host}}};
+  for (const auto& [field, text] : texts) {
+    if (text->size() <= kWorkerTextBytesMax) continue;
+    return fail(
+        Code::invalid_argument,
+        fmt::format("{} has {} bytes; it may have {}", field, text->size(), kWorkerTextBytesMax),
+        field);
+  }
+  return {};
+}
+
 }  // namespace
 
 Placement::Placement(Env* env, const PlacementConfig* config, Replica* replica,
@@ -79,6 +97,7 @@ Placement::Placement(Env* env, const PlacementConfig* config, Replica* replica,
       channels_(channels),
       random_(env->random("placement.lineage")),
       creating_(env->scheduler(), 1),
+      register_turn_(env->scheduler(), 1),
       heard_(env->scheduler()),
       changed_(env->scheduler()),
       tasks_(env->scheduler()) {
@@ -130,6 +149,9 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   VECTRON_CO_CHECK_OK(reached);
   const auto related = state_->check_lineage(request.lineage);
   VECTRON_CO_CHECK_OK(related);
+  const auto turn = co_await register_turn_.acquire();
+  const auto room = co_await make_room_for(NodeId(request.node_id), deadline);
+  VECTRON_CO_CHECK_OK(room);
   stored::PlacementCommand command;
   command.register_worker = stored::WorkerRecord{};
   command.register_worker->node_id = request.node_id;
@@ -149,6 +171,49 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   co_return reply;
 }
 
+// Forgets workers that are silent and hold nothing, when no more may be on record. Such a one that
+// comes back registers again.
+Task<Result<void>> Placement::make_room_for(NodeId node, Instant deadline) {
+  const bool fits =
+      state_->workers().contains(node) || state_->workers().size() < config_->workers_max;
+  if (fits) co_return Result<void>();
+  notice_term();
+  const Instant now = env_->clock().monotonic();
+  if (now - led_since_ < config_->worker_silence_max) {
+    co_return fail(
+        Code::unavailable,
+        "as many workers are on record as may be, and which of them are gone is not known "
+        "yet: try again");
+  }
+  const std::set<NodeId> in_use = state_->workers_in_use();
+  stored::PlacementCommand command;
+  command.forget_workers = stored::ForgetWorkersCommand{};
+  for (const auto& [each, record] : state_->workers()) {
+    if (in_use.contains(each) || view_.is_live(each, now, config_->worker_silence_max)) continue;
+    command.forget_workers->node_ids.push_back(each.value());
+  }
+  const std::vector<uint64_t> forgotten = command.forget_workers->node_ids;
+  if (forgotten.empty()) {
+    co_return fail(
+        Code::resource_exhausted,
+        fmt::format("{} workers are on record, and all of them hold copies or are there: "
+                    "stop those that are not needed",
+                    state_->workers().size()),
+        "node_id");
+  }
+  env_->log().warning(
+      "placement", "{} workers that hold nothing and are silent are forgotten: workers_max is {}",
+      forgotten.size(), config_->workers_max);
+  const auto done = co_await propose(std::move(command), deadline);
+  VECTRON_CO_CHECK_OK(done);
+  for (const uint64_t id : forgotten) {
+    if (state_->workers().contains(NodeId(id))) continue;
+    view_.forget(NodeId(id));
+    pushed_.erase(NodeId(id));
+  }
+  co_return Result<void>();
+}
+
 // What was heard in another term is forgotten: this node may not have led in between.
 void Placement::notice_term() {
   if (led_term_ != replica_->status().term) {
@@ -161,7 +226,9 @@ void Placement::notice_term() {
 
 void Placement::hear(NodeId node, uint64_t revision, std::span<const wire::ReplicaReport> reports) {
   notice_term();
-  view_.hear(node, env_->clock().monotonic(), revision, reports);
+  // It may have been forgotten while it answered.
+  if (!state_->workers().contains(node)) return;
+  view_.hear(node, env_->clock().monotonic(), revision, reports_to_keep(*state_, node, reports));
   heard_.notify_all();
   changed_.set();
 }
@@ -513,20 +580,20 @@ void Placement::push_changes() {
     if (nothing_new) pushed.looked_at = basis();
     if (nothing_new) continue;
     pushing_.insert(node);
-    tasks_.spawn(push(node, std::move(request), signature));
+    tasks_.spawn(push(node, Address{record.address}, std::move(request), signature));
   }
 }
 
-Task<void> Placement::push(NodeId node, wire::AssignRequest request, uint64_t signature) {
+Task<void> Placement::push(NodeId node, Address address, wire::AssignRequest request,
+                           uint64_t signature) {
   const Term term = led_term_;
   RequestContext context;
   context.deadline = env_->clock().monotonic() + config_->push_timeout;
-  const Address address{state_->workers().at(node).address};
   wire::WorkerClient client(channels_->channel(address));
   const auto reply = co_await client.assign(std::move(context), std::move(request));
   const bool still_leads = replica_->is_leader() && replica_->status().term == term;
   if (reply.has_value() && still_leads) {
-    pushed_[node].signature = signature;
+    if (state_->workers().contains(node)) pushed_[node].signature = signature;
     hear(node, reply->revision, reply->replicas);
   } else {
     // The next heartbeat brings the assignments too; this is only the quicker way.

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "core/async/sync.h"
 #include "core/async/task_group.h"
 #include "core/replica/replica.h"
 #include "core/rpc/channel_pool.h"
@@ -45,6 +46,7 @@ class Placement final : public wire::PlacementHandler {
  private:
   Instant deadline_of(const RequestContext& context) const;
   Task<Result<void>> reach(Instant deadline);
+  Task<Result<void>> make_room_for(NodeId node, Instant deadline);
   Task<Result<PlacementAnswer>> propose(stored::PlacementCommand command, Instant deadline);
   Status with_leader(const Status& status) const;
   std::vector<Candidate> candidates() const;
@@ -72,7 +74,7 @@ class Placement final : public wire::PlacementHandler {
   Task<void> record_births();
   Task<void> forget_what_is_gone();
   void push_changes();
-  Task<void> push(NodeId node, wire::AssignRequest request, uint64_t signature);
+  Task<void> push(NodeId node, Address address, wire::AssignRequest request, uint64_t signature);
 
   Env* env_;
   const PlacementConfig* config_;
@@ -99,6 +101,9 @@ class Placement final : public wire::PlacementHandler {
   Semaphore creating_;  // One creation at a time chooses workers, and is applied.
   Condition heard_;     // A report came.
   Event changed_;       // There may be something to push or to record.
+  Semaphore register_turn_;  // One worker at a time finds out whether there is room.
+  Condition heard_;          // A report came.
+  Event changed_;            // There may be something to push or to record.
   TaskGroup tasks_;
 };
 

@@ -43,15 +43,15 @@ Task<void> say_ready(const PlacementConfig* config, ReplicaHost* host, Replica* 
 /// How often a placement node looks whether other starts are on record.
 constexpr Duration kStartsInterval = 100ms;
 
-// Tells `server` of each worker's last start, as the placement driver has it on record.
+// Tells `server` of the last start of each worker that holds copies. Of another one nothing is
+// certain: whoever says Hello as it can register it anew.
 Task<void> tell_starts(Env* env, const PlacementState* state, rpc::Server* server) {
   uint64_t told_revision = 0;
   while (true) {
     if (state->counters().revision != told_revision) {
       told_revision = state->counters().revision;
-      std::map<NodeId, uint64_t> starts;
-      for (const auto& [node, worker] : state->workers()) starts[node] = worker.incarnation;
-      server->know_starts(std::move(starts));
+      env->metrics().set(Metric::placement_workers, state->workers().size());
+      server->know_starts(starts_of_holders(*state));
     }
     co_await env->clock().sleep_for(kStartsInterval);
   }
@@ -77,6 +77,8 @@ Result<void> PlacementConfig::validate() const {
       return wrong("members", "two members have one address: name each one's own");
     }
   }
+  if (workers_max < 1 || workers_max > kWorkersMax)
+    return wrong("workers_max", fmt::format("must be 1 to {}", kWorkersMax));
   if (worker_silence_max <= Duration::zero())
     return wrong("worker_silence_max", "must be above zero");
   if (create_wait <= Duration::zero()) return wrong("create_wait", "must be above zero");

@@ -11,6 +11,7 @@
 #include "core/env/env.h"
 #include "core/replica/observer.h"
 #include "core/replica/replica_config.h"
+#include "services/placement/placement_bounds.h"
 
 namespace vectron {
 
@@ -36,6 +37,9 @@ struct PlacementConfig {
   /// has nobody to ask.
   bool bootstrap = false;
 
+  /// Workers on record. Where there are as many, those that are silent and hold nothing are
+  /// forgotten for a new one.
+  size_t workers_max = kWorkersMax;
   Duration worker_silence_max =
       15s;  ///< A worker that was silent for so long gets no new replicas.
   /// How long CreateCollection waits for enough workers, and then for every shard to have a leader.

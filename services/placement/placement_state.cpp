@@ -13,8 +13,8 @@ constexpr std::string_view kCountersKey = "counters";
 constexpr std::string_view kWorkerPrefix = "worker/";
 constexpr std::string_view kCollectionPrefix = "collection/";
 constexpr std::string_view kRemovedPrefix = "removed/";
-/// 2: lineages, removals of collections.
-constexpr uint32_t kCommandVersion = 2;
+/// 2: lineages, removals of collections. 3: workers that are forgotten.
+constexpr uint32_t kCommandVersion = 3;
 /// Times its command that a record may be.
 constexpr size_t kRecordGrowthMax = 8;
 
@@ -64,6 +64,10 @@ Result<void> check_plan(const stored::CreateCollectionCommand& command) {
 Result<void> check_worker(const stored::WorkerRecord& record) {
   if (record.node_id != 0 && !record.address.empty()) return {};
   return fail(Code::invalid_argument, "a worker has a node id and an address", "node_id");
+size_t replica_count(const stored::CollectionRecord& collection) {
+  size_t count = 0;
+  for (const stored::ShardRecord& shard : collection.shards) count += shard.replicas.size();
+  return count;
 }
 
 PlacementAnswer refused(Code code, std::string message, std::string field = {}) {
@@ -101,6 +105,7 @@ Result<PlacementAnswer> decode_answer(ByteView bytes) {
 }
 
 uint32_t schema_version_of(const stored::PlacementCommand& command) {
+  if (command.forget_workers) return 3;
   const bool second =
       command.delete_collection || command.forget_collections || command.lineage != 0;
   return second ? 2 : 1;
@@ -114,11 +119,14 @@ Task<Result<void>> PlacementState::load(OverlayStore* store, StateHome) {
   by_name_.clear();
   places_.clear();
   unmade_.clear();
+  replicas_ = 0;
   counters_ = {};
   Status damage;
   const KvVisitor visitor = [this, &damage](ByteView key, ByteView value) {
     const auto taken = take_record(key, value);
-    if (!taken.has_value()) damage = taken.error();
+    if (!taken.has_value()) {
+      damage = Status(Code::data_loss, "the placement store: " + taken.error().message());
+    }
     return taken.has_value();
   };
   const auto end = store->scan(KvScanRange(), visitor);
@@ -140,6 +148,7 @@ Result<void> PlacementState::take_record(ByteView key, ByteView value) {
     const CollectionId id(record.id);
     by_name_[record.name] = id;
     note_places(record);
+    replicas_ += replica_count(record);
     collections_[id] = std::move(record);
   } else if (name.starts_with(kRemovedPrefix)) {
     VECTRON_TRY(stored::RemovedCollection record, decode<stored::RemovedCollection>(value));
@@ -184,6 +193,45 @@ void PlacementState::forget_places(const stored::CollectionRecord& collection) {
   }
 }
 
+std::set<NodeId> PlacementState::workers_in_use() const {
+  std::set<NodeId> in_use;
+  const auto add = [&in_use](const stored::CollectionRecord& collection) {
+    for (const stored::ShardRecord& shard : collection.shards) {
+      for (const stored::ReplicaRecord& replica : shard.replicas) {
+        in_use.insert(NodeId(replica.node_id));
+      }
+    }
+  };
+  for (const auto& [id, collection] : collections_) add(collection);
+  for (const auto& [id, removed] : removed_) add(removed.collection);
+  return in_use;
+}
+
+// Another state takes it, with nothing to make it fit to.
+Result<void> PlacementState::check_pair(ByteView key, ByteView value) const {
+  PlacementState other;
+  const auto taken = other.take_record(key, value);
+  const auto wrong = [](std::string_view message) {
+    return fail(Code::invalid_argument,
+                fmt::format("the snapshot has a wrong record: {}", message));
+  };
+  if (!taken.has_value()) return wrong(taken.error().message());
+  uint64_t id = 0;
+  std::string_view prefix;
+  if (!other.workers_.empty()) {
+    id = other.workers_.begin()->second.node_id;
+    prefix = kWorkerPrefix;
+  } else if (!other.collections_.empty()) {
+    id = other.collections_.begin()->second.id;
+    prefix = kCollectionPrefix;
+  } else if (!other.removed_.empty()) {
+    id = other.removed_.begin()->second.collection.id;
+    prefix = kRemovedPrefix;
+  }
+  if (prefix.empty() || std::ranges::equal(record_key(prefix, id), key)) return {};
+  return wrong("it stands under the key of another one");
+}
+
 Result<void> PlacementState::check(ByteView command, size_t commit_bytes_max) const {
   VECTRON_TRY(const stored::PlacementCommand read, read_command(command));
   if (read.create_collection) VECTRON_CHECK_OK(check_plan(*read.create_collection));
@@ -191,11 +239,6 @@ Result<void> PlacementState::check(ByteView command, size_t commit_bytes_max) co
   // A record holds what its command does, and ids that were given out for it.
   if (command.size() <= commit_bytes_max / kRecordGrowthMax) return {};
   return fail(Code::invalid_argument, "the command is larger than one commit takes");
-}
-
-Result<void> PlacementState::check_pair(ByteView key, ByteView value) const {
-  PlacementState taken;
-  return taken.take_record(key, value);
 }
 
 Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
@@ -209,6 +252,8 @@ Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
   if (command.register_worker) {
     VECTRON_CHECK_OK(begin_lineage(command.lineage));
     answer = register_worker(*command.register_worker);
+  } else if (command.forget_workers) {
+    answer = forget_workers(*command.forget_workers);
   } else if (command.create_collection) {
     answer = create_collection(*command.create_collection);
   } else if (command.replicas_created) {
@@ -263,9 +308,27 @@ Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerReco
                     node),
         "folder_id");
   }
+  if (known == workers_.end() && workers_.size() >= kWorkersMax) {
+    return refused(Code::resource_exhausted,
+                   fmt::format("{} workers are on record, which is all that may be", kWorkersMax),
+                   "node_id");
+  }
   workers_[node] = record;
   ++counters_.revision;
   VECTRON_CHECK_OK(store_->put(record_key(kWorkerPrefix, node.value()), encode(record)));
+  VECTRON_CHECK_OK(put_counters());
+  return PlacementAnswer();
+}
+
+Result<PlacementAnswer> PlacementState::forget_workers(
+    const stored::ForgetWorkersCommand& command) {
+  const std::set<NodeId> in_use = workers_in_use();
+  for (const uint64_t id : command.node_ids) {
+    const NodeId node(id);
+    if (in_use.contains(node) || workers_.erase(node) == 0) continue;
+    ++counters_.revision;
+    VECTRON_CHECK_OK(store_->erase(record_key(kWorkerPrefix, id)));
+  }
   VECTRON_CHECK_OK(put_counters());
   return PlacementAnswer();
 }
@@ -277,6 +340,15 @@ Result<PlacementAnswer> PlacementState::create_collection(
   if (by_name_.contains(command.name)) {
     return refused(Code::already_exists, fmt::format("collection '{}' exists", command.name),
                    "name");
+  }
+  size_t wanted = 0;
+  for (const stored::PlannedShard& planned : command.shards) wanted += planned.node_ids.size();
+  if (collections_.size() >= kCollectionsMax || wanted > kReplicasMax - replicas_) {
+    return refused(
+        Code::resource_exhausted,
+        fmt::format("there are {} collections with {} copies of shards; {} and {} may be: delete "
+                    "some first",
+                    collections_.size(), replicas_, kCollectionsMax, kReplicasMax));
   }
   for (const stored::PlannedShard& planned : command.shards) {
     for (const uint64_t node : planned.node_ids) {
@@ -310,6 +382,7 @@ Result<PlacementAnswer> PlacementState::create_collection(
   VECTRON_CHECK_OK(put_counters());
   by_name_[record.name] = id;
   note_places(record);
+  replicas_ += wanted;
   collections_[id] = std::move(record);
   return PlacementAnswer{Status(), id};
 }
@@ -334,6 +407,7 @@ Result<PlacementAnswer> PlacementState::delete_collection(
   stored::RemovedCollection removed;
   removed.collection = std::move(found->second);
   removed.revision = ++counters_.revision;
+  replicas_ -= replica_count(removed.collection);
   by_name_.erase(removed.collection.name);
   forget_places(removed.collection);
   collections_.erase(found);

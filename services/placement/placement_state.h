@@ -6,18 +6,16 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "core/base/ids.h"
 #include "core/replica/overlay.h"
 #include "core/replica/state_machine.h"
 #include "schemas/storage_messages.h"
+#include "services/placement/placement_bounds.h"
 
 namespace vectron {
-
-/// Removed collections of which some worker may still hold data. More removals are refused until
-/// workers that are away come back (or placement learns that they never will).
-inline constexpr size_t kRemovedCollectionsMax = 10'000;
 
 /// What apply() answers the proposer of a command.
 struct PlacementAnswer {
@@ -61,10 +59,13 @@ class PlacementState final : public StateMachine {
   const Places& replicas_of(NodeId node) const;
   /// Replicas that are not known to be made yet, and where they shall be.
   const std::map<ReplicaId, NodeId>& unmade() const { return unmade_; }
+  /// The workers that hold copies, or may still hold some of removed collections.
+  std::set<NodeId> workers_in_use() const;
 
  private:
   Result<void> begin_lineage(uint64_t drawn);
   Result<PlacementAnswer> register_worker(const stored::WorkerRecord& record);
+  Result<PlacementAnswer> forget_workers(const stored::ForgetWorkersCommand& command);
   Result<PlacementAnswer> create_collection(const stored::CreateCollectionCommand& command);
   Result<PlacementAnswer> delete_collection(const stored::DeleteCollectionCommand& command);
   Result<PlacementAnswer> forget_collections(const stored::ForgetCollectionsCommand& command);
@@ -81,6 +82,7 @@ class PlacementState final : public StateMachine {
   std::map<std::string, CollectionId> by_name_;
   std::map<NodeId, Places> places_;     // Of all collections that are not removed.
   std::map<ReplicaId, NodeId> unmade_;  // Of them.
+  size_t replicas_ = 0;  // Of collections_.
   stored::PlacementCounters counters_;
 };
 

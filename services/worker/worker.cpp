@@ -89,6 +89,7 @@ void Worker::count_memory() {
   }
   budget_.count(sum, largest_index_bytes);
   budget_.tell(&env_->metrics());
+  env_->metrics().set(Metric::worker_replicas, host_->manifests().size());
 }
 
 // Gives back what the disk has as well. Rebuilds see for themselves that memory is short.

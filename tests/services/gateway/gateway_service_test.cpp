@@ -550,6 +550,28 @@ TEST(Gateway, FetchesARouteOnceForRequestsThatComeTogether) {
   EXPECT_EQ(cluster.placement[0]->script.calls, 1U);
 }
 
+// A fetch goes on when whoever asked is gone: with other names each time, they would pile up.
+TEST(Gateway, AsksForSoManyRoutesAtOnceAsThereMayBeRequests) {
+  FakeCluster cluster(1, 1);
+  cluster.config.requests_in_flight_max = 4;
+  cluster.placement[0]->script.silent = true;
+  auto client = cluster.client();
+  const auto ask = [&](const char* name) {
+    RequestContext context;
+    context.deadline = cluster.env().clock().monotonic() + 50ms;
+    api::GetRequest request = get(1);
+    request.collection = name;
+    return status_of(cluster.run(client.get(std::move(context), std::move(request)))).code();
+  };
+  for (const char* name : {"a", "b", "c", "d"}) {
+    EXPECT_NE(ask(name), Code::resource_exhausted) << name;
+  }
+  EXPECT_EQ(ask("e"), Code::resource_exhausted);
+  EXPECT_NE(ask("a"), Code::resource_exhausted) << "it shares a fetch";
+  cluster.env().run_for(2 * cluster.config.request_timeout);
+  EXPECT_NE(ask("e"), Code::resource_exhausted);
+}
+
 TEST(Gateway, KeepsSoManyRoutesAsItHasMemoryForAndForgetsTheLongestUnused) {
   FakeCluster cluster(1, 1);
   for (const char* name : {"a", "b", "c"}) {

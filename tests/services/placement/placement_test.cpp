@@ -327,6 +327,83 @@ TEST_F(PlacementStateTest, AForgedStartKeepsNoWorkerOut) {
   EXPECT_TRUE(register_worker(7, 5, 100).status.ok());
 }
 
+// A placement node lets a worker in whatever a stranger registered in its name, as long as it holds
+// nothing; afterwards nobody without its folder can register it.
+TEST_F(PlacementStateTest, KnowsForCertainOnlyTheStartsOfWorkersThatHoldCopies) {
+  register_worker(7, 3, 100);
+  register_worker(8, UINT64_MAX, 666);
+  EXPECT_TRUE(starts_of_holders(state_).empty());
+  create("a", {7});
+  EXPECT_EQ(starts_of_holders(state_), (std::map<NodeId, uint64_t>{{NodeId(7), 3}}));
+}
+
+TEST_F(PlacementStateTest, HasABoundOfWorkersAndForgetsThoseThatHoldNothing) {
+  for (uint64_t node = 1; node <= kWorkersMax; ++node) {
+    ASSERT_TRUE(register_worker(node, 1).status.ok());
+  }
+  create("a", {1});
+  create("b", {2});
+  remove(2);
+  const Status refused = register_worker(kWorkersMax + 1, 1).status;
+  EXPECT_EQ(refused.code(), Code::resource_exhausted);
+  EXPECT_EQ(refused.field(), "node_id");
+  EXPECT_TRUE(register_worker(3, 2).status.ok()) << "it is on record";
+  stored::PlacementCommand command;
+  command.forget_workers = stored::ForgetWorkersCommand{{1, 2, 3, 99'999}};
+  EXPECT_EQ(schema_version_of(command), 3U);
+  const uint64_t revision = state_.counters().revision;
+  ASSERT_TRUE(apply(command).status.ok());
+  EXPECT_GT(state_.counters().revision, revision);
+  EXPECT_TRUE(state_.workers().contains(NodeId(1)));
+  EXPECT_TRUE(state_.workers().contains(NodeId(2))) << "it may still hold what is removed";
+  EXPECT_FALSE(state_.workers().contains(NodeId(3)));
+  EXPECT_TRUE(register_worker(kWorkersMax + 1, 1).status.ok());
+  PlacementState reloaded;
+  ASSERT_TRUE(env_.run(reloaded.load(overlay_.get(), {})).has_value());
+  EXPECT_EQ(reloaded.workers(), state_.workers());
+}
+
+TEST_F(PlacementStateTest, HasABoundOfCopies) {
+  register_worker(1, 1);
+  stored::PlacementCommand command;
+  command.create_collection = stored::CreateCollectionCommand{};
+  command.create_collection->name = "large";
+  const std::vector<uint64_t> nodes(64, 1);
+  command.create_collection->shards.resize(kReplicasMax / 64, {0, UINT64_MAX, nodes});
+  ASSERT_TRUE(apply(command).status.ok());
+  EXPECT_EQ(create("a", {1}).status.code(), Code::resource_exhausted);
+  ASSERT_TRUE(env_.run(state_.load(overlay_.get(), {})).has_value());
+  EXPECT_EQ(create("a", {1}).status.code(), Code::resource_exhausted) << "after a restart";
+  remove(1);
+  EXPECT_TRUE(create("a", {1}).status.ok());
+}
+
+TEST_F(PlacementStateTest, KeepsOfReportsWhatItNeedsAndSomeOfTheRest) {
+  register_worker(7, 1);
+  register_worker(8, 1);
+  create("a", {7});
+  create("b", {7});
+  create("c", {8});
+  remove(2);
+  for (int i = 0; i < 2; ++i) {
+    stored::PlacementCommand command;
+    command.create_collection = stored::CreateCollectionCommand{};
+    command.create_collection->name = fmt::format("large-{}", i);
+    command.create_collection->shards.resize(kStrayReportsMax, {0, UINT64_MAX, {8}});
+    ASSERT_TRUE(apply(command).status.ok());
+  }
+  std::vector<wire::ReplicaReport> reports(state_.counters().replica_id + 5'000);
+  for (size_t i = 0; i < reports.size(); ++i) reports[i].replica_id = reports.size() - i;
+  std::set<uint64_t> kept;
+  for (const auto& report : reports_to_keep(state_, NodeId(7), reports)) {
+    EXPECT_LE(report.replica_id, state_.counters().replica_id);
+    kept.insert(report.replica_id);
+  }
+  EXPECT_EQ(kept.size(), kStrayReportsMax + 2);
+  EXPECT_TRUE(kept.contains(1)) << "it shall hold it";
+  EXPECT_TRUE(kept.contains(2)) << "the removal waits for it";
+}
+
 TEST_F(PlacementStateTest, TellsAWorkerTheStartsOfItsPeersAlone) {
   register_worker(7, 3);
   register_worker(8, 4);

@@ -46,6 +46,7 @@ class WorkerCluster : public testing::Test {
     config.listen = members_[i].address;
     config.members = members_;
     config.bootstrap = true;
+    config.workers_max = workers_max_;
     config.replica.kv.map_bytes_max = 16 << 20;
     config.stop = &stop_of(fmt::format("placement-{}", i));
     config.on_ready = [this, i] { ready_.insert(fmt::format("placement-{}", i)); };
@@ -250,6 +251,7 @@ class WorkerCluster : public testing::Test {
   uint32_t graph_points_min_ = 0;
   uint32_t m_ = 16;  // Of the collection.
   uint64_t replicas_max_ = 0;
+  size_t workers_max_ = kWorkersMax;  // Of the placement driver.
 };
 
 }  // namespace vectron

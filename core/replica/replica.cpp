@@ -327,11 +327,18 @@ void Replica::reload() {
   persist_queued_.notify_all();
 }
 
+// What cannot be read fences this replica alone.
+Task<Result<void>> Replica::load_state() {
+  auto loaded = co_await state_machine_->load(overlay_.get(), state_home());
+  cannot_apply_ = !loaded.has_value() && loaded.error().code() == Code::data_loss;
+  co_return loaded;
+}
+
 // Runs in persist_loop(): a snapshot cannot replace the store meanwhile.
 Task<Result<void>> Replica::reload_state() {
   reload_wanted_ = false;
   reloading_ = true;
-  auto loaded = co_await state_machine_->load(overlay_.get(), state_home());
+  auto loaded = co_await load_state();
   reloading_ = false;
   co_return loaded;
 }

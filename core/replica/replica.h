@@ -269,6 +269,7 @@ class Replica {
   Task<void> remove_store(std::unique_ptr<KvStore> store, std::string folder);
   void go_on_after_snapshot(LogIndex index);
   Task<void> drop_incoming();
+  Task<Result<void>> load_state();
   Task<Result<void>> reload_state();
 
   Parts parts_;

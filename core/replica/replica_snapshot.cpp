@@ -194,8 +194,7 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   auto overlay = OverlayStore::open(parts_.env, kv_.get(), config_.overlay);
   VECTRON_CO_TRY(overlay_, overlay);
   VECTRON_ASSERT(overlay_->applied_index() == meta.index);
-  const auto loaded = co_await state_machine_->load(overlay_.get(), state_home());
-  cannot_apply_ = !loaded.has_value() && loaded.error().code() == Code::data_loss;
+  const auto loaded = co_await load_state();
   VECTRON_CO_CHECK_OK(loaded);
   old_overlay.reset();
   co_await remove_store(std::move(old_store), std::move(old_folder));

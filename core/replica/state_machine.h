@@ -31,6 +31,7 @@ class StateMachine {
   /// Builds what it keeps in memory from `store`, at the start and again when a snapshot replaced
   /// the store; `store` lives until the next load() or the end of the replica. Nothing is applied
   /// or read meanwhile. May take long, and awaits now and then so that the event loop goes on.
+  /// Errors: data_loss (what is stored cannot be read: the replica is fenced); those of the disk.
   virtual Task<Result<void>> load(OverlayStore* store, StateHome home) = 0;
 
   /// Whether apply() could take the command, as far as the command alone says: it can be read, it

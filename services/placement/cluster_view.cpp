@@ -246,9 +246,8 @@ std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId
 
 std::map<NodeId, uint64_t> starts_of_holders(const PlacementState& state) {
   std::map<NodeId, uint64_t> starts;
-  for (const auto& [node, count] : state.replicas_by_worker()) {
-    const auto worker = state.workers().find(node);
-    if (worker != state.workers().end()) starts[node] = worker->second.incarnation;
+  for (const auto& [node, worker] : state.workers()) {
+    if (!state.replicas_of(node).empty()) starts[node] = worker.incarnation;
   }
   return starts;
 }

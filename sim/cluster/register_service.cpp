@@ -70,7 +70,10 @@ class RegisterState final : public StateMachine {
     return {};
   }
 
-  Result<void> check_pair(ByteView, ByteView) const override { return {}; }
+  Result<void> check_pair(ByteView key, ByteView value) const override {
+    if (key.size() == sizeof(uint64_t) && value.size() == 2 * sizeof(uint64_t)) return {};
+    return fail(Code::invalid_argument, "this is no register");
+  }
 
   Result<Bytes> apply(LogIndex index, ByteView command) override {
     const auto write = decode_write(command);

@@ -62,6 +62,7 @@ TEST_F(WorkerStrangers, AreRefusedWhileAllOnRecordAreInUse) {
 
 TEST_F(WorkerStrangers, LeaveNoLongTextsOnRecord) {
   boot(1, 1);
+  world_->run_for(3s);
   const Status refused = register_as(1'000, 1, std::string(kWorkerTextBytesMax + 1, 'z'));
   EXPECT_EQ(refused.code(), Code::invalid_argument);
   EXPECT_EQ(refused.field(), "zone");

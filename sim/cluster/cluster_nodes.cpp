@@ -5,6 +5,7 @@
 
 #include "core/env/descriptors.h"
 #include "core/replica/birth_remains.h"
+#include "sim/cluster/level_check.h"
 
 namespace vectron::sim {
 
@@ -159,7 +160,8 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   node->reported = true;
   record_.violations.add(
       oracle::kDurability, record_.world.now(),
-      fmt::format("{} ended by itself: {}", node->machine->name(), status.to_string()));
+      fmt::format("{} ended by itself: {}", node->machine->name(), status.to_string()),
+      kEndedByItself);
 }
 
 Task<void> ClusterNodes::supervise() {
@@ -212,6 +214,7 @@ void ClusterNodes::look_after(Node* node) {
   if (node->machine->running()) {
     const bool slowed = node->machine->paused() || node->machine->disk().trouble().slows();
     node->stop_disturbed = node->stop_disturbed || slowed;
+    look_at_levels(node);
     return;
   }
   if (std::exchange(node->disk_gone, false)) {
@@ -234,6 +237,15 @@ void ClusterNodes::look_after(Node* node) {
     return;
   }
   if (record_.world.now() >= node->down_until) boot(node);
+}
+
+void ClusterNodes::look_at_levels(Node* node) {
+  if (node->above_bound) return;
+  const auto above = level_above_bound(node->machine->env().metrics());
+  if (!above) return;
+  node->above_bound = true;
+  record_.violations.add(oracle::kBounds, record_.world.now(),
+                         fmt::format("{}: {}", node->machine->name(), *above));
 }
 
 void ClusterNodes::crash(Node* node, const PlannedFault& fault) {
@@ -404,6 +416,11 @@ void ClusterNodes::revive_all() {
 
 bool ClusterNodes::all_running() const {
   return std::ranges::all_of(nodes_, [](const auto& node) { return node->machine->running(); });
+}
+
+size_t ClusterNodes::ended_without_reason() const {
+  return static_cast<size_t>(
+      std::ranges::count_if(nodes_, [](const auto& node) { return node->reported; }));
 }
 
 ClusterNodes::Node* ClusterNodes::find(NodeId id) {

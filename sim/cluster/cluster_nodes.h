@@ -18,6 +18,9 @@
 
 namespace vectron::sim {
 
+/// The kind of a violation: a process ended by itself and had no reason to.
+inline constexpr std::string_view kEndedByItself = "ended";
+
 class ClusterNodes {
  public:
   struct Node {
@@ -28,7 +31,8 @@ class ClusterNodes {
     Instant down_until{};  ///< Not started again before.
     bool seen_running = false;
     bool ended_by_itself = false;
-    bool reported = false;  ///< As one that ended by itself; once is enough.
+    bool reported = false;     ///< As one that ended by itself; once is enough.
+    bool above_bound = false;  ///< A level of it was above its bound; said once.
     uint64_t starts = 0;
     uint64_t disks = 1;          ///< That it has had.
     bool hurt = false;           ///< Something that it had stored was destroyed.
@@ -72,6 +76,8 @@ class ClusterNodes {
   /// Brings back at once whatever is down, and disarms power cuts that have not struck.
   void revive_all();
   bool all_running() const;
+  /// How many nodes had no reason to end by themselves, and did.
+  size_t ended_without_reason() const;
 
   /// The nodes that a plan's target names: a node, a zone, a kind, "all" or "leader". Empty for
   /// client nodes.
@@ -88,6 +94,7 @@ class ClusterNodes {
   Task<void> run_node(Node* node, Env* env);
   Task<void> supervise();
   void look_after(Node* node);
+  void look_at_levels(Node* node);
   /// Damage needs a cause that damages, an I/O error one that the disk gave; any error of the disk
   /// is a cause of all else.
   bool has_reason_to_stop(const Node& node, const Status& status) const;

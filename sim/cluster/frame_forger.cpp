@@ -1,226 +1,196 @@
 #include "sim/cluster/frame_forger.h"
 
-#include <array>
+#include <algorithm>
 
 #include "core/async/combine.h"
 #include "core/rpc/hello.h"
-#include "schemas/placement_rpc.h"
-#include "schemas/raft_rpc.h"
-#include "schemas/vectron_rpc.h"
-#include "schemas/worker_rpc.h"
 #include "sim/cluster/node_configs.h"
 
 namespace vectron::sim {
 
 namespace {
 
-constexpr Duration kAnswerTime = 30ms;  ///< How long it listens to what a node answers.
-constexpr size_t kAnswerBytes = 4'096;
+constexpr Duration kConnectTime = 30ms;
+constexpr Duration kWriteTime = 20ms;  ///< A node that does not read is left alone.
+constexpr Duration kAnswerTime = 15ms;
+constexpr Duration kWaitMax = 64ms;
+constexpr size_t kAnswerBytesMax = size_t{64} << 20;
+constexpr NodeId kStranger{0x5747};
+constexpr size_t kRepeatsMax = 16;
 
-const std::array<const rpc::MethodInfo*, 12>& methods() {
-  static const std::array<const rpc::MethodInfo*, 12> kMethods = {
-      &wire::kRaftStepMethod,
-      &wire::kRaftInstallSnapshotMethod,
-      &wire::kWorkerWriteMethod,
-      &wire::kWorkerReadMethod,
-      &wire::kWorkerSearchMethod,
-      &wire::kWorkerAssignMethod,
-      &wire::kPlacementHeartbeatMethod,
-      &wire::kPlacementRegisterWorkerMethod,
-      &wire::kPlacementListWorkersMethod,
-      &wire::kPlacementGetCollectionMethod,
-      &api::kVectronSearchMethod,
-      &api::kVectronUpsertMethod};
-  return kMethods;
+enum class Step : uint8_t { connect, frame, bytes, wait };
+
+Step step_of(uint8_t choice) {
+  if (choice < 64) return Step::connect;
+  if (choice < 224) return Step::frame;
+  return choice < 240 ? Step::bytes : Step::wait;
 }
 
 }  // namespace
 
-uint8_t FrameForger::next_byte() {
-  if (rest_.empty()) return 0;
-  const uint8_t byte = rest_.front();
-  rest_ = rest_.subspan(1);
-  return byte;
-}
-
-// Near what there is, at the ends of the range, or anything.
-uint64_t FrameForger::next_number() {
-  const uint8_t choice = next_byte();
-  if (choice < 128) return choice % 16;
-  if (choice < 192) return UINT64_MAX - choice % 4;
-  uint64_t number = 0;
-  for (int i = 0; i < 8; ++i) number = number << 8 | next_byte();
-  return number;
-}
-
-Bytes FrameForger::next_bytes() {
-  const size_t wanted = std::min<size_t>(next_byte() * 2, kBodyBytesMax);
-  const size_t count = std::min(wanted, rest_.size());
-  Bytes out = to_bytes(rest_.subspan(0, count));
-  rest_ = rest_.subspan(count);
-  return out;
+FrameForger::FrameForger(Env* env, const Plan* plan, const ReplicaWatch* watch,
+                         const FrameProgram* program)
+    : env_(env), program_(*program) {
+  knowledge_.plan = plan;
+  knowledge_.watch = watch;
 }
 
 Task<void> FrameForger::run() {
-  for (size_t i = 0; i < kConnectionsMax && !rest_.empty(); ++i) {
-    co_await connect_once();
+  for (const Bytes& step : program_.steps) {
+    co_await play(step);
   }
+  co_await hang_up();
 }
 
-Address FrameForger::next_target() {
-  const PlanShape& shape = plan_->shape;
-  const uint32_t nodes = shape.placement_nodes + shape.workers + shape.gateways;
-  uint32_t number = next_byte() % nodes;
-  if (number < shape.placement_nodes) return node_address(NodeKind::placement, number);
-  number -= shape.placement_nodes;
-  if (number < shape.workers) return node_address(NodeKind::worker, number);
-  return node_address(NodeKind::gateway, number - shape.workers);
+Instant FrameForger::soon(Duration time) const {
+  return env_->clock().scheduler_time(env_->clock().monotonic() + time);
 }
 
-Task<void> FrameForger::connect_once() {
-  const Address target = next_target();
+Task<void> FrameForger::play(ByteView step) {
+  Choices choices(step);
+  const Step kind = step_of(choices.byte());
+  if (kind == Step::wait) {
+    co_await env_->clock().sleep_for(
+        std::min<Duration>(std::chrono::milliseconds(choices.byte()), kWaitMax));
+    co_return;
+  }
+  // A program that says nothing of a connection has one to somewhere.
+  if (kind == Step::connect || connection_ == nullptr) co_await connect(choices);
+  if (kind == Step::connect || connection_ == nullptr) co_return;
   Bytes bytes;
-  add_hello(&bytes);
-  const size_t frames = 1 + next_byte() % kFramesMax;
-  for (size_t i = 0; i < frames; ++i) add_frame(&bytes);
-  // Damage on the way, which the checksums must find.
-  if (next_byte() % 8 == 0 && !bytes.empty()) bytes[next_number() % bytes.size()] ^= next_byte();
-  auto connected = co_await env_->network().connect(target);
-  if (!connected.has_value()) co_return;
-  const Instant until = env_->clock().scheduler_time(env_->clock().monotonic() + kAnswerTime);
-  auto exchanging = exchange(connected->get(), std::move(bytes));
-  const auto done = co_await with_deadline(&env_->scheduler(), until, std::move(exchanging));
-  (void)done;
-  (*connected)->close();
+  if (kind == Step::frame) {
+    add_frame(&choices, &bytes);
+  } else {
+    bytes = choices.bytes(FrameProgram::kStepBytesMax);
+  }
+  if (!bytes.empty()) co_await send(std::move(bytes));
 }
 
-Task<bool> FrameForger::exchange(Connection* connection, Bytes bytes) {
-  ByteView left = bytes;
-  while (!left.empty()) {
-    const auto written = co_await connection->write_some(left);
-    if (!written.has_value()) co_return true;
-    left = left.subspan(*written);
-  }
-  std::array<uint8_t, kAnswerBytes> answer;
+Task<void> FrameForger::connect(Choices choices) {
+  co_await hang_up();
+  knowledge_.read_placement_log();
+  choose_target(&choices);
+  auto connecting = env_->network().connect(address_);
+  auto connected =
+      co_await with_deadline(&env_->scheduler(), soon(kConnectTime), std::move(connecting));
+  if (!connected.has_value() || !connected->has_value()) co_return;
+  connection_ = *std::move(*connected);
+  ++counts_.connections;
+  Bytes hello;
+  add_hello(&choices, &hello);
+  if (!hello.empty()) co_await send(std::move(hello));
+}
+
+Task<void> FrameForger::send(Bytes bytes) {
+  auto writing = write(std::move(bytes));
+  const auto written =
+      co_await with_deadline(&env_->scheduler(), soon(kWriteTime), std::move(writing));
+  if (written.value_or(false)) co_return;
+  connection_.reset();
+}
+
+Task<bool> FrameForger::write(Bytes bytes) {
+  const auto written = co_await write_all(connection_.get(), bytes);
+  co_return written.has_value();
+}
+
+Task<void> FrameForger::hang_up() {
+  if (connection_ == nullptr) co_return;
+  auto reading = read_answers();
+  const auto ended =
+      co_await with_deadline(&env_->scheduler(), soon(kAnswerTime), std::move(reading));
+  (void)ended;
+  connection_->close();
+  connection_.reset();
+}
+
+Task<bool> FrameForger::read_answers() {
+  rpc::FrameBuffer buffer(kAnswerBytesMax);
   while (true) {
-    const auto read = co_await connection->read_some(answer);
+    const auto read = co_await connection_->read_some(buffer.writable());
     if (!read.has_value() || *read == 0) co_return true;
+    buffer.filled(*read);
+    while (true) {
+      const auto frame = buffer.next();
+      if (!frame.has_value()) co_return true;
+      if (!frame->has_value()) break;
+      counts_.answers += (*frame)->header.kind == rpc::FrameKind::response ? 1 : 0;
+      counts_.errors += (*frame)->header.kind == rpc::FrameKind::error ? 1 : 0;
+    }
   }
 }
 
-void FrameForger::add_hello(Bytes* out) {
-  const uint8_t form = next_byte() % 8;
-  if (form == 0) return;  // It begins with something else.
+void FrameForger::choose_target(Choices* choices) {
+  const PlanShape& shape = knowledge_.plan->shape;
+  auto number =
+      static_cast<uint32_t>(choices->below(shape.placement_nodes + shape.workers + shape.gateways));
+  NodeKind kind = NodeKind::placement;
+  if (number >= shape.placement_nodes) {
+    number -= shape.placement_nodes;
+    kind = number < shape.workers ? NodeKind::worker : NodeKind::gateway;
+    if (kind == NodeKind::gateway) number -= shape.workers;
+  }
+  knowledge_.target = node_id(kind, number);
+  address_ = node_address(kind, number);
+}
+
+void FrameForger::add_hello(Choices* choices, Bytes* out) {
   rpc::Hello hello;
-  hello.identity.cluster = form == 1 ? ClusterId(next_number()) : kSimulatedCluster;
-  if (form == 2) hello.identity.node = NodeId(0x5747);
-  if (form == 3) hello.identity.node = node_id(NodeKind::gateway, 0);
-  if (form == 2 || form == 3) hello.identity.incarnation = next_number();
-  if (form == 4) hello.protocol_min = static_cast<uint32_t>(next_number());
+  hello.identity.cluster = kSimulatedCluster;
+  knowledge_.pretended = NodeId();
+  const uint8_t form = choices->byte();
+  if (form >= 248) return;  // It begins with something else.
+  const PlanShape& shape = knowledge_.plan->shape;
+  const uint8_t who = choices->byte();
+  if (form < 128 && program_.member) {
+    const auto kind = who < 64 ? NodeKind::placement : NodeKind::worker;
+    const uint32_t count = kind == NodeKind::placement ? shape.placement_nodes : shape.workers;
+    knowledge_.pretended = node_id(kind, who % count);
+  } else if (form < 176) {
+    knowledge_.pretended = NodeId(kStranger.value() + who);
+  } else if (form < 208) {
+    knowledge_.pretended = node_id(NodeKind::gateway, who % shape.gateways);
+  }
+  hello.identity.node = knowledge_.pretended;
+  // Later starts than any that is on record are let in, those are what a liar says.
+  if (hello.identity.node) hello.identity.incarnation = choices->wild() | uint64_t{1} << 20;
+  if (form >= 240) hello.identity.cluster = ClusterId(choices->wild());
+  if (form >= 232) hello.protocol_min = static_cast<uint32_t>(choices->wild());
   rpc::FrameHeader header;
   header.kind = rpc::FrameKind::hello;
-  append_frame(*out, header, form == 5 ? next_bytes() : encode_hello(hello));
+  append_frame(*out, header, form < 224 ? encode_hello(hello) : choices->bytes(who));
 }
 
-void FrameForger::add_frame(Bytes* out) {
+void FrameForger::add_frame(Choices* choices, Bytes* out) {
+  const size_t begin = out->size();
   rpc::FrameHeader header;
-  const uint8_t choice = next_byte();
-  const rpc::MethodInfo& method = *methods()[choice % methods().size()];
-  header.method = choice >= 240 ? static_cast<uint32_t>(next_number()) : method.id;
+  const uint8_t choice = choices->byte();
+  const rpc::MethodInfo& method = *forged_methods()[choice % forged_methods().size()];
+  header.method = choice >= 240 ? static_cast<uint32_t>(choices->wild()) : method.id;
   header.kind =
       method.kind == rpc::MethodKind::one_way ? rpc::FrameKind::one_way : rpc::FrameKind::request;
-  const uint8_t kind = next_byte();
-  if (kind < 32) header.kind = static_cast<rpc::FrameKind>(kind);
-  header.call_id = next_number();
-  header.remaining_us = kind % 2 == 0 ? rpc::kNoTimeLimit : next_number();
-  header.credit_bytes = static_cast<uint32_t>(next_number());
-  append_frame(*out, header, next_body(header.method));
-}
-
-Bytes FrameForger::next_body(uint32_t method) {
-  const uint8_t form = next_byte();
-  if (form < 64) return next_bytes();
-  Bytes body;
-  if (method == wire::kRaftStepMethod.id) {
-    body = raft_body();
-  } else if (method == wire::kRaftInstallSnapshotMethod.id) {
-    wire::SnapshotChunk chunk;
-    chunk.group_id = next_number();
-    chunk.to = next_number();
-    chunk.from = next_number();
-    chunk.term = next_number();
-    chunk.snapshot_index = next_number();
-    chunk.data = next_bytes();
-    body = encode(chunk);
-  } else if (method == wire::kWorkerWriteMethod.id) {
-    wire::WriteRequest request;
-    request.shard_id = next_number();
-    request.epoch = next_number();
-    request.operations.resize(next_byte() % 8);
-    body = encode(request);
-  } else if (method == wire::kWorkerSearchMethod.id) {
-    wire::ShardSearchRequest request;
-    request.shard_id = next_number();
-    request.epoch = next_number();
-    request.k = static_cast<uint32_t>(next_number());
-    request.ef = static_cast<uint32_t>(next_number());
-    request.exact = form % 2 == 0;
-    request.vector.resize(next_byte());
-    body = encode(request);
-  } else if (method == wire::kWorkerAssignMethod.id) {
-    wire::AssignRequest request;
-    request.revision = next_number();
-    request.lineage = next_number();
-    request.folder_id = next_number();
-    request.removed = {next_number(), next_number()};
-    body = encode(request);
-  } else if (method == wire::kPlacementRegisterWorkerMethod.id) {
-    wire::RegisterWorkerRequest request;
-    request.node_id = next_number();
-    request.incarnation = next_number();
-    request.address = "nowhere:1";
-    body = encode(request);
-  } else if (method == wire::kPlacementHeartbeatMethod.id) {
-    wire::HeartbeatRequest request;
-    request.node_id = next_number();
-    request.incarnation = next_number();
-    request.replicas.resize(next_byte() % 8);
-    body = encode(request);
-  } else {
-    body = next_bytes();
+  const uint8_t form = choices->byte();
+  if (form >= 240) header.kind = static_cast<rpc::FrameKind>(choices->byte() % 16);
+  header.call_id = form < 208 ? ++last_call_ : choices->wild();
+  if (form >= 192 && form < 224) header.remaining_us = choices->wild();
+  if (form >= 208) header.credit_bytes = static_cast<uint32_t>(choices->wild());
+  const uint8_t shape = choices->byte();
+  const size_t repeats = shape >= 232 ? 1 + shape % kRepeatsMax : 1;
+  Bytes body = shape < 16 ? choices->bytes(FrameProgram::kStepBytesMax)
+                          : forged_body(header.method, knowledge_, choices);
+  // Damage that the sender's checksum covers.
+  if (shape >= 16 && shape < 48 && !body.empty()) {
+    body[choices->below(body.size())] ^= choices->byte();
   }
-  if (form >= 224 && !body.empty()) body[next_number() % body.size()] ^= next_byte();
-  return body;
-}
-
-Bytes FrameForger::raft_body() {
-  wire::RaftBatch batch;
-  const std::vector<GroupId> groups = watch_->groups();
-  batch.messages.resize(1 + next_byte() % 4);
-  for (wire::RaftMessage& message : batch.messages) {
-    const GroupId group = groups.empty() ? GroupId(1) : groups[next_byte() % groups.size()];
-    const auto sights = watch_->sights(group);
-    message.group_id = group.value();
-    message.kind = next_byte() % 16;
-    message.term = next_number();
-    message.index = next_number();
-    message.log_term = next_number();
-    message.commit_index = next_number();
-    message.hint_index = next_number();
-    message.from = next_number();
-    if (!sights.empty()) {
-      message.to = sights[next_byte() % sights.size()].replica.value();
-      message.from = sights[next_byte() % sights.size()].replica.value();
-      if (next_byte() % 2 == 0) message.term += sights.front().term.value();
-    }
-    message.entries.resize(next_byte() % 4);
-    for (wire::RaftEntry& entry : message.entries) {
-      entry.term = message.term;
-      entry.index = ++message.context + message.index;
-      entry.data = next_bytes();
-    }
+  for (size_t i = 0; i < repeats; ++i) {
+    if (i > 0) header.call_id = ++last_call_;
+    append_frame(*out, header, body);
   }
-  return encode(batch);
+  counts_.frames += repeats;
+  // Damage on the way, which the checksums must find; and a frame of which not all comes.
+  if (shape >= 48 && shape < 56)
+    (*out)[begin + choices->below(out->size() - begin)] ^= 1 + choices->byte() % 255;
+  if (shape >= 56 && shape < 64) out->resize(begin + choices->below(out->size() - begin));
 }
 
 }  // namespace vectron::sim

@@ -1,50 +1,55 @@
-// FrameForger: plays bytes as connections of a peer that nobody knows: Hellos, frames and requests,
-// right, wrong and damaged, to every role of the cluster.
+// FrameForger: plays a FrameProgram as a peer of the cluster: Hellos, frames and requests, right,
+// wrong and damaged, to every role.
 //
-// The bytes choose everything, so that a fuzzer can steer it: which node, what Hello, how many
-// frames, of which kind and method, with a body of raw bytes or with one that can be decoded, and
-// what is damaged on the way. It never says Hello as a node with replicas: what such a node says
-// could not be told from the truth.
+// The program chooses everything, so that a fuzzer can steer it: which node, what Hello, which
+// methods, with a body that can be decoded or with one of raw bytes, what is damaged on the way,
+// how long it waits, and whether it reads what it is answered. It says Hello as a node that holds
+// replicas only where the program says so (FrameProgram::member).
 #pragma once
 
 #include "core/rpc/frame.h"
+#include "sim/cluster/frame_bodies.h"
 #include "sim/cluster/run_record.h"
-#include "sim/oracle/replica_watch.h"
-#include "sim/plan/plan.h"
 
 namespace vectron::sim {
 
+/// What became of what was sent.
+struct ForgedCounts {
+  uint64_t connections = 0;
+  uint64_t frames = 0;
+  uint64_t answers = 0;  ///< Requests that were carried out,
+  uint64_t errors = 0;   ///< and those that were refused.
+};
+
 class FrameForger {
  public:
-  /// At most so many connections, frames on one, and bytes of one body are made of the input.
-  static constexpr size_t kConnectionsMax = 64;
-  static constexpr size_t kFramesMax = 8;
-  static constexpr size_t kBodyBytesMax = 512;
-
-  /// All outlive it; `bytes` too.
-  FrameForger(Env* env, const Plan* plan, const ReplicaWatch* watch, ByteView bytes)
-      : env_(env), plan_(plan), watch_(watch), rest_(bytes) {}
+  /// All outlive it.
+  FrameForger(Env* env, const Plan* plan, const ReplicaWatch* watch, const FrameProgram* program);
 
   Task<void> run();
 
- private:
-  uint8_t next_byte();
-  uint64_t next_number();
-  Bytes next_bytes();
+  const ForgedCounts& counts() const { return counts_; }
 
-  Task<void> connect_once();
-  Address next_target();
-  void add_hello(Bytes* out);
-  void add_frame(Bytes* out);
-  Bytes next_body(uint32_t method);
-  Bytes raft_body();
-  /// Writes, and reads until the node ends the connection.
-  Task<bool> exchange(Connection* connection, Bytes bytes);
+ private:
+  Task<void> play(ByteView step);
+  Task<void> connect(Choices choices);
+  Task<void> send(Bytes bytes);
+  /// Reads what has come by now, and ends the connection.
+  Task<void> hang_up();
+  Task<bool> read_answers();
+  Task<bool> write(Bytes bytes);
+  void choose_target(Choices* choices);
+  void add_hello(Choices* choices, Bytes* out);
+  void add_frame(Choices* choices, Bytes* out);
+  Instant soon(Duration time) const;
 
   Env* env_;
-  const Plan* plan_;
-  const ReplicaWatch* watch_;
-  ByteView rest_;
+  const FrameProgram& program_;
+  ForgerKnowledge knowledge_;
+  Address address_;
+  std::unique_ptr<Connection> connection_;
+  uint64_t last_call_ = 0;
+  ForgedCounts counts_;
 };
 
 }  // namespace vectron::sim

@@ -115,6 +115,7 @@ PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObser
     config.members.push_back(
         {node_id(NodeKind::placement, i), node_address(NodeKind::placement, i)});
   }
+  config.workers_max = kSimulatedWorkersMax;
   config.replica = replica_config(plan.knobs);
   config.wal = wal_config(plan.knobs);
   config.observer = observer;

@@ -12,6 +12,7 @@
 #include "core/base/hash.h"
 #include "core/base/result.h"
 #include "core/env/log.h"
+#include "sim/cluster/frame_forger.h"
 #include "sim/oracle/search_check.h"
 #include "sim/oracle/violation.h"
 #include "sim/plan/plan.h"
@@ -29,8 +30,9 @@ struct RunOptions {
   /// Sees the nodes' log lines from log_level up. May be empty.
   std::function<void(const LogLine&)> log_sink;
   LogLevel log_level = LogLevel::info;
-  /// Bytes that a FrameForger plays against the cluster during the workload; empty: none. Nobody
-  /// stops a stranger from asking for what clients may ask for, so the history is not judged then.
+  /// A FrameProgram that is played against the cluster during the workload; empty: none. Nobody
+  /// stops a stranger from asking for what clients may ask for, so the history is not judged then;
+  /// and where the program may pretend to be a member, only that no process ends.
   ByteView forged_frames;
   bool keep_history = false;  ///< Fill RunReport::history.
 };
@@ -73,6 +75,11 @@ struct RunReport {
   uint64_t restarts = 0;            ///< Of processes, after crashes and ends of their own.
   uint64_t orderly_stops = 0;       ///< Processes that were told to stop and ended by themselves.
   Recall recall;
+  /// 1 where fewer neighbours were expected than the floor of the recall needs; and where fewer
+  /// operations were asked for than a run must have. The run showed nothing of the one or the
+  /// other.
+  uint64_t recall_not_judged = 0;
+  uint64_t operations_not_judged = 0;
   uint64_t leader_changes = 0;
   uint64_t snapshots_installed = 0;
   /// Of shard indexes, by what became of them (core/replica/observer.h, IndexEvent).
@@ -82,6 +89,8 @@ struct RunReport {
   uint64_t indexes_rebuilt = 0;
   /// Nodes whose replicas all do not run in the end, by name: gone, or fenced for what they lost.
   std::vector<std::string> silent_nodes;
+  ForgedCounts forged;           ///< Of RunOptions::forged_frames.
+  uint64_t nodes_ended = 0;      ///< Processes that ended by themselves without a reason.
   uint64_t memory_refusals = 0;  ///< Writes that were refused for want of memory.
   uint64_t entries_applied = 0;
   uint64_t log_digest = 0;  ///< Of all entries that were applied, by group and index.

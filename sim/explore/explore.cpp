@@ -85,6 +85,7 @@ struct Totals {
   double ratio_min = 0;
   uint64_t wall_max = 0;
   Recall recall;
+  uint64_t not_judged = 0;  ///< Runs of which a floor was not judged, for want of operations.
 };
 
 Totals totals_of(const std::vector<RunReport>& reports) {
@@ -114,6 +115,7 @@ Totals totals_of(const std::vector<RunReport>& reports) {
     totals.wall_max = std::max(totals.wall_max, report.wall_nanoseconds);
     totals.recall.found += report.recall.found;
     totals.recall.expected += report.recall.expected;
+    totals.not_judged += report.recall_not_judged + report.operations_not_judged > 0 ? 1 : 0;
     for (const FaultClassInfo& info : fault_classes()) {
       totals.faults.add(info.fault_class, report.faults.count(info.fault_class));
     }
@@ -268,6 +270,7 @@ Json summary_to_json(const ExploreOptions& options, const ExploreSummary& summar
                  {"completed_per_second_min", decimal(totals.completed_per_second_min)},
                  {"search_share_min", decimal(totals.search_share_min)},
                  {"recall", decimal(static_cast<double>(totals.recall.found_ppm()) / 1e6)},
+                 {"not_judged", totals.not_judged},
                  {"fault_classes_fired_median", totals.classes_median},
                  {"faults", std::move(faults)},
                  {"probes", std::move(probe_counts)},
@@ -295,6 +298,9 @@ std::string summary_to_text(const ExploreOptions& options, const ExploreSummary&
       100.0 * totals.definite_share_min, static_cast<double>(totals.recall.found_ppm()) / 1e6);
   out += fmt::format("{:.0f} operations completed a simulated second, {:.1f} % searches (lowest)\n",
                      totals.completed_per_second_min, 100 * totals.search_share_min);
+  if (totals.not_judged > 0) {
+    out += fmt::format("{} runs were too short for a floor to be judged\n", totals.not_judged);
+  }
   out += fmt::format("{} fault classes fired in the median seed; by class:", totals.classes_median);
   for (const FaultClassInfo& info : fault_classes()) {
     out += fmt::format(" {} {}", info.name, totals.faults.count(info.fault_class));

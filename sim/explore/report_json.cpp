@@ -31,6 +31,8 @@ void for_each_number(RunReport& report, Visit visit) {
   visit("recall_found", report.recall.found);
   visit("recall_expected", report.recall.expected);
   visit("exact_searches", report.recall.exact_searches);
+  visit("recall_not_judged", report.recall_not_judged);
+  visit("operations_not_judged", report.operations_not_judged);
   visit("leader_changes", report.leader_changes);
   visit("snapshots_installed", report.snapshots_installed);
   visit("indexes_restored", report.indexes_restored);
@@ -164,6 +166,15 @@ std::string report_to_text(const RunReport& report) {
     out +=
         "\n  more copies were at risk than the system promises to survive: what is left is not "
         "judged";
+  }
+  if (report.recall_not_judged != 0 && report.profile != "raft") {
+    out += fmt::format(
+        "\n  the recall is not judged: approximate searches could have found {} neighbours, it "
+        "takes {}",
+        report.recall.expected, kRecallExpectedMin);
+  }
+  if (report.operations_not_judged != 0) {
+    out += "\n  too few operations were asked for to show much";
   }
   out += fmt::format(
       "\n  {}\n",

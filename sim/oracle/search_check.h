@@ -20,6 +20,9 @@ namespace vectron::sim {
 /// What the oracle knows of one collection: its shards' models by shard id.
 struct CollectionModel {
   index::Metric metric = index::Metric::cosine;
+  uint32_t m = 16;  ///< Of its graphs, with the next two.
+  uint32_t ef_construction = 200;
+  uint32_t ef_search = 100;
   std::map<uint64_t, ShardModel> shards;
 };
 
@@ -43,7 +46,16 @@ inline constexpr uint64_t kRecallFloorPpm = 850'000;
 Recall check_answers(const History& history, const std::vector<CollectionModel>& collections,
                      ViolationLog* log);
 
-/// Objects when the recall is below its floor.
-void check_recall(const Recall& recall, ViolationLog* log);
+/// The kind of an objection to a recall that no graph with these options would reach either.
+inline constexpr std::string_view kOutOfReach = "out_of_reach";
+
+/// Objects when the recall is below its floor. `of_new_graphs` is that of recall_of_new_graphs(),
+/// where it was asked for: it says whether the run did harm or the plan asks for too much.
+void check_recall(const Recall& recall, const Recall& of_new_graphs, ViolationLog* log);
+
+/// What graphs that are new, with the options of the collections and of all points that are there
+/// in the end, find of some of the queries in `history`.
+Recall recall_of_new_graphs(const History& history,
+                            const std::vector<CollectionModel>& collections);
 
 }  // namespace vectron::sim

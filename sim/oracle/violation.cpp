@@ -35,6 +35,7 @@ const std::vector<OracleInfo>& oracles() {
        "every answer can be read, and no valid request is refused as a wrong one"},
       {oracle::kSnapshots, "a follower that was filled anew goes on from the log"},
       {oracle::kOrderlyStop, "a node that is told to stop ends by itself, in time"},
+      {oracle::kBounds, "nothing that a process keeps for others is above its bound"},
       {oracle::kWorkload,
        "the run did what it set out to do: enough operations, enough of them definite"},
       {oracle::kCrash, "no assertion, sanitizer report or signal"},

@@ -69,6 +69,7 @@ inline constexpr std::string_view kExactlyOnce = "exactly_once";
 inline constexpr std::string_view kContract = "contract";
 inline constexpr std::string_view kOrderlyStop = "orderly_stop";
 inline constexpr std::string_view kSnapshots = "snapshots";
+inline constexpr std::string_view kBounds = "bounds";
 inline constexpr std::string_view kWorkload = "workload";
 inline constexpr std::string_view kCrash = "crash";
 inline constexpr std::string_view kHang = "hang";

@@ -1,16 +1,20 @@
-// Random bytes as connections of a stranger, to each role of a small cluster. The same as the fuzz
-// target `roles` does with chosen ones.
+// Programs of frames, played as a stranger and as a member, to each role of a small cluster: those
+// that a fuzzer begins with, those that it found something with, and random ones.
 //
-// VECTRON_FRAME_INPUTS raises the number of inputs (nightly runs), VECTRON_FRAME_SEED sets the
-// first.
+// VECTRON_FRAME_INPUTS raises the number of random programs (nightly runs), VECTRON_FRAME_SEED sets
+// the first.
 #include "sim/cluster/frame_forger.h"
 
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "core/base/random.h"
 #include "sim/cluster/frame_plan.h"
+#include "sim/cluster/frame_seeds.h"
 
 namespace vectron::sim {
 namespace {
@@ -20,20 +24,64 @@ uint64_t number_from(const char* name, uint64_t fallback) {
   return text == nullptr ? fallback : std::strtoull(text, nullptr, 10);
 }
 
-TEST(FrameForger, FindsNoRoleThatAStrangerCanHurt) {
+ForgedCounts play(const Bytes& bytes, const std::string& what) {
+  const RunReport report = run_frames(bytes);
+  for (const Violation& violation : report.violations) {
+    ADD_FAILURE() << what << ": [" << violation.oracle << "] " << violation.text;
+  }
+  EXPECT_EQ(report.nodes_ended, 0u) << what;
+  return report.forged;
+}
+
+Bytes random_program(uint64_t seed) {
+  RandomStream random(seed, "frames");
+  FrameProgram program;
+  program.member = random.chance_ppm(500'000);
+  program.steps.resize(1 + random.below(60));
+  for (Bytes& step : program.steps) {
+    step.resize(4 + random.below(160));
+    for (uint8_t& byte : step) byte = static_cast<uint8_t>(random.next());
+    if (step[0] < 64) continue;
+    // Mostly what is plausible.
+    for (size_t i = 4; i < step.size(); ++i)
+      step[i] = random.chance_ppm(700'000) ? step[i] % 96 : step[i];
+  }
+  return program.write();
+}
+
+TEST(FrameForger, FindsNoRoleThatFramesCanHurt) {
   ASSERT_TRUE(frame_plan().validate().has_value());
   const uint64_t first = number_from("VECTRON_FRAME_SEED", 1);
   const uint64_t inputs = number_from("VECTRON_FRAME_INPUTS", 20);
-  for (uint64_t seed = first; seed < first + inputs; ++seed) {
-    RandomStream random(seed, "frames");
-    Bytes bytes(1 + random.below(4'000));
-    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.next());
-    const RunReport report = run_frames(bytes);
-    for (const Violation& violation : report.violations) {
-      ADD_FAILURE() << "seed " << seed << ": [" << violation.oracle << "] " << violation.text;
-    }
-    if (HasFailure()) return;
+  for (uint64_t seed = first; seed < first + inputs && !HasFailure(); ++seed) {
+    play(random_program(seed), fmt::format("seed {}", seed));
   }
+}
+
+// Each target is asked each method, and answers some of it: the programs get past the checks of
+// frames and messages.
+TEST(FrameForger, SeedsGetAnswersFromEachRole) {
+  for (const FrameProgram& program : frame_seeds()) {
+    const std::string what = fmt::format("target {}", program.steps.front().at(1));
+    const ForgedCounts counts = play(program.write(), what);
+    EXPECT_GT(counts.frames, program.steps.size() / 2) << what;
+    if (program.member) continue;
+    EXPECT_GT(counts.answers, 0u) << what;
+    EXPECT_GT(counts.errors, 10u) << what;
+  }
+}
+
+TEST(FrameForger, WhatWasFoundStaysRepaired) {
+  const std::filesystem::path folder = VECTRON_SOURCE_DIR "/tests/sim/frames";
+  size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const Bytes bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    ASSERT_FALSE(bytes.empty()) << entry.path();
+    play(bytes, entry.path().filename().string());
+    ++count;
+  }
+  EXPECT_GT(count, 0u);
 }
 
 }  // namespace

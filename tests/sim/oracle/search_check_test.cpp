@@ -211,12 +211,61 @@ TEST_F(SearchCheck, ComparesGetsWithTheModelToo) {
 
 TEST_F(SearchCheck, ObjectsToALowRecallOnceThereIsEnoughToJudgeBy) {
   ViolationLog log;
-  check_recall({.searches = 10, .found = 10, .expected = 100}, &log);
+  check_recall({.searches = 10, .found = 10, .expected = 100}, {}, &log);
   EXPECT_TRUE(log.empty());
-  check_recall({.searches = 100, .found = 900, .expected = 1'000}, &log);
+  check_recall({.searches = 100, .found = 900, .expected = 1'000}, {}, &log);
   EXPECT_TRUE(log.empty());
-  check_recall({.searches = 100, .found = 700, .expected = 1'000}, &log);
+  check_recall({.searches = 100, .found = 700, .expected = 1'000}, {}, &log);
   EXPECT_EQ(log.count(), 1u);
+}
+
+TEST_F(SearchCheck, SaysWhetherNewGraphsWouldReachTheFloor) {
+  const Recall low{.searches = 100, .found = 300, .expected = 1'000};
+  ViolationLog harmed;
+  check_recall(low, {.searches = 100, .found = 990, .expected = 1'000}, &harmed);
+  ASSERT_EQ(harmed.count(), 1u);
+  EXPECT_EQ(harmed.kept()[0].kind, "");
+  ViolationLog poor;
+  check_recall(low, {.searches = 100, .found = 350, .expected = 1'000}, &poor);
+  ASSERT_EQ(poor.count(), 1u) << "it shows nothing, so it does not pass";
+  EXPECT_EQ(poor.kept()[0].kind, kOutOfReach);
+  EXPECT_NE(poor.kept()[0].text.find("350000 ppm"), std::string::npos);
+}
+
+// 500 points of 32 components, asked for by 20 searches: good options find nearly all, poor ones do
+// not, whatever the answers in the history were.
+TEST_F(SearchCheck, NewGraphsShowWhatTheOptionsAllow) {
+  constexpr uint32_t kWide = 32;
+  std::vector<raft::Payload> entries;
+  for (ValueNumber value = 1; value <= 500; ++value) {
+    stored::ShardCommand command;
+    stored::ShardOperation operation;
+    operation.id.number = value;
+    operation.vectors.push_back({"", vector_of_value(value, kWide)});
+    operation.payload = payload_of_value(value);
+    command.operations.push_back(std::move(operation));
+    entries.push_back(raft::make_payload(encode(command)));
+  }
+  History history;
+  for (ValueNumber value = 1'001; value <= 1'020; ++value) {
+    Operation search;
+    search.kind = OperationKind::search;
+    search.search = std::make_shared<SearchRecord>();
+    search.search->query = vector_of_value(value, kWide);
+    search.search->k = 10;
+    const size_t position = history.begin(std::move(search), Instant());
+    history.end(position, Outcome::ok, Instant());
+  }
+  CollectionModel collection{.metric = index::Metric::cosine, .m = 16, .ef_construction = 100};
+  collection.shards.emplace(1, *ShardModel::build(entries, collection.metric));
+  const Recall good = recall_of_new_graphs(history, {collection});
+  EXPECT_EQ(good.searches, 20u);
+  EXPECT_EQ(good.expected, 200u);
+  EXPECT_GE(good.found, 190u);
+  collection.m = 2;
+  collection.ef_construction = 4;
+  collection.ef_search = 10;
+  EXPECT_LE(recall_of_new_graphs(history, {collection}).found, 100u);
 }
 
 TEST_F(SearchCheck, CountsEveryOneOfEqualNeighboursAsFound) {

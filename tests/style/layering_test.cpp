@@ -164,6 +164,10 @@ const std::vector<Ban>& bans() {
        {"core", "net", "services", "sim"},
        {},
        "a capturing lambda is no coroutine: write a function with parameters"},
+      {R"(^\s*rc::check\()",
+       {"tests"},
+       {},
+       "nobody hears of a property that fails: EXPECT_TRUE(rc::check(...)), or RC_GTEST_PROP"},
   };
   return table;
 }

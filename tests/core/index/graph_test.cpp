@@ -85,6 +85,31 @@ TEST(Graph, KeepsItsRecallWhenMostNodesAreDead) {
   EXPECT_GE(world.mean_recall(queries, 50), 0.99);
 }
 
+uint64_t compared = 0;
+float counted_distance(const float* left, const float* right, size_t dimension) {
+  ++compared;
+  return distance_function(Metric::euclidean)(left, right, dimension);
+}
+
+TEST(Graph, ComparesLittleMoreThanItMayBeforeItGivesUp) {
+  VectorStore store(kDimension);
+  Tombstones tombstones;
+  Graph graph(store, counted_distance, {});
+  const auto vectors = clustered_vectors("points", kDimension, 3'000);
+  for (const Vector& vector : vectors) {
+    const Slot slot = store.append(vector);
+    tombstones.append(slot);
+    graph.add(slot);
+  }
+  for (Slot slot = 0; slot < 2'950; ++slot) tombstones.remove(slot);
+  const Cut cut{.slots = store.count(), .removals = tombstones.count()};
+  TopK best(10);
+  compared = 0;
+  EXPECT_FALSE(
+      graph.search(vectors[0].data(), {.ef = 10, .evaluations_max = 200}, tombstones, cut, &best));
+  EXPECT_LT(compared, 400u);
+}
+
 TEST(Graph, KeepsItsRecallWhenAWholeRegionDied) {
   World world(clustered_vectors("points", kDimension, 3'000));
   world.add_all();

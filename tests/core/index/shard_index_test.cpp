@@ -154,6 +154,55 @@ TEST(ShardIndex, GivesUpWhenASearchTakesMoreThanItMay) {
   EXPECT_FALSE(index.try_search(index.cut(), vectors[0], {.exact = true}, 1'999).has_value());
 }
 
+// A few dead points with many copies lie where the query is.
+TEST(ShardIndex, DeadCopiesTakeNoPlaceAmongWhatIsKept) {
+  ShardIndex index({.metric = Metric::euclidean, .dimension = 1});
+  for (int i = 0; i < 1'000; ++i) index.append(Vector{static_cast<float>(1 + i)});
+  for (int i = 0; i < 160; ++i) index.append(Vector{static_cast<float>(i % 8) / 16});
+  index.index_some(1'160);
+  for (Slot slot = 1'000; slot < 1'160; ++slot) index.remove(slot);
+  // Whoever kept the dead would find too few, and have to compare all.
+  const auto hits = index.try_search(index.cut(), Vector{0}, {.k = 4, .ef = 8}, 1'100);
+  ASSERT_TRUE(hits.has_value());
+  EXPECT_EQ(slots_of(*hits, 4), (std::vector<Slot>{0, 1, 2, 3}));
+}
+
+TEST(ShardIndex, GivesUpInTheMiddleOfACrowdOfCopies) {
+  struct Counting final : TieOrder {
+    bool before(Slot a, Slot b) const override { return ++asked, a < b; }
+    mutable uint64_t asked = 0;
+  };
+  const Counting counting;
+  ShardIndex index({.metric = Metric::euclidean, .dimension = 1});
+  for (int i = 0; i < 5'000; ++i) index.append(Vector{i < 4'998 ? 0.0f : 1.0f});
+  index.index_some(5'000);
+  const SearchOptions options{.k = 3, .ties = &counting};
+  EXPECT_FALSE(index.try_search(index.cut(), Vector{0.0f}, options, 500).has_value());
+  EXPECT_LT(counting.asked, 2'000u);
+}
+
+// Slots that died before their turn are in no graph, and an older cut has them.
+TEST(ShardIndex, GivesUpWhenItWouldHaveToCompareAll) {
+  ShardIndex index(kSmall);
+  const auto vectors = clustered_vectors("points", 8, 100);
+  for (const Vector& vector : vectors) index.append(vector);
+  const Cut before = index.cut();
+  for (Slot slot = 0; slot < 50; ++slot) index.remove(slot);
+  index.index_some(100);
+  EXPECT_FALSE(index.try_search(before, vectors[0], {.k = 100}, 99).has_value());
+  EXPECT_EQ(index.try_search(before, vectors[0], {.k = 100}, 100)->size(), 100u);
+}
+
+TEST(ShardIndex, WritesNoLinksForCopies) {
+  ShardIndex index(kSmall);
+  const auto vectors = clustered_vectors("points", 8, 10);
+  for (int i = 0; i < 1'000; ++i) index.append(vectors[i % 10]);
+  index.index_some(1'000);
+  Bytes links;
+  index.export_links(10, 1'000, 1'000, &links);
+  EXPECT_EQ(links, Bytes(990, 0));
+}
+
 // Squares that a 32-bit float holds only as a denormal count as nothing: they would slow a search
 // down fifty times. What is stored keeps its bits.
 TEST(ShardIndex, FlushesDenormalsWhileItCompares) {
@@ -300,7 +349,7 @@ struct Model {
 };
 
 TEST(ShardIndex, AnswersAtAnyCutAsBruteForceDoes) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const auto metric = *rc::gen::element(Metric::cosine, Metric::dot, Metric::euclidean);
     const auto dimension = *rc::gen::inRange<uint32_t>(1, 6);
     // Few distinct values, so that ties and equal vectors are common. No zero, which cosine
@@ -348,7 +397,7 @@ TEST(ShardIndex, AnswersAtAnyCutAsBruteForceDoes) {
         if (expected[i].slot >= indexed) RC_ASSERT(distinct.contains(expected[i].slot));
       }
     }
-  });
+  }));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace vectron::index {
 namespace {
 
 TEST(Tombstones, RemembersEveryCutThatWasTaken) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     Tombstones tombstones;
     std::vector<Slot> live;
     Slot slots = 0;
@@ -33,7 +33,7 @@ TEST(Tombstones, RemembersEveryCutThatWasTaken) {
         RC_ASSERT(tombstones.live_at(slot, cut) == expected.contains(slot));
       }
     }
-  });
+  }));
 }
 
 TEST(TombstonesDeathTest, RefusesToRemoveASlotTwice) {

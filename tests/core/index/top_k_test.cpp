@@ -27,7 +27,7 @@ struct ScrambledTies final : TieOrder {
 };
 
 TEST(TopK, EqualsSortingEverything) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const std::vector<NeighborKey> offers = offers_with_ties();
     const auto k = *rc::gen::inRange<size_t>(1, 40);
     const ScrambledTies scrambled;
@@ -43,7 +43,7 @@ TEST(TopK, EqualsSortingEverything) {
     sorted.resize(std::min(k, sorted.size()));
     RC_ASSERT(best.size() == sorted.size());
     RC_ASSERT(best.take() == sorted);
-  });
+  }));
 }
 
 TEST(TopK, TakesWhatMayBeAmongTheNearest) {
@@ -56,13 +56,13 @@ TEST(TopK, TakesWhatMayBeAmongTheNearest) {
 }
 
 TEST(NeighborKey, OrdersByDistanceThenSlotAndRoundTrips) {
-  rc::check([](int32_t left, int32_t right, uint32_t left_slot, uint32_t right_slot) {
+  EXPECT_TRUE(rc::check([](int32_t left, int32_t right, uint32_t left_slot, uint32_t right_slot) {
     const Neighbor a{static_cast<float>(left) / 1024, left_slot};
     const Neighbor b{static_cast<float>(right) / 1024, right_slot};
     const bool before = a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
     RC_ASSERT((neighbor_key(a.distance, a.slot) < neighbor_key(b.distance, b.slot)) == before);
     RC_ASSERT(neighbor_of(neighbor_key(a.distance, a.slot)) == a);
-  });
+  }));
 }
 
 }  // namespace

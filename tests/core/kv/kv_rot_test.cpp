@@ -79,6 +79,26 @@ class KvRot : public ::testing::Test {
     }
     ASSERT_GT(found, 0u);
   }
+  /// Fifty keys and no record, the last of them not listed by its page any more.
+  void fill_and_lose_the_last() {
+    constexpr size_t kPageBytes = 4096;
+    constexpr size_t kFlagsAt = 10;
+    constexpr size_t kLowerAt = 12;
+    constexpr char kLeaf = 2;
+    ASSERT_TRUE(open().has_value());
+    KvBatch batch;
+    for (int i = 0; i < 50; ++i) batch.put(as_bytes(fmt::format("key-{:02}", i)), Bytes{1, 2, 3});
+    ASSERT_TRUE(env_.run(store_->commit(std::move(batch))).has_value());
+    const std::string content = bytes();
+    size_t found = 0;
+    for (size_t page = 0; page < content.size(); page += kPageBytes) {
+      if (content[page + kFlagsAt] != kLeaf) continue;
+      if (content.substr(page, kPageBytes).find("key-49") == std::string::npos) continue;
+      set_byte(page + kLowerAt, static_cast<char>(content[page + kLowerAt] - 2));
+      ++found;
+    }
+    ASSERT_GT(found, 0u);
+  }
   std::optional<Model> content() {
     Model model;
     const auto end = store_->scan({}, [&](ByteView key, ByteView value) {
@@ -199,6 +219,44 @@ TEST_F(KvRot, AReaderThatReadEverythingKnowsWhetherItWasEverything) {
     if (end.has_value()) range.from = **end;
   }
   EXPECT_EQ(code, Code::data_loss);
+}
+
+// Every pair that is left is in order and has its checksum: only the sums say that one is missing.
+TEST_F(KvRot, AScanOfAllMissesAKeyThatItsPageListsNoLonger) {
+  fill_and_lose_the_last();
+  EXPECT_EQ(get("key-48"), Code::ok);
+  EXPECT_EQ(content(), std::nullopt);
+  EXPECT_TRUE(store_->damaged());
+}
+
+TEST_F(KvRot, AReaderMissesAKeyThatItsPageListsNoLonger) {
+  fill_and_lose_the_last();
+  auto reader = store_->open_reader();
+  const auto end = (*reader)->scan({}, [](ByteView, ByteView) { return true; });
+  ASSERT_FALSE(end.has_value());
+  EXPECT_EQ(end.error().code(), Code::data_loss);
+}
+
+TEST_F(KvRot, TheScrubberMissesAKeyThatItsPageListsNoLonger) {
+  fill_and_lose_the_last();
+  EXPECT_EQ(scrub(100), Code::data_loss);
+}
+
+TEST_F(KvRot, TheScrubberFindsARecordThatVanished) {
+  fill();
+  rot("\x02"
+      "applied",
+      3);
+  EXPECT_EQ(scrub(100), Code::data_loss);
+}
+
+TEST_F(KvRot, ARecordThatVanishedAfterAReopeningIsNotAbsent) {
+  fill();
+  ASSERT_TRUE(open().has_value());
+  rot("\x02"
+      "applied",
+      3);
+  EXPECT_EQ(store_->get_record("applied").error().code(), Code::data_loss);
 }
 
 // One flipped bit anywhere in the file of a closed store: it is refused, or it holds exactly what

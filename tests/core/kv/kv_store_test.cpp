@@ -310,6 +310,46 @@ TEST_F(KvStoreTest, AFullMapIsAnErrorThatLeavesTheStoreUsable) {
   EXPECT_TRUE(put("more", std::string(100'000, 'x')).has_value());
 }
 
+// What the refused batch said of its keys is forgotten with it.
+TEST_F(KvStoreTest, AfterABatchThatFoundNoRoomItIsKnownWhatIsThere) {
+  KvConfig config = small_config();
+  config.map_bytes_max = 1 << 20;
+  open(config);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(put(fmt::format("k{}", i), "x").has_value());
+  KvBatch batch;
+  for (int i = 0; i < 10; ++i) batch.erase(as_bytes(fmt::format("k{}", i)));
+  batch.put(as_bytes("new"), bytes_of(std::string(2 << 20, 'x')));
+  const auto refused = env_.run(store_->commit(std::move(batch)));
+  ASSERT_FALSE(refused.has_value());
+  ASSERT_EQ(refused.error().code(), Code::resource_exhausted);
+  EXPECT_EQ(get("k3"), "x");
+  EXPECT_EQ(get("new"), std::nullopt);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(put(fmt::format("k{}", i), "y").has_value());
+  EXPECT_TRUE(put("new", "y").has_value());
+  EXPECT_EQ(store_->item_count(), 21u);
+  EXPECT_TRUE(env_.run(store_->verify()).has_value());
+}
+
+TEST_F(KvStoreTest, AKeyIsAbsentUntilItsCommitIsDone) {
+  open();
+  TaskGroup group(env_.scheduler());
+  KvBatch batch;
+  batch.put(as_bytes("a"), bytes_of("1"));
+  bool done = false;
+  auto committing = [](KvStore* store, KvBatch changes, bool* ended) -> Task<void> {
+    const auto result = co_await store->commit(std::move(changes));
+    *ended = result.has_value();
+  };
+  group.spawn(committing(store_.get(), std::move(batch), &done));
+  for (int turns = 0; !done && turns < 100; ++turns) {
+    const auto value = store_->get(as_bytes("a"));
+    ASSERT_TRUE(value.has_value()) << value.error().to_string();
+    env_.try_run_one();
+  }
+  ASSERT_TRUE(done);
+  EXPECT_EQ(get("a"), "1");
+}
+
 TEST_F(KvStoreTest, RefusesABatchAboveItsLimit) {
   KvConfig config = small_config();
   config.batch_bytes_max = 1000;

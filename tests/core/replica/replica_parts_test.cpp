@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "core/replica/birth_remains.h"
 #include "core/replica/log_retention.h"
 #include "core/replica/manifest_file.h"
 #include "core/replica/raft_transport.h"
@@ -106,6 +107,25 @@ TEST(LogRetention, DoesNotWaitForOneThatDoesNotAnswer) {
   status.peers[0].recent_active = true;
   retention.tick(status);
   EXPECT_EQ(retention.needed_from(status), LogIndex(151));
+}
+
+TEST(LogRetention, ALeaderAnewKnowsNothingOfEarlierSilence) {
+  LogRetention retention(2);
+  raft::RaftStatus status = leading({follower(2, 150)});
+  status.peers[0].recent_active = false;
+  for (int i = 0; i < 5; ++i) retention.tick(status);
+  raft::RaftStatus following = status;
+  following.role = raft::Role::follower;
+  retention.tick(following);
+  EXPECT_EQ(retention.needed_from(status), LogIndex(151));
+}
+
+TEST(BirthRemains, TakeNoOtherNamesForThoseOfReplicas) {
+  EXPECT_EQ(replica_of_folder("17"), ReplicaId(17));
+  for (const std::string_view name :
+       {"", "017", "+17", "17 ", "17x", "-1", "99999999999999999999"}) {
+    EXPECT_EQ(replica_of_folder(name), std::nullopt) << name;
+  }
 }
 
 TEST(ReplicaConfig, NamesTheFieldThatIsWrong) {

@@ -54,7 +54,7 @@ TEST(ShardRebuild, LeavesTheTombstonesBehind) {
 }
 
 TEST(ShardRebuild, LosesNoWriteAndNoDeleteThatHappensMeanwhile) {
-  rc::check("the new content holds what the old one holds", [](uint64_t seed) {
+  EXPECT_TRUE(rc::check("the new content holds what the old one holds", [](uint64_t seed) {
     RandomStream random(seed, "rebuild");
     Writer writer;
     const auto change = [&] {
@@ -79,7 +79,7 @@ TEST(ShardRebuild, LosesNoWriteAndNoDeleteThatHappensMeanwhile) {
       RC_ASSERT(found[i].distance == expected[i].distance);
       RC_ASSERT(to.rows[found[i].slot].id == writer.content->rows[expected[i].slot].id);
     }
-  });
+  }));
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ bool is_one_minimal(const Subset& items, const Predicate& fails) {
 }
 
 TEST(MinimalFailingSubset, IsWhatIsNeededWhenExactlyThatIsNeeded) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const auto count = *rc::gen::inRange<size_t>(0, 60);
     const auto needed =
         *rc::gen::container<std::set<size_t>>(rc::gen::inRange<size_t>(0, count + 1));
@@ -67,11 +67,11 @@ TEST(MinimalFailingSubset, IsWhatIsNeededWhenExactlyThatIsNeeded) {
     const Subset found = minimal_failing_subset(count, first_failing(fails));
     RC_ASSERT(found == Subset(wanted.begin(), wanted.end()));
     RC_ASSERT(found == one_at_a_time(count, fails));
-  });
+  }));
 }
 
 TEST(MinimalFailingSubset, CannotLoseOneThingMoreWhateverThePredicate) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const auto count = *rc::gen::inRange<size_t>(1, 14);
     const auto salt = *rc::gen::arbitrary<uint64_t>();
     const auto rarity = *rc::gen::inRange<uint64_t>(1, 6);
@@ -85,7 +85,7 @@ TEST(MinimalFailingSubset, CannotLoseOneThingMoreWhateverThePredicate) {
     RC_ASSERT(std::ranges::is_sorted(found));
     RC_ASSERT(is_one_minimal(found, fails));
     RC_ASSERT(is_one_minimal(one_at_a_time(count, fails), fails));
-  });
+  }));
 }
 
 TEST(MinimalFailingSubset, NeedsFewTrialsWhenOneThingIsToBlame) {
@@ -111,7 +111,7 @@ TEST(MinimalFailingSubset, IsEverythingWhenNoMoreMayBeTried) {
 }
 
 TEST(MinimalFailingNumber, IsTheThreshold) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const auto low = *rc::gen::inRange<uint64_t>(0, 100);
     const auto high = *rc::gen::inRange<uint64_t>(low, 10'000);
     const auto threshold = *rc::gen::inRange<uint64_t>(0, high + 1);
@@ -125,7 +125,7 @@ TEST(MinimalFailingNumber, IsTheThreshold) {
         });
     RC_ASSERT(found == std::max(low, threshold));
     RC_ASSERT(tried <= 16u);
-  });
+  }));
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ TEST(FileImage, RulesLimitWhatAPowerLossDoes) {
 // The dumb twin keeps whole copies: each sector must hold what some un-synced or the durable
 // version of it held.
 TEST(FileImage, EverySectorHoldsAVersionSinceTheLastFinishedSync) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     FileImage image;
     std::vector<Bytes> versions{{}};  // Versions since the last finished sync, that one first.
     std::map<uint64_t, Bytes> syncs;
@@ -149,7 +149,7 @@ TEST(FileImage, EverySectorHoldsAVersionSinceTheLastFinishedSync) {
       });
       RC_ASSERT(known || at_an_end);
     }
-  });
+  }));
 }
 
 TEST(PageUndo, RemembersEachPageOnceAndForgetsAll) {

@@ -644,6 +644,24 @@ TEST_F(PlacementStateTest, TellsAllOthersOfAShardThatAMemberIsFull) {
   EXPECT_FALSE(crowded(9));
 }
 
+TEST_F(PlacementStateTest, ACollectionIsReadyOnceItsLeadersHaveAllThatWasCommitted) {
+  for (uint64_t node : {7, 8, 9}) register_worker(node, 1);
+  create("a", {7, 8, 9});
+  ClusterView view;
+  EXPECT_FALSE(view.is_ready(*state_.find("a")));
+  wire::ReplicaReport report;
+  report.replica_id = state_.find("a")->shards[0].replicas[0].replica_id;
+  report.created = true;
+  report.is_leader = true;
+  report.term = 4;
+  report.catching_up = true;
+  view.hear(NodeId(7), Instant(1s), state_.counters().revision, std::vector{report});
+  EXPECT_FALSE(view.is_ready(*state_.find("a")));
+  report.catching_up = false;
+  view.hear(NodeId(7), Instant(1s), state_.counters().revision, std::vector{report});
+  EXPECT_TRUE(view.is_ready(*state_.find("a")));
+}
+
 TEST_F(PlacementStateTest, BelievesTheLeaderOfTheHighestTerm) {
   for (uint64_t node : {7, 8, 9}) register_worker(node, 1);
   create("a", {7, 8, 9});

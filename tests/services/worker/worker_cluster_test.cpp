@@ -28,6 +28,18 @@ TEST_F(WorkerCluster, WritesAreReadAndFoundOnOneWorker) {
   EXPECT_EQ(hits->hits[0].payload, (Bytes{1, 2, 3}));
 }
 
+TEST_F(WorkerCluster, EquallyNearPointsComeByTheirIds) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  for (const uint64_t id : {9, 4, 7, 2, 8}) ASSERT_TRUE(write(id, {1, 2, 3, 4}).has_value());
+  const auto hits = search({1, 2, 3, 5}, 3);
+  ASSERT_TRUE(hits.has_value());
+  ASSERT_EQ(hits->hits.size(), 3u);
+  EXPECT_EQ(hits->hits[0].id.number, 2u);
+  EXPECT_EQ(hits->hits[1].id.number, 4u);
+  EXPECT_EQ(hits->hits[2].id.number, 7u);
+}
+
 TEST_F(WorkerCluster, LinksPointsWhenABatchIsFullOrHasWaitedLongEnough) {
   index_batch_points_max_ = 3;
   index_linger_ = 60s;

@@ -121,6 +121,44 @@ TEST_F(WorkerFolder, AnotherGenerationIsKeptWhileTheOneOfTheLogIsMissing) {
   expect_one_lost("generation-1 is missing");
 }
 
+TEST_F(WorkerFolder, AReplicaWhoseStoreIsEmptyIsLost) {
+  fill();
+  const std::string folder = "replicas/" + replica_ + "/generation-1";
+  ASSERT_TRUE(victim_->disk().remove_tree(folder).has_value());
+  ASSERT_TRUE(victim_->disk().create_directory(folder).has_value());
+  start_again();
+  expect_one_lost("is gone");
+}
+
+TEST_F(WorkerFolder, AGenerationThatTheLogDoesNotNameGoesOnceTheOtherServes) {
+  fill();
+  const std::string stray = "replicas/" + replica_ + "/generation-7";
+  ASSERT_TRUE(victim_->disk().create_directory(stray).has_value());
+  start_again();
+  EXPECT_EQ(victim_status().lost_replicas, 0u);
+  EXPECT_FALSE(victim_->disk().exists(stray).value());
+  EXPECT_TRUE(has_store());
+}
+
+TEST_F(WorkerFolder, TheManifestOfAnotherReplicaIsNotTakenForItsOwn) {
+  fill();
+  std::string other;
+  for (const std::string& folder : folders(2)) {
+    if (folder != replica_) other = folder;
+  }
+  const Bytes content = *victim_->disk().content("replicas/" + other + "/replica.manifest");
+  const std::string path = "replicas/" + replica_ + "/replica.manifest";
+  ASSERT_TRUE(victim_->disk().remove(path).has_value());
+  const auto file = victim_->disk().open_file(path, sim::SimDisk::Creation::always);
+  ASSERT_TRUE(file.has_value());
+  (*file)->image.write(0, content);
+  start_again();
+  EXPECT_TRUE(victim_->running());
+  EXPECT_TRUE(has_store());
+  EXPECT_THAT(errors_, Contains(AllOf(HasSubstr("replica " + replica_ + " is lost"),
+                                      HasSubstr("put the right file back"))));
+}
+
 TEST_F(WorkerFolder, AFolderWithANameOfItsOwnIsLeftAlone) {
   fill();
   ASSERT_TRUE(victim_->disk().create_directory("replicas/1.bak").has_value());
@@ -139,6 +177,17 @@ TEST_F(WorkerFolder, AFolderWithoutTheManifestOfItsNodeIsNotBegunAnew) {
               HasSubstr("node.manifest of this data folder is missing"));
   EXPECT_FALSE(victim_->disk().exists("node.manifest").value());
   EXPECT_TRUE(has_store());
+}
+
+TEST_F(WorkerFolder, AFolderThatHasOnlyItsLogLeftIsNotBegunAnew) {
+  fill();
+  ASSERT_TRUE(victim_->disk().remove("node.manifest").has_value());
+  ASSERT_TRUE(victim_->disk().remove_tree("replicas").has_value());
+  start_again();
+  ASSERT_EQ(failures_.size(), 1u);
+  EXPECT_EQ(failures_.front().code(), Code::data_loss);
+  EXPECT_THAT(failures_.front().message(), HasSubstr("wal/"));
+  EXPECT_FALSE(victim_->disk().exists("node.manifest").value());
 }
 
 TEST_F(WorkerFolder, AReplacedFolderIsRefusedAloud) {

@@ -241,6 +241,25 @@ TEST_F(WorkerCluster, WorkersKeepTheirReplicasWhenThePlacementStateBeginsAnew) {
   for (const Status& failure : failures_) EXPECT_EQ(failure.field(), "lineage");
 }
 
+TEST_F(WorkerCluster, ANodeReportsForNoWorkerButItself) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  auto client = placement(0);
+  wire::HeartbeatRequest beat;
+  beat.node_id = 100;
+  const auto heard = await(client.heartbeat(context(), beat));
+  ASSERT_FALSE(heard.has_value());
+  EXPECT_EQ(heard.error().code(), Code::permission_denied);
+  EXPECT_EQ(heard.error().field(), "node_id");
+  wire::RegisterWorkerRequest registration;
+  registration.node_id = 100;
+  registration.address = "elsewhere:1";
+  registration.incarnation = 1'000;
+  const auto registered = await(client.register_worker(context(), registration));
+  ASSERT_FALSE(registered.has_value());
+  EXPECT_EQ(registered.error().code(), Code::permission_denied);
+}
+
 TEST_F(WorkerCluster, OrdersOfAnotherLineageAreRefused) {
   boot(1, 1);
   ASSERT_TRUE(create(1, 1).has_value());

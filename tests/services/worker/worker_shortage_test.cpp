@@ -58,6 +58,27 @@ TEST_F(WorkerCluster, ASmallFileIsOldOrNewWhateverRunsOut) {
   }
 }
 
+TEST_F(WorkerCluster, OnAFullDiskASmallFileOfAnotherSizeStaysAsItIs) {
+  sim::WorldConfig config;
+  config.fault_classes.add(sim::FaultClass::disk_full);
+  boot(1, 1, config);
+  SimNode& node = *client_;
+  const Bytes before(100, 1);
+  ASSERT_TRUE(await(write_small_file(&node.env().disk(), "", "small", before)).has_value());
+  node.disk().trouble().fill_up(world_->now() + 10s);
+  const auto longer = await(write_small_file(&node.env().disk(), "", "small", Bytes(101, 2)));
+  EXPECT_EQ(status_of(longer).code(), Code::resource_exhausted);
+  const auto shorter = await(write_small_file(&node.env().disk(), "", "small", Bytes(99, 3)));
+  EXPECT_EQ(status_of(shorter).code(), Code::resource_exhausted);
+  EXPECT_EQ(*node.disk().content("small"), before);
+  // One of the same size is written in its place, and is durable.
+  const auto same = await(write_small_file(&node.env().disk(), "", "small", Bytes(100, 4)));
+  ASSERT_TRUE(same.has_value()) << same.error().to_string();
+  node.crash(CrashKind::power_loss);
+  world_->run_for(100ms);
+  EXPECT_EQ(*node.disk().content("small"), Bytes(100, 4));
+}
+
 /// The marker of a store of a version that does not exist yet.
 Bytes newer_marker(Bytes marker) {
   constexpr size_t kVersionAt = 8;

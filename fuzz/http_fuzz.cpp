@@ -16,14 +16,14 @@ using namespace vectron::http;
 constexpr ParserLimits kLimits = {
     .head_bytes_max = 1'024, .headers_max = 16, .body_bytes_max = 4'096};
 
-struct Outcome {
+struct Parsed {
   std::vector<Request> requests;
   bool refused = false;
 };
 
 // As a connection does it: what the parser leaves is shown to it again, with more behind it.
-Outcome parse(ByteView bytes, size_t piece) {
-  Outcome outcome;
+Parsed parse(ByteView bytes, size_t piece) {
+  Parsed parsed;
   RequestParser parser(kLimits);
   Bytes waiting;
   while (!bytes.empty()) {
@@ -33,19 +33,19 @@ Outcome parse(ByteView bytes, size_t piece) {
     while (!waiting.empty()) {
       const auto taken = parser.feed(waiting);
       if (!taken.has_value()) {
-        outcome.refused = true;
-        return outcome;
+        parsed.refused = true;
+        return parsed;
       }
       if (*taken > waiting.size()) std::abort();
       waiting.erase(waiting.begin(), waiting.begin() + static_cast<ptrdiff_t>(*taken));
       if (parser.body_bytes() > kLimits.body_bytes_max) std::abort();
       if (parser.stage() != RequestParser::Stage::done) break;
-      outcome.requests.push_back(parser.take());
+      parsed.requests.push_back(parser.take());
       parser = RequestParser(kLimits);
     }
     if (waiting.size() > kLimits.head_bytes_max) std::abort();  // It must be refused by now.
   }
-  return outcome;
+  return parsed;
 }
 
 void check_same(const Request& one, const Request& other) {
@@ -61,8 +61,8 @@ void check_same(const Request& one, const Request& other) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const ByteView bytes(data + 1, size - 1);
-  const Outcome pieces = parse(bytes, 1 + data[0]);
-  const Outcome whole = parse(bytes, 512);
+  const Parsed pieces = parse(bytes, 1 + data[0]);
+  const Parsed whole = parse(bytes, 512);
   // A refusal may come sooner or later; what was read before it is the same.
   const size_t count = std::min(pieces.requests.size(), whole.requests.size());
   for (size_t i = 0; i < count; ++i) check_same(pieces.requests[i], whole.requests[i]);

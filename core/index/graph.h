@@ -74,6 +74,8 @@ class Graph {
 
   /// Nodes linked: slots with lists of their own.
   uint64_t nodes() const { return nodes_.load(std::memory_order_relaxed); }
+  /// Which slots hang on which nodes.
+  const Copies& copies() const { return copies_; }
   /// Counted bytes of the links. A copy has the room of a node, which it does not use.
   uint64_t bytes() const;
 

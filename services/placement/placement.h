@@ -98,9 +98,7 @@ class Placement final : public wire::PlacementHandler {
   Basis basis() const { return {state_->counters().revision, view_.changes()}; }
   std::map<NodeId, Pushed> pushed_;
   std::set<NodeId> pushing_;
-  Semaphore creating_;  // One creation at a time chooses workers, and is applied.
-  Condition heard_;     // A report came.
-  Event changed_;       // There may be something to push or to record.
+  Semaphore creating_;       // One creation at a time chooses workers, and is applied.
   Semaphore register_turn_;  // One worker at a time finds out whether there is room.
   Condition heard_;          // A report came.
   Event changed_;            // There may be something to push or to record.

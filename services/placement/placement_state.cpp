@@ -64,6 +64,8 @@ Result<void> check_plan(const stored::CreateCollectionCommand& command) {
 Result<void> check_worker(const stored::WorkerRecord& record) {
   if (record.node_id != 0 && !record.address.empty()) return {};
   return fail(Code::invalid_argument, "a worker has a node id and an address", "node_id");
+}
+
 size_t replica_count(const stored::CollectionRecord& collection) {
   size_t count = 0;
   for (const stored::ShardRecord& shard : collection.shards) count += shard.replicas.size();

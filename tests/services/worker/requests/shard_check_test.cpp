@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "services/worker/shard_state.h"
+#include "services/worker/stored_check.h"
 #include "tests/support/memory_env.h"
 
 namespace vectron {
@@ -47,9 +48,9 @@ TEST_F(ShardCheck, TakesVectorsOfItsOwnDimensionAlone) {
 }
 
 TEST_F(ShardCheck, TakesNoCommandWhoseRowsCouldExceedACommit) {
-  // Each row may take so much besides its own bytes.
-  EXPECT_EQ(refused_field(upserts(100, 3), 99 * kStoredOverheadBytesMax), "operations");
-  EXPECT_EQ(refused_field(upserts(100, 3), 200 * kStoredOverheadBytesMax), "none");
+  const stored::ShardCommand command = upserts(100, 3);
+  EXPECT_EQ(refused_field(command, stored_bytes_max(command) - 1), "operations");
+  EXPECT_EQ(refused_field(command, stored_bytes_max(command)), "none");
 }
 
 TEST_F(ShardCheck, TakesNothingThatIsNoCommand) {

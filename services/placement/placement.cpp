@@ -144,6 +144,8 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   }
   const auto itself = check_speaks_for_itself(context, request.node_id);
   VECTRON_CO_CHECK_OK(itself);
+  const auto short_enough = check_texts(request);
+  VECTRON_CO_CHECK_OK(short_enough);
   const Instant deadline = deadline_of(context);
   const auto reached = co_await reach(deadline);
   VECTRON_CO_CHECK_OK(reached);

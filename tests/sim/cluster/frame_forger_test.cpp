@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include "core/base/random.h"
 #include "sim/cluster/frame_plan.h"
@@ -61,14 +62,16 @@ TEST(FrameForger, FindsNoRoleThatFramesCanHurt) {
 // Each target is asked each method, and answers some of it: the programs get past the checks of
 // frames and messages.
 TEST(FrameForger, SeedsGetAnswersFromEachRole) {
+  std::map<uint8_t, uint64_t> answers;
   for (const FrameProgram& program : frame_seeds()) {
     const std::string what = fmt::format("target {}", program.steps.front().at(1));
     const ForgedCounts counts = play(program.write(), what);
     EXPECT_GT(counts.frames, program.steps.size() / 2) << what;
     if (program.member) continue;
-    EXPECT_GT(counts.answers, 0u) << what;
+    answers[program.steps.front().at(1)] += counts.answers;
     EXPECT_GT(counts.errors, 10u) << what;
   }
+  for (const auto& [target, count] : answers) EXPECT_GT(count, 0u) << "target " << int{target};
 }
 
 TEST(FrameForger, WhatWasFoundStaysRepaired) {

@@ -184,7 +184,9 @@ TEST_F(ReplicaHostTest, ASnapshotWithAPairThatCannotBeLoadedIsNotTaken) {
   manifest.replica_id = kReplica.value();
   manifest.members = {{1, 1, "here:1"}, {2, 2, "there:1"}};
   ASSERT_TRUE(env_.below().run(host_->bear(std::move(manifest))).has_value());
-  ASSERT_TRUE(start().ok());
+  // A follower still: nobody has stood for election yet.
+  auto starting = host_->start(kGroup, std::make_unique<LastCommand>());
+  ASSERT_TRUE(env_.below().run(std::move(starting)).has_value());
   SnapshotPiece piece;
   piece.group = kGroup;
   piece.from = ReplicaId(2);

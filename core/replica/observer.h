@@ -8,6 +8,7 @@
 #include <array>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/base/ids.h"
 #include "core/base/status.h"
@@ -39,6 +40,20 @@ constexpr std::string_view index_event_name(IndexEvent event) {
   return kNames[static_cast<size_t>(event)];
 }
 
+/// The lowest level of an index's graph and what is to be found in it, for an observer that walks
+/// over it itself. Slots are those of the index.
+struct GraphSight {
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  bool by_inner_product = false;  ///< How its vectors are compared.
+  uint32_t dimension = 0;
+  uint32_t entry = kNone;                    ///< Where walks begin.
+  std::vector<std::vector<uint32_t>> links;  ///< By slot.
+  /// By slot, the node at which it is found: itself, or one with the same vector.
+  std::vector<uint32_t> found_at;
+  std::vector<uint32_t> live;  ///< Slots of points that are there.
+};
+
 class ReplicaObserver {
  public:
   virtual ~ReplicaObserver() = default;
@@ -64,10 +79,9 @@ class ReplicaObserver {
   /// The replica was told to be gone for ever: it stops and takes no part any more.
   virtual void on_dropped(const ReplicaName& name) = 0;
   /// Something happened to the index of a shard, which stands at `applied_index`; `coverage` sums
-  /// up the points that it holds (services/worker/shard_content.h; refused: 0), and no walk over
-  /// the graph leads to `unreachable` nodes of it.
+  /// up the points that it holds (services/worker/shard_content.h; refused: 0).
   virtual void on_index(const ReplicaName& name, IndexEvent event, LogIndex applied_index,
-                        uint64_t coverage, uint64_t unreachable) = 0;
+                        uint64_t coverage, const GraphSight& graph) = 0;
 };
 
 }  // namespace vectron

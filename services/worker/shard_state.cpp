@@ -61,6 +61,34 @@ Result<ShardAnswer> decode_shard_answer(ByteView bytes) {
   return fail(Code::internal, "an answer of the shard's state cannot be read");
 }
 
+namespace {
+
+// What the observer is to judge by itself.
+GraphSight sight_of(const index::ShardIndex& index, const ShardOptions& options) {
+  const index::Graph& graph = index.graph();
+  const index::Slot end = index.graph_end();
+  const index::Cut cut = index.cut();
+  GraphSight sight;
+  sight.by_inner_product = options.distance == Distance::dot;
+  sight.dimension = options.dimension;
+  if (graph.entry_point().level >= 0) sight.entry = graph.entry_point().slot;
+  sight.links.resize(end);
+  sight.found_at.resize(end, GraphSight::kNone);
+  for (index::Slot slot = 0; slot < end; ++slot) {
+    if (index.live(slot, cut)) sight.live.push_back(slot);
+    if (!graph.is_node(slot)) continue;
+    sight.links[slot] = graph.links(slot, 0);
+    sight.found_at[slot] = slot;
+    graph.copies().any(slot, [&](index::Slot copy) {
+      if (copy < end) sight.found_at[copy] = slot;
+      return false;
+    });
+  }
+  return sight;
+}
+
+}  // namespace
+
 ShardState::ShardState(Env* env, ShardOptions options, RequestMemoryLimits requests,
                        ReplicaObserver* observer)
     : env_(env),
@@ -75,14 +103,12 @@ ShardState::ShardState(Env* env, ShardOptions options, RequestMemoryLimits reque
 void ShardState::report(IndexEvent event) const {
   if (observer_ == nullptr) return;
   uint64_t coverage = 0;
-  uint64_t unreachable = 0;
+  GraphSight graph;
   if (content_) {
-    const index::ShardIndex& index = content_->index;
-    coverage = content_->coverage(index.cut());
-    if (index.leads_everywhere())
-      unreachable = index::unreachable_nodes(index.graph(), index.graph_end());
+    coverage = content_->coverage(content_->index.cut());
+    graph = sight_of(content_->index, options_);
   }
-  observer_->on_index(home_.name, event, store_->applied_index(), coverage, unreachable);
+  observer_->on_index(home_.name, event, store_->applied_index(), coverage, graph);
 }
 
 MemoryUse ShardState::memory() const {

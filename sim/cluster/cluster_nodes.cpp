@@ -30,7 +30,6 @@ bool holds_store(SimDisk& disk, const std::string& folder) {
          });
 }
 
-/// Whether a process ended because the device refused a call, and not for what it found stored.
 /// Whether a worker, or a placement node, has made all that it needs on its disk once.
 bool has_started(SimNode& machine) {
   for (const std::string_view name : {"node.manifest", "replicas", "wal"}) {
@@ -40,6 +39,7 @@ bool has_started(SimNode& machine) {
   return true;
 }
 
+/// Whether a process ended because the device refused a call, and not for what it found stored.
 bool names_io_error(const Status& status) {
   return status.message().contains("I/O error") || status.message().contains("Input/output error");
 }
@@ -174,8 +174,8 @@ Task<void> ClusterNodes::supervise() {
 
 bool ClusterNodes::has_reason_to_stop(const Node& node, const Status& status) const {
   const DiskTrouble& trouble = node.machine->disk().trouble();
-  // Its folder is another one, or forgot a start.
-  if (is_refused_for_ever(status)) return node.hurt || trouble.errors_given() > 0;
+  // Its folder is another one, or forgot a start: no call that was refused makes it so.
+  if (is_refused_for_ever(status)) return node.hurt || trouble.syncs_failed() > 0;
   if (names_io_error(status)) return trouble.io_errors_given() > node.io_errors_before;
   if (status.code() == Code::data_loss) return node.hurt;
   // What is short comes back: who runs waits for it, and a full disk keeps nobody from starting who

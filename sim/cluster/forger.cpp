@@ -13,6 +13,7 @@ namespace {
 constexpr Duration kPause = 40ms;          ///< Between two connections.
 constexpr Duration kCallDeadline = 150ms;  ///< Of what it asks.
 constexpr Duration kLinger = 20ms;         ///< Until what was sent is through.
+constexpr Duration kConnectPoll = 5ms;
 
 constexpr NodeId kStranger{0x5747};
 
@@ -32,15 +33,19 @@ wire::RaftEntry entry_of(const wire::RaftMessage& message, Bytes data) {
 
 }  // namespace
 
+Forger::Pace Forger::pace_of(uint64_t forged_per_second) {
+  const auto connections = static_cast<uint64_t>(Duration(1s) / kPause);
+  if (forged_per_second >= connections) return {forged_per_second / connections, kPause};
+  return {1, Duration(1s) / std::max<uint64_t>(forged_per_second, 1)};
+}
+
 Forger::Forger(Parts parts) : parts_(parts), random_(parts.env->random("forger")) {}
 
 Task<void> Forger::run(Instant until) {
-  const auto pauses_per_second = static_cast<uint64_t>(Duration(1s) / kPause);
-  const uint64_t messages =
-      std::max<uint64_t>(parts_.plan->intensities.forged_per_second / pauses_per_second, 1);
+  const Pace pace = pace_of(parts_.plan->intensities.forged_per_second);
   while (parts_.record->world.now() < until) {
-    co_await forge_once(messages);
-    co_await parts_.env->clock().sleep_for(kPause);
+    co_await forge_once(pace.messages);
+    co_await parts_.env->clock().sleep_for(pace.pause);
   }
 }
 
@@ -85,7 +90,6 @@ Task<void> Forger::forge_once(uint64_t messages) {
     batch.messages.push_back(mask == Mask::node ? impossible_message(*victim)
                                                 : plausible_message(*victim));
   }
-  parts_.record->world.fault_fired(FaultClass::forgery);
   co_await lie(*victim, mask, std::move(batch));
 }
 
@@ -109,6 +113,13 @@ Task<void> Forger::lie(Victim victim, Mask mask, wire::RaftBatch batch) {
   } else if (parts_.plan->profile != "raft") {
     co_await lie_to_worker(channel, victim);
   }
+  const Instant patience = parts_.record->world.now() + kCallDeadline;
+  while (!channel->connected() && parts_.record->world.now() < patience) {
+    co_await parts_.env->clock().sleep_for(kConnectPoll);
+  }
+  // What reached nobody was no fault.
+  if (!channel->connected()) co_return;
+  parts_.record->world.fault_fired(FaultClass::forgery);
   co_await parts_.env->clock().sleep_for(kLinger);
 }
 

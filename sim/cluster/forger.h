@@ -26,6 +26,13 @@ class Forger {
   };
   explicit Forger(Parts parts);
 
+  /// How often it connects, and how much it says each time, for so many messages a second.
+  struct Pace {
+    uint64_t messages = 1;
+    Duration pause{};
+  };
+  static Pace pace_of(uint64_t forged_per_second);
+
   /// Forges until then (simulated time).
   Task<void> run(Instant until);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/oracle/graph_walk.h"
+
 namespace vectron::sim {
 
 void ReplicaWatch::node_stopped(NodeId node) {
@@ -157,16 +159,19 @@ void ReplicaWatch::remember(Group& group, const ReplicaName& name, const raft::E
 }
 
 void ReplicaWatch::on_index(const ReplicaName& name, IndexEvent event, LogIndex applied_index,
-                            uint64_t coverage, uint64_t unreachable) {
+                            uint64_t coverage, const GraphSight& graph) {
   ++index_events_[static_cast<size_t>(event)];
   if (event == IndexEvent::refused) return;  // It found nothing yet.
   coverages_.push_back({name, event, applied_index, coverage, now_()});
   // A rebuilt graph, or one that is written down, may have nodes that wait to be mended.
   const bool whole = event == IndexEvent::restored || event == IndexEvent::mended;
-  if (whole && unreachable > 0) {
-    log_.add(oracle::kIndexReach, now_(),
-             fmt::format("the graph of replica {} on node {} was {}, and no walk leads to {} nodes",
-                         name.replica, name.node, index_event_name(event), unreachable));
+  const uint64_t unreachable = whole && must_reach_all(graph) ? points_out_of_reach(graph) : 0;
+  if (unreachable > 0) {
+    log_.add(
+        oracle::kIndexReach, now_(),
+        fmt::format(
+            "the graph of replica {} on node {} was {}, and no walk leads to {} points or nodes",
+            name.replica, name.node, index_event_name(event), unreachable));
   }
   if (event == IndexEvent::restored && restored_) restored_(name);
 }

@@ -53,7 +53,7 @@ class ReplicaWatch final : public ReplicaObserver {
   void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) override;
   void on_dropped(const ReplicaName& name) override;
   void on_index(const ReplicaName& name, IndexEvent event, LogIndex applied_index,
-                uint64_t coverage, uint64_t unreachable) override;
+                uint64_t coverage, const GraphSight& graph) override;
 
   /// What a replica's index found at a moment.
   struct Coverage {

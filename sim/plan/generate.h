@@ -31,14 +31,14 @@ struct ProfileInfo {
 /// The profiles that generate_plan knows.
 const std::vector<ProfileInfo>& profiles();
 
-/// Makes the plan of `seed`. It hurts no more copies than the system promises to survive: crashed
-/// nodes come back with their disks, and destructive faults strike only a few nodes that are drawn
-/// first, a minority of every replica set (within_risk_budget()); so availability is promised again
-/// after the last fault. Errors: invalid_argument (unknown profile).
 /// For how long some leader is cut off or stands still by a plan's faults, about: the time that
 /// they cover within the workload.
 uint64_t hunted_milliseconds(const Plan& plan);
 
+/// Makes the plan of `seed`. It hurts no more copies than the system promises to survive: crashed
+/// nodes come back with their disks, and destructive faults strike only a few nodes that are drawn
+/// first, a minority of every replica set (within_risk_budget()); so availability is promised again
+/// after the last fault. Errors: invalid_argument (unknown profile).
 Result<Plan> generate_plan(uint64_t seed, const GenerateOptions& options);
 
 }  // namespace vectron::sim

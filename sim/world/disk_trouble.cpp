@@ -71,7 +71,9 @@ bool DiskTrouble::write_fails() {
 }
 
 bool DiskTrouble::sync_fails() {
-  return take(&failing_syncs_, FaultClass::sync_failure);
+  if (!take(&failing_syncs_, FaultClass::sync_failure)) return false;
+  ++syncs_failed_;
+  return true;
 }
 
 bool DiskTrouble::is_full() {

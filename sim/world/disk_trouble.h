@@ -65,6 +65,8 @@ class DiskTrouble {
   uint64_t errors_given() const { return errors_given_; }
   /// Of them, EIO and syncs that failed.
   uint64_t io_errors_given() const { return io_errors_given_; }
+  /// Of those, syncs that failed: nothing else that it gives takes away what a process had stored.
+  uint64_t syncs_failed() const { return syncs_failed_; }
 
  private:
   bool take(uint32_t* left, FaultClass fault_class);
@@ -82,6 +84,7 @@ class DiskTrouble {
   Instant stalled_until_{};
   uint64_t errors_given_ = 0;
   uint64_t io_errors_given_ = 0;
+  uint64_t syncs_failed_ = 0;
 };
 
 }  // namespace vectron::sim

@@ -69,6 +69,7 @@ TEST_F(DiskTroubleTest, FailsAsManyReadsAndWritesAsWereArmed) {
   EXPECT_EQ(fired(FaultClass::io_error), 2u);
   EXPECT_EQ(trouble().errors_given(), 2u);
   EXPECT_EQ(trouble().io_errors_given(), 2u);
+  EXPECT_EQ(trouble().syncs_failed(), 0u);
 }
 
 TEST_F(DiskTroubleTest, CallsPagesCleanAfterAFailedSyncAndLosesThemWithThePower) {
@@ -81,6 +82,7 @@ TEST_F(DiskTroubleTest, CallsPagesCleanAfterAFailedSyncAndLosesThemWithThePower)
   lose_power();
   EXPECT_EQ(*read("f"), Bytes(5'000, 1));
   EXPECT_EQ(fired(FaultClass::sync_failure), 1u);
+  EXPECT_EQ(trouble().syncs_failed(), 1u);
 }
 
 TEST_F(DiskTroubleTest, KeepsWhatIsWrittenAndSyncedAgainAfterAFailedSync) {

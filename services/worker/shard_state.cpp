@@ -76,7 +76,8 @@ GraphSight sight_of(const index::ShardIndex& index, const ShardOptions& options)
   sight.found_at.resize(end, GraphSight::kNone);
   for (index::Slot slot = 0; slot < end; ++slot) {
     if (index.live(slot, cut)) sight.live.push_back(slot);
-    if (!graph.is_node(slot)) continue;
+    // A graph of one node has no links.
+    if (!graph.is_node(slot) && slot != sight.entry) continue;
     sight.links[slot] = graph.links(slot, 0);
     sight.found_at[slot] = slot;
     graph.copies().any(slot, [&](index::Slot copy) {

@@ -424,6 +424,20 @@ TEST_F(KvStoreTest, DoesNotTakeAStoreWithContentForAnUnfinishedCreation) {
   EXPECT_EQ(get("a"), "1");
 }
 
+// More than a creation leaves: a person may still save what is in it.
+TEST_F(KvStoreTest, DoesNotBeginAnewWhereALargeStoreIsDamagedAndItsMarkerGone) {
+  open();
+  ASSERT_TRUE(put("a", std::string(200'000, 'x')).has_value());
+  store_.reset();
+  ASSERT_TRUE(env_.run(env_.disk().remove("shard/kv/FORMAT")).has_value());
+  std::fstream file(data_file(), std::ios::binary | std::ios::in | std::ios::out);
+  file << std::string(8'192, '\x5a');
+  file.close();
+  const auto bytes = std::filesystem::file_size(data_file());
+  EXPECT_EQ(try_open().error().code(), Code::data_loss);
+  EXPECT_EQ(std::filesystem::file_size(data_file()), bytes);
+}
+
 TEST_F(KvStoreTest, RefusesANewerFormatAndADamagedMarker) {
   open();
   store_.reset();

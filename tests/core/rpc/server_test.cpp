@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "core/rpc/error_body.h"
 #include "tests/core/rpc/rpc_env.h"
 
@@ -554,6 +556,43 @@ TEST_F(ServerTest, ReadsNothingFromThoseWhoLeaveTheirAnswersWhileMemoryIsShort) 
   EXPECT_GT(server_env.metrics().value(Metric::rpc_answers_dropped), 0u);
   world.run_for(60s);
   EXPECT_EQ(words.server().connections(), 0u);
+  EXPECT_EQ(words.server().body_bytes_in_flight(), 0u);
+}
+
+// A write that was done cannot be had again: its answer is told, and what was read is not.
+TEST_F(ServerTest, TellsWhatAWriteDidWhileMemoryIsShort) {
+  world.network.faults.pipe_bytes_max = 20'000;
+  WordServer words(server_env, {.frame_bytes_max = 200'000, .body_bytes_in_flight_max = 600'000});
+  DeafClient deaf(client_env);
+  for (uint64_t call_id = 1; call_id <= 2; ++call_id) {
+    append_frame(deaf.outgoing,
+                 {.kind = FrameKind::request, .method = kReadMethod.id, .call_id = call_id},
+                 as_bytes("big 190000"));
+  }
+  deaf.send(100ms);
+  ASSERT_GT(words.server().body_bytes_in_flight(), 300'000u);
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "big 150000", kWriteMethod);
+  client.request(2, "big 150000", kReadMethod);
+  client.flush(1s);
+  ASSERT_EQ(client.frames.size(), 3u);
+  std::map<uint64_t, FrameKind> kinds;
+  for (const Received& frame : client.frames) kinds[frame.header.call_id] = frame.header.kind;
+  EXPECT_EQ(kinds[1], FrameKind::response);
+  EXPECT_EQ(kinds[2], FrameKind::error);
+}
+
+TEST_F(ServerTest, CountsAFrameWhileItComes) {
+  WordServer words(server_env, {.frame_bytes_max = 200'000, .body_bytes_in_flight_max = 600'000});
+  auto client = std::make_unique<RawClient>(client_env);
+  client->hello();
+  client->request(1, std::string(150'000, 'x'));
+  client->outgoing.resize(client->outgoing.size() - 1);
+  client->flush(1s);
+  EXPECT_GE(words.server().body_bytes_in_flight(), 150'000u);
+  client.reset();
+  world.run_for(1s);
   EXPECT_EQ(words.server().body_bytes_in_flight(), 0u);
 }
 

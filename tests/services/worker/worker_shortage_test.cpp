@@ -79,6 +79,26 @@ TEST_F(WorkerCluster, OnAFullDiskASmallFileOfAnotherSizeStaysAsItIs) {
   EXPECT_EQ(*node.disk().content("small"), Bytes(100, 4));
 }
 
+// Nobody names for removal what no worker ever reported.
+TEST_F(WorkerCluster, WhatABirthWithoutDescriptorsLeftGoesWithItsCollection) {
+  sim::WorldConfig config;
+  config.fault_classes.add(sim::FaultClass::descriptors);
+  boot(1, 1, config);
+  world_->run_for(2s);
+  SimNode& node = *world_->find_node("worker-0");
+  node.disk().trouble().run_out_of_descriptors(world_->now() + 30s);
+  const auto created = create(1, 1);
+  ASSERT_TRUE(created.has_value()) << created.error().to_string();
+  world_->run_for(5s);
+  ASSERT_FALSE(folders(0).empty()) << "a birth began and went no further";
+  remove_collection(created->collection.id);
+  world_->run_for(40s);
+  EXPECT_TRUE(folders(0).empty());
+  // And nothing stands in the way of what comes next.
+  ASSERT_TRUE(create(1, 1).has_value());
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
 /// The marker of a store of a version that does not exist yet.
 Bytes newer_marker(Bytes marker) {
   constexpr size_t kVersionAt = 8;

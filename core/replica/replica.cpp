@@ -361,6 +361,10 @@ Task<void> Replica::scrub_loop() {
     if (!more) co_await clock.sleep_for(config_.scrub_interval);
     const Semaphore::Permit turn = co_await parts_.scrub_turn->acquire();
     const auto scrubbed = co_await kv_->scrub_some(slice_bytes);
+    if (!scrubbed.has_value() && scrubbed.error().code() != Code::data_loss) {
+      more = false;  // Something is short: the next round begins anew.
+      continue;
+    }
     if (!scrubbed.has_value()) {
       parts_.env->log().error(kComponent, "replica {} of group {}: its store was checked: {}",
                               spec_.self, spec_.group, scrubbed.error().to_string());

@@ -98,8 +98,8 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count();
     manifest.incarnation = std::max<uint64_t>(manifest.incarnation, static_cast<uint64_t>(seconds));
   }
-  const auto written =
-      co_await write_manifest(env, "", std::string(kNodeManifest), encode(manifest));
+  const auto written = co_await write_manifest(env, "", std::string(kNodeManifest),
+                                               encode(manifest), SpareFile::kept);
   VECTRON_CO_CHECK_OK(written);
   co_return manifest;
 }
@@ -377,9 +377,9 @@ Task<Result<Replica*>> ReplicaHost::start(GroupId group,
     unstarted_.erase(self);
     co_return replica.get();
   }
-  const ReplicaName name{group, self, config_.node};
-  if (observer_ != nullptr) observer_->on_stop(name, started.error());
   if (started.error().code() == Code::data_loss) {
+    const ReplicaName name{group, self, config_.node};
+    if (observer_ != nullptr) observer_->on_stop(name, started.error());
     env_->log().error(kComponent, "replica {} of group {} is lost: {}", self, group,
                       started.error().to_string());
     lost_.insert(self);
@@ -495,6 +495,8 @@ Task<void> ReplicaHost::tick_loop() {
 
 void ReplicaHost::tick() {
   for (const auto& [group, replica] : replicas_) {
+    // It is being put back, or tries again: why it did not start ends nobody else.
+    if (unstarted_.contains(replica->spec().self)) continue;
     replica->tick();
     if (replica->damaged()) {
       lost_.insert(replica->spec().self);  // Fenced; the others on this node are well.

@@ -267,6 +267,16 @@ TEST(SnapshotLoop, IsSeenWhereTheLogWaitsForNobody) {
   EXPECT_EQ(report.violations[0].oracle, oracle::kSnapshots);
 }
 
+// A replica that finds no descriptor when it starts on a running worker is tried again, and has not
+// stopped by itself.
+TEST(Descriptors, AReplicaThatIsPutBackHasNotStopped) {
+  const RunReport report = run_plan(kept_plan("replica_put_back"), {});
+  const auto stopped = [](const Violation& violation) {
+    return violation.oracle == oracle::kDurability || violation.oracle == oracle::kConvergence;
+  };
+  EXPECT_TRUE(std::ranges::none_of(report.violations, stopped)) << told(report);
+}
+
 TEST(Forgery, LeavesNoTraceInAnyGroup) {
   for (const std::string profile : {"cluster", "raft"}) {
     Plan plan = plan_of(5, profile);

@@ -1,7 +1,6 @@
 #include "core/replica/manifest_file.h"
 
 #include "core/base/hash.h"
-#include "core/replica/small_file.h"
 
 namespace vectron {
 namespace {
@@ -37,11 +36,12 @@ Status unread(const std::string& path, const Status& status) {
 
 }  // namespace
 
-Task<Result<void>> write_manifest(Env* env, std::string folder, std::string name, Bytes record) {
+Task<Result<void>> write_manifest(Env* env, std::string folder, std::string name, Bytes record,
+                                  SpareFile spare) {
   VECTRON_ASSERT(record.size() + kHeaderBytes <= kManifestBytesMax);
   Bytes bytes = framed(record);
-  const auto written =
-      co_await write_small_file(&env->disk(), std::move(folder), std::move(name), std::move(bytes));
+  const auto written = co_await write_small_file(&env->disk(), std::move(folder), std::move(name),
+                                                 std::move(bytes), spare);
   co_return written;
 }
 

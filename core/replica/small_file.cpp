@@ -1,5 +1,7 @@
 #include "core/replica/small_file.h"
 
+#include <string_view>
+
 #include "core/env/descriptors.h"
 
 namespace vectron {
@@ -8,20 +10,31 @@ namespace {
 
 /// One sector: the disk writes it whole or not at all.
 constexpr size_t kSectorBytes = 512;
+constexpr std::string_view kSpareSuffix = ".new";
 
-Task<Result<void>> replace_file(Disk* disk, std::string folder, std::string name,
-                                const Bytes* bytes) {
-  const std::string prefix = folder.empty() ? "" : folder + "/";
-  const std::string temporary = prefix + name + ".new";
-  auto opened = co_await disk->open(temporary, OpenMode::create);
+/// Makes `path` a file of these bytes, durably. What is there already keeps its blocks: a spare
+/// file needs no space.
+Task<Result<void>> fill_file(Disk* disk, std::string path, const Bytes* bytes) {
+  auto opened = co_await disk->open(path, OpenMode::create);
   VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
-  const auto emptied = co_await file->truncate(0);
-  VECTRON_CO_CHECK_OK(emptied);
+  const auto size = file->size();
+  VECTRON_CO_CHECK_OK(size);
+  if (*size > bytes->size()) {
+    const auto cut = co_await file->truncate(bytes->size());
+    VECTRON_CO_CHECK_OK(cut);
+  }
   const auto written = co_await file->write_at(0, *bytes);
   VECTRON_CO_CHECK_OK(written);
   const auto synced = co_await file->sync();
-  VECTRON_CO_CHECK_OK(synced);
-  const auto renamed = co_await disk->rename(temporary, prefix + name);
+  co_return synced;
+}
+
+Task<Result<void>> replace_file(Disk* disk, std::string folder, std::string path,
+                                const Bytes* bytes) {
+  const std::string fresh = path + std::string(kSpareSuffix);
+  const auto filled = co_await fill_file(disk, fresh, bytes);
+  VECTRON_CO_CHECK_OK(filled);
+  const auto renamed = co_await disk->rename(fresh, path);
   VECTRON_CO_CHECK_OK(renamed);
   const auto named = co_await disk->sync_directory(folder);
   co_return named;
@@ -43,15 +56,20 @@ Task<Result<void>> overwrite_sector(Disk* disk, std::string path, const Bytes* b
 
 }  // namespace
 
-Task<Result<void>> write_small_file(Disk* disk, std::string folder, std::string name, Bytes bytes) {
-  auto replaced = co_await replace_file(disk, folder, name, &bytes);
-  // The only copy is written over where there is no other way: on a full disk.
-  const bool disk_is_full = !replaced.has_value() &&
-                            replaced.error().code() == Code::resource_exhausted &&
-                            replaced.error().field() != kDescriptorsField;
-  if (!disk_is_full) co_return replaced;
+Task<Result<void>> write_small_file(Disk* disk, std::string folder, std::string name, Bytes bytes,
+                                    SpareFile spare) {
   const std::string path = folder.empty() ? name : folder + "/" + name;
-  const auto written = co_await overwrite_sector(disk, path, &bytes, replaced.error());
+  auto written = co_await replace_file(disk, folder, path, &bytes);
+  const bool disk_is_full = !written.has_value() &&
+                            written.error().code() == Code::resource_exhausted &&
+                            written.error().field() != kDescriptorsField;
+  // The only copy is written over where there is no other way.
+  if (disk_is_full) written = co_await overwrite_sector(disk, path, &bytes, written.error());
+  if (!written.has_value() || spare == SpareFile::none) co_return written;
+  // At once: the block that the old file had has just become free.
+  const Bytes zeros(bytes.size());
+  const auto spared = co_await fill_file(disk, path + std::string(kSpareSuffix), &zeros);
+  (void)spared;  // Without it the next write needs space, as this one may have.
   co_return written;
 }
 

@@ -118,8 +118,8 @@ Task<Result<DataFolder>> open_data_folder(Disk* disk, uint32_t workers, ClusterI
 // A crash at any point leaves the old manifest or the new one, whole.
 Task<Result<void>> store_data_folder(Disk* disk, DataFolder folder) {
   const std::string text = encode_manifest(folder);
-  auto stored =
-      co_await write_small_file(disk, "", std::string(kManifest), to_bytes(as_bytes(text)));
+  auto stored = co_await write_small_file(disk, "", std::string(kManifest),
+                                          to_bytes(as_bytes(text)), SpareFile::kept);
   co_return stored;
 }
 

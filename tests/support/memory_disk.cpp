@@ -1,5 +1,6 @@
 #include "tests/support/memory_disk.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -69,6 +70,12 @@ class MemoryDisk::OpenFile final : public File {
     const size_t count = data_->pending.size();
     co_await disk_->pause(disk_->sync_time);
     ++disk_->sync_count;
+    if (disk_->syncs_without_space > 0) {
+      --disk_->syncs_without_space;
+      data_->pending.erase(data_->pending.begin(),
+                           data_->pending.begin() + static_cast<ptrdiff_t>(count));
+      co_return fail(Code::resource_exhausted, "no space for what was written");
+    }
     if (disk_->syncs_until_error == 0) co_return fail(Code::data_loss, "injected sync error");
     if (disk_->syncs_until_error > 0) --disk_->syncs_until_error;
     auto& pending = data_->pending;
@@ -236,8 +243,15 @@ void MemoryDisk::crash(CrashMode mode, RandomStream* random) {
         kept[name] = data;
       }
     }
+    const auto has = [](const Names& names, const std::shared_ptr<FileData>& data) {
+      return std::ranges::any_of(names, [&](const auto& named) { return named.second == data; });
+    };
     for (const auto& [name, data] : durable_names_) {
-      if (!names_.contains(name) && random->below(2) == 0) kept.erase(name);
+      if (names_.contains(name)) continue;
+      // A file that was renamed has one of its names.
+      const bool renamed = has(names_, data);
+      std::erase_if(kept, [&](const auto& named) { return named.first == name; });
+      if (renamed ? !has(kept, data) : random->below(2) != 0) kept[name] = data;
     }
   }
   names_ = kept;

@@ -49,6 +49,8 @@ class MemoryDisk final : public Disk {
   Bytes& content(const std::string& path);
   bool has(const std::string& path) const { return names_.contains(path); }
   std::vector<std::string> paths() const;
+  /// The sizes of all files in sum.
+  uint64_t used_bytes() const;
   /// Puts a file there, durably.
   void put(const std::string& path, Bytes content);
 
@@ -57,6 +59,9 @@ class MemoryDisk final : public Disk {
   /// Operations of this kind left until one fails; negative: none does.
   int64_t writes_until_error = -1;
   int64_t syncs_until_error = -1;
+  /// So many syncs fail for want of space: what they should have written looks clean afterwards,
+  /// and is lost unless it is written again.
+  uint64_t syncs_without_space = 0;
   /// Writes that would make the files larger than this in sum fail with resource_exhausted.
   uint64_t capacity_bytes = UINT64_MAX;
   /// Makes the folders of key-value stores, given a real path; empty: their work runs inline.
@@ -80,7 +85,6 @@ class MemoryDisk final : public Disk {
   using Names = std::map<std::string, std::shared_ptr<FileData>>;
 
   static void apply(const PendingWrite& write, Bytes* image);
-  uint64_t used_bytes() const;
   SleepAwaiter pause(Duration time) { return {scheduler_, scheduler_.now() + time}; }
   std::string real_path(const std::string& path) const { return temporary_ + "/" + path; }
 

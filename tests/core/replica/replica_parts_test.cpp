@@ -213,6 +213,40 @@ TEST(ManifestFile, IsReplacedWholeOrNotAtAll) {
   }
 }
 
+// At each step of a write on a full disk the power goes, or the device fails.
+TEST(ManifestFile, TheOnlyCopyIsNotWrittenOverOnAFullDisk) {
+  const Bytes before(40, 1);
+  const Bytes after(40, 2);
+  struct Writer {
+    static Task<void> run(Env* env, Bytes record) {
+      const auto written =
+          co_await write_manifest(env, "", "m", std::move(record), SpareFile::kept);
+      (void)written;
+    }
+  };
+  size_t written = 0;
+  for (uint64_t seed = 0; seed < 400; ++seed) {
+    MemoryEnv env(seed);
+    MemoryDisk& disk = env.disk();
+    ASSERT_TRUE(env.run(write_manifest(&env, "", "m", before, SpareFile::kept)).has_value());
+    ASSERT_TRUE(env.run(disk.sync_directory("")).has_value());
+    disk.capacity_bytes = disk.used_bytes();
+    if (seed % 2 != 0) disk.writes_until_error = static_cast<int64_t>(seed / 2 % 3);
+    {
+      TaskGroup tasks(env.scheduler());
+      tasks.spawn(Writer::run(&env, after));
+      for (uint64_t i = 0; i < seed % 16; ++i) env.try_run_one();
+    }
+    RandomStream random(seed);
+    disk.crash(CrashMode::random_subset, &random);
+    const auto read = env.run(read_manifest(&env, "m"));
+    ASSERT_TRUE(read.has_value()) << seed << read.error().to_string();
+    ASSERT_TRUE(*read == before || *read == after) << seed;
+    written += *read == after ? 1 : 0;
+  }
+  EXPECT_GT(written, 50u) << "on a full disk, too";
+}
+
 TEST(ManifestFile, NoticesEveryFlippedBit) {
   MemoryEnv env;
   ASSERT_TRUE(env.run(write_manifest(&env, "", "m", {1, 2, 3})).has_value());

@@ -24,6 +24,7 @@ Wal::Wal(Env* env, std::string folder, WalConfig config)
       work_(env->scheduler()),
       durable_changed_(env->scheduler()),
       room_(env->scheduler()),
+      reserve_taken_(env->scheduler()),
       tasks_(env->scheduler()) {}
 
 // -------------------------------------------------------------------------------- the callers
@@ -105,29 +106,22 @@ Task<void> Wal::write_loop() {
 }
 
 Task<Result<void>> Wal::write_once() {
-  buffer_.clear();
   const bool has_records = !queue_.empty() || index_.live_bytes(oldest_segment()) > 0;
   const bool is_full = file_ && (segments_.back().bytes >= config_.segment_bytes_max ||
                                  env_->buggify("wal.rotate_early"));
-  // A segment is begun with records only, so a closed one is never empty.
-  const bool starts_segment = has_records && (!file_ || is_full);
-  if (starts_segment) {
+  // A segment is begun with records only, so a closed one is never empty. What is left of the
+  // reserve is used up where it is.
+  if (has_records && (!file_ || (is_full && !lives_on_reserve()))) {
     const auto started = co_await start_segment();
     VECTRON_CO_CHECK_OK(started);
   }
+  buffer_.clear();
+  encoded_ = true;
   take_queued();
   if (wants_reclaim()) relocate_oldest();
-  if (!buffer_.empty()) {
-    const auto written = co_await write_buffer();
+  while (!in_flight_.empty()) {
+    const auto written = co_await write_in_flight();
     VECTRON_CO_CHECK_OK(written);
-    if (starts_segment) {
-      // The name of the segment, before anything in it is acknowledged.
-      const auto synced = co_await sync_names();
-      VECTRON_CO_CHECK_OK(synced);
-    }
-    durable_sequence_ = next_sequence_ - 1;
-    durable_ = written_;
-    durable_changed_.notify_all();
   }
   if (wants_reclaim() && index_.live_bytes(segments_.front().number) == 0) {
     removing_ = true;
@@ -137,51 +131,137 @@ Task<Result<void>> Wal::write_once() {
 }
 
 Task<Result<void>> Wal::start_segment() {
-  // All of the old segment is synced: write_once() ends with that.
+  // All of the old segment is synced: write_in_flight() ends with that.
   file_.reset();
-  filled_bytes_ = 0;
-  const uint64_t number = next_segment_;
-  while (true) {
-    auto opened = co_await env_->disk().open(path_of(number), OpenMode::create);
+  named_ = false;
+  while (!file_) {
+    if (may_take_reserve()) {
+      const auto taken = co_await take_reserve();
+      VECTRON_CO_CHECK_OK(taken);
+      continue;
+    }
+    auto opened = co_await env_->disk().open(path_of(next_segment_), OpenMode::create);
     if (opened.has_value()) {
       file_ = *std::move(opened);
+      tell_space();
       break;
     }
+    if (opened.error().code() == Code::resource_exhausted) tell_full(opened.error());
+    if (may_take_reserve()) continue;
     const auto waited = co_await wait_for_space(opened.error());
     VECTRON_CO_CHECK_OK(waited);
   }
-  full_ = false;
-  ++next_segment_;
-  segments_.push_back({number, 0});
-  buffer_ =
-      wal_format::encode_segment_header({{config_.cluster, config_.node, number}, next_sequence_});
+  const Result<uint64_t> filled = file_->size();
+  VECTRON_CO_CHECK_OK(filled);
+  filled_bytes_ = *filled;
+  segments_.push_back({next_segment_++, 0});
   co_return Result<void>();
 }
 
 void Wal::take_queued() {
   while (!queue_.empty()) {
-    const Queued& next = queue_.front();
+    Queued& next = queue_.front();
     VECTRON_ASSERT(index_.can_follow(next.batch),
                    "entries of group {} from {} on leave a gap in its log", next.batch.group,
                    next.batch.entries.front().index);
-    add_record(next.batch, false);
-    written_ = next.ticket;
     queued_bytes_ -= next.bytes;
+    add_record(std::move(next.batch), next.ticket);
     queue_.pop_front();
     if (buffer_.size() >= config_.write_bytes_max || env_->buggify("wal.one_record")) break;
   }
   room_.notify_all();
 }
 
-void Wal::add_record(const WalBatch& batch, bool relocation) {
+void Wal::add_record(WalBatch batch, WalTicket ticket) {
+  index_.apply(batch, segments_.back().number, ticket == WalTicket());
+  in_flight_.push_back({std::move(batch), ticket});
+  encode(in_flight_.back(), next_sequence_++);
+}
+
+// Appends the record to the buffer, behind the segment's header where it is the first.
+void Wal::encode(const InFlight& record, uint64_t sequence) {
   const Segment& segment = segments_.back();
+  const wal_format::SegmentIdentity identity{config_.cluster, config_.node, segment.number};
+  if (segment.bytes == 0 && buffer_.empty()) {
+    buffer_ = wal_format::encode_segment_header({identity, sequence});
+  }
   wal_format::RecordHeader header;
-  header.kind = relocation ? wal_format::RecordKind::relocation : wal_format::RecordKind::batch;
-  header.sequence = next_sequence_++;
+  header.kind = record.ticket ? wal_format::RecordKind::batch : wal_format::RecordKind::relocation;
+  header.sequence = sequence;
   header.durable_sequence = durable_sequence_;
-  wal_format::append_record(&buffer_, {config_.cluster, config_.node, segment.number},
-                            segment.bytes + buffer_.size(), header, batch);
-  index_.apply(batch, segment.number, relocation);
+  wal_format::append_record(&buffer_, identity, segment.bytes + buffer_.size(), header,
+                            record.batch);
+}
+
+// Fills the buffer with the records in flight; returns how many: all of them, or those that go into
+// what is kept for a full disk.
+size_t Wal::encode_what_fits() {
+  if (encoded_ && !lives_on_reserve()) return in_flight_.size();
+  encoded_ = false;
+  buffer_.clear();
+  size_t count = 0;
+  for (const InFlight& record : in_flight_) {
+    const size_t before = buffer_.size();
+    encode(record, durable_sequence_ + 1 + count);
+    const bool is_small = record.batch.cost_bytes() <= kReservedRecordBytesMax;
+    const bool fits = is_small && segments_.back().bytes + buffer_.size() <= filled_bytes_;
+    if (lives_on_reserve() && !fits) {
+      buffer_.resize(before);
+      break;
+    }
+    ++count;
+  }
+  encoded_ = count == in_flight_.size();
+  return count;
+}
+
+// One write and its sync; what is left in flight afterwards is to be written again.
+Task<Result<void>> Wal::write_in_flight() {
+  if (!file_) {
+    const auto started = co_await start_segment();
+    VECTRON_CO_CHECK_OK(started);
+    encoded_ = false;
+  }
+  const size_t count = encode_what_fits();
+  if (count == 0) {  // keep_reserve() sees when there is space.
+    co_await env_->clock().sleep_for(config_.full_pause);
+    co_return Result<void>();
+  }
+  const auto written = co_await write_buffer();
+  if (!written.has_value()) {
+    const auto handled = co_await go_on_after(written.error(), true);
+    co_return handled;
+  }
+  tell_space();
+  if (!env_->planted("wal_skip_sync")) {
+    const auto synced = co_await file_->sync();
+    if (!synced.has_value() && !env_->planted("ignore_sync_failure")) {
+      const auto handled = co_await go_on_after(synced.error(), false);
+      co_return handled;
+    }
+    ++syncs_;
+    env_->metrics().add(Metric::wal_syncs);
+  }
+  segments_.back().bytes += buffer_.size();
+  if (!named_) {
+    // The name of the segment, before anything in it is acknowledged.
+    const auto synced = co_await sync_names();
+    VECTRON_CO_CHECK_OK(synced);
+    named_ = true;
+  }
+  ended(count);
+  co_return Result<void>();
+}
+
+// The first `count` of the records in flight are durable.
+void Wal::ended(size_t count) {
+  env_->metrics().add(Metric::wal_bytes, buffer_.size());
+  durable_sequence_ += count;
+  for (; count > 0; --count) {
+    if (in_flight_.front().ticket) durable_ = in_flight_.front().ticket;
+    in_flight_.pop_front();
+  }
+  durable_changed_.notify_all();
 }
 
 /// Makes the names in the folder durable. Waits where there is no descriptor to do it with: then
@@ -194,7 +274,7 @@ Task<Result<void>> Wal::sync_names() {
     const auto waited = co_await wait_for_space(synced.error());
     VECTRON_CO_CHECK_OK(waited);
   }
-  full_ = false;
+  tell_space();
   co_return Result<void>();
 }
 
@@ -202,50 +282,39 @@ Task<Result<void>> Wal::sync_names() {
 /// back.
 Task<Result<void>> Wal::wait_for_space(Status cause) {
   if (cause.code() != Code::resource_exhausted) co_return fail(std::move(cause));
-  if (!std::exchange(full_, true)) {
-    env_->log().warning("wal", "writes wait for space or descriptors: {}", cause.to_string());
-  }
+  tell_full(cause);
   co_await env_->clock().sleep_for(config_.full_pause);
   co_return Result<void>();
 }
 
-// Appends zeros to the buffer when its records reach beyond those in the file. A large write is
-// slower by itself than by what its sync does for the file's size.
-void Wal::prefill() {
+// Appends zeros to the buffer when its records reach beyond those in the file, and returns how far
+// the file reaches once it is written. A large write is slower by itself than by what its sync does
+// for the file's size.
+uint64_t Wal::prefill() {
   const uint64_t begin = segments_.back().bytes;
   const uint64_t end = begin + buffer_.size();
-  if (end <= filled_bytes_) return;
+  if (end <= filled_bytes_) return filled_bytes_;
   const uint64_t room = config_.segment_bytes_max > end ? config_.segment_bytes_max - end : 0;
   const bool is_small = buffer_.size() <= kPrefillWriteBytesMax;
-  filled_bytes_ = end + (is_small ? std::min(config_.prefill_bytes, room) : 0);
-  buffer_.resize(filled_bytes_ - begin);
+  const uint64_t filled = end + (is_small && !full_ ? std::min(config_.prefill_bytes, room) : 0);
+  buffer_.resize(filled - begin);
+  return filled;
 }
 
 Task<Result<void>> Wal::write_buffer() {
   const size_t record_bytes = buffer_.size();
-  prefill();
-  while (true) {
-    const auto written = co_await file_->write_at(segments_.back().bytes, buffer_);
-    if (written.has_value()) break;
-    if (buffer_.size() > record_bytes) {
-      // There may be room for the records alone; some of the zeros may lie there already.
-      buffer_.resize(record_bytes);
-      filled_bytes_ = segments_.back().bytes + record_bytes;
-      if (written.error().code() == Code::resource_exhausted) continue;
-    }
-    // The same bytes go to the same place again, over what a part of them left.
-    const auto waited = co_await wait_for_space(written.error());
-    VECTRON_CO_CHECK_OK(waited);
+  const uint64_t begin = segments_.back().bytes;
+  uint64_t filled = prefill();
+  auto written = co_await file_->write_at(begin, buffer_);
+  const bool has_zeros = buffer_.size() > record_bytes;
+  buffer_.resize(record_bytes);
+  if (!written.has_value() && has_zeros && written.error().code() == Code::resource_exhausted) {
+    // There may be room for the records alone; some of the zeros may lie there already.
+    filled = begin + record_bytes;
+    written = co_await file_->write_at(begin, buffer_);
   }
-  full_ = false;
-  segments_.back().bytes += record_bytes;
-  env_->metrics().add(Metric::wal_bytes, record_bytes);
-  if (env_->planted("wal_skip_sync")) co_return Result<void>();
-  const auto synced = co_await file_->sync();
-  if (!env_->planted("ignore_sync_failure")) VECTRON_CO_CHECK_OK(synced);
-  ++syncs_;
-  env_->metrics().add(Metric::wal_syncs);
-  co_return Result<void>();
+  if (written.has_value()) filled_bytes_ = std::max(filled_bytes_, filled);
+  co_return written;
 }
 
 void Wal::fail_log(const Status& cause) {
@@ -270,14 +339,16 @@ bool Wal::wants_reclaim() const {
   if (removing_ || !file_ || segments_.size() < 2) return false;
   const Segment& oldest = segments_.front();
   const uint64_t live = index_.live_bytes(oldest.number);
+  if (no_space_ && config_.reserve_bytes > 0 && live > 0)
+    return false;  // There is no room to write it.
   if (live <= oldest.bytes / 2) return true;
   return segments_.size() > kClosedSegmentsBeforeMerge && live <= config_.segment_bytes_max / 2;
 }
 
 void Wal::relocate_oldest() {
-  const std::vector<WalBatch> alive =
+  std::vector<WalBatch> alive =
       index_.relocation(segments_.front().number, config_.write_bytes_max);
-  for (const WalBatch& batch : alive) add_record(batch, true);
+  for (WalBatch& batch : alive) add_record(std::move(batch), WalTicket());
 }
 
 Task<void> Wal::remove_oldest() {

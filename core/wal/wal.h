@@ -29,6 +29,9 @@ using WalTicket = StrongIndex<struct WalTicketTag>;
 
 struct WalOpened;
 
+/// The largest record that goes into what is kept of the disk for the time that it is full.
+inline constexpr size_t kReservedRecordBytesMax = 4096;
+
 /// See the top of this file.
 class Wal {
  public:
@@ -46,7 +49,9 @@ class Wal {
   /// Errors: resource_exhausted (queue_bytes_max: not queued, wait_for_room() first), data_loss
   /// (the log has failed).
   Result<WalTicket> append(WalBatch batch);
-  /// True while the disk is full: what is queued waits for space.
+  /// True while the disk is full, also while there is nothing kept for the next time that it is
+  /// (WalConfig::reserve_bytes): append nothing but what a group needs to elect a leader. Records
+  /// above kReservedRecordBytesMax wait for space.
   bool is_full() const { return full_; }
   bool has_room() const { return queued_bytes_ < config_.queue_bytes_max; }
   /// Waits until append() has room. Errors: data_loss (the log has failed).
@@ -86,23 +91,46 @@ class Wal {
     WalTicket ticket;
     size_t bytes = 0;
   };
+  /// A record that no sync has covered yet: it may have to be written again elsewhere.
+  struct InFlight {
+    WalBatch batch;
+    WalTicket ticket;  ///< None: a relocation.
+  };
   struct Segment {
     uint64_t number = 0;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0;  ///< Header and records that are synced.
   };
   Wal(Env* env, std::string folder, WalConfig config);
 
   /// Reads one segment into the index; returns the bytes of its torn tail, which it cuts.
   Task<Result<uint64_t>> recover_segment(uint64_t number, bool is_newest);
+  Task<Result<uint64_t>> settle_segment(File* file, Bytes content, uint64_t kept, bool is_newest);
   Task<Result<void>> sync_names();
   Task<Result<void>> wait_for_space(Status cause);
   Task<void> write_loop();
   Task<Result<void>> write_once();
   Task<Result<void>> start_segment();
+  Task<Result<void>> write_in_flight();
   Task<Result<void>> write_buffer();
-  void prefill();
+  uint64_t prefill();
   void take_queued();
-  void add_record(const WalBatch& batch, bool relocation);
+  void add_record(WalBatch batch, WalTicket ticket);
+  void encode(const InFlight& record, uint64_t sequence);
+  size_t encode_what_fits();
+  void ended(size_t count);
+  // wal_reserve.cpp: a full disk.
+  Task<Result<void>> look_for_reserve();
+  Task<Result<void>> make_reserve();
+  Task<void> keep_reserve();
+  Task<Result<void>> take_reserve();
+  Task<Result<void>> leave_segment();
+  Task<Result<void>> go_on_after(Status cause, bool synced);
+  Task<Result<std::unique_ptr<File>>> open_segment(uint64_t number, OpenMode mode);
+  bool lives_on_reserve() const;
+  bool may_take_reserve() const;
+  void tell_full(const Status& cause);
+  void tell_space();
+  std::string reserve_path() const;
   bool wants_reclaim() const;
   void relocate_oldest();
   Task<void> remove_oldest();
@@ -124,17 +152,22 @@ class Wal {
   std::deque<Queued> queue_;
   size_t queued_bytes_ = 0;
   WalTicket next_ticket_{1};
-  WalTicket written_;  // The last ticket in buffer_.
   WalTicket durable_;
-  Bytes buffer_;  // The write in flight.
+  std::deque<InFlight> in_flight_;  // The records from durable_sequence_ + 1 on.
+  Bytes buffer_;                    // The write in flight.
+  bool encoded_ = false;            // buffer_ holds all of in_flight_.
+  bool named_ = false;              // The name of the open segment is durable.
   bool removing_ = false;
-  bool full_ = false;
+  bool full_ = false;      // Something waits for space or descriptors.
+  bool no_space_ = false;  // It is space.
+  bool reserved_ = false;  // The reserve lies there, durably.
   uint64_t syncs_ = 0;
   Status failure_;
 
   Condition work_;
   Condition durable_changed_;
   Condition room_;
+  Condition reserve_taken_;
   TaskGroup tasks_;
 };
 

@@ -56,6 +56,7 @@ uint64_t torn_bytes(ByteView content, uint64_t valid_bytes) {
 Task<Result<WalOpened>> Wal::open(Env* env, std::string folder, WalConfig config) {
   const Result<void> valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
+  if (env->planted("no_room_for_votes")) config.reserve_bytes = 0;
   auto made = co_await env->disk().create_directory(folder);
   VECTRON_CO_CHECK_OK(made);
   const auto numbers = co_await list_segments(&env->disk(), folder);
@@ -64,6 +65,10 @@ Task<Result<WalOpened>> Wal::open(Env* env, std::string folder, WalConfig config
   WalOpened opened;
   opened.wal.reset(new Wal(env, folder, config));
   Wal& wal = *opened.wal;
+  if (config.reserve_bytes > 0) {
+    const auto looked = co_await wal.look_for_reserve();
+    VECTRON_CO_CHECK_OK(looked);
+  }
   for (const uint64_t number : *numbers) {
     const auto torn = co_await wal.recover_segment(number, number == numbers->back());
     VECTRON_CO_CHECK_OK(torn);
@@ -87,6 +92,14 @@ Task<Result<WalOpened>> Wal::open(Env* env, std::string folder, WalConfig config
   wal.durable_sequence_ = wal.next_sequence_ - 1;
   opened.groups = wal.index_.groups();
   opened.dropped = wal.index_.dropped();
+  if (config.reserve_bytes > 0) {
+    // Now, so that nothing is taken that a full disk has no room for.
+    if (!wal.reserved_) {
+      const auto made = co_await wal.make_reserve();
+      (void)made;  // keep_reserve() goes on trying.
+    }
+    wal.tasks_.spawn(wal.keep_reserve());
+  }
   wal.tasks_.spawn(wal.write_loop());
   co_return std::move(opened);
 }
@@ -94,7 +107,7 @@ Task<Result<WalOpened>> Wal::open(Env* env, std::string folder, WalConfig config
 Task<Result<uint64_t>> Wal::recover_segment(uint64_t number, bool is_newest) {
   auto opened = co_await env_->disk().open(path_of(number), OpenMode::read_write);
   VECTRON_CO_CHECK_OK(opened);
-  const std::unique_ptr<File> file = *std::move(opened);
+  std::unique_ptr<File> file = *std::move(opened);
   auto content = co_await read_all(file.get());
   VECTRON_CO_CHECK_OK(content);
 
@@ -115,28 +128,47 @@ Task<Result<uint64_t>> Wal::recover_segment(uint64_t number, bool is_newest) {
     co_return fail(scan.error().with_context(env_->disk().whole_path(path_of(number))));
   }
 
-  // What was read may be in the page cache only (the process was killed, the machine was not). The
-  // node will act on it, so it must be durable first; and a torn tail must be gone before the log
-  // goes on in another segment. A segment without a record is begun again.
-  const Result<uint64_t> size = file->size();
-  VECTRON_CO_CHECK_OK(size);
   const uint64_t kept = scan->record_count > 0 ? scan->valid_bytes : 0;
-  if (kept < *size) {
-    const auto truncated = co_await file->truncate(kept);
-    VECTRON_CO_CHECK_OK(truncated);
-  }
-  if (is_newest) {
-    // Written again, not just synced: after a sync that failed the kernel calls pages clean that
-    // never reached the disk, and a further sync of those succeeds without doing anything.
-    const auto written = co_await file->write_at(0, ByteView(*content).first(kept));
-    VECTRON_CO_CHECK_OK(written);
-    const auto synced = co_await file->sync();
-    VECTRON_CO_CHECK_OK(synced);
-  }
+  const uint64_t torn = torn_bytes(*content, scan->valid_bytes);
+  auto settled = co_await settle_segment(file.get(), *std::move(content), kept, is_newest);
+  VECTRON_CO_TRY(const uint64_t size, settled);
   next_sequence_ = std::max(next_sequence_, scan->next_sequence);
   next_segment_ = number + (kept > 0 ? 1 : 0);
   if (kept > 0) segments_.push_back({number, kept});
-  co_return torn_bytes(*content, scan->valid_bytes);
+  if (kept > 0 && size > kept && is_newest) {
+    file_ = std::move(file);
+    filled_bytes_ = size;
+    named_ = true;
+  }
+  co_return torn;
+}
+
+/// Makes the records of a segment durable, its first `kept` bytes, and takes away what lies behind
+/// them. Returns how far it reaches then. What was read may be in the page cache only (the process
+/// was killed, the machine was not); the node will act on it, so it must be durable first, and a
+/// torn tail must be gone before the log goes on.
+Task<Result<uint64_t>> Wal::settle_segment(File* file, Bytes content, uint64_t kept,
+                                           bool is_newest) {
+  const Result<uint64_t> size = file->size();
+  VECTRON_CO_CHECK_OK(size);
+  // Without a reserve the room behind the records is all that a full disk may have left for a vote:
+  // the log goes on in this segment. Otherwise it goes on in another one.
+  const bool keeps_room = is_newest && config_.reserve_bytes > 0 && !reserved_;
+  const uint64_t end = keeps_room ? *size : kept;
+  if (end < *size) {
+    const auto truncated = co_await file->truncate(end);
+    VECTRON_CO_CHECK_OK(truncated);
+  }
+  if (!is_newest) co_return end;
+  content.resize(kept);
+  content.resize(end);  // Zeros.
+  // Written again, not just synced: after a sync that failed the kernel calls pages clean that
+  // never reached the disk, and a further sync of those succeeds without doing anything.
+  const auto written = co_await file->write_at(0, content);
+  VECTRON_CO_CHECK_OK(written);
+  const auto synced = co_await file->sync();
+  VECTRON_CO_CHECK_OK(synced);
+  co_return end;
 }
 
 }  // namespace vectron

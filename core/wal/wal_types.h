@@ -85,6 +85,9 @@ struct WalConfig {
   /// so that most writes change neither the size nor the blocks of the file: their sync is one
   /// write and no entry in the file system's journal. 0: none.
   uint64_t prefill_bytes = uint64_t{1} << 20;
+  /// What is kept of the disk for small records (votes, the entries of elections) when it is full:
+  /// a file of zeros that becomes the next segment then. 0: nothing is kept.
+  uint64_t reserve_bytes = uint64_t{1} << 20;
   /// The pause before a write is tried again when the disk was full.
   Duration full_pause = std::chrono::milliseconds(200);
 

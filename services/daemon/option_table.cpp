@@ -409,6 +409,10 @@ void add_storage(Rows* rows) {
                    "Zeros that are written ahead of the log's records, so that their syncs do not "
                    "change the size of the file. 0: none.",
                    bytes(wal(&W::prefill_bytes), 0, uint64_t{64} << 20)});
+  rows->push_back({"wal_reserve_bytes", kReplicas,
+                   "What the log keeps of the disk, so that its copies elect leaders and serve "
+                   "reads when it is full. 0: nothing.",
+                   bytes(wal(&W::reserve_bytes), 0, uint64_t{64} << 20)});
   rows->push_back({"wal_queue_bytes_max", kReplicas, "What may wait for the log's disk.",
                    bytes(wal(&W::queue_bytes_max), 4'096)});
   rows->push_back({"wal_write_bytes_max", kReplicas, "About how much one sync takes of it.",

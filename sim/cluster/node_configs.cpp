@@ -55,6 +55,7 @@ WalConfig wal_config(const PlanKnobs& knobs) {
   WalConfig config;
   config.segment_bytes_max = knobs.wal_segment_bytes;
   config.prefill_bytes = knobs.wal_prefill_bytes;
+  config.reserve_bytes = knobs.wal_reserve_bytes;
   config.queue_bytes_max = size_t{8} << 20;
   config.write_bytes_max = size_t{1} << 20;
   config.retention_bytes_max = size_t{64} << 20;

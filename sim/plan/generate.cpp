@@ -246,6 +246,7 @@ class Generator {
     knobs.rebuild_slice_points = tail(1, 64);
     RandomStream log = stream("knobs.log");
     knobs.wal_prefill_bytes = static_cast<uint32_t>(log.below(2) * log.below(60'000));
+    knobs.wal_reserve_bytes = static_cast<uint32_t>(log.between(4'096, 262'144));
     RandomStream graphs = stream("knobs.graphs");
     if (graphs.chance_ppm(400'000)) {
       knobs.graph_points_min = static_cast<uint32_t>(graphs.between(1, 150));

@@ -72,6 +72,7 @@ Result<void> check_knobs(const PlanKnobs& knobs) {
       {"knobs.flush_interval_ms", knobs.flush_interval_ms, 1, 10'000},
       {"knobs.wal_segment_bytes", knobs.wal_segment_bytes, 4'096, 1u << 30},
       {"knobs.wal_prefill_bytes", knobs.wal_prefill_bytes, 0, 1u << 26},
+      {"knobs.wal_reserve_bytes", knobs.wal_reserve_bytes, 0, 1u << 26},
       {"knobs.graph_points_min", knobs.graph_points_min, 0, 1'000'000},
       {"knobs.index_batch_points", knobs.index_batch_points, 1, 65'536},
       {"knobs.http_inline_body_bytes", knobs.http_inline_body_bytes, 0, 1u << 30},

@@ -54,6 +54,7 @@ struct PlanKnobs {
   uint32_t flush_interval_ms = 1'000;          ///< or when something has waited this long.
   uint32_t wal_segment_bytes = 262'144;        ///< A WAL file before the next one begins.
   uint32_t wal_prefill_bytes = 8'192;          ///< Zeros written ahead of the log's records.
+  uint32_t wal_reserve_bytes = 0;              ///< Kept for elections on a full disk.
   uint32_t graph_points_min = 0;               ///< A shard with fewer vectors has no graph.
   uint32_t http_inline_body_bytes = 131'072;   ///< A larger body is read on the Cpu pool.
   uint32_t index_linger_ms = 200;              ///< How long fewer vectors wait to be linked.

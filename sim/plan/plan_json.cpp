@@ -77,6 +77,7 @@ void walk(Fields& fields, PlanKnobs& knobs) {
   fields.field("flush_interval_ms", knobs.flush_interval_ms);
   fields.field("wal_segment_bytes", knobs.wal_segment_bytes);
   fields.field("wal_prefill_bytes", knobs.wal_prefill_bytes);
+  fields.field("wal_reserve_bytes", knobs.wal_reserve_bytes);
   fields.field("index_batch_points", knobs.index_batch_points);
   fields.field("graph_points_min", knobs.graph_points_min);
   fields.field("http_inline_body_bytes", knobs.http_inline_body_bytes);

@@ -26,6 +26,7 @@ class WalModel {
     log_.config.retention_bytes_max = 2 * log_.config.segment_bytes_max;
     log_.config.write_bytes_max = 1 + random_.below(3000);
     log_.config.prefill_bytes = random_.below(2) * random_.below(1500);
+    log_.config.reserve_bytes = random_.below(2) * (1 + random_.below(8'000));
     log_.env.buggify_ppm = random_.below(2) * 50'000;
     log_.env.plain_scheduler().shuffle(seed);
     VECTRON_ASSERT(log_.try_open().has_value());
@@ -40,7 +41,7 @@ class WalModel {
 
  private:
   void step() {
-    switch (random_.below(12)) {
+    switch (random_.below(13)) {
       case 0:
         return run_events(random_.below(60));
       case 1:
@@ -56,9 +57,29 @@ class WalModel {
       case 5:
         log_.env.run_for(10ms);
         return;
+      case 6:
+        return change_space();
       default:
         return append_entries();
     }
+  }
+
+  /// The disk gets full or has room again; now and then it says so only when it syncs.
+  void change_space() {
+    MemoryDisk& disk = log_.env.disk();
+    if (disk.capacity_bytes != UINT64_MAX) {
+      disk.capacity_bytes = UINT64_MAX;
+      return;
+    }
+    if (random_.below(4) == 0) {
+      // One at a time: when the cut that follows fails as well, the log gives up.
+      log_.env.run_for(20ms);
+      disk.syncs_without_space = 1;
+      append_entries();
+      log_.env.run_for(20ms);
+      disk.syncs_without_space = 0;
+    }
+    if (random_.below(4) == 0) disk.capacity_bytes = disk.used_bytes() + random_.below(600);
   }
 
   uint64_t any_group() { return 1 + random_.below(4); }
@@ -174,6 +195,7 @@ class WalModel {
     reclaimed_ += log_.wal().oldest_segment() > 1 ? 1 : 0;
     const CrashMode mode = static_cast<CrashMode>(std::min<uint64_t>(random_.below(4), 2));
     log_.crash(mode, random_.next());
+    log_.env.disk().syncs_without_space = 0;  // A start does not go on after that.
     const Result<void> opened = log_.try_open();
     if (!opened.has_value()) RC_FAIL(opened.error().to_string());
     torn_ += log_.opened.torn_bytes > 0 ? 1 : 0;

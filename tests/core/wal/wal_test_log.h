@@ -65,6 +65,7 @@ struct TestLog {
     config.cluster = ClusterId(7);
     config.node = NodeId(3);
     config.prefill_bytes = 0;  // Most tests look at the bytes of records.
+    config.reserve_bytes = 0;
   }
   Result<void> try_open() {
     opened = {};

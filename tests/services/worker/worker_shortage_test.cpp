@@ -36,6 +36,68 @@ TEST_F(WorkerCluster, AWorkerStartsOnAFullDiskAgainAndAgainAndServesWhenThereIsS
   EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
 }
 
+// What is kept of the disk for votes is enough for a leader at each start, so there are reads.
+TEST_F(WorkerCluster, AWorkerThatStartsOnAFullDiskServesReadsRefusesWritesAndTakesThemLater) {
+  sim::WorldConfig config;
+  config.fault_classes.add(sim::FaultClass::disk_full);
+  boot(1, 3, config);
+  ASSERT_TRUE(create(1, 3).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  world_->run_for(2s);
+  const auto workers = {0, 1, 2};
+  for (const int i : workers) {
+    world_->find_node(fmt::format("worker-{}", i))->disk().trouble().fill_up(world_->now() + 60s);
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (const int i : workers) {
+      SimNode& node = *world_->find_node(fmt::format("worker-{}", i));
+      node.crash(round == 0 ? CrashKind::power_loss : CrashKind::process_kill);
+    }
+    world_->run_for(100ms);
+    for (const int i : workers) {
+      start_worker(*world_->find_node(fmt::format("worker-{}", i)), static_cast<size_t>(i));
+    }
+    world_->run_for(4s);
+    const auto found = read(5);
+    ASSERT_TRUE(found.has_value()) << round << ": " << found.error().to_string();
+    EXPECT_TRUE(found->points[0].found);
+    EXPECT_EQ(status_of(write(6, {1, 2, 3, 4})).code(), Code::resource_exhausted) << round;
+  }
+  world_->run_for(60s);
+  EXPECT_TRUE(write(6, {1, 2, 3, 4}).has_value());
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
+// A start that fails half-way is tried again with all that the log has of the replica.
+TEST_F(WorkerCluster, AReplicaThatFindsNoDescriptorStartsLater) {
+  sim::WorldConfig config;
+  config.fault_classes.add(sim::FaultClass::descriptors);
+  boot(1, 1, config);
+  SimNode& node = *world_->find_node("worker-0");
+  world_->run_for(2s);
+  for (int round = 0; round < 6; ++round) {
+    wire::CreateCollectionRequest request;
+    request.name = fmt::format("books-{}", round);
+    request.dimension = 4;
+    request.shards = 4;
+    request.replication = 1;
+    auto client = placement(0);
+    // Births and starts meet it, each at another place.
+    node.disk().trouble().run_out_of_descriptors(world_->now() + 1500ms);
+    ASSERT_TRUE(await(client.create_collection(context(20s), request)).has_value());
+  }
+  world_->run_for(10s);
+  for (int round = 0; round < 6; ++round) {
+    wire::GetCollectionStatusRequest request;
+    request.name = fmt::format("books-{}", round);
+    auto client = placement(0);
+    const auto status = await(client.get_collection_status(context(5s), request));
+    ASSERT_TRUE(status.has_value()) << status.error().to_string();
+    EXPECT_TRUE(status->collection.ready) << round;
+  }
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+}
+
 // Without descriptors no second file can be made, but the disk has room: so the only copy is not
 // written over, where an I/O error would leave half of it.
 TEST_F(WorkerCluster, ASmallFileIsOldOrNewWhateverRunsOut) {

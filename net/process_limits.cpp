@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 
 namespace vectron {
 
@@ -14,6 +15,10 @@ constexpr uint64_t kSpareDescriptors = 16;      ///< For what is opened for a mo
 constexpr uint64_t kDescriptorsOfReplica = 3;   ///< LMDB: the data twice, the lock file.
 constexpr uint64_t kDescriptorsOfProcess = 40;  ///< Logs, folders, the loop, standard streams.
 constexpr uint64_t kDescriptorsUnlimited = 1 << 20;
+
+// Of the process, as its descriptors are: it may have several loops.
+std::atomic<uint64_t> closed_still = 0;
+std::atomic<uint64_t> closed_fresh = 0;
 
 }  // namespace
 
@@ -38,6 +43,19 @@ uint64_t descriptors_max() {
 bool may_keep_connection(uint64_t number, uint64_t connections, uint64_t descriptors_max) {
   if (number + kSpareDescriptors >= descriptors_max) return false;
   return number < descriptors_max / 2 || connections < kConnectionsMin;
+}
+
+ConnectionsClosed connections_closed() {
+  return {closed_still.load(std::memory_order_relaxed),
+          closed_fresh.load(std::memory_order_relaxed)};
+}
+
+void count_closed_still() {
+  closed_still.fetch_add(1, std::memory_order_relaxed);
+}
+
+void count_closed_fresh() {
+  closed_fresh.fetch_add(1, std::memory_order_relaxed);
 }
 
 uint64_t replicas_for(uint64_t descriptors_max) {

@@ -21,6 +21,15 @@ uint64_t descriptors_max();
 /// connections are served all the same.
 bool may_keep_connection(uint64_t number, uint64_t connections, uint64_t descriptors_max);
 
+/// Accepted connections that this process has closed for want of descriptors.
+struct ConnectionsClosed {
+  uint64_t still = 0;  ///< They had moved no byte for longest, and made room for others.
+  uint64_t fresh = 0;  ///< They had just come, and no other was still enough.
+};
+ConnectionsClosed connections_closed();
+void count_closed_still();
+void count_closed_fresh();
+
 /// How many copies of shards the process can have open, of whatever workers: each takes three
 /// descriptors of the files' half.
 uint64_t replicas_for(uint64_t descriptors_max);

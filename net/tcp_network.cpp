@@ -208,6 +208,7 @@ class TcpListener final : public Listener {
         const bool fits = may_keep_connection(number, accepted_->size(), descriptors_max());
         if (!fits && !make_room()) {
           ::close(accepted);
+          count_closed_fresh();
           SleepAwaiter pause(loop_.scheduler(), loop_.scheduler().now() + kOutOfDescriptorsPause);
           co_await pause;
           continue;
@@ -236,7 +237,11 @@ class TcpListener final : public Listener {
   const Address& address() const override { return address_; }
 
  private:
-  bool make_room() { return accepted_->close_stillest(loop_.scheduler().now()); }
+  bool make_room() {
+    const bool made = accepted_->close_stillest(loop_.scheduler().now());
+    if (made) count_closed_still();
+    return made;
+  }
 
   EventLoop& loop_;
   Address address_;

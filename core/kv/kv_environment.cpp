@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "core/base/assert.h"
+#include "core/env/descriptors.h"
 #include "core/kv/kv_structure.h"
 
 namespace vectron::detail {
@@ -158,9 +159,11 @@ Result<void> KvEnvironment::grow_map() {
 
 std::unexpected<Status> KvEnvironment::error(int code, std::string_view doing) {
   const std::string_view reason = mdb_strerror(code);
-  const auto told = [&](Code status, std::string_view advice) {
-    return fail(status, fmt::format("the key-value store in {} could not {}: {}{}", folder_name_,
-                                    doing, reason, advice));
+  const auto told = [&](Code status, std::string_view advice, std::string_view field = {}) {
+    return fail(status,
+                fmt::format("the key-value store in {} could not {}: {}{}", folder_name_, doing,
+                            reason, advice),
+                std::string(field));
   };
   switch (code) {
     case MDB_MAP_FULL:
@@ -179,7 +182,8 @@ std::unexpected<Status> KvEnvironment::error(int code, std::string_view doing) {
       return told(Code::resource_exhausted, ": free space on its disk");
     case EMFILE:
     case ENFILE:
-      return told(Code::resource_exhausted, ": it is tried again when there are descriptors");
+      return told(Code::resource_exhausted, ": it is tried again when there are descriptors",
+                  kDescriptorsField);
     case ENOMEM:
       return told(Code::resource_exhausted,
                   fmt::format(" (address space: its map has {} bytes)", map_bytes_));

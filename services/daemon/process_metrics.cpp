@@ -9,6 +9,8 @@
 #include <sstream>
 #include <vector>
 
+#include "net/process_limits.h"
+
 namespace vectron {
 namespace {
 
@@ -88,6 +90,14 @@ std::string process_metrics_text() {
     append(&out, "process_max_fds", "gauge", "how many there may be",
            fmt::format("{}", limit.rlim_cur));
   }
+  const ConnectionsClosed closed = connections_closed();
+  fmt::format_to(std::back_inserter(out),
+                 "# HELP vectron_connections_closed_total connections closed because descriptors "
+                 "ran short: they were still for longest, or had just come\n"
+                 "# TYPE vectron_connections_closed_total counter\n"
+                 "vectron_connections_closed_total{{reason=\"still\"}} {}\n"
+                 "vectron_connections_closed_total{{reason=\"no_room\"}} {}\n",
+                 closed.still, closed.fresh);
   return out;
 }
 

@@ -12,8 +12,9 @@
 
 namespace vectron {
 
-/// In Prometheus' text format: version, start, processor time, memory, threads, open files. What
-/// the system does not tell is left out. Reads files of the system: not for an event loop.
+/// In Prometheus' text format: version, start, processor time, memory, threads, open files, and
+/// the connections that were closed for want of them. What the system does not tell is left out.
+/// Reads files of the system: not for an event loop.
 std::string process_metrics_text();
 
 /// The text for those who ask on an event loop: made on a pool's thread, and told again for a

@@ -28,7 +28,8 @@ namespace {
 
 constexpr Duration kSynRetry = 1s;
 constexpr Duration kSynRetryMax = 32s;
-constexpr Duration kConnectPatience = 127s;  // Linux gives up after six retries.
+constexpr Duration kNoDescriptorPause = 20ms;  // As in production.
+constexpr Duration kConnectPatience = 127s;    // Linux gives up after six retries.
 
 Task<Result<size_t>> read_stream(std::shared_ptr<Stream> stream, int side,
                                  std::span<uint8_t> into) {
@@ -93,7 +94,17 @@ class SimConnection final : public Connection {
 
 Task<Result<std::unique_ptr<Connection>>> accept_from(NodeNetwork* network,
                                                       std::shared_ptr<ListenerState> state) {
-  while (state->pending.empty() && !state->closed) co_await state->changed.wait();
+  while (!state->closed) {
+    if (state->pending.empty()) {
+      co_await state->changed.wait();
+    } else if (network->has_no_descriptor()) {
+      // It stays in the backlog, and is taken when there is a descriptor for it.
+      SleepAwaiter pause(network->scheduler(), network->scheduler().now() + kNoDescriptorPause);
+      co_await pause;
+    } else {
+      break;
+    }
+  }
   if (state->closed) co_return fail(Code::unavailable, "the listener is closed");
   std::shared_ptr<Stream> stream = std::move(state->pending.front());
   state->pending.pop_front();
@@ -207,11 +218,15 @@ std::unique_ptr<Connection> NodeNetwork::establish(ListenerState* listener, Targ
   return std::make_unique<SimConnection>(this, std::move(stream), 0);
 }
 
+bool NodeNetwork::has_no_descriptor() {
+  return node_.disk().trouble().has_no_descriptor();
+}
+
 Task<Result<std::unique_ptr<Connection>>> NodeNetwork::connect(Address address) {
   const Result<Target> resolved = resolve(address);
   if (!resolved.has_value()) co_return fail(resolved.error());
   const Target target = *resolved;
-  if (node_.disk().trouble().has_no_descriptor()) {
+  if (has_no_descriptor()) {
     co_return fail(Code::unavailable, fmt::format("cannot connect to '{}': too many open files "
                                                   "(EMFILE)",
                                                   address.text));

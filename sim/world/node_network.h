@@ -21,6 +21,8 @@ class NodeNetwork final : public Network {
   void lose_power() { powered_ = false; }
   bool powered() const { return powered_; }
   Scheduler& scheduler() { return scheduler_; }
+  /// Whether something that needs a new descriptor must fail.
+  bool has_no_descriptor();
 
  private:
   struct Target {

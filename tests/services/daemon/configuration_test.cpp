@@ -270,9 +270,11 @@ TEST(ReadyLine, SaysAllAddresses) {
 
 TEST(ProcessMetrics, SayWhatRuns) {
   const std::string text = process_metrics_text();
-  for (const char* name : {"vectron_build_info{version=\"", "process_cpu_seconds_total",
-                           "process_resident_memory_bytes", "process_start_time_seconds",
-                           "process_open_fds", "process_max_fds", "process_threads"}) {
+  for (const char* name :
+       {"vectron_build_info{version=\"", "process_cpu_seconds_total",
+        "process_resident_memory_bytes", "process_start_time_seconds", "process_open_fds",
+        "process_max_fds", "process_threads", "vectron_connections_closed_total{reason=\"still\"}",
+        "vectron_connections_closed_total{reason=\"no_room\"}"}) {
     EXPECT_THAT(text, HasSubstr(std::string("\n") + name));
   }
 }

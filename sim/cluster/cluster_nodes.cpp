@@ -81,7 +81,10 @@ void skew(const PlanIntensities& intensities, RandomStream random, NodeOptions* 
 }  // namespace
 
 ClusterNodes::ClusterNodes(const Plan* plan, RunRecord* record, ReplicaWatch* watch)
-    : plan_(*plan), record_(*record), watch_(*watch) {
+    : plan_(*plan),
+      record_(*record),
+      watch_(*watch),
+      leader_watch_(plan, watch, &record->violations) {
   for (uint32_t i = 0; i < plan_.shape.placement_nodes; ++i) add(NodeKind::placement, i);
   for (uint32_t i = 0; i < plan_.shape.workers; ++i) add(NodeKind::worker, i);
   for (uint32_t i = 0; i < plan_.shape.gateways; ++i) add(NodeKind::gateway, i);
@@ -115,6 +118,7 @@ void ClusterNodes::boot(Node* node) {
   node->seen_running = true;
   node->listens = false;
   node->ended_by_itself = false;
+  node->booted = record_.world.now();
   if (node->starts++ > 0) ++restarts_;
   node->errors_before = node->machine->disk().trouble().errors_given();
   node->io_errors_before = node->machine->disk().trouble().io_errors_given();
@@ -167,6 +171,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
 Task<void> ClusterNodes::supervise() {
   while (true) {
     for (const auto& node : nodes_) look_after(node.get());
+    look_for_leaders();
     const Instant next = record_.world.now() + kSupervisorInterval;
     co_await SleepAwaiter(record_.world.scheduler(), next);
   }
@@ -246,6 +251,24 @@ void ClusterNodes::look_at_levels(Node* node) {
   node->above_bound = true;
   record_.violations.add(oracle::kBounds, record_.world.now(),
                          fmt::format("{}: {}", node->machine->name(), *above));
+}
+
+void ClusterNodes::look_for_leaders() {
+  const Instant now = record_.world.now();
+  LeaderWatch::Machines machines{.all_run = true, .started_full = false};
+  bool waits_for_start = false;
+  for (const auto& node : nodes_) {
+    const DiskTrouble& trouble = node->machine->disk().trouble();
+    if (!trouble.is_full_now()) node->full_since = {};
+    if (trouble.is_full_now() && node->full_since == Instant{}) node->full_since = now;
+    machines.all_run &= node->machine->running() && !node->machine->paused() && !node->hurt;
+    if (!trouble.is_full_now()) continue;
+    machines.started_full = true;
+    // What a process had in hand when the space ran out may be larger than what is kept for votes.
+    waits_for_start |= node->booted <= node->full_since;
+  }
+  machines.started_full &= !waits_for_start;
+  leader_watch_.look(now, machines);
 }
 
 void ClusterNodes::crash(Node* node, const PlannedFault& fault) {

@@ -14,6 +14,7 @@
 
 #include "sim/cluster/node_configs.h"
 #include "sim/cluster/run_record.h"
+#include "sim/oracle/leader_watch.h"
 #include "sim/oracle/replica_watch.h"
 
 namespace vectron::sim {
@@ -44,6 +45,8 @@ class ClusterNodes {
     Event* stop = nullptr;        ///< Of the running process: tells it to end in order.
     Duration stop_down{};         ///< How long it stays down once it has ended so.
     bool stop_disturbed = false;  ///< Something has kept it from ending in time.
+    Instant booted{};             ///< When its present process started.
+    Instant full_since{};         ///< Since when its disk is full; zero: it is not.
   };
 
   /// Adds the plan's nodes to the world; starts none. All outlive this.
@@ -95,6 +98,7 @@ class ClusterNodes {
   Task<void> supervise();
   void look_after(Node* node);
   void look_at_levels(Node* node);
+  void look_for_leaders();
   /// Damage needs a cause that damages, an I/O error one that the disk gave; any error of the disk
   /// is a cause of all else.
   bool has_reason_to_stop(const Node& node, const Status& status) const;
@@ -111,6 +115,7 @@ class ClusterNodes {
   const Plan& plan_;
   RunRecord& record_;
   ReplicaWatch& watch_;
+  LeaderWatch leader_watch_;
   std::vector<std::unique_ptr<Node>> nodes_;
   /// A replica that had data when a file beside it was taken away.
   struct Robbed {

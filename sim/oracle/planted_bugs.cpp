@@ -138,6 +138,9 @@ constexpr Row kRows[] = {
     {"log_waits_for_nobody",
      "a leader drops what a follower still lacks, and fills it with snapshots again and again",
      {kSnapshots}},
+    {"no_room_for_votes",
+     "the log keeps nothing of the disk for the time that it is full",
+     {kFullDisk}},
 };
 
 }  // namespace

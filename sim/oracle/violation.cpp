@@ -34,6 +34,8 @@ const std::vector<OracleInfo>& oracles() {
       {oracle::kContract,
        "every answer can be read, and no valid request is refused as a wrong one"},
       {oracle::kSnapshots, "a follower that was filled anew goes on from the log"},
+      {oracle::kFullDisk,
+       "nodes that start on full disks, and have no other trouble, elect leaders"},
       {oracle::kOrderlyStop, "a node that is told to stop ends by itself, in time"},
       {oracle::kBounds, "nothing that a process keeps for others is above its bound"},
       {oracle::kWorkload,

@@ -208,6 +208,15 @@ void power_under_stall(Act& act) {
   }
 }
 
+/// All disks are full, and all nodes that have one start again meanwhile.
+void full_restart(Act& act) {
+  const uint32_t length = 3 * act.election_ms() + act.between(6'000, 7'500);
+  for (const std::string& node : act.durable()) {
+    act.add(FaultClass::disk_full, 0, length, node);
+    act.crash(act.between(100, 500), act.between(50, 300), node);
+  }
+}
+
 struct Scenario {
   ScenarioInfo info;
   std::vector<FaultClass> classes;  ///< Without one of them it cannot be played.
@@ -239,6 +248,9 @@ const std::vector<Scenario>& table() {
       {{"power_under_stall", "disks stand still, then the power fails"},
        {slow_disk, crash},
        &power_under_stall},
+      {{"full_restart", "all disks are full, and all nodes start again"},
+       {disk_full, crash},
+       &full_restart},
   };
   return kTable;
 }

@@ -1,0 +1,61 @@
+#include "sim/oracle/leader_watch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/oracle/replica_watch.h"
+
+namespace vectron::sim {
+
+namespace {
+
+constexpr uint32_t kElections = 3;        ///< Of which one may fail after the other.
+constexpr Duration kPatienceMin = 3s;     ///< A start, and what goes before an election.
+constexpr uint32_t kAftermathMs = 1'000;  ///< What an instant's fault is felt for.
+
+/// Whether nothing lasting is wrong with the network.
+bool leaves_network_alone(const PlanIntensities& intensities) {
+  PlanIntensities rest = intensities;
+  rest.clock_offset_ms_max = rest.clock_drift_ppm_max = 0;
+  rest.buggify_point_ppm = rest.buggify_fire_ppm = 0;
+  rest.short_io_ppm = 0;
+  return rest == PlanIntensities();
+}
+
+}  // namespace
+
+LeaderWatch::LeaderWatch(const Plan* plan, const ReplicaWatch* watch, ViolationLog* log)
+    : plan_(*plan),
+      watch_(*watch),
+      log_(*log),
+      patience_(kPatienceMin + kElections * 2 * plan->knobs.election_ticks *
+                                   std::chrono::milliseconds(plan->knobs.tick_ms)),
+      judges_(leaves_network_alone(plan->intensities)) {}
+
+bool LeaderWatch::is_disturbed(Instant now) const {
+  const auto now_ms = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
+  return std::ranges::any_of(plan_.faults, [&](const PlannedFault& fault) {
+    if (fault.fault_class == FaultClass::disk_full || now_ms < fault.at_ms) return false;
+    const uint64_t length = uint64_t{fault.duration_ms} * (fault.rounds + 1);
+    return now_ms <= fault.at_ms + length + kAftermathMs;
+  });
+}
+
+void LeaderWatch::look(Instant now, Machines machines) {
+  if (!judges_ || reported_) return;
+  if (!machines.all_run || is_disturbed(now)) calm_since_ = now;
+  for (const GroupId group : watch_.groups()) {
+    Instant& led = led_.try_emplace(group, now).first->second;
+    if (watch_.leader_of(group)) led = now;
+    if (!machines.started_full || now - std::max(led, calm_since_) < patience_) continue;
+    reported_ = true;
+    log_.add(oracle::kFullDisk, now,
+             fmt::format("group {} has no leader for {} s, and nothing is wrong but full disks",
+                         group, to_seconds(now - std::max(led, calm_since_))));
+    return;
+  }
+}
+
+}  // namespace vectron::sim

@@ -37,6 +37,7 @@ TEST_F(WorkerCluster, ARemovedCollectionLeavesNothingOnAnyWorkerAndItsNameIsFree
 }
 
 TEST_F(WorkerCluster, ARemovalFreesAFullDiskAndKeepsNothingElseWaiting) {
+  wal_reserve_bytes_ = 0;  // No room for the tombstone.
   boot(1, 1);
   ASSERT_TRUE(create(1, 1).has_value());
   ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
@@ -64,6 +65,7 @@ TEST_F(WorkerCluster, ARemovalFreesAFullDiskAndKeepsNothingElseWaiting) {
 }
 
 TEST_F(WorkerCluster, ARemovalThatLosesPowerOnAFullDiskIsMadeGood) {
+  wal_reserve_bytes_ = 0;  // No room for the tombstone.
   boot(1, 1);
   ASSERT_TRUE(create(1, 1).has_value());
   ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());

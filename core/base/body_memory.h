@@ -32,6 +32,12 @@ class BodyMemory {
   /// The most that was ever held at once.
   size_t bytes_peak() const { return bytes_peak_; }
   size_t bytes_max() const { return limits_.bytes_max; }
+  size_t host_bytes_max() const { return limits_.host_bytes_max; }
+  /// How many connections there are from the host of `address` ("host:port").
+  size_t connections_from(std::string_view address) const {
+    const auto found = hosts_.find(host_of(address));
+    return found == hosts_.end() ? 0 : found->second.shares;
+  }
 
   /// What is larger counts as large.
   static constexpr size_t kSmallBytesMax = 64 << 10;
@@ -42,7 +48,12 @@ class BodyMemory {
   struct Host {
     size_t bytes = 0;
     size_t shares = 0;
+    size_t requests = 0;
   };
+
+  static std::string_view host_of(std::string_view address) {
+    return address.substr(0, address.rfind(':'));
+  }
 
   const Limits limits_;
   size_t bytes_ = 0;
@@ -56,8 +67,7 @@ class BodyShare {
   /// `address` is "host:port" of the peer; `memory` outlives this.
   BodyShare(BodyMemory* memory, std::string_view address)
       : memory_(*memory),
-        host_(
-            memory->hosts_.try_emplace(std::string(address.substr(0, address.rfind(':')))).first) {
+        host_(memory->hosts_.try_emplace(std::string(BodyMemory::host_of(address))).first) {
     ++host_->second.shares;
   }
   BodyShare(const BodyShare&) = delete;
@@ -74,6 +84,37 @@ class BodyShare {
            within(host_->second.bytes, more, memory_.limits_.host_bytes_max, large);
   }
   bool fits(size_t bytes) const { return fits(bytes, bytes); }
+  /// Whether they stay within what the host may hold, whatever others hold.
+  bool fits_host(size_t bytes) const {
+    const bool large = bytes > BodyMemory::kSmallBytesMax;
+    return within(host_->second.bytes, bytes, memory_.limits_.host_bytes_max, large);
+  }
+
+  /// So much may wait for each connection however much others hold.
+  static constexpr size_t kUnreadBytesMax = 64 << 10;
+  /// The same where its own host has used up its share: a few refusals.
+  static constexpr size_t kRefusalBytesMax = 4 << 10;
+  size_t unread_bytes_max() const {
+    return fits_host(kUnreadBytesMax) ? kUnreadBytesMax : kRefusalBytesMax;
+  }
+  /// Whether there is room for an answer of `bytes` to a connection for which `waiting` wait.
+  bool takes_answer(size_t bytes, size_t waiting) const {
+    if (!fits_host(bytes)) return false;
+    const bool much = bytes > BodyMemory::kSmallBytesMax || waiting > kUnreadBytesMax;
+    return !much || fits(bytes);
+  }
+  /// Whether a connection for which `waiting` bytes wait has to take some of them first.
+  bool must_read_first(size_t waiting) const {
+    return waiting > unread_bytes_max() && !fits(kUnreadBytesMax);
+  }
+
+  /// Requests of the host's connections that are under way, as these say.
+  size_t host_requests() const { return host_->second.requests; }
+  void request_began() { ++host_->second.requests; }
+  void requests_ended(size_t count = 1) {
+    VECTRON_ASSERT(host_->second.requests >= count);
+    host_->second.requests -= count;
+  }
 
  private:
   friend class HeldBytes;

@@ -22,8 +22,10 @@ Result<void> ServerConfig::validate() const {
   VECTRON_CHECK_OK(need_positive(limits.headers_max, "limits.headers_max"));
   VECTRON_CHECK_OK(need_positive(limits.body_bytes_max, "limits.body_bytes_max"));
   VECTRON_CHECK_OK(need_positive(connections_max, "connections_max"));
+  VECTRON_CHECK_OK(need_positive(host_connections_max, "host_connections_max"));
   VECTRON_CHECK_OK(need_positive(requests_in_flight_max, "requests_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(probes_in_flight_max, "probes_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(host_requests_in_flight_max, "host_requests_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(pipelined_requests_max, "pipelined_requests_max"));
   VECTRON_CHECK_OK(
       need_positive(body_bytes_in_flight_max / limits.body_bytes_max, "body_bytes_in_flight_max"));
@@ -46,10 +48,19 @@ Server::Server(Env& env, const Router& router, ServerConfig config)
       turned_away_(1s),
       tasks_(env.scheduler()) {
   VECTRON_ASSERT(config_.validate().has_value());
+  if (config_.watcher != nullptr) config_.watcher->began(this);
 }
 
 Server::~Server() {
+  if (config_.watcher != nullptr) config_.watcher->ended(this);
   stop();
+}
+
+std::vector<HeldForPeer> Server::held_for_peers() const {
+  std::vector<HeldForPeer> out;
+  out.reserve(connections_.size());
+  for (const ServerConnection* connection : connections_) out.push_back(connection->held());
+  return out;
 }
 
 Result<void> Server::start(const Address& address) {
@@ -97,7 +108,7 @@ Task<void> Server::accept_connections() {
       co_await env_.clock().sleep_for(kAcceptPause);
       continue;
     }
-    if (connections_.size() >= config_.connections_max) {
+    if (!has_room_for(**accepted)) {
       turn_away(*std::move(accepted));
       continue;
     }
@@ -106,8 +117,14 @@ Task<void> Server::accept_connections() {
   }
 }
 
+bool Server::has_room_for(const Connection& connection) const {
+  return connections_.size() < config_.connections_max &&
+         bodies().connections_from(connection.peer().text) < config_.host_connections_max;
+}
+
 void Server::turn_away(std::unique_ptr<Connection> connection) {
   env_.metrics().add(Metric::http_connections_refused);
+  if (config_.watcher != nullptr) config_.watcher->turned_away(this, connection->peer().text);
   if (const auto count = turned_away_.note(env_.clock().monotonic()); count > 0) {
     env_.log().warning("http", "{} connections were refused, the last of {}: connections_max is {}",
                        count, connection->peer().text, config_.connections_max);

@@ -10,6 +10,7 @@
 
 #include "core/async/task_group.h"
 #include "core/base/body_memory.h"
+#include "core/base/peer_holder.h"
 #include "core/base/seldom.h"
 #include "core/env/env.h"
 #include "core/http/refusal_observer.h"
@@ -21,9 +22,13 @@ namespace vectron::http {
 /// Bounds and times of a Server.
 struct ServerConfig {
   ParserLimits limits;
-  size_t connections_max = 4'096;         ///< More are answered 503, and closed.
+  size_t connections_max = 4'096;  ///< More are answered 503, and closed.
+  /// Of them, from one host. Servers that share `bodies` count a host's connections together.
+  size_t host_connections_max = SIZE_MAX;
   size_t requests_in_flight_max = 4'096;  ///< Over all connections, probes aside; more get 503.
   size_t probes_in_flight_max = 256;      ///< The same of probes, while their handlers run.
+  /// Of them, from one host. Servers that share `bodies` count a host's requests together.
+  size_t host_requests_in_flight_max = SIZE_MAX;
   /// Of one connection, read but not answered; further ones wait in the network.
   size_t pipelined_requests_max = 16;
   /// Answers of one connection that wait; above it, it is not read and nothing more is begun.
@@ -39,6 +44,7 @@ struct ServerConfig {
   BodyMemory* bodies = nullptr;
   /// Told of requests that no handler sees. May be null; outlives the server.
   RefusalObserver* refusals = nullptr;
+  PeerWatcher* watcher = nullptr;  ///< The simulation's; may be null; outlives the server.
 
   Duration idle_timeout = 75s;   ///< Between an answer and the first byte of the next request.
   Duration head_timeout = 10s;   ///< From the first byte to the end of the head; then 408.
@@ -53,13 +59,13 @@ struct ServerConfig {
 
 class ServerConnection;
 
-class Server {
+class Server final : private PeerHolder {
  public:
   /// Requires: config.validate(); `env` and `router` outlive the server.
   Server(Env& env, const Router& router, ServerConfig config);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
-  ~Server();
+  ~Server() override;
 
   /// Begins to listen. Errors: of Network::listen.
   Result<void> start(const Address& address);
@@ -93,6 +99,9 @@ class Server {
  private:
   friend class ServerConnection;
 
+  std::vector<HeldForPeer> held_for_peers() const override;
+  const BodyMemory& counter() const override { return bodies(); }
+  bool has_room_for(const Connection& connection) const;
   Task<void> accept_connections();
   Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
   /// Answers 503 to a client for whom there is no room, where not too many are being told.

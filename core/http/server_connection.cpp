@@ -53,7 +53,7 @@ ServerConnection::~ServerConnection() {
   handlers_.cancel_all();
   for (const auto& slot : slots_) {
     slot->cancellation.cancel();
-    if (slot->counted) --server_.requests_in_flight_;
+    uncount(*slot);
     uncount_probe(slot.get());
   }
   server_.connections_.erase(place_);
@@ -86,6 +86,17 @@ void ServerConnection::give_up() {
     slot->cancellation.cancel();
     finish(slot.get(), given_up(slot->only_reads));
   }
+}
+
+HeldForPeer ServerConnection::held() const {
+  HeldForPeer out{.peer = connection_->peer().text,
+                  .arrived = parser_.body_bytes(),
+                  .waiting = 0,
+                  .buffers = input_.capacity()};
+  for (const auto& slot : slots_) {
+    out.waiting += slot->bytes.size() + slot->large_body.size();
+  }
+  return out;
 }
 
 bool ServerConnection::owes() const {
@@ -182,8 +193,9 @@ Task<ServerConnection::Read> ServerConnection::read_more() {
   if (input_begin_ == input_end_) {
     input_begin_ = input_end_ = 0;
     const bool in_body = parser_.stage() == RequestParser::Stage::body;
+    // Never more than has come and counts: a beginning alone takes no memory.
     const size_t wanted =
-        in_body && parser_body_.bytes() > kReadBytes ? kBodyReadBytes : kReadBytes;
+        in_body && parser_body_.bytes() > kBodyReadBytes ? kBodyReadBytes : kReadBytes;
     if (input_.size() != wanted) input_ = Bytes(wanted);
   } else if (input_end_ == input_.size()) {
     std::copy(input_.begin() + static_cast<ptrdiff_t>(input_begin_), input_.end(), input_.begin());
@@ -223,6 +235,7 @@ bool ServerConnection::may_start(bool reads) const {
   const size_t waiting = waiting_answer_bytes();
   if (waiting > server_.config_.waiting_answer_bytes_max) return false;
   if (waiting > 0 && !share_.fits(BodyMemory::kSmallBytesMax)) return false;
+  if (share_.must_read_first(waiting)) return false;
   return std::all_of(slots_.begin(), slots_.end(),
                      [&](const auto& slot) { return slot->ready || (reads && slot->only_reads); });
 }
@@ -271,14 +284,22 @@ bool ServerConnection::count(Slot* slot, RouteKind kind) {
     return true;
   }
   if (server_.requests_in_flight_ >= server_.config_.requests_in_flight_max) return false;
+  if (share_.host_requests() >= server_.config_.host_requests_in_flight_max) return false;
   slot->counted = true;
   ++server_.requests_in_flight_;
+  share_.request_began();
   return true;
 }
 
 // An answer that waits is bounded by its bytes, and keeps nobody else from being looked after.
 void ServerConnection::uncount_probe(Slot* slot) {
   if (std::exchange(slot->probes, false)) --server_.probes_in_flight_;
+}
+
+void ServerConnection::uncount(const Slot& slot) {
+  if (!slot.counted) return;
+  --server_.requests_in_flight_;
+  share_.requests_ended();
 }
 
 Task<void> ServerConnection::run_handler(Slot* slot, Task<Response> handler) {
@@ -318,7 +339,8 @@ void ServerConnection::finish(Slot* slot, Response response) {
       slot->bytes += response.body;
     }
   }
-  slot->answer.set(slot->bytes.size() + slot->large_body.size());
+  const bool free = server_.env_.planted("unread_answers_are_free");
+  slot->answer.set(free ? 0 : slot->bytes.size() + slot->large_body.size());
   slot->ready = true;
   changed_.notify_all();
 }
@@ -333,13 +355,11 @@ void ServerConnection::tell(Slot* slot, const Response& response) {
                                      .reply_bytes = reply_bytes});
 }
 
-// Whether an answer is too much for the memory that is left, and can be had again: a large one, and
-// any where others wait already. What a write did is told whatever there is room for.
+// Whether an answer is too large for the memory that is left, and can be had again. What a write
+// did is told whatever there is room for, and so is what a probe asks.
 bool ServerConnection::keeps_out(const Slot& slot, const Response& response) const {
-  const size_t bytes = response.body.size();
-  const bool much =
-      bytes > BodyMemory::kSmallBytesMax || waiting_answer_bytes() > BodyMemory::kSmallBytesMax;
-  return slot.only_reads && much && !share_.fits(bytes);
+  return slot.counted && slot.only_reads &&
+         !share_.takes_answer(response.body.size(), waiting_answer_bytes());
 }
 
 size_t ServerConnection::waiting_answer_bytes() const {
@@ -395,7 +415,7 @@ Task<void> ServerConnection::write_answers() {
     }
     const std::unique_ptr<Slot> done = std::move(slots_.front());
     slots_.pop_front();
-    if (done->counted) --server_.requests_in_flight_;
+    uncount(*done);
     last_activity_ = clock_.monotonic();
     changed_.notify_all();
     if (done->last) {

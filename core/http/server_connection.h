@@ -28,6 +28,8 @@ class ServerConnection {
   void drain();
   void give_up();
   bool owes() const;
+  /// What lies here for the client.
+  HeldForPeer held() const;
 
  private:
   /// An answer's place in the order of the connection.
@@ -68,6 +70,7 @@ class ServerConnection {
   Task<void> start_request();
   bool may_start(bool only_reads) const;
   bool count(Slot* slot, RouteKind kind);
+  void uncount(const Slot& slot);
   void uncount_probe(Slot* slot);
   Task<void> run_handler(Slot* slot, Task<Response> handler);
   Slot* add_slot();

@@ -11,10 +11,12 @@ rpc::ClientConfig client_config(const rpc::Identity& identity) {
 
 }  // namespace
 
-ReplicaNode::ReplicaNode(Env* env, rpc::Identity identity, uint64_t folder_id)
+ReplicaNode::ReplicaNode(Env* env, rpc::Identity identity, uint64_t folder_id,
+                         rpc::PeerBounds peers)
     : env_(env),
       identity_(identity),
       folder_id_(folder_id),
+      peers_(peers),
       channels_(*env, client_config(identity)),
       transport_(env, client_config(identity)) {}
 
@@ -22,7 +24,8 @@ Task<Result<std::unique_ptr<ReplicaNode>>> ReplicaNode::open(Env* env, ReplicaNo
   const auto manifest = co_await open_node_folder(env, config.cluster, config.node);
   VECTRON_CO_CHECK_OK(manifest);
   const rpc::Identity identity{config.cluster, config.node, manifest->incarnation};
-  std::unique_ptr<ReplicaNode> node(new ReplicaNode(env, identity, manifest->folder_id));
+  std::unique_ptr<ReplicaNode> node(
+      new ReplicaNode(env, identity, manifest->folder_id, config.peers));
   ReplicaHostConfig host_config{config.cluster, config.node, manifest->incarnation, config.replica,
                                 config.wal};
   auto host = co_await ReplicaHost::open(env, host_config, &node->transport_, config.observer);
@@ -34,6 +37,7 @@ Task<Result<std::unique_ptr<ReplicaNode>>> ReplicaNode::open(Env* env, ReplicaNo
 rpc::ServerConfig ReplicaNode::server_config() const {
   rpc::ServerConfig config;
   config.identity = identity_;
+  config.bind(peers_);
   return config;
 }
 

@@ -20,6 +20,7 @@ struct ReplicaNodeConfig {
   ReplicaConfig replica;
   WalConfig wal;
   ReplicaObserver* observer = nullptr;  ///< May be null; outlives the node.
+  rpc::PeerBounds peers;
 };
 
 class ReplicaNode {
@@ -44,11 +45,12 @@ class ReplicaNode {
   Task<void> drain(rpc::Server* server, Duration drain_max);
 
  private:
-  ReplicaNode(Env* env, rpc::Identity identity, uint64_t folder_id);
+  ReplicaNode(Env* env, rpc::Identity identity, uint64_t folder_id, rpc::PeerBounds peers);
 
   Env* env_;
   rpc::Identity identity_;
   uint64_t folder_id_;
+  rpc::PeerBounds peers_;
   rpc::ChannelPool channels_;
   RaftTransport transport_;
   std::unique_ptr<ReplicaHost> host_;

@@ -108,6 +108,8 @@ class FrameBuffer {
   size_t capacity_bytes() const { return capacity_; }
   /// How much more of it there may be after the next filled().
   size_t growth_bytes() const { return counted(end_ - begin_ + room_bytes()) - held_bytes(); }
+  /// All memory of the buffer, with that to which nothing came yet.
+  size_t memory_bytes() const { return capacity_; }
   /// Bytes of the frame whose beginning is here; 0 where it is not known.
   size_t frame_length() const { return frame_length_; }
   /// Whether a frame has begun to come and is not whole.

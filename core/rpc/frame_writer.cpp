@@ -35,6 +35,12 @@ void FrameWriter::count() {
   held_.set(queued_bytes_ + queue_.size() * sizeof(Item));
 }
 
+size_t FrameWriter::memory_bytes() const {
+  size_t bytes = batch_.size() + large_.size() + queue_.size() * sizeof(Item);
+  for (const Item& item : queue_) bytes += item.body.size();
+  return bytes;
+}
+
 void FrameWriter::wake() {
   if (idle_ == nullptr || idle_->queued()) return;
   clock_.scheduler().post_last(*idle_, TurnEnd::send);

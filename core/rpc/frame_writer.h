@@ -43,6 +43,8 @@ class FrameWriter {
   uint64_t batches_taken() const { return batches_taken_; }
   /// Bytes of frames queued or being written.
   size_t queued_bytes() const { return queued_bytes_; }
+  /// What they take in memory, added up where they lie.
+  size_t memory_bytes() const;
   /// How many of them belong to one-way frames that are not being written yet.
   size_t queued_one_way_bytes() const { return queued_one_way_bytes_; }
   bool empty() const { return queue_.empty(); }

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "core/async/combine.h"
@@ -19,9 +20,23 @@ constexpr Duration kGoodbyeTime = 1s;
 
 }  // namespace
 
+void ServerConfig::bind(const PeerBounds& bounds) {
+  connections_max = bounds.connections_max;
+  host_connections_max = std::max<size_t>(bounds.connections_max / 2, 1);
+  requests_in_flight_max = bounds.requests_in_flight_max;
+  host_requests_in_flight_max = std::max<size_t>(bounds.requests_in_flight_max / 2, 1);
+  frame_bytes_max = bounds.frame_bytes_max;
+  body_bytes_in_flight_max = bounds.body_bytes_in_flight_max;
+  host_bytes_in_flight_max = bounds.body_bytes_in_flight_max / 2;
+  silence_max = bounds.silence_max;
+  watcher = bounds.watcher;
+}
+
 Result<void> ServerConfig::validate() const {
   VECTRON_CHECK_OK(need_positive(connections_max, "connections_max"));
+  VECTRON_CHECK_OK(need_positive(host_connections_max, "host_connections_max"));
   VECTRON_CHECK_OK(need_positive(requests_in_flight_max, "requests_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(host_requests_in_flight_max, "host_requests_in_flight_max"));
   VECTRON_CHECK_OK(
       need_positive(connection_requests_in_flight_max, "connection_requests_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(frame_bytes_max / kFrameHeaderBytes, "frame_bytes_max"));
@@ -46,10 +61,19 @@ Server::Server(Env& env, ServerConfig config)
       turned_away_(1s),
       tasks_(env.scheduler()) {
   VECTRON_ASSERT(config_.validate().has_value());
+  if (config_.watcher != nullptr) config_.watcher->began(this);
 }
 
 Server::~Server() {
+  if (config_.watcher != nullptr) config_.watcher->ended(this);
   stop();
+}
+
+std::vector<HeldForPeer> Server::held_for_peers() const {
+  std::vector<HeldForPeer> out;
+  out.reserve(connections_.size());
+  for (const ServerConnection* connection : connections_) out.push_back(connection->held());
+  return out;
 }
 
 void Server::add_unary(const MethodInfo& method, UnaryStart start) {
@@ -108,7 +132,7 @@ Task<void> Server::accept_connections() {
       co_await env_.clock().sleep_for(kAcceptPause);
       continue;
     }
-    if (connections_.size() >= config_.connections_max) {
+    if (!has_room_for(**accepted)) {
       turn_away(*std::move(accepted));
       continue;
     }
@@ -122,8 +146,14 @@ Task<void> Server::run_connection(std::unique_ptr<ServerConnection> connection) 
   env_.metrics().set(Metric::rpc_bytes_held_peak, bodies().bytes_peak());
 }
 
+bool Server::has_room_for(const Connection& connection) const {
+  return connections_.size() < config_.connections_max &&
+         bodies().connections_from(connection.peer().text) < config_.host_connections_max;
+}
+
 void Server::turn_away(std::unique_ptr<Connection> connection) {
   env_.metrics().add(Metric::rpc_connections_refused);
+  if (config_.watcher != nullptr) config_.watcher->turned_away(this, connection->peer().text);
   if (const auto count = turned_away_.note(env_.clock().monotonic()); count > 0) {
     env_.log().warning("rpc", "{} connections were refused, the last of {}: connections_max is {}",
                        count, connection->peer().text, config_.connections_max);

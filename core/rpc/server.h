@@ -12,6 +12,7 @@
 
 #include "core/async/task_group.h"
 #include "core/base/body_memory.h"
+#include "core/base/peer_holder.h"
 #include "core/base/seldom.h"
 #include "core/env/env.h"
 #include "core/rpc/frame.h"
@@ -28,6 +29,16 @@ inline constexpr size_t kFramesOfBodies = 3;
 constexpr bool is_room_for_frames(size_t body_bytes_in_flight_max, size_t frame_bytes_max) {
   return body_bytes_in_flight_max / kFramesOfBodies >= frame_bytes_max;
 }
+/// What a node's peers may make its server hold, and how long it waits for them: as of the fields
+/// of ServerConfig. One host may have half.
+struct PeerBounds {
+  size_t connections_max = 4'096;
+  size_t requests_in_flight_max = 20'000;
+  size_t frame_bytes_max = 64 << 20;
+  size_t body_bytes_in_flight_max = 256 << 20;
+  Duration silence_max = 30s;
+  PeerWatcher* watcher = nullptr;
+};
 
 /// Bounds and times of a Server.
 struct ServerConfig {
@@ -35,8 +46,12 @@ struct ServerConfig {
   /// The service is starting and does not have all of its methods yet: one that is not known is
   /// answered `unavailable` (ask another node), not `unimplemented` (this program is older).
   bool starting = false;
-  size_t connections_max = 4'096;                    ///< More are told so, and closed.
-  size_t requests_in_flight_max = 20'000;            ///< Over all connections; more are refused.
+  size_t connections_max = 4'096;  ///< More are told so, and closed.
+  /// Of them, from one host. Servers that share `bodies` count a host's connections together.
+  size_t host_connections_max = SIZE_MAX;
+  size_t requests_in_flight_max = 20'000;  ///< Over all connections; more are refused.
+  /// Of them, from one host. Servers that share `bodies` count a host's requests together.
+  size_t host_requests_in_flight_max = SIZE_MAX;
   size_t connection_requests_in_flight_max = 4'096;  ///< Of one connection; more are refused.
   size_t frame_bytes_max = 64 << 20;                 ///< Of one frame, both ways.
   size_t queued_bytes_max =
@@ -49,6 +64,7 @@ struct ServerConfig {
   /// Counts them together with those of other servers, instead of the two lines above. May be null;
   /// outlives the server.
   BodyMemory* bodies = nullptr;
+  PeerWatcher* watcher = nullptr;   ///< The simulation's; may be null; outlives the server.
   size_t nodes_known_max = 65'536;  ///< Nodes whose last start is known (Server::know_starts).
   Duration hello_timeout = 5s;      ///< For the first frame to come.
   /// A connection on which nothing comes, and nothing that was sent is taken, for so long is
@@ -57,6 +73,8 @@ struct ServerConfig {
   /// So is one whose frame comes, or whose answers are taken, at less than this in `silence_max`.
   size_t progress_bytes_min = 64 << 10;
 
+  /// Takes `bounds` over, and half of each number for one host.
+  void bind(const PeerBounds& bounds);
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;
 };
@@ -81,13 +99,13 @@ using StreamStart =
     std::function<Result<Task<Result<void>>>(RequestContext, ByteView, ServerStream*)>;
 using OneWayRun = std::function<Result<void>(RequestContext, ByteView)>;
 
-class Server {
+class Server final : private PeerHolder {
  public:
   /// Requires: config.validate(); `env` outlives the server.
   Server(Env& env, ServerConfig config);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
-  ~Server();
+  ~Server() override;
 
   /// Before start(). Requires: no other method has this id; the kind fits.
   void add_unary(const MethodInfo& method, UnaryStart start);
@@ -133,7 +151,10 @@ class Server {
     OneWayRun one_way;
   };
 
+  std::vector<HeldForPeer> held_for_peers() const override;
+  const BodyMemory& counter() const override { return bodies(); }
   void add(Method method);
+  bool has_room_for(const Connection& connection) const;
   Task<void> accept_connections();
   Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
   /// Tells a client for whom there is no room, where not too many are being told.

@@ -13,8 +13,6 @@ namespace {
 constexpr size_t kHelloFrameBytesMax = 4'096;
 constexpr Duration kGoodbyeTime = 1s;
 constexpr uint64_t kSilentTicksMax = 3;
-/// So much may wait for each client however much others hold; no more is read from it then.
-constexpr size_t kUnreadBytesMax = 64 << 10;
 constexpr uint64_t kRemainingMaxUs = 366ULL * 24 * 3600 * 1'000'000;  // More is no limit.
 
 }  // namespace
@@ -27,7 +25,7 @@ ServerConnection::ServerConnection(Server& server, std::unique_ptr<Connection> c
       share_(&server.bodies(), connection_->peer().text),
       buffer_(kHelloFrameBytesMax),
       buffer_held_(&share_),
-      writer_(clock_, nullptr, &share_),
+      writer_(clock_, nullptr, server.env_.planted("unread_answers_are_free") ? nullptr : &share_),
       writer_ended_(clock_.scheduler()),
       tasks_(clock_.scheduler()),
       handlers_(clock_.scheduler()) {
@@ -41,7 +39,15 @@ ServerConnection::~ServerConnection() {
     ended(call, Code::cancelled);
   }
   server_.requests_in_flight_ -= calls_.size();
+  share_.requests_ended(calls_.size());
   server_.connections_.erase(place_);
+}
+
+HeldForPeer ServerConnection::held() const {
+  return {.peer = connection_->peer().text,
+          .arrived = buffer_.buffered().size(),
+          .waiting = writer_.memory_bytes(),
+          .buffers = buffer_.memory_bytes()};
 }
 
 Task<void> ServerConnection::run() {
@@ -125,9 +131,13 @@ std::span<uint8_t> ServerConnection::make_room() {
 Task<Status> ServerConnection::read_until_lost() {
   for (;;) {
     // A client that does not take its answers is not asked for more questions.
-    // Half of what waits is enough for it to be heard again: its pings lie among the questions.
+    // Half of what waits is enough for it to be heard again, for its pings lie among the questions;
+    // where memory is short, most of it.
     while (takes_answers_slowly()) {
-      co_await writer_.wait_below(std::max(kUnreadBytesMax, writer_.queued_bytes() / 2));
+      const size_t waiting = writer_.queued_bytes();
+      const size_t half = share_.must_read_first(waiting) ? 0 : waiting / 2;
+      const size_t bytes = std::max(share_.unread_bytes_max(), half);
+      co_await writer_.wait_below(bytes);
     }
     const Result<std::optional<Frame>> next = buffer_.next();
     if (!next.has_value()) {
@@ -156,8 +166,9 @@ Task<Status> ServerConnection::read_until_lost() {
 // Whether it has answers waiting beyond its own bound, or any while all memory is used.
 bool ServerConnection::takes_answers_slowly() const {
   const size_t waiting = writer_.queued_bytes();
-  if (waiting <= kUnreadBytesMax || writer_.given_up()) return false;
-  return waiting > server_.config_.queued_bytes_max || !share_.fits(kUnreadBytesMax);
+  if (writer_.given_up()) return false;
+  return waiting > std::max(server_.config_.queued_bytes_max, BodyShare::kUnreadBytesMax) ||
+         share_.must_read_first(waiting);
 }
 
 Task<void> ServerConnection::write_frames() {
@@ -189,8 +200,9 @@ Task<void> ServerConnection::watch() {
     co_await clock_.sleep_for(server_.config_.silence_max / kSilentTicksMax);
     // Who does not take its answers is not read, so that its silence says nothing.
     const bool unread = takes_answers_slowly();
-    const bool slow_frame =
-        frame == frames_read_ && !unread && bytes_read_ - arrived < tick_bytes_min;
+    const bool slow_frame = frame == frames_read_ && !unread &&
+                            bytes_read_ - arrived < tick_bytes_min &&
+                            !server_.env_.planted("slow_frames_stay");
     const bool slow_answers =
         batch == writer_.batches_taken() && writer_.bytes_taken() - taken < tick_bytes_min;
     slow_ticks = slow_frame || slow_answers ? slow_ticks + 1 : 0;
@@ -286,12 +298,14 @@ Result<void> ServerConnection::start_request(const Frame& frame) {
   }
   calls_.emplace(header.call_id, std::move(call));
   ++server_.requests_in_flight_;
+  share_.request_began();
   return {};
 }
 
 Result<void> ServerConnection::begin(const Server::Method* method, const Frame& frame, Call* call) {
   const FrameHeader& header = frame.header;
   if (server_.requests_in_flight_ >= server_.config_.requests_in_flight_max ||
+      share_.host_requests() >= server_.config_.host_requests_in_flight_max ||
       calls_.size() >= server_.config_.connection_requests_in_flight_max) {
     return fail(Code::resource_exhausted, "too many requests are running: retry later");
   }
@@ -410,9 +424,8 @@ void ServerConnection::finish_unary(uint64_t call_id, Result<Bytes> answer) {
   const MethodInfo& method = *call.method->info;
   const Code too_large = method.read_only ? Code::out_of_range : Code::unknown_outcome;
   call.body.set(0);  // It makes room for the answer.
-  const bool much = answer.has_value() && (answer->size() > BodyMemory::kSmallBytesMax ||
-                                           writer_.queued_bytes() > kUnreadBytesMax);
-  const bool no_room = method.read_only && much && !share_.fits(answer->size());
+  const bool no_room = method.read_only && answer.has_value() &&
+                       !share_.takes_answer(answer->size(), writer_.queued_bytes());
   const bool sent = answer.has_value() && !no_room && fits(answer->size());
   Code code = sent ? Code::ok : (no_room ? Code::resource_exhausted : too_large);
   if (!answer.has_value()) code = answer.error().code();
@@ -461,6 +474,7 @@ void ServerConnection::forget(uint64_t call_id) {
   const size_t erased = calls_.erase(call_id);
   VECTRON_ASSERT(erased == 1 && server_.requests_in_flight_ > 0);
   --server_.requests_in_flight_;
+  share_.requests_ended();
 }
 
 void ServerConnection::send(FrameKind kind, uint64_t call_id, Bytes body) {

@@ -27,6 +27,8 @@ class ServerConnection {
   Task<void> run();
   /// Who the client said it is; zeros before its Hello.
   const Identity& peer() const { return peer_; }
+  /// What lies here for the client.
+  HeldForPeer held() const;
   /// Resets the connection, so that run() ends.
   void close() { connection_->close(); }
 

@@ -256,10 +256,13 @@ void add_gateway(Rows* rows) {
                    bytes(field(&G::route_bytes_max), 1'024)});
   rows->push_back({"worker_channels_max", kUpGateway, "Connections to nodes of the cluster.",
                    count(field(&G::worker_channels_max), 1)});
-  rows->push_back({"connections_max", kUpGateway,
-                   "Clients connected at once; more are told so and closed.",
-                   count(field(&G::connections_max), 1)});
-  rows->push_back({"requests_in_flight_max", kUpGateway, "Of all clients; more are refused.",
+  rows->push_back(
+      {"connections_max", kUpGateway,
+       "Clients connected at once, over RPC and over HTTP each; from one host half of it, "
+       "over both together. More are told so and closed.",
+       count(field(&G::connections_max), 1)});
+  rows->push_back({"requests_in_flight_max", kUpGateway,
+                   "Of all clients, of those of one host half of it; more are refused.",
                    count(field(&G::requests_in_flight_max), 1)});
   rows->push_back({"requests_in_flight_per_connection_max", kUpGateway,
                    "Of one client; more are refused.",

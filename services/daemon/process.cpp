@@ -7,7 +7,9 @@
 #include <fstream>
 
 #include "core/base/assert.h"
+#include "net/free_memory.h"
 #include "net/in_process_network.h"
+#include "net/offload.h"
 #include "net/process_limits.h"
 #include "net/signals.h"
 #include "net/tcp_network.h"
@@ -18,6 +20,26 @@ namespace {
 Task<void> keep(std::optional<Result<void>>* out, Task<Result<void>> task) {
   Result<void> outcome = co_await task;
   out->emplace(std::move(outcome));
+}
+
+// What was freed and stays free goes back to the system, away from the event loop.
+Task<void> give_back_idle_memory(EventLoop* loop, ThreadPool* pool) {
+  constexpr Duration kInterval = 2s;
+  constexpr size_t kPieceBytes = 8 << 20;
+  Offload offload(*loop, *pool, Offload::Limits{});
+  Scheduler& scheduler = loop->scheduler();
+  IdleMemory idle;
+  for (;;) {
+    co_await SleepAwaiter(scheduler, scheduler.now() + kInterval);
+    const std::optional<size_t> free_bytes = free_memory_bytes();
+    if (!free_bytes.has_value()) co_return;
+    for (size_t left = idle.note(*free_bytes); left > 0; left -= std::min(left, kPieceBytes)) {
+      std::function<void()> work = [piece = std::min(left, kPieceBytes)] {
+        give_back_memory(piece);
+      };
+      co_await offload.run(std::move(work));
+    }
+  }
 }
 
 // Appears whole or not at all.
@@ -72,6 +94,7 @@ Result<void> run_process(const Settings& settings, const ProcessBody& body) {
   };
   std::optional<Result<void>> outcome;
   TaskGroup tasks(loop.scheduler());
+  tasks.spawn(give_back_idle_memory(&loop, &pools.files));
   tasks.spawn(keep(
       &outcome, body({&sink, &pools, &loop, &network}, disk.get(), &signals.requested(), ready)));
   loop.run_until([&outcome] { return outcome.has_value(); });

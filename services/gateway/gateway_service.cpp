@@ -38,14 +38,16 @@ BodyMemory::Limits body_limits(const GatewayConfig& config) {
 
 rpc::ServerConfig server_config(const GatewayConfig& config, BodyMemory* bodies = nullptr) {
   rpc::ServerConfig out;
+  const rpc::PeerBounds bounds{.connections_max = config.connections_max,
+                               .requests_in_flight_max = config.requests_in_flight_max,
+                               .frame_bytes_max = config.frame_bytes_max,
+                               .body_bytes_in_flight_max = config.body_bytes_in_flight_max,
+                               .silence_max = config.rpc_silence_max,
+                               .watcher = config.watcher};
+  out.bind(bounds);
   out.bodies = bodies;
-  out.host_bytes_in_flight_max = body_limits(config).host_bytes_max;
   out.identity = identity_of(config);
-  out.connections_max = config.connections_max;
-  out.requests_in_flight_max = config.requests_in_flight_max;
   out.connection_requests_in_flight_max = config.requests_in_flight_per_connection_max;
-  out.frame_bytes_max = config.frame_bytes_max;
-  out.body_bytes_in_flight_max = config.body_bytes_in_flight_max;
   return out;
 }
 
@@ -54,9 +56,12 @@ http::ServerConfig http_config(const GatewayConfig& config, BodyMemory* bodies =
   http::ServerConfig out;
   out.bodies = bodies;
   out.refusals = refusals;
+  out.watcher = config.watcher;
   out.host_bytes_in_flight_max = body_limits(config).host_bytes_max;
   out.connections_max = config.connections_max;
+  out.host_connections_max = std::max<size_t>(config.connections_max / 2, 1);
   out.requests_in_flight_max = config.requests_in_flight_max;
+  out.host_requests_in_flight_max = std::max<size_t>(config.requests_in_flight_max / 2, 1);
   out.limits.head_bytes_max = config.http_head_bytes_max;
   out.limits.body_bytes_max = config.frame_bytes_max;
   out.pipelined_requests_max = config.http_pipelined_requests_max;

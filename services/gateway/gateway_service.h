@@ -12,6 +12,7 @@
 #include "core/async/sync.h"
 #include "core/async/task.h"
 #include "core/base/ids.h"
+#include "core/base/peer_holder.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/env/env.h"
@@ -50,8 +51,9 @@ struct GatewayConfig {
 
   size_t route_bytes_max = 64 << 20;   ///< Of memory for routes; the oldest go first.
   size_t worker_channels_max = 1'024;  ///< Connections to workers and placement nodes.
-  size_t connections_max = 4'096;      ///< Clients connected at once.
-  size_t requests_in_flight_max = 4'096;
+  /// Clients connected at once, over RPC and over HTTP each; of one host half of it, over both.
+  size_t connections_max = 4'096;
+  size_t requests_in_flight_max = 4'096;  ///< Of one host half of it.
   size_t requests_in_flight_per_connection_max = 1'024;
   /// Bounds and times of HTTP connections: as of http::ServerConfig, of the same names.
   size_t http_head_bytes_max = 16 << 10;
@@ -74,6 +76,10 @@ struct GatewayConfig {
   /// Vectors and payloads of one log entry: a shard's part of an upsert is written in pieces of at
   /// most so many bytes, one after the other, in the order of the request.
   size_t write_bytes_max = 4 << 20;
+
+  /// Of RPC connections, as of rpc::ServerConfig.
+  Duration rpc_silence_max = 30s;
+  PeerWatcher* watcher = nullptr;  ///< The simulation's; may be null; outlives the gateway.
 
   /// How long requests in flight may go on after `stop` was set.
   Duration drain_timeout = 5s;

@@ -11,6 +11,7 @@
 #include "core/env/env.h"
 #include "core/replica/observer.h"
 #include "core/replica/replica_config.h"
+#include "core/rpc/server.h"
 #include "services/placement/placement_bounds.h"
 
 namespace vectron {
@@ -51,6 +52,7 @@ struct PlacementConfig {
   ReplicaConfig replica;
   WalConfig wal;
 
+  rpc::PeerBounds peers;                ///< Of other nodes and of strangers.
   ReplicaObserver* observer = nullptr;  ///< The simulation's watcher; null in production.
   /// How long handing leadership over and requests in flight may take after `stop` was set.
   Duration drain_timeout = 5s;

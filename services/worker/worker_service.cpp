@@ -66,8 +66,8 @@ Result<void> WorkerConfig::validate() const {
 Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   const auto valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
-  ReplicaNodeConfig node_config{config.cluster, config.node, config.replica, config.wal,
-                                config.observer};
+  ReplicaNodeConfig node_config{config.cluster, config.node,     config.replica,
+                                config.wal,     config.observer, config.peers};
   // A start that is given up is one that a crash cut short.
   auto opening = ReplicaNode::open(env, std::move(node_config));
   auto opened = co_await unless_set(&env->scheduler(), config.stop, std::move(opening));

@@ -12,6 +12,7 @@
 #include "core/env/env.h"
 #include "core/replica/observer.h"
 #include "core/replica/replica_config.h"
+#include "core/rpc/server.h"
 #include "services/worker/upkeep_config.h"
 
 namespace vectron {
@@ -61,6 +62,7 @@ struct WorkerConfig {
   size_t reply_bytes_max = 32 << 20;     ///< Vectors and payloads of one answer.
   size_t write_operations_max = 10'000;  ///< Of one write.
 
+  rpc::PeerBounds peers;                ///< Of other nodes and of strangers.
   ReplicaObserver* observer = nullptr;  ///< The simulation's watcher; null in production.
   /// How long handing leadership over and requests in flight may take after `stop` was set.
   Duration drain_timeout = 5s;

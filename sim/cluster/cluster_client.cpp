@@ -74,7 +74,12 @@ ClusterClient::ClusterClient(Env* env, const Plan* plan, Protocol protocol, Obje
 
 // All requests of the workload are valid, so an answer that says otherwise is wrong.
 void ClusterClient::check(std::string_view operation, const Status& status) const {
-  if (!object_ || !blames_request(status.code())) return;
+  if (!object_) return;
+  if (status.message().contains("as much memory as they may")) {
+    object_("crowded_out",
+            fmt::format("a small {} found no room: {}", operation, status.to_string()));
+  }
+  if (!blames_request(status.code())) return;
   object_("refused", fmt::format("a valid {} was answered with {}", operation, status.to_string()));
 }
 

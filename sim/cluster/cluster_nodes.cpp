@@ -80,11 +80,13 @@ void skew(const PlanIntensities& intensities, RandomStream random, NodeOptions* 
 
 }  // namespace
 
-ClusterNodes::ClusterNodes(const Plan* plan, RunRecord* record, ReplicaWatch* watch)
+ClusterNodes::ClusterNodes(const Plan* plan, RunRecord* record, ReplicaWatch* watch,
+                           PeerWatch* peers)
     : plan_(*plan),
       record_(*record),
       watch_(*watch),
-      leader_watch_(plan, watch, &record->violations) {
+      leader_watch_(plan, watch, &record->violations),
+      peers_(*peers) {
   for (uint32_t i = 0; i < plan_.shape.placement_nodes; ++i) add(NodeKind::placement, i);
   for (uint32_t i = 0; i < plan_.shape.workers; ++i) add(NodeKind::worker, i);
   for (uint32_t i = 0; i < plan_.shape.gateways; ++i) add(NodeKind::gateway, i);
@@ -103,6 +105,8 @@ void ClusterNodes::add(NodeKind kind, uint32_t number) {
   options.monotonic_offset = std::chrono::milliseconds(random.below(1'000'000));
   skew(plan_.intensities, record_.world.random(fmt::format("clock[{}]", name)), &options);
   node->machine = &record_.world.add_node(name, options);
+  node->peers = peers_.of_node(
+      name, [machine = node->machine] { return machine->running() && !machine->paused(); });
   node->kind = kind;
   node->number = number;
   node->id = node_id(kind, number);
@@ -130,12 +134,13 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   Result<void> ended;
   if (node->kind == NodeKind::placement) {
     PlacementConfig config = placement_config(plan_, node->number, &watch_);
+    config.peers = peer_bounds(node->peers);
     config.bootstrap = true;  // It stays in the file, as an operator may leave it.
     config.stop = &stop.event;
     config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
     ended = co_await run_placement(env, std::move(config));
   } else if (node->kind == NodeKind::gateway) {
-    GatewayConfig config = gateway_config(plan_, node->number, node->starts);
+    GatewayConfig config = gateway_config(plan_, node->number, node->starts, node->peers);
     config.stop = &stop.event;
     config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
     ended = co_await run_gateway(env, std::move(config));
@@ -146,6 +151,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
     ended = co_await run_register_node(env, std::move(config));
   } else {
     WorkerConfig config = worker_config(plan_, node->number, &watch_);
+    config.peers = peer_bounds(node->peers);
     config.stop = &stop.event;
     config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
     ended = co_await run_worker(env, std::move(config));

@@ -15,6 +15,7 @@
 #include "sim/cluster/node_configs.h"
 #include "sim/cluster/run_record.h"
 #include "sim/oracle/leader_watch.h"
+#include "sim/oracle/peer_watch.h"
 #include "sim/oracle/replica_watch.h"
 
 namespace vectron::sim {
@@ -29,6 +30,7 @@ class ClusterNodes {
     NodeKind kind = NodeKind::worker;
     uint32_t number = 0;
     NodeId id;
+    PeerWatcher* peers = nullptr;
     Instant down_until{};  ///< Not started again before.
     bool seen_running = false;
     bool ended_by_itself = false;
@@ -50,7 +52,7 @@ class ClusterNodes {
   };
 
   /// Adds the plan's nodes to the world; starts none. All outlive this.
-  ClusterNodes(const Plan* plan, RunRecord* record, ReplicaWatch* watch);
+  ClusterNodes(const Plan* plan, RunRecord* record, ReplicaWatch* watch, PeerWatch* peers);
   ClusterNodes(const ClusterNodes&) = delete;
   ClusterNodes& operator=(const ClusterNodes&) = delete;
 
@@ -116,6 +118,7 @@ class ClusterNodes {
   RunRecord& record_;
   ReplicaWatch& watch_;
   LeaderWatch leader_watch_;
+  PeerWatch& peers_;
   std::vector<std::unique_ptr<Node>> nodes_;
   /// A replica that had data when a file beside it was taken away.
   struct Robbed {

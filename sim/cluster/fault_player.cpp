@@ -85,6 +85,13 @@ void FaultPlayer::strike(const PlannedFault& fault) {
     }
     return;
   }
+  if (fault.fault_class == FaultClass::hostile) {
+    if (hostile_ == nullptr) return;
+    for (const ClusterNodes::Node* node : nodes_.resolve(fault.target)) {
+      hostile_->attack(fault, node->kind, node->number);
+    }
+    return;
+  }
   if (is_of_machine(fault.fault_class)) {
     for (ClusterNodes::Node* node : nodes_.resolve(fault.target)) strike_machine(fault, node);
     return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/cluster/cluster_nodes.h"
+#include "sim/cluster/hostile_client.h"
 
 namespace vectron::sim {
 
@@ -10,6 +11,9 @@ class FaultPlayer {
   /// All outlive the player.
   FaultPlayer(const Plan* plan, RunRecord* record, ClusterNodes* nodes, const ReplicaWatch* watch)
       : plan_(*plan), record_(*record), nodes_(*nodes), watch_(*watch) {}
+
+  /// Who plays the faults of class `hostile`; without one there are none. It outlives the player.
+  void set_hostile_client(HostileClient* client) { hostile_ = client; }
 
   /// Schedules all faults; their times count from now. Lives as long as the world's driver.
   void start();
@@ -33,6 +37,7 @@ class FaultPlayer {
   RunRecord& record_;
   ClusterNodes& nodes_;
   const ReplicaWatch& watch_;
+  HostileClient* hostile_ = nullptr;
   bool stopped_ = false;
 };
 

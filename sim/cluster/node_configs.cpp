@@ -9,6 +9,10 @@ using Microseconds = std::chrono::microseconds;
 
 /// Address space of each simulated LMDB environment; nothing is allocated ahead.
 constexpr uint64_t kMapBytesMax = uint64_t{256} << 20;
+/// Longer than clients wait for an answer, and than channels wait before they give up.
+constexpr Duration kSilenceMax = 9s;
+constexpr Duration kHttpPace = 7s;
+static_assert(kHostileLifeMax > 2 * kHttpPace && kHostileLifeMax > kSilenceMax * 4 / 3);
 constexpr uint64_t kMapBytesStart = 256 << 10;  // Most stores grow beyond it.
 
 ReplicaConfig replica_config(const PlanKnobs& knobs) {
@@ -106,6 +110,16 @@ NodeId node_id(NodeKind kind, uint32_t number) {
   return NodeId(static_cast<uint64_t>(kind) * 100 + number + 1);
 }
 
+rpc::PeerBounds peer_bounds(PeerWatcher* watcher) {
+  rpc::PeerBounds bounds;
+  bounds.connections_max = kConnectionsMax;
+  bounds.frame_bytes_max = size_t{4} << 20;
+  bounds.body_bytes_in_flight_max = size_t{12} << 20;
+  bounds.silence_max = kSilenceMax;
+  bounds.watcher = watcher;
+  return bounds;
+}
+
 PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
   PlacementConfig config;
   config.drain_timeout = kDrainTimeout;
@@ -146,7 +160,8 @@ WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* o
   return config;
 }
 
-GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarnation) {
+GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarnation,
+                             PeerWatcher* watcher) {
   GatewayConfig config;
   config.drain_timeout = kDrainTimeout;
   config.cluster = kSimulatedCluster;
@@ -155,6 +170,15 @@ GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarna
   config.listen = node_address(NodeKind::gateway, number);
   config.http_listen = gateway_http_address(number);
   config.placement = placement_addresses(plan);
+  config.connections_max = kConnectionsMax;
+  config.frame_bytes_max = size_t{1} << 20;
+  config.body_bytes_in_flight_max = size_t{3} << 20;
+  config.write_bytes_max = size_t{1} << 20;
+  config.rpc_silence_max = kSilenceMax;
+  config.http_idle_timeout = kHttpPace;
+  config.http_body_timeout = 4 * kHttpPace;  // It must go on in each quarter of it.
+  config.http_write_timeout = kHttpPace;
+  config.watcher = watcher;
   config.http_inline_body_bytes_max = plan.knobs.http_inline_body_bytes;
   config.read_attempt_timeout = Milliseconds(plan.knobs.client_deadline_ms / 4 + 50);
   return config;

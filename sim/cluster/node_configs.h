@@ -22,6 +22,11 @@ inline constexpr size_t kSimulatedWorkersMax = 24;
 inline constexpr Duration kDrainTimeout = 2s;
 inline constexpr Duration kCheckpointStopTimeout = 2s;
 
+/// How many connections a node takes; a node of the plan needs far fewer than half of them.
+inline constexpr size_t kConnectionsMax = 64;
+/// No server holds a connection for longer that does nothing, or what it does too slowly.
+inline constexpr Duration kHostileLifeMax = 20s;
+
 /// "worker-3".
 std::string node_name(NodeKind kind, uint32_t number);
 /// Where a node listens.
@@ -31,10 +36,14 @@ Address gateway_http_address(uint32_t number);
 /// 1, 2, ... for placement nodes, 101, ... for workers, 201, ... for gateways.
 NodeId node_id(NodeKind kind, uint32_t number);
 
+/// What peers may make a node hold, and how long it waits for them: little, so that hostile clients
+/// come to its bounds. `watcher` outlives the nodes.
+rpc::PeerBounds peer_bounds(PeerWatcher* watcher);
 /// `observer` outlives the nodes.
 PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObserver* observer);
 WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* observer);
-GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarnation);
+GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarnation,
+                             PeerWatcher* watcher);
 RegisterConfig register_config(const Plan& plan, uint32_t number, ReplicaObserver* observer);
 
 /// Which faults may fire, and the models of network and disk.

@@ -11,9 +11,11 @@
 #include "sim/cluster/fault_player.h"
 #include "sim/cluster/forger.h"
 #include "sim/cluster/frame_forger.h"
+#include "sim/cluster/hostile_client.h"
 #include "sim/cluster/register_client.h"
 #include "sim/oracle/counts_check.h"
 #include "sim/oracle/history_check.h"
+#include "sim/oracle/peer_watch.h"
 #include "sim/oracle/placement_watch.h"
 
 namespace vectron::sim {
@@ -26,7 +28,8 @@ constexpr Duration kSettleLimit =
     30s;  ///< Beyond the clients' deadline, for clients to come to an end.
 /// For what a peer that is believed has begun.
 constexpr Duration kLingerAfterMember = 1s;
-constexpr Duration kRunLimit = 1'200s;  ///< Simulated; a run never comes near.
+constexpr Duration kRunLimit = 1'200s;      ///< Simulated; a run never comes near.
+constexpr Duration kPeersInterval = 100ms;  ///< How often it is looked at what waits for peers.
 /// Calls between nodes give up sooner, and idle connections are pinged sooner.
 constexpr Duration kBrokenIsNoticedWithin = 5s;
 constexpr uint64_t kOperationsMin = 1'000;
@@ -46,7 +49,8 @@ class Run {
         world_(plan.seed, with_sinks(world_config(plan), options)),
         record_(&world_),
         watch_([this] { return world_.now(); }, &record_.violations),
-        nodes_(&plan_, &record_, &watch_),
+        peers_([this] { return world_.now(); }, kHostileLifeMax, &record_.violations),
+        nodes_(&plan_, &record_, &watch_, &peers_),
         faults_(&plan_, &record_, &nodes_, &watch_),
         placement_(&record_.violations),
         frames_(FrameProgram::read(options.forged_frames)) {}
@@ -62,6 +66,7 @@ class Run {
       world_.add_node(fmt::format("client-{}", i), {.zone = "clients"});
     }
     if (forges()) world_.add_node("forger", {.zone = "clients"});
+    if (has_hostile_clients()) world_.add_node(std::string(kHostileHost), {.zone = "clients"});
     op.start([this](Env& env) { return drive(&env); });
     const bool ended = world_.run_until([this] { return done_; }, Instant(kRunLimit));
     if (!ended) {
@@ -238,6 +243,8 @@ class Run {
       ++clients_running_;
       node->start([this, i](Env& client_env) { return run_client(&client_env, i); });
     }
+    start_hostile_client();
+    world_.driver().spawn(watch_peers());
     faults_.start();
     if (forges()) {
       world_.find_node("forger")->start([this](Env& env) { return run_forger(&env); });
@@ -264,6 +271,41 @@ class Run {
     co_await workload.run();
     co_await keepers.wait();
     --clients_running_;
+  }
+
+  bool has_hostile_clients() const {
+    const auto of_class = [](const PlannedFault& fault) {
+      return fault.fault_class == FaultClass::hostile;
+    };
+    return std::ranges::any_of(plan_.faults, of_class);
+  }
+
+  /// Its process lives on until the run ends, for attacks may outlast the workload.
+  void start_hostile_client() {
+    if (!has_hostile_clients()) return;
+    SimNode* node = world_.find_node(kHostileHost);
+    node->start();
+    hostile_ = std::make_unique<HostileClient>(&node->env(), &node->tasks(), &plan_, &world_);
+    faults_.set_hostile_client(hostile_.get());
+  }
+
+  Task<void> watch_peers() {
+    while (!done_) {
+      co_await SleepAwaiter(world_.scheduler(), world_.now() + kPeersInterval);
+      peers_.look(kPeersInterval);
+    }
+  }
+
+  /// When nobody is hostile any more and no client asks, all that was held for them is given back.
+  Task<void> settle_peers(Env* env) {
+    while (hostile_ != nullptr && hostile_->attacks()) co_await env->clock().sleep_for(kBootPause);
+    const Instant limit = world_.now() + kHostileLifeMax;
+    while (peers_.left_over().has_value() && world_.now() < limit) {
+      co_await env->clock().sleep_for(kBootPause);
+    }
+    const auto left = peers_.left_over();
+    if (!left.has_value()) co_return;
+    record_.violations.add(oracle::kPeers, world_.now(), *left, "left_over");
   }
 
   bool forges() const {
@@ -319,6 +361,7 @@ class Run {
       record_.violations.add(oracle::kWorkload, world_.now(),
                              "an operation outlived its deadline by far", "endless");
     }
+    if (!raft()) co_await settle_peers(env);
     if (!raft()) co_await settle_lives(env, &aftermath);
     co_await aftermath.await_convergence(shards_, last_fault);
     if (const auto thrown_away = nodes_.thrown_away()) {
@@ -448,6 +491,7 @@ class Run {
     report_.checkpoints_refused = watch_.index_events(IndexEvent::refused);
     report_.indexes_rebuilt = watch_.index_events(IndexEvent::rebuilt);
     report_.entries_applied = watch_.entries_applied();
+    report_.peer_bytes_peak = peers_.bytes_peak();
     for (const NodeId id : watch_.silent_nodes()) {
       report_.silent_nodes.push_back(nodes_.find(id)->machine->name());
     }
@@ -616,6 +660,7 @@ class Run {
   SimWorld world_;
   RunRecord record_;
   ReplicaWatch watch_;
+  PeerWatch peers_;
   ClusterNodes nodes_;
   FaultPlayer faults_;
   PlacementWatch placement_;
@@ -625,8 +670,9 @@ class Run {
   Instant loaded_to_{};
   std::vector<ProbedShard> shards_;
   std::vector<CountsSeen> counts_;
-  uint64_t searches_added_ = 0;  ///< By the aftermath, for the recall.
-  bool settling_ = false;        ///< From now on collections stay.
+  uint64_t searches_added_ = 0;             ///< By the aftermath, for the recall.
+  std::unique_ptr<HostileClient> hostile_;  ///< Where the plan has any.
+  bool settling_ = false;                   ///< From now on collections stay.
   uint64_t placement_order_ = 0;
   uint32_t clients_running_ = 0;
   bool done_ = false;

@@ -312,6 +312,7 @@ class PlanShrinker {
     for (size_t i = 0; i < plan_.faults.size(); ++i) {
       shrink_number(0, [i](Plan& plan) -> uint32_t& { return plan.faults[i].duration_ms; });
       shrink_number(0, [i](Plan& plan) -> uint32_t& { return plan.faults[i].rounds; });
+      shrink_number(0, [i](Plan& plan) -> uint32_t& { return plan.faults[i].connections; });
     }
   }
 

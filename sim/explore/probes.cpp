@@ -28,6 +28,8 @@ const std::vector<ProbeInfo>& probes() {
        [](R r) { return r.indexes_rebuilt; }},
       {"memory_refusals", "a write was refused for want of memory",
        [](R r) { return r.memory_refusals; }},
+      {"peers_filled", "more than a MiB lay for peers at one node",
+       [](R r) { return r.peer_bytes_peak >> 20; }},
       {"missed_neighbours", "an approximate search missed a neighbour",
        [](R r) { return r.recall.expected - r.recall.found; }},
   };

@@ -138,6 +138,8 @@ constexpr Row kRows[] = {
     {"log_waits_for_nobody",
      "a leader drops what a follower still lacks, and fills it with snapshots again and again",
      {kSnapshots}},
+    {"unread_answers_are_free", "answers that nobody takes count against no bound", {kPeers}},
+    {"slow_frames_stay", "a frame may come as slowly as its sender likes", {kPeers}},
     {"no_room_for_votes",
      "the log keeps nothing of the disk for the time that it is full",
      {kFullDisk}},

@@ -36,6 +36,9 @@ const std::vector<OracleInfo>& oracles() {
       {oracle::kSnapshots, "a follower that was filled anew goes on from the log"},
       {oracle::kFullDisk,
        "nodes that start on full disks, and have no other trouble, elect leaders"},
+      {oracle::kPeers,
+       "what waits for peers is counted, bounded and given back; who is hostile is cut off, and "
+       "keeps nobody out"},
       {oracle::kOrderlyStop, "a node that is told to stop ends by itself, in time"},
       {oracle::kBounds, "nothing that a process keeps for others is above its bound"},
       {oracle::kWorkload,

@@ -33,6 +33,7 @@ const std::array<FaultClassInfo, kFaultClassCount>& fault_classes() {
       {knobs, "knobs", "configuration drawn at random"},
       {forgery, "forgery", "somebody sends messages that no right node would send"},
       {descriptors, "descriptors", "a process gets no new descriptor (EMFILE) for a while"},
+      {hostile, "hostile", "clients take no answers, dawdle over frames, or crowd a node"},
   }};
   return kClasses;
 }

@@ -35,9 +35,10 @@ enum class FaultClass : uint8_t {
   knobs,         ///< Configuration drawn at random.
   forgery,       ///< Somebody sends messages that no right node would send.
   descriptors,   ///< A process gets no new descriptor for a while.
+  hostile,       ///< Clients that take no answers, dawdle over what they send, or crowd a node.
 };
 
-inline constexpr size_t kFaultClassCount = 24;
+inline constexpr size_t kFaultClassCount = 25;
 
 struct FaultClassInfo {
   FaultClass fault_class;

@@ -18,6 +18,7 @@ constexpr uint32_t kPausesMax = 3;
 constexpr uint32_t kClockStepsMax = 3;
 constexpr uint64_t kCheckpointRotPpm = 600'000;  ///< Seeds with bit rot whose checkpoints rot too.
 constexpr uint32_t kCheckpointRotsMax = 3;
+constexpr uint32_t kHostileFaultsMax = 3;
 constexpr uint32_t kNetworkFaultsMax = 5;      ///< Scheduled faults of each network class.
 constexpr uint32_t kElectionMs = 1'000;        ///< A follower's patience in production.
 constexpr uint32_t kFaultQuietEndMs = 1'500;   ///< The end of the workload has no new faults.
@@ -78,8 +79,10 @@ class Generator {
       const bool drawn = options_.force_allowed ? allowed : random.chance_ppm(kClassOnPpm);
       // Speed is compared from version to version, so it is measured on one configuration, and
       // with nobody else asking.
-      const bool possible = !loaded() || (info.fault_class != FaultClass::knobs &&
-                                          info.fault_class != FaultClass::forgery);
+      const bool calm = loaded() && (info.fault_class == FaultClass::knobs ||
+                                     info.fault_class == FaultClass::forgery);
+      const bool possible =
+          !calm && (info.fault_class != FaultClass::hostile || plan_.profile == "cluster");
       if (drawn && possible) drawn_.add(info.fault_class);
       if (drawn && possible && allowed) on_.add(info.fault_class);
     }
@@ -383,6 +386,7 @@ class Generator {
     add_faults(FaultClass::crash, 1, kCrashesMax);
     add_faults(FaultClass::kill_all, 1, 2);
     add_faults(FaultClass::descriptors, 1, kDiskFaultsMax);
+    add_faults(FaultClass::hostile, 1, kHostileFaultsMax);
     if (power_loss_ && options_.allowed.contains(FaultClass::crash)) add_power_losses();
     if (on(FaultClass::bit_rot) && !raft()) add_checkpoint_rot();
   }
@@ -407,8 +411,8 @@ class Generator {
     using enum FaultClass;
     const auto of_class = [&](const PlannedFault& f) { return f.fault_class == fault_class; };
     const bool scheduled_only = fault_class == partition || fault_class == crash ||
-                                fault_class == kill_all || is_destructive(fault_class) ||
-                                is_of_machine(fault_class);
+                                fault_class == kill_all || fault_class == hostile ||
+                                is_destructive(fault_class) || is_of_machine(fault_class);
     return !scheduled_only || std::ranges::any_of(plan_.faults, of_class);
   }
 
@@ -490,6 +494,8 @@ class Generator {
       fill_destructive(random, out);
     } else if (is_of_machine(fault_class)) {
       fill_machine(random, out);
+    } else if (fault_class == FaultClass::hostile) {
+      fill_hostile(random, out);
     } else {
       fill_network(random, out);
     }
@@ -541,6 +547,25 @@ class Generator {
     } else if (out.fault_class == FaultClass::slow_disk) {
       out.factor = stalled ? 0 : static_cast<uint32_t>(random.heavy_tail(5, 100));
     }
+  }
+
+  void fill_hostile(RandomStream& random, PlannedFault& out) const {
+    out.hostile = pick(random, {HostileKind::unread, HostileKind::slow, HostileKind::crowd});
+    const bool at_gateways = random.chance_ppm(600'000);
+    const bool over_http = random.chance_ppm(600'000);
+    const bool both = random.chance_ppm(300'000);
+    const auto gateway = static_cast<uint32_t>(random.below(plan_.shape.gateways));
+    const bool leader = random.chance_ppm(400'000);
+    const std::vector<std::string> durable = durable_node_names(plan_.shape);
+    const std::string& node = durable[random.below(durable.size())];
+    out.target = leader ? "leader" : node;
+    if (at_gateways) out.target = both ? "gateways" : fmt::format("gateway-{}", gateway);
+    if (at_gateways && over_http) out.door = HostileDoor::http;
+    // Long enough to be cut off, and for others to come to harm meanwhile.
+    out.duration_ms = static_cast<uint32_t>(random.between(4'000, 32'000));
+    const bool crowd = out.hostile == HostileKind::crowd;
+    out.connections =
+        static_cast<uint32_t>(crowd ? random.between(20, 100) : random.between(1, 12));
   }
 
   void fill_crash(RandomStream& random, PlannedFault& out) const {

@@ -170,6 +170,19 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
   VECTRON_CHECK_OK(check_range("faults.calls", fault.calls, 0, 1'000));
   VECTRON_CHECK_OK(check_range("faults.grace_ms", fault.grace_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.factor", fault.factor, 0, 1'000));
+  VECTRON_CHECK_OK(check_range("faults.connections", fault.connections, 0, 1'000));
+  if (fault.fault_class == FaultClass::hostile && plan.profile == "raft") {
+    return fail(Code::invalid_argument,
+                fmt::format("plan: fault '{}': profile raft has no clients that could be hostile",
+                            fault.id),
+                "faults.class");
+  }
+  if (fault.door == HostileDoor::http && !fault.target.starts_with("gateway")) {
+    return fail(Code::invalid_argument,
+                fmt::format("plan: fault '{}': only gateways speak HTTP, and '{}' is none",
+                            fault.id, fault.target),
+                "faults.target");
+  }
   if (is_destructive(fault.fault_class) &&
       std::ranges::count(durable_node_names(plan.shape), fault.target) == 0) {
     return fail(Code::invalid_argument,

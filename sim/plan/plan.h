@@ -165,6 +165,10 @@ enum class IoKind : uint8_t { read, write };
 /// time at which its process is down.
 enum class RotKind : uint8_t { log, store, manifest, checkpoint, pages, missing };
 enum class StepDirection : uint8_t { forward, backward };
+/// unread: asks a lot and takes no answer. slow: begins large frames and bodies, and feeds them a
+/// few bytes at a time. crowd: opens connections and leaves them idle.
+enum class HostileKind : uint8_t { unread, slow, crowd };
+enum class HostileDoor : uint8_t { rpc, http };
 
 /// One fault at one time. Fields that its class does not use stay at their defaults and are not
 /// written.
@@ -200,6 +204,9 @@ struct PlannedFault {
   uint32_t factor = 0;                          ///< slow_disk: times as slow; 0: it does nothing.
   uint32_t step_ms = 0;                         ///< clock_step: how far,
   StepDirection step = StepDirection::forward;  ///< and which way.
+  HostileKind hostile = HostileKind::unread;    ///< hostile: what its clients do,
+  HostileDoor door = HostileDoor::rpc;          ///< where (http: of gateways),
+  uint32_t connections = 0;                     ///< and how many of them to each node.
   bool operator==(const PlannedFault&) const = default;
 };
 

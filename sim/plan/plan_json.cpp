@@ -45,6 +45,14 @@ struct EnumNames<RotKind> {
                                                              "checkpoint", "pages", "missing"};
 };
 template <>
+struct EnumNames<HostileKind> {
+  static constexpr std::array<std::string_view, 3> kNames = {"unread", "slow", "crowd"};
+};
+template <>
+struct EnumNames<HostileDoor> {
+  static constexpr std::array<std::string_view, 2> kNames = {"rpc", "http"};
+};
+template <>
 struct EnumNames<StepDirection> {
   static constexpr std::array<std::string_view, 2> kNames = {"forward", "backward"};
 };
@@ -189,6 +197,9 @@ void walk(Fields& fields, PlannedFault& fault) {
   fields.optional("factor", fault.factor, defaults.factor);
   fields.optional("step_ms", fault.step_ms, defaults.step_ms);
   fields.optional("step", fault.step, defaults.step);
+  fields.optional("hostile", fault.hostile, defaults.hostile);
+  fields.optional("door", fault.door, defaults.door);
+  fields.optional("connections", fault.connections, defaults.connections);
 }
 
 template <typename Fields>

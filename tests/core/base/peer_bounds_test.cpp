@@ -27,6 +27,42 @@ TEST(BodyMemory, CountsByHostAndKeepsAQuarterForSmallThings) {
   EXPECT_EQ(memory.bytes_peak(), 640'000U);
 }
 
+TEST(BodyMemory, LetsAHostThatUsedItsShareKeepNobodyElseOut) {
+  constexpr size_t kHostBytes = 1'500'000;
+  BodyMemory memory({.bytes_max = 2 * kHostBytes, .host_bytes_max = kHostBytes});
+  BodyShare hostile(&memory, "10.0.0.1:1");
+  BodyShare honest(&memory, "10.0.0.2:1");
+  EXPECT_TRUE(hostile.takes_answer(60'000, 0));
+  EXPECT_FALSE(hostile.must_read_first(BodyShare::kUnreadBytesMax + 1));
+  const HeldBytes held(&hostile, kHostBytes - 10'000);
+  EXPECT_FALSE(hostile.takes_answer(20'000, 0)) << "however little waits for this connection";
+  EXPECT_TRUE(hostile.takes_answer(10'000, 0));
+  EXPECT_TRUE(hostile.must_read_first(BodyShare::kRefusalBytesMax + 1));
+  EXPECT_FALSE(hostile.must_read_first(BodyShare::kRefusalBytesMax));
+  EXPECT_TRUE(honest.takes_answer(60'000, 0));
+  EXPECT_TRUE(honest.fits(60'000));
+  // Where others have used up all, each may have a little all the same.
+  const HeldBytes writes(&hostile, kHostBytes + 10'000);
+  EXPECT_TRUE(honest.takes_answer(60'000, BodyShare::kUnreadBytesMax));
+  EXPECT_FALSE(honest.takes_answer(60'000, BodyShare::kUnreadBytesMax + 1));
+  EXPECT_FALSE(honest.takes_answer(70'000, 0));
+  EXPECT_TRUE(honest.must_read_first(BodyShare::kUnreadBytesMax + 1));
+}
+
+TEST(BodyMemory, CountsTheConnectionsOfAHost) {
+  BodyMemory memory({.bytes_max = 1'000});
+  EXPECT_EQ(memory.connections_from("10.0.0.1:1"), 0U);
+  const BodyShare one(&memory, "10.0.0.1:1111");
+  {
+    const BodyShare same_host(&memory, "10.0.0.1:2222");
+    const BodyShare other(&memory, "[::1]:3333");
+    EXPECT_EQ(memory.connections_from("10.0.0.1:9"), 2U);
+    EXPECT_EQ(memory.connections_from("[::1]:9"), 1U);
+  }
+  EXPECT_EQ(memory.connections_from("10.0.0.1:9"), 1U);
+  EXPECT_EQ(memory.connections_from("[::1]:9"), 0U);
+}
+
 TEST(ProgressWindow, WantsEnoughInEachWindowWhateverCameBefore) {
   const Instant begin{};
   ProgressWindow window({.window = 10s, .bytes_min = 100}, begin);

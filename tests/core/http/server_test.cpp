@@ -135,6 +135,78 @@ TEST(HttpServer, TellsConnectionsBeyondTheBoundAndClosesThem) {
   EXPECT_EQ(world.env().metrics().value(Metric::http_connections_refused), 1U);
 }
 
+/// Remembers the server that it is told of.
+struct OneWatcher final : PeerWatcher {
+  void began(const PeerHolder* holder) override { server = holder; }
+  void ended(const PeerHolder*) override { server = nullptr; }
+  void turned_away(const PeerHolder*, std::string_view peer) override { turned.emplace_back(peer); }
+  const PeerHolder* server = nullptr;
+  std::vector<std::string> turned;
+};
+
+TEST(HttpServer, LetsNoHostHaveMoreThanItsShareOfConnections) {
+  OneWatcher watcher;
+  ServerConfig config;
+  config.connections_max = 9;
+  config.host_connections_max = 2;
+  config.watcher = &watcher;
+  HttpWorld world(config);
+  auto first = world.client();
+  auto second = world.client();
+  world.run_for(1ms);
+  auto third = world.client();
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(third->received()), ElementsAre(503));
+  EXPECT_FALSE(second->ended());
+  EXPECT_EQ(watcher.turned.size(), 1U);
+  first.reset();
+  world.run_for(1ms);
+  auto fourth = world.client();
+  world.run_for(1ms);
+  EXPECT_FALSE(fourth->ended());
+}
+
+TEST(HttpServer, LetsNoHostHaveMoreThanItsShareOfRequests) {
+  ServerConfig config;
+  config.host_requests_in_flight_max = 1;
+  HttpWorld world(config);
+  auto first = world.client();
+  first->send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(world.exchange("GET /echo/x HTTP/1.1\r\nHost: a\r\n\r\n")),
+              ElementsAre(503));
+  world.open();
+  world.run_for(1ms);
+  EXPECT_THAT(statuses(first->received()), ElementsAre(200));
+  EXPECT_THAT(statuses(world.exchange("GET /echo/x HTTP/1.1\r\nHost: a\r\n\r\n")),
+              ElementsAre(200));
+}
+
+TEST(HttpServer, TakesNoLargeBufferForABodyThatHasOnlyBegun) {
+  OneWatcher watcher;
+  ServerConfig config;
+  config.watcher = &watcher;
+  HttpWorld world(config);
+  std::vector<std::unique_ptr<ByteClient>> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(world.client());
+    clients.back()->send(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n"
+        "Content-Length: 1000000\r\n\r\n" +
+        std::string(20'000, 'x'));
+  }
+  world.run_for(1s);
+  size_t buffers = 0;
+  size_t arrived = 0;
+  for (const HeldForPeer& peer : watcher.server->held_for_peers()) {
+    buffers += peer.buffers;
+    arrived += peer.arrived;
+  }
+  EXPECT_EQ(arrived, 20U * 20'000);
+  EXPECT_LE(buffers, arrived);
+  EXPECT_EQ(watcher.server->counter().bytes(), arrived);
+}
+
 TEST(HttpServer, BeginsNothingMoreWhileAnswersWaitBeyondTheBound) {
   ServerConfig config;
   config.waiting_answer_bytes_max = 200'000;

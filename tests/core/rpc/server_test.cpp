@@ -51,7 +51,6 @@ class RawClient {
     env_.world().run_for(time);
     return frames.size();
   }
-  void disconnect() { connection_.reset(); }
 
   Bytes outgoing;
   std::vector<Received> frames;
@@ -371,6 +370,83 @@ TEST_F(ServerTest, TellsConnectionsBeyondItsBoundAndClosesThem) {
   EXPECT_EQ(two.frames[0].error().code(), Code::unavailable);
   EXPECT_EQ(words.server().connections(), 1u);
   EXPECT_EQ(server_env.metrics().value(Metric::rpc_connections_refused), 1u);
+}
+
+TEST_F(ServerTest, LetsNoHostHaveMoreThanItsShareOfConnections) {
+  // All clients of this network are of one host; a connection of another one is held beside them.
+  BodyMemory bodies({.bytes_max = 1'000'000});
+  const BodyShare other(&bodies, "elsewhere:1");
+  WordServer words(server_env,
+                   {.connections_max = 9, .host_connections_max = 2, .bodies = &bodies});
+  std::optional<RawClient> one(std::in_place, client_env);
+  RawClient two(client_env);
+  two.flush();
+  RawClient three(client_env);
+  three.flush();
+  EXPECT_FALSE(two.ended);
+  EXPECT_TRUE(three.ended);
+  ASSERT_EQ(three.frames.size(), 1u);
+  EXPECT_EQ(three.frames[0].error().code(), Code::unavailable);
+  one.reset();
+  RawClient four(client_env);
+  four.flush();
+  EXPECT_FALSE(four.ended) << "there is room again";
+}
+
+TEST_F(ServerTest, LetsNoHostHaveMoreThanItsShareOfRequests) {
+  BodyMemory bodies({.bytes_max = 1'000'000});
+  BodyShare other(&bodies, "elsewhere:1");
+  other.request_began();
+  WordServer words(
+      server_env,
+      {.requests_in_flight_max = 9, .host_requests_in_flight_max = 2, .bodies = &bodies});
+  RawClient client(client_env);
+  client.hello();
+  client.request(1, "sleep");
+  client.flush();
+  RawClient same_host(client_env);
+  same_host.hello();
+  same_host.request(1, "sleep");
+  same_host.request(2, "echo");
+  ASSERT_EQ(same_host.flush(), 2u);
+  EXPECT_EQ(same_host.frames[1].error().code(), Code::resource_exhausted);
+  client.send({.kind = FrameKind::cancel, .call_id = 1});
+  client.flush();
+  same_host.request(3, "echo");
+  ASSERT_EQ(same_host.flush(), 3u);
+  EXPECT_EQ(same_host.frames[2].header.kind, FrameKind::response) << "there is room again";
+  other.requests_ended();
+}
+
+TEST_F(ServerTest, ShowsWhatLiesHereForItsPeers) {
+  struct Watcher final : PeerWatcher {
+    void began(const PeerHolder* holder) override { holders.push_back(holder); }
+    void ended(const PeerHolder* holder) override { std::erase(holders, holder); }
+    void turned_away(const PeerHolder*, std::string_view) override { ++turned; }
+    std::vector<const PeerHolder*> holders;
+    int turned = 0;
+  };
+  Watcher watcher;
+  {
+    WordServer words(server_env, {.connections_max = 1, .watcher = &watcher});
+    RawClient slow(client_env);
+    slow.hello();
+    slow.flush();
+    // All but the end of a frame of 200,000 bytes.
+    slow.request(1, std::string(200'000, '.'));
+    slow.outgoing.resize(150'000);
+    slow.flush();
+    ASSERT_EQ(watcher.holders.size(), 1u);
+    const auto held = watcher.holders[0]->held_for_peers();
+    ASSERT_EQ(held.size(), 1u);
+    EXPECT_EQ(held[0].arrived, 150'000u);
+    EXPECT_EQ(held[0].waiting, 0u);
+    EXPECT_GE(watcher.holders[0]->counter().bytes(), 150'000u);
+    RawClient other(client_env);
+    other.flush();
+    EXPECT_EQ(watcher.turned, 1);
+  }
+  EXPECT_TRUE(watcher.holders.empty());
 }
 
 TEST_F(ServerTest, ClosesAConnectionThatDoesNotSayHello) {

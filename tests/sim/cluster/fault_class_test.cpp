@@ -44,8 +44,10 @@ Plan plan_of(FaultClass fault_class, uint64_t seed) {
   GenerateOptions options;
   // Wall clocks show in the timestamps of a shard's entries, which a register has not; and its
   // writes are too short to be torn.
-  const bool in_cluster =
-      fault_class == FaultClass::clock_step || fault_class == FaultClass::torn_write;
+  // A register has no clients that could be hostile.
+  const bool in_cluster = fault_class == FaultClass::clock_step ||
+                          fault_class == FaultClass::torn_write ||
+                          fault_class == FaultClass::hostile;
   options.profile = in_cluster ? "cluster" : "raft";
   options.allowed = FaultClassSet::none();
   options.allowed.add(fault_class);

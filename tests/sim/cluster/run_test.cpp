@@ -277,6 +277,46 @@ TEST(Descriptors, AReplicaThatIsPutBackHasNotStopped) {
   EXPECT_TRUE(std::ranges::none_of(report.violations, stopped)) << told(report);
 }
 
+/// Eight hostile clients of `kind` at one gateway and one worker.
+Plan hostile_plan(HostileKind kind, HostileDoor door, uint64_t seed) {
+  Plan plan = plan_of(seed, "cluster");
+  plan.intensities = {};
+  plan.switched_on = {"hostile"};
+  const bool http = door == HostileDoor::http;
+  const uint32_t connections = kind == HostileKind::crowd ? 80 : 8;
+  plan.faults = {{.id = "hostile-0",
+                  .fault_class = FaultClass::hostile,
+                  .at_ms = 1'000,
+                  .duration_ms = 30'000,
+                  .target = http ? "gateways" : "worker-1",
+                  .hostile = kind,
+                  .door = door,
+                  .connections = connections},
+                 {.id = "hostile-1",
+                  .fault_class = FaultClass::hostile,
+                  .at_ms = 1'500,
+                  .duration_ms = 30'000,
+                  .target = "gateway-0",
+                  .hostile = kind,
+                  .door = door,
+                  .connections = connections}};
+  return plan;
+}
+
+TEST(Hostile, ClientsAreBoundedCutOffAndKeepNobodyOut) {
+  for (const HostileKind kind : {HostileKind::unread, HostileKind::slow, HostileKind::crowd}) {
+    for (const HostileDoor door : {HostileDoor::rpc, HostileDoor::http}) {
+      const RunReport report = run_plan(hostile_plan(kind, door, 7), {});
+      EXPECT_TRUE(report.passed()) << static_cast<int>(kind) << " " << told(report);
+      EXPECT_GT(report.faults.count(FaultClass::hostile), 8U);
+      // One host may hold 1.5 MiB at a gateway, 6 at a worker: they were brought near it.
+      const uint64_t filled = kind == HostileKind::crowd ? 0 : 500'000;
+      EXPECT_GE(report.peer_bytes_peak, filled) << static_cast<int>(kind);
+      EXPECT_LE(report.peer_bytes_peak, 12U << 20);
+    }
+  }
+}
+
 TEST(Forgery, LeavesNoTraceInAnyGroup) {
   for (const std::string profile : {"cluster", "raft"}) {
     Plan plan = plan_of(5, profile);

@@ -155,13 +155,18 @@ void Server::turn_away(std::unique_ptr<Connection> connection) {
   env_.metrics().add(Metric::rpc_connections_refused);
   if (config_.watcher != nullptr) config_.watcher->turned_away(this, connection->peer().text);
   if (const auto count = turned_away_.note(env_.clock().monotonic()); count > 0) {
-    env_.log().warning("rpc", "{} connections were refused, the last of {}: connections_max is {}",
-                       count, connection->peer().text, config_.connections_max);
+    env_.log().warning(
+        "rpc",
+        "{} connections were refused, the last of {}: connections_max is {}, and one host "
+        "may have {}",
+        count, connection->peer().text, config_.connections_max,
+        std::min(config_.host_connections_max, config_.connections_max));
   }
   if (goodbyes_ >= kGoodbyesMax) return connection->close();
   // Not resource_exhausted: another node may have room.
   const Status reason(Code::unavailable,
-                      "this node has as many connections as it may: retry later, or ask another");
+                      "this node has as many connections as it may, in all or from one host: retry "
+                      "later, or ask another");
   tasks_.spawn(say_goodbye(std::move(connection), reason));
 }
 

@@ -42,7 +42,8 @@ uint64_t descriptors_max() {
 
 bool may_keep_connection(uint64_t number, uint64_t connections, uint64_t descriptors_max) {
   if (number + kSpareDescriptors >= descriptors_max) return false;
-  return number < descriptors_max / 2 || connections < kConnectionsMin;
+  // By their count: files that were opened first have the lowest numbers.
+  return connections < std::max(descriptors_max / 2, kConnectionsMin);
 }
 
 ConnectionsClosed connections_closed() {

@@ -1,8 +1,8 @@
 // What the system lets this process have, and how its descriptors are shared out.
 //
-// Half of them are for files, the log's and the stores': connections take numbers from the lower
-// half only (the system gives out the lowest number that is free), so a file always finds one
-// however many clients come (docs/decisions/0047-descriptors-are-shared-out.md).
+// Half of them are for files, the log's and the stores': as many connections as make up the other
+// half are kept, so a file always finds a descriptor however many clients come
+// (docs/decisions/0047-descriptors-are-shared-out.md).
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ void raise_process_limits();
 uint64_t descriptors_max();
 
 /// Whether an accepted connection may keep descriptor `number` of `descriptors_max`, beside
-/// `connections` others that were accepted. Where files have taken more than their half, a few
-/// connections are served all the same.
+/// `connections` others that were accepted. The last few numbers are for files alone, and where
+/// there are very few in all, a few connections are served all the same.
 bool may_keep_connection(uint64_t number, uint64_t connections, uint64_t descriptors_max);
 
 /// Accepted connections that this process has closed for want of descriptors.

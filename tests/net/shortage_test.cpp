@@ -147,13 +147,11 @@ TEST(Shortage, WithoutDescriptorsTheLogWaitsAndAStoreOpensLater) {
 }
 
 TEST(ProcessLimits, ConnectionsLeaveHalfOfTheDescriptorsToFiles) {
-  EXPECT_TRUE(may_keep_connection(511, 400, 1'024));
-  EXPECT_FALSE(may_keep_connection(512, 400, 1'024));
-  EXPECT_TRUE(may_keep_connection(900, 3, 1'024));     // Files have more than their half.
+  EXPECT_TRUE(may_keep_connection(530, 511, 1'024));
+  EXPECT_FALSE(may_keep_connection(600, 512, 1'024));
+  EXPECT_TRUE(may_keep_connection(900, 400, 1'024));   // 500 files were opened before.
   EXPECT_FALSE(may_keep_connection(1'008, 3, 1'024));  // The last ones are for files.
-  EXPECT_EQ(replicas_for(1'024), 157u);
-  EXPECT_EQ(replicas_for(10), 1u);
-  EXPECT_LE(replicas_for(1 << 20) * 3, (1u << 20) / 2);
+  EXPECT_TRUE(may_keep_connection(5, 15, 30));         // Few, where there are few in all.
 }
 
 /// One of those that a process accepted.

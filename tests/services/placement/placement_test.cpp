@@ -200,13 +200,15 @@ class PlacementStateTest : public testing::Test {
     command.register_worker->folder_id = folder_id;
     return apply(command);
   }
-  PlacementAnswer create(std::string name, std::vector<uint64_t> nodes) {
+  PlacementAnswer create(std::string name, std::vector<uint64_t> nodes, uint32_t shards = 1) {
     stored::PlacementCommand command;
     command.create_collection = stored::CreateCollectionCommand{};
     command.create_collection->name = std::move(name);
     command.create_collection->dimension = 3;
     command.create_collection->replication = nodes.size();
-    command.create_collection->shards.push_back({0, UINT64_MAX, std::move(nodes)});
+    for (const HashRange& range : split_evenly(shards)) {
+      command.create_collection->shards.push_back({range.low, range.high, nodes});
+    }
     return apply(command);
   }
   PlacementAnswer remove(uint64_t collection) {
@@ -364,13 +366,15 @@ TEST_F(PlacementStateTest, HasABoundOfWorkersAndForgetsThoseThatHoldNothing) {
 }
 
 TEST_F(PlacementStateTest, HasABoundOfCopies) {
-  register_worker(1, 1);
-  stored::PlacementCommand command;
-  command.create_collection = stored::CreateCollectionCommand{};
-  command.create_collection->name = "large";
-  const std::vector<uint64_t> nodes(64, 1);
-  command.create_collection->shards.resize(kReplicasMax / 64, {0, UINT64_MAX, nodes});
-  ASSERT_TRUE(apply(command).status.ok());
+  const std::vector<uint64_t> nodes = {1, 2, 3, 4, 5, 6, 7};
+  size_t left = kReplicasMax;
+  for (int i = 0; left > 0; ++i) {
+    const size_t replication = std::min(left / kShardsMax, nodes.size());
+    const std::vector<uint64_t> some(nodes.begin(),
+                                     nodes.begin() + static_cast<ptrdiff_t>(replication));
+    ASSERT_TRUE(create(fmt::format("large-{}", i), some, kShardsMax).status.ok());
+    left -= kShardsMax * replication;
+  }
   EXPECT_EQ(create("a", {1}).status.code(), Code::resource_exhausted);
   ASSERT_TRUE(env_.run(state_.load(overlay_.get(), {})).has_value());
   EXPECT_EQ(create("a", {1}).status.code(), Code::resource_exhausted) << "after a restart";
@@ -386,11 +390,7 @@ TEST_F(PlacementStateTest, KeepsOfReportsWhatItNeedsAndSomeOfTheRest) {
   create("c", {8});
   remove(2);
   for (int i = 0; i < 2; ++i) {
-    stored::PlacementCommand command;
-    command.create_collection = stored::CreateCollectionCommand{};
-    command.create_collection->name = fmt::format("large-{}", i);
-    command.create_collection->shards.resize(kStrayReportsMax, {0, UINT64_MAX, {8}});
-    ASSERT_TRUE(apply(command).status.ok());
+    ASSERT_TRUE(create(fmt::format("large-{}", i), {8}, kStrayReportsMax).status.ok());
   }
   std::vector<wire::ReplicaReport> reports(state_.counters().replica_id + 5'000);
   for (size_t i = 0; i < reports.size(); ++i) reports[i].replica_id = reports.size() - i;

@@ -6,6 +6,8 @@
 #include <bit>
 #include <functional>
 
+#include "core/model/collection.h"
+#include "core/model/shard_map.h"
 #include "services/placement/cluster_view.h"
 #include "services/placement/placement_choice.h"
 #include "services/placement/placement_state.h"
@@ -367,6 +369,7 @@ TEST_F(PlacementStateTest, HasABoundOfWorkersAndForgetsThoseThatHoldNothing) {
 
 TEST_F(PlacementStateTest, HasABoundOfCopies) {
   const std::vector<uint64_t> nodes = {1, 2, 3, 4, 5, 6, 7};
+  for (const uint64_t node : nodes) register_worker(node, 1);
   size_t left = kReplicasMax;
   for (int i = 0; left > 0; ++i) {
     const size_t replication = std::min(left / kShardsMax, nodes.size());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/env/refused.h"
 
 namespace vectron::gateway {
 
@@ -93,6 +94,15 @@ size_t DamagedCopies::count() const {
 bool DamagedCopies::hopeless(bool any_replica) const {
   const size_t whole = members() - count();
   return whole < (any_replica ? 1 : members() / 2 + 1);
+}
+
+void NobodyListens::note(const Status& failure) {
+  in_a_row_ = failure.field() == kRefusedField ? in_a_row_ + 1 : 0;
+}
+
+void NobodyListens::restart(size_t targets) {
+  targets_ = targets;
+  in_a_row_ = 0;
 }
 
 bool may_have_been_done(Code code, Access access) {

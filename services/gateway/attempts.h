@@ -62,6 +62,27 @@ class DamagedCopies {
   std::vector<bool> damaged_;
 };
 
+/// Whether nobody listens at any of those that were asked: each refused the connection when it was
+/// last asked, and there was some patience with them, for a process that starts again is soon back.
+class NobodyListens {
+ public:
+  NobodyListens(size_t targets, Instant patient_until)
+      : targets_(targets), patient_until_(patient_until) {}
+  void note(const Status& failure);
+  /// There are others to ask now.
+  void restart(size_t targets);
+  /// Whether the caller is told, rather than asking again at `next`.
+  bool holds(Instant next) const { return in_a_row_ >= targets_ && next >= patient_until_; }
+
+ private:
+  size_t targets_;
+  Instant patient_until_;
+  size_t in_a_row_ = 0;
+};
+
+/// How long there is patience with those that refuse connections: a start takes less.
+inline constexpr Duration kRefusedPatience = 1s;
+
 /// Whether an attempt that ended with `code` may have done what was asked.
 bool may_have_been_done(Code code, Access access);
 

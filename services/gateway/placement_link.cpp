@@ -2,16 +2,9 @@
 
 #include <algorithm>
 
-#include "core/env/refused.h"
 #include "schemas/placement_rpc.h"
 
 namespace vectron::gateway {
-namespace {
-
-/// How long a request waits while nobody listens at any placement node: a start takes less.
-constexpr Duration kRefusedPatience = 1s;
-
-}  // namespace
 
 PlacementLink::PlacementLink(Env& env, rpc::ChannelPool& channels, const GatewayConfig& config)
     : env_(env),
@@ -66,8 +59,8 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
   Attempts attempts(limits, &random_, config_.placement.size(), leader_);
   Doubt doubt(operation.access);
   DamagedCopies damaged(config_.placement.size());
-  const Instant refused_until = env_.clock().monotonic() + kRefusedPatience;
-  size_t refused_in_a_row = 0;  // Nodes where nobody listens.
+  NobodyListens nobody_listens(config_.placement.size(),
+                               env_.clock().monotonic() + kRefusedPatience);
   while (true) {
     const size_t node = attempts.target();
     std::shared_ptr<rpc::Channel> channel = channels_.channel(config_.placement[node]);
@@ -89,10 +82,8 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
     damaged.note(node, failure.code() == Code::data_loss);
     const bool again = attempts.advance(hinted_node(failure));
     const Instant next = env_.clock().monotonic() + attempts.pause();
-    refused_in_a_row = failure.field() == kRefusedField ? refused_in_a_row + 1 : 0;
-    const bool nobody_listens =
-        refused_in_a_row >= config_.placement.size() && next >= refused_until;
-    if (!again || nobody_listens || next >= context.deadline) {
+    nobody_listens.note(failure);
+    if (!again || nobody_listens.holds(next) || next >= context.deadline) {
       const bool hopeless = damaged.hopeless(true);
       const Status nobody(hopeless ? Code::data_loss : Code::unavailable,
                           "the placement driver: " + failure.message());

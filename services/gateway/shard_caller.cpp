@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/env/refused.h"
 #include "schemas/worker_rpc.h"
 
 namespace vectron::gateway {
@@ -23,7 +24,8 @@ Status damaged(const Status& last, ShardId shard, const DamagedCopies& copies) {
 
 Status nobody_could(const Status& last, ShardId shard) {
   return Status(Code::unavailable,
-                fmt::format("shard {} could not do it in time: {}", shard, last.message()));
+                fmt::format("shard {} could not do it {}: {}", shard,
+                            last.field() == kRefusedField ? "now" : "in time", last.message()));
 }
 
 // What speaks for a route that is stale, weakest first.
@@ -139,6 +141,8 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
   Doubt doubt(operation.access);
   Refreshes refreshes;
   DamagedCopies damaged_copies(route->shards[shard].members.size());
+  NobodyListens nobody_listens(route->shards[shard].members.size(),
+                               env_.clock().monotonic() + kRefusedPatience);
   while (true) {
     const size_t member = attempts.target();
     std::shared_ptr<rpc::Channel> channel =
@@ -154,6 +158,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
     const Status failure = std::move(reply).error();
     const bool damaged_copy = is_damaged_copy(failure);
     damaged_copies.note(member, damaged_copy);
+    nobody_listens.note(failure);
     Verdict verdict =
         damaged_copy ? Verdict::ask_on : judge_shard_failure(failure.code(), operation.access);
     if (failure.code() == Code::unknown_outcome && env_.planted("resend_unknown_write")) {
@@ -203,10 +208,11 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
         const Route::Shard& renewed = route->shards[shard];
         attempts.restart(renewed.members.size(), first_member(renewed, operation));
         damaged_copies = DamagedCopies(renewed.members.size());
+        nobody_listens.restart(renewed.members.size());
       }
     }
     const Instant next = env_.clock().monotonic() + attempts.pause();
-    if (next >= context.deadline) co_return fail(in_the_end);
+    if (nobody_listens.holds(next) || next >= context.deadline) co_return fail(in_the_end);
     if (attempts.pause() > Duration(0)) co_await env_.clock().sleep_until(next);
   }
 }

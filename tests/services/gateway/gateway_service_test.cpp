@@ -459,6 +459,29 @@ TEST(Gateway, SaysSoonThatNobodyListensAtAnyPlacementNode) {
   EXPECT_TRUE(cluster.outcome()->has_value());
 }
 
+TEST(Gateway, SaysSoonThatNobodyListensWhereTheCopiesOfAShardAre) {
+  FakeCluster cluster(1, 2);
+  wire::CollectionRoute route = FakeCluster::route("c", 1, {{0, 1}});
+  route.shards[0].members[0].address = "@nobody-1:1";
+  route.shards[0].members[1].address = "@nobody-2:1";
+  cluster.add_collection(route);
+  cluster.config.request_timeout = 30s;
+  auto client = cluster.client();
+  const Instant asked = cluster.env().clock().monotonic();
+  const Status refused = status_of(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))));
+  EXPECT_EQ(refused.code(), Code::unavailable);
+  EXPECT_NE(refused.message().find("nobody listens there"), std::string::npos)
+      << refused.to_string();
+  EXPECT_LT(cluster.env().clock().monotonic() - asked, 3s);
+  // One that is there and does not lead yet is waited for.
+  route.shards[0].members[1].address = FakeCluster::worker_address(1).text;
+  cluster.add_collection(route);
+  cluster.workers[1]->script.refusals = std::deque<Status>(12, not_leader(0));
+  const auto stored = cluster.run(client.upsert({}, upsert({point(1, {1, 1})})));
+  EXPECT_TRUE(stored.has_value()) << stored.error().to_string();
+  EXPECT_GT(cluster.env().clock().monotonic() - asked, 3s);
+}
+
 TEST(Gateway, IsReadyWhenItHasFoundThePlacementDriver) {
   FakeCluster cluster(2, 1);
   cluster.config.placement.insert(cluster.config.placement.begin(), Address{"@nobody:1"});

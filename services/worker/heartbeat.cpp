@@ -136,7 +136,7 @@ Task<Status> Heartbeat::run() {
       continue;
     }
     failing_since_.reset();
-    if (worker_->serves()) say_ready();
+    if (worker_->serves() && !worker_->has_put_off()) say_ready();
     co_await wait_for_change();
   }
 }

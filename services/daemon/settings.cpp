@@ -9,6 +9,7 @@
 #include "net/process_limits.h"
 #include "services/daemon/machine_memory.h"
 #include "services/daemon/option.h"
+#include "services/daemon/option_pairs.h"
 #include "services/daemon/option_values.h"
 
 namespace vectron {
@@ -85,6 +86,7 @@ std::optional<Address> Settings::http_of(Role role) const {
 Result<void> Settings::validate(Role role) const {
   if (data.empty()) return needed("data", "a data folder is needed");
   if (role == Role::up || role == Role::gateway) VECTRON_CHECK_OK(check_sizes(gateway));
+  VECTRON_CHECK_OK(check_option_pairs(*this));
   if (role == Role::up) return {};
   if (!cluster)
     return needed("cluster", "the number of the cluster is needed, the same everywhere");

@@ -230,6 +230,34 @@ TEST(Configuration, ASizeThatDoesNotFitAnotherNamesTheOneThatWasSet) {
   }
 }
 
+// Nobody can look for an option that is called otherwise inside.
+TEST(Configuration, OptionsThatDoNotFitTogetherAreBothNamed) {
+  struct Case {
+    std::string set, value, other;
+  };
+  const std::vector<Case> cases = {{"request_timeout_ms", "86400000", "request_timeout_ms_max"},
+                                   {"request_timeout_ms_max", "1", "request_timeout_ms"},
+                                   {"backoff_ms_min", "86400000", "backoff_ms_max"},
+                                   {"backoff_ms_max", "1", "backoff_ms_min"},
+                                   {"frame_bytes_max", "4KiB", "write_bytes_max"},
+                                   {"heartbeat_ticks", "5000", "election_ticks"},
+                                   {"overlay_bytes_max", "1KiB", "flush_bytes_min"},
+                                   {"kv_batch_bytes_max", "1MiB", "flush_bytes_max"},
+                                   {"wal_segment_bytes_max", "1TiB", "wal_retention_bytes_max"},
+                                   {"wal_retention_bytes_max", "4KiB", "wal_segment_bytes_max"},
+                                   {"entry_operations_max", "1000000", "kv_batch_bytes_max"}};
+  for (const Case& set : cases) {
+    const auto configuration = resolve(sources({{set.set, set.value}}));
+    ASSERT_TRUE(configuration.has_value()) << set.set;
+    const Status status = status_of(configuration->settings.validate(Role::up));
+    EXPECT_EQ(status.code(), Code::invalid_argument) << set.set;
+    EXPECT_THAT(status.message(),
+                AllOf(HasSubstr(set.set + " is "), HasSubstr(set.other + " is ")));
+    EXPECT_THAT(status.field(), testing::AnyOf(set.set, set.other));
+  }
+  EXPECT_TRUE(Settings().validate(Role::up).has_value());
+}
+
 TEST(Configuration, HttpIsOnLoopbackByDefaultForUpAlone) {
   const Settings usual;
   EXPECT_EQ(usual.http_of(Role::up)->text, "127.0.0.1:8080");

@@ -142,6 +142,22 @@ std::vector<std::string> words_of(int argc, char** argv) {
   return words;
 }
 
+// The word of "help up", "help serve worker" and the like that names nothing. (CLI11 would show the
+// help of what is before it.)
+std::optional<std::string> names_nothing(const CLI::App& app,
+                                         const std::vector<std::string>& words) {
+  if (words.empty() || words.back() != "--help") return std::nullopt;
+  const CLI::App* at = &app;
+  for (const std::string& word : words) {
+    if (word.starts_with("-")) return std::nullopt;
+    const auto named =
+        at->get_subcommands([&word](const CLI::App* under) { return under->get_name() == word; });
+    if (named.empty()) return word;
+    at = named.front();
+  }
+  return std::nullopt;
+}
+
 // CLI11's own statuses (106 and the like) say nothing to a shell.
 int end_of_parsing(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);
@@ -186,6 +202,12 @@ int main(int argc, char** argv) {
       ->app->add_flag("--markdown", commands.back()->markdown, "As docs/configuration.md");
   if (words.empty()) {
     fmt::print(stderr, "{}", app.help());
+    return kWrongUse;
+  }
+  if (const auto wrong = names_nothing(app, words)) {
+    fmt::print(stderr,
+               "vectron: there is no command {}\nRun `vectron help` to see what there is.\n",
+               *wrong);
     return kWrongUse;
   }
   try {

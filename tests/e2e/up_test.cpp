@@ -1,4 +1,5 @@
 // The real program on real sockets and files: what `vectron up` promises to whoever runs it.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -353,6 +354,30 @@ TEST_F(UpTest, TellsTheMetricsOfAllItsNodes) {
   EXPECT_THAT(metrics->text, testing::Not(HasSubstr("\nvectron_wal_syncs_total 0\n")));
 }
 
+TEST_F(UpTest, EmptyCollectionsTakeLittleMemory) {
+  start();
+  const auto resident_bytes = [this] {
+    constexpr std::string_view kName = "\nprocess_resident_memory_bytes ";
+    const auto metrics =
+        demo::run_command("/usr/bin/curl", {"-sf", "http://" + server_->http().text + "/metrics"});
+    const size_t found = metrics->text.find(kName);
+    if (found == std::string::npos) return int64_t{-1};
+    return static_cast<int64_t>(std::stoll(metrics->text.substr(found + kName.size())));
+  };
+  constexpr int kCollections = 40;
+  const auto make = [this](int number) {
+    api::CreateCollectionRequest request;
+    request.name = fmt::format("c{}", number);
+    request.dimension = 784;
+    ASSERT_TRUE(run(client_->create_collection(request)).has_value());
+  };
+  make(0);  // What the first one takes is of the process.
+  const int64_t before = resident_bytes();
+  ASSERT_GT(before, 0);
+  for (int i = 1; i <= kCollections; ++i) make(i);
+  EXPECT_LT(resident_bytes() - before, kCollections * (150 << 10));
+}
+
 TEST_F(UpTest, RefusesAFolderThatIsNotItsOwn) {
   const std::string other = folder_ + "/other";
   std::filesystem::create_directory(other);
@@ -405,6 +430,8 @@ TEST_F(UpTest, RefusesArgumentsThatItDoesNotKnow) {
                              {"up", "--workers", "0"},
                              {"up", "--workers", "0x1"},
                              {"up", "more"},
+                             {"help", "nobody"},
+                             {"help", "serve", "up"},
                              {"config", "nobody"}}) {
     EXPECT_EQ(said(wrong).status, 2) << (wrong.empty() ? "" : wrong.back());
   }

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "services/daemon/option_values.h"
-#include "services/worker/shard_state.h"
+#include "services/worker/stored_check.h"
 
 namespace vectron {
 namespace {

@@ -82,7 +82,7 @@ class PlacementState final : public StateMachine {
   std::map<std::string, CollectionId> by_name_;
   std::map<NodeId, Places> places_;     // Of all collections that are not removed.
   std::map<ReplicaId, NodeId> unmade_;  // Of them.
-  size_t replicas_ = 0;  // Of collections_.
+  size_t replicas_ = 0;                 // Of collections_.
   stored::PlacementCounters counters_;
 };
 

@@ -420,13 +420,15 @@ Task<Result<void>> ReplicaHost::drop(GroupId group, ReplicaId replica) {
   if (observer_ != nullptr) observer_->on_dropped(name);
   const auto freed = co_await remove_data(replica);
   VECTRON_CO_CHECK_OK(freed);
-  WalBatch tombstone;
-  tombstone.group = group;
-  tombstone.dropped_replica = replica;
-  const auto recorded = co_await wal_->append_and_sync(std::move(tombstone));
-  VECTRON_CO_CHECK_OK(recorded);
-  recovered_.erase(group);
-  took_part_.erase(group);
+  if (!has_another(group, replica)) {
+    WalBatch tombstone;
+    tombstone.group = group;
+    tombstone.dropped_replica = replica;
+    const auto recorded = co_await wal_->append_and_sync(std::move(tombstone));
+    VECTRON_CO_CHECK_OK(recorded);
+    recovered_.erase(group);
+    took_part_.erase(group);
+  }
   const auto finished = co_await finish_drop(group, replica);
   VECTRON_CO_CHECK_OK(finished);
   manifests_.erase(replica);
@@ -434,6 +436,13 @@ Task<Result<void>> ReplicaHost::drop(GroupId group, ReplicaId replica) {
   unstarted_.erase(replica);
   env_->log().info(kComponent, "replica {} of group {} is removed", replica, group);
   co_return Result<void>();
+}
+
+// Then the group's log is that one's, whoever is named for removal.
+bool ReplicaHost::has_another(GroupId group, ReplicaId replica) const {
+  return std::ranges::any_of(manifests_, [&](const auto& known) {
+    return known.first != replica && GroupId(known.second.group_id) == group;
+  });
 }
 
 // Removes all but the manifest, which names the replica until its tombstone is durable.

@@ -73,7 +73,8 @@ class ReplicaHost {
   /// there is space for what follows, then a durable tombstone in the log, then the folder. On
   /// return nothing of it is left; a crash in between is made good at the next start, where a
   /// replica without its data is lost. While the disk is full it may take for ever. After an error
-  /// it is lost: call again. Requires: it will never be borne again. Errors: of the disk.
+  /// it is lost: call again. The log of a group of which this node has another replica stays.
+  /// Requires: it will never be borne again. Errors: of the disk.
   Task<Result<void>> drop(GroupId group, ReplicaId replica);
 
   /// Starts a born replica. Errors: data_loss (it is lost from then on); all others: it is as it
@@ -103,6 +104,7 @@ class ReplicaHost {
 
   Task<Result<void>> read_manifests();
   Task<void> put_back(std::shared_ptr<Replica> replica, WalGroupState state, Status why);
+  bool has_another(GroupId group, ReplicaId replica) const;
   Task<Result<void>> remove_data(ReplicaId replica);
   Task<Result<void>> finish_drop(GroupId group, ReplicaId replica);
   Task<Result<void>> read_replica_folder(ReplicaId replica);

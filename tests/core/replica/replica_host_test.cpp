@@ -116,6 +116,24 @@ TEST_F(ReplicaHostTest, AStartThatFailedLateLosesNothingOfTheLog) {
   EXPECT_TRUE(write(43).has_value());
 }
 
+// An order to remove a replica that was never here names a group that lives here.
+TEST_F(ReplicaHostTest, TheRemovalOfAnotherReplicaOfTheGroupLeavesItsLogAlone) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(write(42).has_value());
+  ASSERT_TRUE(env_.below().run(host_->drop(kGroup, ReplicaId(77))).has_value());
+  ASSERT_TRUE(write(43).has_value());
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::born);
+  ASSERT_TRUE(start().ok());
+  EXPECT_EQ(last_written(), Bytes{43});
+  // Its own removal takes the log along.
+  ASSERT_TRUE(env_.below().run(host_->drop(kGroup, kReplica)).has_value());
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::absent);
+}
+
 TEST_F(ReplicaHostTest, AFolderThatCannotBeReadIsLostAndTheOthersServe) {
   const Status refusals[] = {Status(Code::permission_denied, "not allowed"),
                              Status(Code::unavailable, "something else"),

@@ -58,14 +58,20 @@ std::optional<Result<size_t>> Stream::try_write(int side, ByteView bytes) {
   if (pipe.cut) return size;
   const std::optional<size_t> cut = draw_cut(pipe.link, size);
   const size_t kept = cut.value_or(size);
-  if (kept > 0) {
-    pipe.bytes.append(bytes.first(kept));
-    pipe.sent += kept;
-    pipe.in_flight.push_back({pipe.sent, arrival(&pipe)});
-    arm(&pipe);
-  }
-  if (cut.has_value()) begin_reset(side);
+  send(&pipe, bytes.first(kept));
+  if (!cut.has_value()) return size;
+  begin_reset(side);
+  // A writer that was not told goes on, and a stream has no gap: the reset may get lost.
+  if (!pipe.cut) send(&pipe, bytes.subspan(kept, size - kept));
   return size;
+}
+
+void Stream::send(Pipe* pipe, ByteView bytes) {
+  if (bytes.empty()) return;
+  pipe->bytes.append(bytes);
+  pipe->sent += bytes.size();
+  pipe->in_flight.push_back({pipe->sent, arrival(pipe)});
+  arm(pipe);
 }
 
 /// How much the writer may send, as far as it knows.

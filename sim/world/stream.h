@@ -189,6 +189,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   void hold(Pipe* pipe, Instant until);
   void arm_timeout(Pipe* pipe);
   void send_reset(int to, Instant at);
+  void send(Pipe* pipe, ByteView bytes);
   void begin_reset(int from);
   void deliver(int from);
   void hand_over(int from);

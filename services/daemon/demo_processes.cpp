@@ -21,20 +21,24 @@ std::string own_host() {
   return fmt::format("127.{}.{}.{}", 1 + (pid >> 16) % 250, pid >> 8 & 255, 1 + (pid & 127));
 }
 
-// Ports that nothing listens at: all are held until all are known, so that they differ.
+// Ports that nothing listens at: all are held until all are known, so that they differ. They lie
+// below those that the system gives out for port 0, or another process of the cluster, which asks
+// for such a one, might get one of them before its owner starts.
+constexpr uint16_t kPortsBegin = 20'000;
+constexpr uint16_t kPortsEnd = 30'000;
+
 Result<std::vector<uint16_t>> free_ports(const std::string& host, size_t count) {
   std::vector<int> sockets;
   std::vector<uint16_t> ports;
-  for (size_t i = 0; i < count; ++i) {
+  for (uint16_t port = kPortsBegin; port < kPortsEnd && ports.size() < count; ++port) {
     sockets.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    address.sin_port = htons(port);
     inet_pton(AF_INET, host.c_str(), &address.sin_addr);
-    socklen_t size = sizeof(address);
-    const bool bound =
-        bind(sockets.back(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
-        getsockname(sockets.back(), reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    if (bound) ports.push_back(ntohs(address.sin_port));
+    if (bind(sockets.back(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
+      ports.push_back(port);
+    }
   }
   for (const int descriptor : sockets) close(descriptor);
   if (ports.size() < count) return fail(Code::unavailable, "no free port on " + host);

@@ -1,6 +1,6 @@
 #include "services/worker/shard_state.h"
+
 #include <algorithm>
-#include <cmath>
 
 #include "schemas/point_id_message.h"
 #include "services/worker/checkpoint_file.h"

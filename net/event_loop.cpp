@@ -25,6 +25,8 @@ namespace asio = boost::asio;
 namespace {
 // After so many events the sockets get a look, however many more events are due.
 constexpr size_t kEventsPerTurnMax = 256;
+// So often a turn looks at the clock.
+constexpr size_t kEventsPerLook = 16;
 }  // namespace
 
 Instant machine_monotonic() {
@@ -49,6 +51,8 @@ struct EventLoop::Impl final : public Scheduler {
   std::unique_ptr<IdleWork> idle_work;
   int idle_work_turns = 0;
   size_t computing_elsewhere = 0;
+  LoopTurns turns;
+  Instant turn_began{};
   SpinBudget spin_budget{std::thread::hardware_concurrency()};
 
   Impl() { events.advance_to(machine_monotonic()); }
@@ -63,6 +67,7 @@ struct EventLoop::Impl final : public Scheduler {
     const Instant next = events.next_time();
     const Instant now = machine_monotonic();
     const bool is_busy = next <= now || has_posted();
+    turn_began = now;
     if (is_busy || idle_work != nullptr) {
       const bool io_is_ready = io.poll_one() > 0;
       if (is_busy || io_is_ready) {
@@ -70,12 +75,16 @@ struct EventLoop::Impl final : public Scheduler {
       } else {
         std::exchange(idle_work, nullptr)->run_here();
       }
-    } else if (!spin(now, next) && fall_asleep()) {
-      set_timer(next);
-      io.run_one();
+    } else {
+      if (!spin(now, next) && fall_asleep()) {
+        set_timer(next);
+        io.run_one();
+      }
+      turn_began = machine_monotonic();  // What was waited for is no part of the turn.
     }
     run_posted();
     run_due();
+    turns.add(machine_monotonic() - turn_began);
   }
 
   bool has_posted() {
@@ -128,9 +137,11 @@ struct EventLoop::Impl final : public Scheduler {
 
   void run_due() {
     events.advance_to(machine_monotonic());
-    for (size_t count = 0; count < kEventsPerTurnMax; ++count) {
+    for (size_t count = 1; count <= kEventsPerTurnMax; ++count) {
       if (events.next_time() > events.now()) return;
       events.run_next();
+      const bool looks = count % kEventsPerLook == 0;
+      if (looks && machine_monotonic() - turn_began > kTurnTimeMax) return;
     }
   }
 
@@ -200,6 +211,10 @@ void EventLoop::computing_elsewhere_begins() {
 void EventLoop::computing_elsewhere_ends() {
   VECTRON_ASSERT(impl_->computing_elsewhere > 0);
   --impl_->computing_elsewhere;
+}
+
+const LoopTurns& EventLoop::turns() const {
+  return impl_->turns;
 }
 
 /// Outlives the WatchedDescriptor while Asio still holds a wait of it.

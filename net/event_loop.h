@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "core/async/event_queue.h"
+#include "net/loop_turns.h"
 
 namespace vectron {
 
@@ -32,6 +33,9 @@ class EventLoop {
   /// How long a loop looks for more before it lets its thread sleep, at most, and only while that
   /// pays: waking a thread takes a processor that sleeps longer than a request takes.
   static constexpr Duration kSpinTimeMax = std::chrono::microseconds(150);
+  /// A turn that has taken so long ends after a few more events, whatever else is due: sockets and
+  /// other threads get a look.
+  static constexpr Duration kTurnTimeMax = std::chrono::milliseconds(1);
 
   EventLoop();
   EventLoop(const EventLoop&) = delete;
@@ -63,6 +67,9 @@ class EventLoop {
   /// the cores: it does not spin. Belong to the loop's thread; may nest.
   void computing_elsewhere_begins();
   void computing_elsewhere_ends();
+
+  /// How long its turns took so far, what they waited for left out. Belongs to the loop's thread.
+  const LoopTurns& turns() const;
 
  private:
   friend class WatchedDescriptor;

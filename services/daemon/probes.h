@@ -3,6 +3,9 @@
 // Owned by a RoleNode, on the node's event loop. A gateway answers them itself.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "core/async/sync.h"
 #include "core/env/env.h"
 #include "core/http/browser_policy.h"

@@ -103,7 +103,8 @@ std::string process_metrics_text() {
 
 ProcessMetrics::ProcessMetrics(EventLoop& loop, ThreadPool& files,
                                std::function<std::string()> make)
-    : scheduler_(loop.scheduler()),
+    : loop_(loop),
+      scheduler_(loop.scheduler()),
       files_(loop, files, Offload::Limits{.jobs_in_flight_max = 1}),
       make_(std::move(make)),
       made_(scheduler_),
@@ -118,7 +119,7 @@ Task<std::string> ProcessMetrics::text() {
     if (!std::exchange(making_, true)) tasks_.spawn(renew());
     co_await made_.wait();
   }
-  co_return text_;
+  co_return text_ + loop_metrics_text(loop_.turns());
 }
 
 Task<void> ProcessMetrics::renew() {
@@ -129,6 +130,33 @@ Task<void> ProcessMetrics::renew() {
   made_at_ = scheduler_.now();
   making_ = false;
   made_.notify_all();
+}
+
+std::string loop_metrics_text(const LoopTurns& turns) {
+  const auto seconds = [](Duration time) { return std::chrono::duration<double>(time).count(); };
+  std::string out;
+  append(&out, "vectron_loop_turn_longest_seconds", "gauge",
+         "the longest turn of the event loop since the start",
+         fmt::format("{:.6f}", seconds(turns.longest)));
+  append(&out, "vectron_loop_long_turns_total", "counter",
+         "turns of the event loop of more than 5 ms, during which nothing else went on",
+         fmt::format("{}", turns.long_turns()));
+  out +=
+      "# HELP vectron_loop_turn_seconds how long turns of the event loop took\n"
+      "# TYPE vectron_loop_turn_seconds histogram\n";
+  uint64_t total = 0;
+  for (size_t bucket = 0; bucket <= LoopTurns::kBuckets.size(); ++bucket) {
+    total += turns.counts[bucket];
+    const std::string bound = bucket < LoopTurns::kBuckets.size()
+                                  ? fmt::format("{:g}", seconds(LoopTurns::kBuckets[bucket]))
+                                  : std::string("+Inf");
+    fmt::format_to(std::back_inserter(out), "vectron_loop_turn_seconds_bucket{{le=\"{}\"}} {}\n",
+                   bound, total);
+  }
+  fmt::format_to(std::back_inserter(out),
+                 "vectron_loop_turn_seconds_sum {:.9f}\nvectron_loop_turn_seconds_count {}\n",
+                 seconds(turns.sum), total);
+  return out;
 }
 
 }  // namespace vectron

@@ -8,6 +8,7 @@
 
 #include "core/async/sync.h"
 #include "core/async/task_group.h"
+#include "net/loop_turns.h"
 #include "net/offload.h"
 
 namespace vectron {
@@ -17,8 +18,12 @@ namespace vectron {
 /// Reads files of the system: not for an event loop.
 std::string process_metrics_text();
 
-/// The text for those who ask on an event loop: made on a pool's thread, and told again for a
-/// second, so that whoever asks often costs no more. Its owner outlives the tasks.
+/// In the same format: how long the turns of the process' event loop took.
+std::string loop_metrics_text(const LoopTurns& turns);
+
+/// Both texts for those who ask on an event loop: that of the process is made on a pool's thread,
+/// and told again for a second, so that whoever asks often costs no more. Its owner outlives the
+/// tasks.
 class ProcessMetrics {
  public:
   static constexpr Duration kFresh = std::chrono::seconds(1);
@@ -32,6 +37,7 @@ class ProcessMetrics {
   bool is_fresh() const;
   Task<void> renew();
 
+  EventLoop& loop_;
   Scheduler& scheduler_;
   Offload files_;
   std::function<std::string()> make_;

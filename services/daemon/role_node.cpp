@@ -1,9 +1,12 @@
 #include "services/daemon/role_node.h"
 
+#include "services/daemon/process_metrics.h"
+
 namespace vectron {
 
 RoleNode::RoleNode(const Ground& ground, std::string name, Condition* changed)
     : name_(std::move(name)),
+      loop_(ground.loop),
       changed_(changed),
       stop_(ground.loop->scheduler()),
       listening_(ground.loop->scheduler()),

@@ -21,6 +21,22 @@ Task<void> record(std::vector<int>* out, int value) {
   co_return;
 }
 
+// The first one posts as another thread would.
+Task<void> work_and_post(EventLoop* loop, Duration work, int* ran, int* ran_before_post,
+                         bool* posted) {
+  if (*ran == 0) {
+    loop->post_from_thread([=] {
+      *posted = true;
+      *ran_before_post = *ran;
+    });
+  }
+  const Instant until = machine_monotonic() + work;
+  while (machine_monotonic() < until) {
+  }
+  ++*ran;
+  co_return;
+}
+
 TEST(EventLoop, StopBeforeRunMakesThatRunReturn) {
   EventLoop loop;
   loop.stop();
@@ -69,6 +85,39 @@ TEST(EventLoop, FunctionsOfOtherThreadsRunOnItsThreadInTheirOrder) {
   EXPECT_TRUE(run_loop(loop, [&] { return count == kThreads * kEach; }, 60s));
   for (std::thread& thread : threads) thread.join();
   for (const auto& each : out) EXPECT_TRUE(std::ranges::is_sorted(each));
+}
+
+// Its length is at least what it was made to take; how much more is the machine's affair.
+TEST(EventLoop, CountsHowLongItsTurnsTake) {
+  constexpr Duration kWork = LoopTurns::kLongTurn + std::chrono::milliseconds(1);
+  EventLoop loop;
+  bool done = false;
+  loop.post_from_thread([&done, kWork] {
+    const Instant until = machine_monotonic() + kWork;
+    while (machine_monotonic() < until) {
+    }
+    done = true;
+  });
+  loop.run_until([&done] { return done; });
+  EXPECT_GE(loop.turns().longest, kWork);
+  EXPECT_GE(loop.turns().long_turns(), 1);
+  EXPECT_GE(loop.turns().sum, kWork);
+}
+
+// Many that are due at once do not keep sockets and other threads waiting until all have run.
+TEST(EventLoop, ATurnEndsAfterAWhileWhateverElseIsDue) {
+  constexpr int kEvents = 200;
+  constexpr Duration kWork = std::chrono::microseconds(200);
+  EventLoop loop;
+  int ran = 0;
+  int ran_before_post = 0;
+  bool posted = false;
+  TaskGroup tasks(loop.scheduler());
+  for (int i = 0; i < kEvents; ++i) {
+    tasks.spawn(work_and_post(&loop, kWork, &ran, &ran_before_post, &posted));
+  }
+  loop.run_until([&] { return ran == kEvents && posted; });
+  EXPECT_LT(ran_before_post, kEvents / 2);
 }
 
 TEST(EventLoop, DestroysPostedFunctionsThatItNeverRan) {

@@ -9,7 +9,7 @@
 #include "core/rpc/channel.h"
 #include "core/rpc/server.h"
 #include "core/rpc/server_stream.h"
-#include "schemas/codec.h"
+#include "schemas/codec_work.h"
 
 namespace vectron::rpc {
 
@@ -17,10 +17,22 @@ namespace vectron::rpc {
 template <typename Reply, typename Request>
 Task<Result<Reply>> call(std::shared_ptr<Channel> channel, const MethodInfo* method,
                          RequestContext context, Request request) {
-  Bytes body = encode(request);
-  Result<Bytes> answer = co_await channel->call(std::move(context), method, std::move(body));
+  Cpu* const cpu = &channel->cpu();
+  Bytes body;
+  if (encodes_here(cpu, request)) {
+    body = encode(request);
+  } else {
+    auto shared = std::make_shared<const Request>(std::move(request));
+    body = co_await encode_on_pool<Request>(cpu, std::move(shared));
+  }
+  Result<FrameBody> answer = co_await channel->ask(std::move(context), method, std::move(body));
   if (!answer.has_value()) co_return fail(std::move(answer).error());
-  Result<Reply> reply = decode<Reply>(*answer);
+  Result<Reply> reply;
+  if (decodes_here(cpu, answer->bytes())) {
+    reply = decode<Reply>(answer->bytes());
+  } else {
+    reply = co_await decode_on_pool<Reply>(cpu, *std::move(answer));
+  }
   if (reply.has_value()) co_return std::move(reply);
   const Code code = method->read_only ? Code::internal : Code::unknown_outcome;
   co_return fail(code, "the answer cannot be read: " + reply.error().message());
@@ -28,6 +40,7 @@ Task<Result<Reply>> call(std::shared_ptr<Channel> channel, const MethodInfo* met
 
 template <typename Message>
 bool send_one_way(Channel& channel, const MethodInfo& method, const Message& message) {
+  channel.cpu().worked_on_loop(encoding_cost(size_hint(message)));
   return channel.send_one_way(method, encode(message));
 }
 
@@ -74,20 +87,40 @@ class StreamWriter {
 };
 
 template <typename Reply>
-Task<Result<Bytes>> encode_reply(Task<Result<Reply>> handler) {
+Task<Result<Bytes>> encode_reply(Cpu* cpu, Task<Result<Reply>> handler) {
   Result<Reply> reply = co_await handler;
   if (!reply.has_value()) co_return fail(std::move(reply).error());
-  co_return encode(*reply);
+  if (encodes_here(cpu, *reply)) co_return encode(*reply);
+  auto shared = std::make_shared<const Reply>(*std::move(reply));
+  Bytes encoded = co_await encode_on_pool<Reply>(cpu, std::move(shared));
+  co_return encoded;
+}
+
+template <typename Request, typename Reply, typename Handler>
+Task<Result<Bytes>> answer_large(Cpu* cpu, Handler handler, RequestContext context,
+                                 FrameBody body) {
+  Result<Request> request = co_await decode_on_pool<Request>(cpu, std::move(body));
+  if (!request.has_value()) co_return fail(std::move(request).error());
+  Task<Result<Reply>> task = handler(std::move(context), *std::move(request));
+  Result<Bytes> answer = co_await encode_reply<Reply>(cpu, std::move(task));
+  co_return answer;
 }
 
 /// `handler`: Task<Result<Reply>>(RequestContext, Request).
 template <typename Request, typename Reply, typename Handler>
 void add_unary(Server& server, const MethodInfo& method, Handler handler) {
-  server.add_unary(method,
-                   [handler](RequestContext context, ByteView body) -> Result<Task<Result<Bytes>>> {
-                     VECTRON_TRY(auto request, decode<Request>(body));
-                     return encode_reply<Reply>(handler(std::move(context), std::move(request)));
-                   });
+  Cpu* const cpu = &server.cpu();
+  server.add_unary(
+      method,
+      [cpu, handler](RequestContext context, ByteView body) -> Result<Task<Result<Bytes>>> {
+        cpu->worked_on_loop(decoding_cost(body.size()));
+        VECTRON_TRY(auto request, decode<Request>(body));
+        return encode_reply<Reply>(cpu, handler(std::move(context), std::move(request)));
+      },
+      [cpu, handler](RequestContext context, FrameBody body) {
+        return answer_large<Request, Reply, Handler>(cpu, handler, std::move(context),
+                                                     std::move(body));
+      });
 }
 
 /// `handler`: Task<Result<void>>(RequestContext, Request, StreamWriter<Item>).
@@ -105,7 +138,9 @@ void add_stream(Server& server, const MethodInfo& method, Handler handler) {
 /// `handler`: void(RequestContext, Message).
 template <typename Message, typename Handler>
 void add_one_way(Server& server, const MethodInfo& method, Handler handler) {
-  server.add_one_way(method, [handler](RequestContext context, ByteView body) -> Result<void> {
+  Cpu* const cpu = &server.cpu();
+  server.add_one_way(method, [cpu, handler](RequestContext context, ByteView body) -> Result<void> {
+    cpu->worked_on_loop(decoding_cost(body.size()));
     VECTRON_TRY(auto message, decode<Message>(body));
     handler(std::move(context), std::move(message));
     return {};

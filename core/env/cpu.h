@@ -39,6 +39,10 @@ class Cpu {
   /// Runs `work`. It owns all that it touches, for it may outlive an awaiter that was destroyed
   /// (the Env's destructor joins it).
   virtual Task<void> run(CpuCost cost, std::function<void()> work) = 0;
+  /// Says that the node's event loop does such work itself, now. Nothing else of the node goes on
+  /// meanwhile, so the simulation fails a run in which one turn of a loop costs more than it may. A
+  /// real loop is measured instead (net/loop_turns.h).
+  virtual void worked_on_loop(CpuCost /*cost*/) {}
   /// How many such functions run at once, light ones apart; and as many in the background.
   virtual size_t parallelism() const = 0;
 };

@@ -17,6 +17,8 @@ namespace beast = boost::beast;
 // So much is reserved on a client's word; the whole body when so much of it has come, for a string
 // that grows by doubling would be copied on the event loop, the last time for milliseconds.
 constexpr size_t kBodyReserveBytesMax = 1 << 20;
+// Of a body whose length nobody says so much is copied at most.
+constexpr size_t kBodyMovedBytesMax = 8 << 20;
 constexpr size_t kBodyPaddingBytes = 64;  // Left free behind a body, for fast JSON readers.
 
 std::string_view to_std(beast::string_view text) {
@@ -149,6 +151,10 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   void on_chunk_header_impl(std::uint64_t, beast::string_view, beast::error_code&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body,
                                  beast::error_code&) override {
+    const size_t after = request_.body.size() + body.size();
+    if (after > request_.body.capacity() && after > kBodyMovedBytesMax) {
+      request_.body.reserve(limits_.body_bytes_max + kBodyPaddingBytes);
+    }
     request_.body.append(body.data(), body.size());
     return body.size();
   }

@@ -47,24 +47,37 @@ Channel::~Channel() {
   VECTRON_ASSERT(exchanges_.empty(), "a call outlives its channel");
 }
 
-Task<Result<Bytes>> Channel::call(RequestContext context, const MethodInfo* method, Bytes body) {
+Task<Result<FrameBody>> Channel::ask(RequestContext context, const MethodInfo* method, Bytes body) {
   VECTRON_ASSERT(method->kind == MethodKind::unary);
   const Result<void> room = check_room(context, body.size());
   VECTRON_CO_CHECK_OK(room);
   PendingCall pending(*this, *method, context.deadline);
   push_request(pending, context, *method, std::move(body), 0);
-  Result<Bytes> answer = co_await pending;
+  Result<FrameBody> answer = co_await pending;
+  co_return answer;
+}
+
+Task<Result<Bytes>> Channel::call(RequestContext context, const MethodInfo* method, Bytes body) {
+  auto answer = co_await ask(std::move(context), method, std::move(body));
+  if (!answer.has_value()) co_return fail(std::move(answer).error());
+  co_return (*std::move(answer)).to_bytes();
+}
+
+Task<Result<FrameBody>> Channel::ask_promptly(RequestContext context, Duration connect_timeout,
+                                              const MethodInfo* method, Bytes body) {
+  const Instant now = env_.clock().monotonic();
+  const Duration patience = std::min(connect_timeout, (context.deadline - now) / 2);
+  const Result<void> ready = co_await connected_by(now + patience);
+  VECTRON_CO_CHECK_OK(ready);
+  auto answer = co_await ask(std::move(context), method, std::move(body));
   co_return answer;
 }
 
 Task<Result<Bytes>> Channel::call_promptly(RequestContext context, Duration connect_timeout,
                                            const MethodInfo* method, Bytes body) {
-  const Instant now = env_.clock().monotonic();
-  const Duration patience = std::min(connect_timeout, (context.deadline - now) / 2);
-  const Result<void> ready = co_await connected_by(now + patience);
-  VECTRON_CO_CHECK_OK(ready);
-  auto answer = co_await call(std::move(context), method, std::move(body));
-  co_return answer;
+  auto answer = co_await ask_promptly(std::move(context), connect_timeout, method, std::move(body));
+  if (!answer.has_value()) co_return fail(std::move(answer).error());
+  co_return (*std::move(answer)).to_bytes();
 }
 
 Task<Result<void>> Channel::connected_by(Instant deadline) {
@@ -335,7 +348,7 @@ Result<void> Channel::on_frame(const Frame& frame) {
   const bool wanted = found != exchanges_.end() && !found->second->ended();
   switch (header.kind) {
     case FrameKind::response:
-      if (wanted) found->second->on_response(frame.body);
+      if (wanted) found->second->on_response(buffer_.take(frame));
       return {};
     case FrameKind::stream_item:
       if (wanted) found->second->on_item(frame.body);

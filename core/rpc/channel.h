@@ -60,11 +60,15 @@ class Channel final : private Admission {
   /// Sends a request and waits for its response. Requires: the channel outlives the task (typed
   /// clients see to it). Errors: those of the top of this file, resource_exhausted (too many calls
   /// or bytes), invalid_argument (too large), and whatever the server answers.
+  Task<Result<FrameBody>> ask(RequestContext context, const MethodInfo* method, Bytes body);
+  /// The same, with the answer copied out of the memory that it came in.
   Task<Result<Bytes>> call(RequestContext context, const MethodInfo* method, Bytes body);
 
   /// The same for a caller that has other nodes to turn to: when there is no connection after
   /// `connect_timeout`, or after half of the time until the deadline, it fails with unavailable and
   /// nothing was sent.
+  Task<Result<FrameBody>> ask_promptly(RequestContext context, Duration connect_timeout,
+                                       const MethodInfo* method, Bytes body);
   Task<Result<Bytes>> call_promptly(RequestContext context, Duration connect_timeout,
                                     const MethodInfo* method, Bytes body);
 
@@ -78,6 +82,8 @@ class Channel final : private Admission {
   bool send_one_way(const MethodInfo& method, Bytes body);
 
   const Address& address() const { return address_; }
+  /// Where messages are encoded and decoded that would hold the event loop.
+  Cpu& cpu() { return env_.cpu(); }
   bool connected() const { return connection_ != nullptr && welcomed_; }
   uint64_t one_way_dropped() const { return one_way_dropped_; }
   size_t calls_waiting() const { return exchanges_.size(); }

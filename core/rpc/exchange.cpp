@@ -44,7 +44,7 @@ void PendingCall::await_suspend(std::coroutine_handle<> handle) {
   channel_.env_.scheduler().post_at(*this, clock.scheduler_time(deadline_));
 }
 
-void PendingCall::end(Result<Bytes> result) {
+void PendingCall::end(Result<FrameBody> result) {
   if (ended_) return;
   ended_ = true;
   result_ = std::move(result);
@@ -62,8 +62,8 @@ void PendingCall::fire() {
   handle_.resume();
 }
 
-void PendingCall::on_response(ByteView body) {
-  end(to_bytes(body));
+void PendingCall::on_response(FrameBody body) {
+  end(std::move(body));
 }
 
 void PendingCall::on_item(ByteView) {
@@ -125,7 +125,7 @@ Bytes ClientStream::take() {
   return item;
 }
 
-void ClientStream::on_response(ByteView) {
+void ClientStream::on_response(FrameBody) {
   on_error(Status(Code::internal, "the server answered a stream with a unary response"));
 }
 

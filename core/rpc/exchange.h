@@ -9,6 +9,7 @@
 #include "core/async/sync.h"
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/rpc/frame.h"
 #include "core/rpc/method.h"
 #include "core/rpc/request_context.h"
 
@@ -33,7 +34,7 @@ class Exchange {
  protected:
   friend class Channel;
 
-  virtual void on_response(ByteView body) = 0;
+  virtual void on_response(FrameBody body) = 0;
   virtual void on_item(ByteView body) = 0;
   virtual void on_stream_end() = 0;
   virtual void on_error(Status status) = 0;
@@ -58,17 +59,17 @@ class PendingCall final : public Exchange, private QueuedEvent {
 
   bool await_ready() const noexcept { return ended_; }
   void await_suspend(std::coroutine_handle<> handle);
-  Result<Bytes> await_resume() { return std::move(result_); }
+  Result<FrameBody> await_resume() { return std::move(result_); }
 
  private:
-  void on_response(ByteView body) override;
+  void on_response(FrameBody body) override;
   void on_item(ByteView body) override;
   void on_stream_end() override;
   void on_error(Status status) override;
   void fire() override;
-  void end(Result<Bytes> result);
+  void end(Result<FrameBody> result);
 
-  Result<Bytes> result_;  // Once ended().
+  Result<FrameBody> result_;  // Once ended().
   std::coroutine_handle<> handle_;
 };
 
@@ -83,7 +84,7 @@ class ClientStream final : public Exchange {
   Task<Result<std::optional<Bytes>>> next();
 
  private:
-  void on_response(ByteView body) override;
+  void on_response(FrameBody body) override;
   void on_item(ByteView body) override;
   void on_stream_end() override;
   void on_error(Status status) override;

@@ -98,13 +98,16 @@ void append_frame(Bytes& out, const FrameHeader& header, ByteView body) {
   out.insert(out.end(), padding_bytes, 0);
 }
 
-// Double what has come, up to what the frame needs: a header alone takes no memory.
+// Double what has come, up to what the frame needs: a header alone takes no memory. Of a frame that
+// is well under way all is taken: pages to which nothing came take none, and moving much would hold
+// the event loop.
 size_t FrameBuffer::wanted_bytes() const {
   const size_t buffered = end_ - begin_;
   const bool idle = buffered == 0 && last_filled_ < kBufferBytesIdle;
   if (frame_length_ == 0) return idle ? kBufferBytesIdle : kBufferBytesMin;
   const size_t whole = frame_bytes(frame_length_ - kFrameHeaderBytes);
   VECTRON_ASSERT(buffered < whole, "frames are taken out before more is read");
+  if (buffered > kMovedBytesMax) return whole;
   return std::max(kBufferBytesMin, std::min(whole, 2 * buffered));
 }
 
@@ -153,11 +156,42 @@ void FrameBuffer::filled(size_t count) {
   last_filled_ = count;
   if (dropping_.has_value()) return pass_by({data(), count});
   end_ += count;
+  if (sum_.has_value()) sum_up();
+}
+
+// What has come of the body and was not summed up yet.
+void FrameBuffer::sum_up() {
+  const size_t come = std::min(end_ - begin_, frame_length_) - kFrameHeaderBytes;
+  sum_->add({data() + begin_ + kFrameHeaderBytes + summed_, come - summed_});
+  summed_ = come;
+}
+
+uint64_t FrameBuffer::body_checksum(ByteView body) {
+  if (!sum_.has_value()) return checksum64(body);
+  VECTRON_ASSERT(summed_ == body.size());
+  const uint64_t sum = sum_->value();
+  sum_.reset();
+  return sum;
+}
+
+FrameBody FrameBuffer::take(const Frame& frame) {
+  if (frame.body.size() < kLargeBytesMin) return FrameBody(to_bytes(frame.body));
+  std::shared_ptr<Block[]> blocks = std::move(blocks_);
+  const ByteView rest(blocks[0].bytes.data() + begin_, end_ - begin_);
+  capacity_ = begin_ = end_ = 0;
+  if (!rest.empty()) {
+    grow(std::max(kBufferBytesMin, rest.size()));
+    std::memcpy(data(), rest.data(), rest.size());
+    end_ = rest.size();
+  }
+  const uint8_t* const memory = blocks[0].bytes.data();
+  return FrameBody(std::shared_ptr<const void>(std::move(blocks), memory), frame.body);
 }
 
 void FrameBuffer::drop_body() {
   VECTRON_ASSERT(growth_bytes() > 0 && !dropping_.has_value());
   const size_t body_bytes = frame_length_ - kFrameHeaderBytes;
+  sum_.reset();
   Dropping& dropping = dropping_.emplace(Dropping{});
   std::memcpy(dropping.header.data(), data() + begin_, kFrameHeaderBytes);
   dropping.body_left = body_bytes;
@@ -195,7 +229,7 @@ Result<std::optional<Frame>> FrameBuffer::next() {
 
   const uint8_t* raw = data() + begin_;
   const ByteView body(raw + kFrameHeaderBytes, body_bytes);
-  VECTRON_CHECK_OK(check_frame(raw, checksum64(body)));
+  VECTRON_CHECK_OK(check_frame(raw, body_checksum(body)));
   begin_ += frame_bytes(body_bytes);
   frame_length_ = 0;
   return Frame{decode_header(raw), body};
@@ -214,6 +248,11 @@ Result<void> FrameBuffer::check_start() {
                 fmt::format("a frame of {} bytes is larger than {}", length, frame_bytes_max_));
   }
   frame_length_ = length;
+  if (length - kFrameHeaderBytes >= kLargeBytesMin) {
+    sum_.emplace();
+    summed_ = 0;
+    sum_up();
+  }
   return {};
 }
 

@@ -81,6 +81,23 @@ struct Frame {
   bool dropped = false;  ///< The body was checked and not kept (FrameBuffer::drop_body).
 };
 
+/// A body with the memory that it lies in.
+class FrameBody {
+ public:
+  FrameBody() = default;
+  explicit FrameBody(Bytes bytes) : copy_(std::move(bytes)), bytes_(copy_) {}
+  FrameBody(std::shared_ptr<const void> memory, ByteView bytes)
+      : memory_(std::move(memory)), bytes_(bytes) {}
+
+  ByteView bytes() const { return bytes_; }
+  Bytes to_bytes() && { return memory_ == nullptr ? std::move(copy_) : vectron::to_bytes(bytes_); }
+
+ private:
+  Bytes copy_;
+  std::shared_ptr<const void> memory_;
+  ByteView bytes_;  // Within one of them, which stays where it is when this is moved.
+};
+
 /// Bytes received on one connection, cut into frames.
 class FrameBuffer {
  public:
@@ -123,12 +140,21 @@ class FrameBuffer {
   /// no protocol has), unimplemented (a header version of another time).
   Result<std::optional<Frame>> next();
 
+  /// The body of the frame that next() gave out last, as one that lives on: a small one is copied,
+  /// a large one takes the buffer's memory along. Requires: writable() was not called since.
+  FrameBody take(const Frame& frame);
+
   /// While it is empty and what came last was short: most connections are idle most of the time.
   static constexpr size_t kBufferBytesIdle = 8 << 10;
   static constexpr size_t kBufferBytesMin = 32 << 10;
   static constexpr size_t kReadBytesMax = 256 << 10;
   /// So much is not counted: it is bounded by the number of connections.
   static constexpr size_t kBufferBytesKept = 64 << 10;
+  /// Bodies above it are not copied, nor summed up or moved as a whole at once: that would hold the
+  /// event loop.
+  static constexpr size_t kLargeBytesMin = 128 << 10;
+  /// What is here of a frame is moved into a larger buffer no more once it is so much.
+  static constexpr size_t kMovedBytesMax = 1 << 20;
 
  private:
   struct alignas(kFrameAlignmentBytes) Block {
@@ -147,6 +173,8 @@ class FrameBuffer {
   size_t wanted_bytes() const;
   size_t room_bytes() const;
   void grow(size_t bytes);
+  void sum_up();
+  uint64_t body_checksum(ByteView body);
   void pass_by(ByteView bytes);
   Result<std::optional<Frame>> dropped_frame();
 
@@ -160,7 +188,9 @@ class FrameBuffer {
   size_t end_ = 0;                   // One past the last byte received.
   size_t last_filled_ = 0;
   size_t frame_length_ = 0;  // Of the frame at begin_, once its header is checked; otherwise 0.
-  std::optional<Dropping> dropping_;  // Then nothing is buffered.
+  std::optional<Dropping> dropping_;   // Then nothing is buffered.
+  std::optional<ChecksumStream> sum_;  // Of a large body, as far as it has come:
+  size_t summed_ = 0;                  // so many of its bytes.
 };
 
 }  // namespace vectron::rpc

@@ -76,9 +76,9 @@ std::vector<HeldForPeer> Server::held_for_peers() const {
   return out;
 }
 
-void Server::add_unary(const MethodInfo& method, UnaryStart start) {
+void Server::add_unary(const MethodInfo& method, UnaryStart start, LargeUnaryStart start_large) {
   VECTRON_ASSERT(method.kind == MethodKind::unary);
-  Method row{.info = &method, .unary = std::move(start)};
+  Method row{.info = &method, .unary = std::move(start), .large_unary = std::move(start_large)};
   add(std::move(row));
 }
 

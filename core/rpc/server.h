@@ -95,6 +95,8 @@ class ServerStream;
 /// answers. An error means that the body was refused. Generated code makes them
 /// (schemas/typed_rpc.h).
 using UnaryStart = std::function<Result<Task<Result<Bytes>>>(RequestContext, ByteView)>;
+/// The same for a large body, which it may keep: it is decoded elsewhere than on the event loop.
+using LargeUnaryStart = std::function<Task<Result<Bytes>>(RequestContext, FrameBody)>;
 using StreamStart =
     std::function<Result<Task<Result<void>>>(RequestContext, ByteView, ServerStream*)>;
 using OneWayRun = std::function<Result<void>(RequestContext, ByteView)>;
@@ -108,7 +110,8 @@ class Server final : private PeerHolder {
   ~Server() override;
 
   /// Before start(). Requires: no other method has this id; the kind fits.
-  void add_unary(const MethodInfo& method, UnaryStart start);
+  /// `start_large`, where it is given, is called for bodies from FrameBuffer::kLargeBytesMin on.
+  void add_unary(const MethodInfo& method, UnaryStart start, LargeUnaryStart start_large = {});
   void add_stream(const MethodInfo& method, StreamStart start);
   void add_one_way(const MethodInfo& method, OneWayRun run);
   /// Asked for each request; null (the beginning) lets all pass. It outlives the server.
@@ -118,6 +121,9 @@ class Server final : private PeerHolder {
   void set_observer(RequestObserver* observer) { observer_ = observer; }
   /// Where those are sent who speak HTTP to this port; none where the process serves no HTTP.
   void set_http_place(std::optional<Address> place) { http_place_ = std::move(place); }
+
+  /// Where messages are encoded and decoded that would hold the event loop.
+  Cpu& cpu() { return env_.cpu(); }
 
   /// Begins to listen. Errors: of Network::listen.
   Result<void> start(const Address& address);
@@ -147,6 +153,7 @@ class Server final : private PeerHolder {
   struct Method {
     const MethodInfo* info = nullptr;
     UnaryStart unary;
+    LargeUnaryStart large_unary;
     StreamStart stream;
     OneWayRun one_way;
   };

@@ -323,6 +323,9 @@ Result<void> ServerConnection::begin(const Server::Method* method, const Frame& 
                                                   header.credit_bytes);
     VECTRON_TRY(auto handler, method->stream(std::move(context), frame.body, call->stream.get()));
     call->task = handlers_.spawn(run_stream(header.call_id, deadline, std::move(handler)));
+  } else if (frame.body.size() >= FrameBuffer::kLargeBytesMin && method->large_unary) {
+    auto handler = method->large_unary(std::move(context), buffer_.take(frame));
+    call->task = handlers_.spawn(run_unary(header.call_id, deadline, std::move(handler)));
   } else {
     VECTRON_TRY(auto handler, method->unary(std::move(context), frame.body));
     call->task = handlers_.spawn(run_unary(header.call_id, deadline, std::move(handler)));

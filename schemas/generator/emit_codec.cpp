@@ -169,7 +169,6 @@ std::string emit_pack_header(const Contract& contract) {
     out += fmt::format("{};\n", pack_signature(table, flat));
     out += fmt::format("bool unpack(MessageReader& reader, const {}& table, {}* message);\n", flat,
                        table.name);
-    out += fmt::format("size_t size_hint(const {}& message);\n", table.name);
   }
   return out + fmt::format("\n}}  // namespace vectron::{}\n", contract.namespace_name);
 }

@@ -78,6 +78,7 @@ std::string emit_messages(const Contract& contract) {
   for (const Table& declaration : contract.tables) out += table(declaration);
   for (const Table& declaration : contract.tables) {
     out += fmt::format("Bytes encode(const {}& message);\n", declaration.name);
+    out += fmt::format("size_t size_hint(const {}& message);\n", declaration.name);
   }
   out += fmt::format("\n}}  // namespace vectron::{}\n\nnamespace vectron {{\n\n",
                      contract.namespace_name);

@@ -93,7 +93,8 @@ struct Client::Parts {
 
 template <typename Reply, typename Request>
 Task<Result<Reply>> Client::Parts::call(const rpc::MethodInfo* method, Repeat repeat,
-                                        Request request) {
+                                        Request made) {
+  const auto request = std::make_shared<const Request>(std::move(made));
   const Instant deadline = env.clock().monotonic() + config.request_timeout;
   size_t gateway = next_gateway++ % config.gateways.size();
   Duration backoff = config.backoff_min;
@@ -107,11 +108,22 @@ Task<Result<Reply>> Client::Parts::call(const rpc::MethodInfo* method, Repeat re
     std::shared_ptr<rpc::Channel> channel = channels.channel(config.gateways[gateway]);
     RequestContext context;
     context.deadline = attempt_deadline(deadline, repeat);
-    Bytes body = encode(request);
-    auto answer = co_await channel->call_promptly(std::move(context), config.connect_timeout,
-                                                  method, std::move(body));
+    Cpu* const cpu = &channel->cpu();
+    Bytes body;
+    if (encodes_here(cpu, *request)) {
+      body = encode(*request);
+    } else {
+      body = co_await encode_on_pool<Request>(cpu, request);
+    }
+    auto answer = co_await channel->ask_promptly(std::move(context), config.connect_timeout, method,
+                                                 std::move(body));
     if (answer.has_value()) {
-      Result<Reply> reply = decode<Reply>(*answer);
+      Result<Reply> reply;
+      if (decodes_here(cpu, answer->bytes())) {
+        reply = decode<Reply>(answer->bytes());
+      } else {
+        reply = co_await decode_on_pool<Reply>(cpu, *std::move(answer));
+      }
       if (reply.has_value() && in_doubt) note_earlier_attempt(&*reply);
       if (reply.has_value() || repeat == Repeat::harmless) co_return reply;
       co_return fail(Code::unknown_outcome,

@@ -6,7 +6,6 @@ namespace vectron {
 
 RoleNode::RoleNode(const Ground& ground, std::string name, Condition* changed)
     : name_(std::move(name)),
-      loop_(ground.loop),
       changed_(changed),
       stop_(ground.loop->scheduler()),
       listening_(ground.loop->scheduler()),

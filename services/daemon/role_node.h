@@ -68,7 +68,6 @@ class RoleNode {
   void is_ready();
 
   std::string name_;
-  const EventLoop* loop_;
   Condition* changed_;
   bool launched_ = false;
   Event stop_;

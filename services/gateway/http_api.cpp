@@ -175,6 +175,7 @@ Result<void> HttpApi::read_body(http::Request* from, Request* to) {
     if (from->body.empty()) return {};
     return fail(Code::invalid_argument, "this request has no body");
   }
+  env_.cpu().worked_on_loop(reading_cost(from->body.size()));
   return reader_.read(&from->body, to, names_of(from->parameters));
 }
 
@@ -306,26 +307,49 @@ Task<http::Response> HttpApi::about() {
 template <typename Reply>
 Task<Result<std::string>> HttpApi::write_body(bool read_only, Reply reply) {
   const size_t bytes = memory_bytes(reply);
-  if (bytes <= config_.inline_reply_bytes_max) {
+  const bool planted = env_.planted("json_on_loop");
+  if (planted || bytes <= config_.inline_reply_bytes_max) {
     // A payload that shares its parts may still be long: then the work so far is thrown away.
-    const size_t inline_bytes_max =
-        std::min(config_.inline_text_bytes_max, config_.reply_bytes_max);
-    Result<std::string> body = to_line(to_json(reply, inline_bytes_max));
+    const size_t text_bytes_max = planted ? config_.reply_bytes_max : inline_text_bytes_max();
+    Result<std::string> body = to_line(to_json(reply, text_bytes_max));
+    env_.cpu().worked_on_loop(writing_cost(bytes));
     if (body.has_value() || body.error().code() != Code::out_of_range) co_return body;
   }
+  const auto shared = std::make_shared<const Reply>(std::move(reply));
+  // Numbers take three times their bytes as text, and text at most six times; what takes more
+  // shares its parts, and all that it may become is counted first.
+  const size_t text_bytes = std::min(inline_text_bytes_max() + 6 * bytes, config_.reply_bytes_max);
+  auto writing = write_on_pool<Reply>(read_only, shared, bytes, text_bytes);
+  Result<std::string> body = co_await writing;
+  const bool shares = text_bytes < config_.reply_bytes_max && !body.has_value() &&
+                      body.error().code() == Code::out_of_range;
+  if (!shares) co_return body;
+  auto unfolding =
+      write_on_pool<Reply>(read_only, shared, config_.reply_bytes_max, config_.reply_bytes_max);
+  Result<std::string> unfolded = co_await unfolding;
+  co_return unfolded;
+}
+
+size_t HttpApi::inline_text_bytes_max() const {
+  return std::min(config_.inline_text_bytes_max, config_.reply_bytes_max);
+}
+
+template <typename Reply>
+Task<Result<std::string>> HttpApi::write_on_pool(bool read_only, std::shared_ptr<const Reply> reply,
+                                                 size_t held_bytes, size_t text_bytes_max) {
   BodyShare* const share = replies_.has_value() ? &*replies_ : nullptr;
-  if (read_only && share != nullptr && !share->fits(bytes)) {
+  if (read_only && share != nullptr && !share->fits(held_bytes)) {
     env_.metrics().add(Metric::http_answers_dropped);
     co_return fail(Code::resource_exhausted,
                    "answers that become JSON hold as much memory as they may: retry later");
   }
-  const HeldBytes held(share, bytes);
-  const auto shared = std::make_shared<const Reply>(std::move(reply));
-  std::function<Result<std::string>()> work = [shared, bytes_max = config_.reply_bytes_max] {
-    return to_line(to_json(*shared, bytes_max));
+  const HeldBytes held(share, held_bytes);
+  const CpuCost cost = writing_cost(held_bytes);
+  std::function<Result<std::string>()> work = [reply = std::move(reply), text_bytes_max] {
+    return to_line(to_json(*reply, text_bytes_max));
   };
   Result<std::string> body =
-      co_await run_on<Result<std::string>>(&env_.cpu(), writing_cost(bytes), std::move(work));
+      co_await run_on<Result<std::string>>(&env_.cpu(), cost, std::move(work));
   co_return body;
 }
 

@@ -9,7 +9,7 @@
 
 #include "core/env/env.h"
 #include "core/rpc/channel.h"
-#include "schemas/codec.h"
+#include "schemas/codec_work.h"
 #include "schemas/model_messages.h"
 #include "services/gateway/attempts.h"
 
@@ -22,18 +22,29 @@ struct Operation {
   bool any_replica = false;  ///< Followers may answer too.
 };
 
-/// Asks the node behind `channel` once. Requires: `request` outlives the task. Errors: those of
-/// Channel::call_promptly; unknown_outcome when a write was answered by something that cannot be
+/// Asks the node behind `channel` once. Requires: nobody changes `request` meanwhile. Errors: those
+/// of Channel::call_promptly; unknown_outcome when a write was answered by something that cannot be
 /// read.
 template <typename Reply, typename Request>
 Task<Result<Reply>> call_node(std::shared_ptr<rpc::Channel> channel, Operation operation,
                               RequestContext context, Duration connect_timeout,
-                              const Request* request) {
-  Bytes body = encode(*request);
-  auto answer = co_await channel->call_promptly(std::move(context), connect_timeout,
-                                                operation.method, std::move(body));
+                              std::shared_ptr<const Request> request) {
+  Cpu* const cpu = &channel->cpu();
+  Bytes body;
+  if (encodes_here(cpu, *request)) {
+    body = encode(*request);
+  } else {
+    body = co_await encode_on_pool<Request>(cpu, std::move(request));
+  }
+  auto answer = co_await channel->ask_promptly(std::move(context), connect_timeout,
+                                               operation.method, std::move(body));
   if (!answer.has_value()) co_return fail(std::move(answer).error());
-  Result<Reply> reply = decode<Reply>(*answer);
+  Result<Reply> reply;
+  if (decodes_here(cpu, answer->bytes())) {
+    reply = decode<Reply>(answer->bytes());
+  } else {
+    reply = co_await decode_on_pool<Reply>(cpu, *std::move(answer));
+  }
   if (!reply.has_value() && operation.access != Access::read) {
     co_return fail(Code::unknown_outcome, "the answer cannot be read: " + reply.error().message());
   }

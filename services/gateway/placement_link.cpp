@@ -53,8 +53,8 @@ Task<Result<wire::GetCollectionReply>> PlacementLink::collection_route(RequestCo
 }
 
 template <typename Reply, typename Request>
-Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operation,
-                                        Request request) {
+Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operation, Request made) {
+  const auto request = std::make_shared<const Request>(std::move(made));
   const AttemptLimits limits{config_.attempts_max, config_.backoff_min, config_.backoff_max};
   Attempts attempts(limits, &random_, config_.placement.size(), leader_);
   Doubt doubt(operation.access);
@@ -67,7 +67,7 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
     RequestContext attempt =
         attempt_context(context, operation.access, env_.clock(), config_.read_attempt_timeout);
     Result<Reply> reply = co_await call_node<Reply, Request>(
-        std::move(channel), operation, std::move(attempt), config_.connect_timeout, &request);
+        std::move(channel), operation, std::move(attempt), config_.connect_timeout, request);
     refusals_.note(node, status_of(reply));
     if (reply.has_value()) {
       leader_ = node;

@@ -12,6 +12,8 @@ namespace {
 
 /// With less time left a gateway does not wait any longer for a removal to be complete.
 constexpr Duration kWorthWaiting = 100ms;
+/// A plan that costs more is made on the Cpu pool.
+constexpr uint64_t kPooledNanosecondsMin = 300'000;
 
 std::unexpected<Status> bad(std::string message, std::string field) {
   return fail(Code::invalid_argument, std::move(message), std::move(field));
@@ -60,6 +62,13 @@ Result<void> check_points(const api::UpsertRequest& request, size_t batch_points
 std::unexpected<Status> about_name(const Status& status) {
   if (status.field() != "collection") return fail(status);
   return renamed(status, "name");
+}
+
+// As measured: each point is moved, each component is looked at.
+CpuCost planning_cost(const std::vector<api::Point>& points) {
+  uint64_t components = 0;
+  for (const api::Point& point : points) components += point.vector.size();
+  return {.nanoseconds = 500 + 300 * points.size() + components};
 }
 
 ShardTarget target_of(const Route& route, size_t shard, api::ReadLevel level) {
@@ -173,9 +182,15 @@ Task<Result<api::UpsertReply>> PublicHandler::upsert(RequestContext context,
   Result<RouteHandle> found = co_await find_route(context, std::move(request.collection));
   VECTRON_CO_TRY(RouteHandle route, found);
 
-  const UpsertLimits limits{parts_.config->write_bytes_max};
   const uint64_t request_id = request.request_id;
-  UpsertPlan plan = plan_upsert(*route, std::move(request.points), limits);
+  UpsertPlan plan;
+  const CpuCost cost = planning_cost(request.points);
+  if (cost.nanoseconds < kPooledNanosecondsMin) {
+    parts_.env->cpu().worked_on_loop(cost);
+    plan = plan_upsert(*route, std::move(request.points), upsert_limits());
+  } else {
+    plan = co_await plan_on_pool(route, std::move(request.points), cost);
+  }
   std::vector<PieceOutcome> outcomes;
   if (plan.parts.size() == 1) {
     outcomes = co_await write_part(std::move(context), std::move(route), std::move(plan.parts[0]),
@@ -186,6 +201,21 @@ Task<Result<api::UpsertReply>> PublicHandler::upsert(RequestContext context,
     for (auto& part : by_part) std::move(part.begin(), part.end(), std::back_inserter(outcomes));
   }
   co_return make_upsert_reply(std::move(plan.results), outcomes);
+}
+
+UpsertLimits PublicHandler::upsert_limits() const {
+  return {.piece_bytes_max = parts_.config->write_bytes_max};
+}
+
+// Of the route the plan reads what never changes: which hashes belong to which shard.
+Task<UpsertPlan> PublicHandler::plan_on_pool(RouteHandle route, std::vector<api::Point> points,
+                                             CpuCost cost) {
+  const auto held = std::make_shared<std::vector<api::Point>>(std::move(points));
+  std::function<UpsertPlan()> work = [route = std::move(route), held, limits = upsert_limits()] {
+    return plan_upsert(*route, std::move(*held), limits);
+  };
+  UpsertPlan plan = co_await run_on<UpsertPlan>(&parts_.env->cpu(), cost, std::move(work));
+  co_return plan;
 }
 
 Task<std::vector<std::vector<PieceOutcome>>> PublicHandler::write_parts(

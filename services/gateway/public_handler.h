@@ -52,6 +52,8 @@ class PublicHandler final : public api::VectronHandler {
 
   Task<Result<wire::WriteReply>> write_one(RequestContext context, RouteHandle route, size_t shard,
                                            wire::WriteRequest request);
+  UpsertLimits upsert_limits() const;
+  Task<UpsertPlan> plan_on_pool(RouteHandle route, std::vector<api::Point> points, CpuCost cost);
   Task<std::vector<PieceOutcome>> write_part(RequestContext context, RouteHandle route,
                                              UpsertPart part, uint64_t request_id);
   Task<std::vector<std::vector<PieceOutcome>>> write_parts(RequestContext context,

@@ -133,7 +133,8 @@ Task<Result<wire::ShardSearchReply>> ShardCaller::search(RequestContext context,
 
 template <typename Reply, typename Request>
 Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route, size_t shard,
-                                      Operation operation, Request request) {
+                                      Operation operation, Request made) {
+  const auto request = std::make_shared<Request>(std::move(made));
   const ShardId id = route->shards[shard].id;
   const AttemptLimits limits{config_.attempts_max, config_.backoff_min, config_.backoff_max};
   Attempts attempts(limits, &random_, route->shards[shard].members.size(),
@@ -150,7 +151,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
     RequestContext attempt =
         attempt_context(context, operation.access, env_.clock(), config_.read_attempt_timeout);
     Result<Reply> reply = co_await call_node<Reply, Request>(
-        std::move(channel), operation, std::move(attempt), config_.connect_timeout, &request);
+        std::move(channel), operation, std::move(attempt), config_.connect_timeout, request);
     if (reply.has_value()) {
       if (!operation.any_replica) route->shards[shard].leader = member;
       co_return reply;
@@ -204,7 +205,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
         }
         route = *std::move(fresh);
         shard = *moved;
-        request.epoch = route->epoch.value();
+        request->epoch = route->epoch.value();
         const Route::Shard& renewed = route->shards[shard];
         attempts.restart(renewed.members.size(), first_member(renewed, operation));
         damaged_copies = DamagedCopies(renewed.members.size());

@@ -35,7 +35,8 @@ Result<PointId> check_point(const Route& route, const api::Point& point, size_t 
 
 void append(UpsertPart* part, wire::WriteOperation operation, size_t place, UpsertLimits limits) {
   const size_t bytes = operation_bytes(operation);
-  if (part->pieces.empty() || part->pieces.back().bytes + bytes > limits.piece_bytes_max) {
+  if (part->pieces.empty() || part->pieces.back().bytes + bytes > limits.piece_bytes_max ||
+      part->pieces.back().operations.size() >= limits.piece_points_max) {
     part->pieces.emplace_back();
   }
   UpsertPiece& piece = part->pieces.back();

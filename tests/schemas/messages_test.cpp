@@ -266,6 +266,33 @@ TEST(Messages, RefuseABufferThatDescribesFarMoreThanItHolds) {
   EXPECT_EQ(page.error().field(), "pairs[4].value");
 }
 
+// What the list would become is bounded before it is made: 480,000 points of 96 bytes out of 1.9
+// MB.
+TEST(Messages, RefuseAListOfOnePointManyTimes) {
+  constexpr size_t kPoints = 480'000;
+  flatbuffers::FlatBufferBuilder builder;
+  const auto vector = builder.CreateVector(std::vector<float>{1});
+  const auto id_start = builder.StartTable();
+  const flatbuffers::Offset<flatbuffers::Table> id(builder.EndTable(id_start));
+  const auto point_start = builder.StartTable();
+  builder.AddOffset(flatbuffers::FieldIndexToOffset(0), id);
+  builder.AddOffset(flatbuffers::FieldIndexToOffset(1), vector);
+  const flatbuffers::Offset<flatbuffers::Table> point(builder.EndTable(point_start));
+  const auto points =
+      builder.CreateVector(std::vector<flatbuffers::Offset<flatbuffers::Table>>(kPoints, point));
+  const auto collection = builder.CreateString("c");
+  const auto start = builder.StartTable();
+  builder.AddOffset(flatbuffers::FieldIndexToOffset(0), collection);
+  builder.AddOffset(flatbuffers::FieldIndexToOffset(1), points);
+  builder.Finish(flatbuffers::Offset<flatbuffers::Table>(builder.EndTable(start)));
+  ASSERT_LT(builder.GetSize(), 2'000'000U);
+  const auto request = decode<api::UpsertRequest>({builder.GetBufferPointer(), builder.GetSize()});
+  ASSERT_FALSE(request.has_value());
+  EXPECT_EQ(request.error().code(), Code::invalid_argument);
+  EXPECT_EQ(request.error().field(), "points");
+  EXPECT_NE(request.error().message().find("480000"), std::string::npos);
+}
+
 TEST(Messages, RefuseWhatIsNoBufferAtAll) {
   EXPECT_FALSE(decode<wire::WriteRequest>({}).has_value());
   EXPECT_FALSE(decode<wire::WriteRequest>(as_bytes("GET / HTTP/1.1\r\n\r\n")).has_value());

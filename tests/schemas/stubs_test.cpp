@@ -93,6 +93,31 @@ TEST_F(StubsTest, RunOnAfterTheClientAndTheLastHandleOfTheChannelAreGone) {
   EXPECT_EQ(reply.get()->text, "hello");
 }
 
+// On either side: request and answer, encoded and decoded.
+TEST_F(StubsTest, LeaveLargeMessagesToThePool) {
+  EchoClient client(channel);
+  Background<Result<EchoReply>> small(world.scheduler, client.echo({}, {.text = "hello"}));
+  world.run_for(1ms);
+  EXPECT_EQ(small.get()->text, "hello");
+  EXPECT_EQ(client_env.cpu().jobs, 0U);
+  EXPECT_EQ(server_env.cpu().jobs, 0U);
+  const std::string text(kPooledMessageBytesMin, 'x');
+  Background<Result<EchoReply>> large(world.scheduler, client.echo({}, {.text = text}));
+  world.run_for(1ms);
+  EXPECT_EQ(large.get()->text, text);
+  EXPECT_EQ(client_env.cpu().jobs, 2U);
+  EXPECT_EQ(server_env.cpu().jobs, 2U);
+}
+
+TEST_F(StubsTest, RefuseALargeRequestThatCannotBeRead) {
+  Background<Result<Bytes>> reply(
+      world.scheduler, channel->call({}, &kEchoEchoMethod, Bytes(kPooledMessageBytesMin, 1)));
+  world.run_for(1ms);
+  EXPECT_EQ(reply.get().error().code(), Code::invalid_argument);
+  EXPECT_EQ(server_env.cpu().jobs, 1U);
+  EXPECT_TRUE(channel->connected());
+}
+
 TEST_F(StubsTest, RefuseARequestThatCannotBeRead) {
   Background<Result<Bytes>> reply(
       world.scheduler,

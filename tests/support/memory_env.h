@@ -45,9 +45,20 @@ class InlineCpu final : public Cpu {
     work();
   }
   size_t parallelism() const override { return 1; }
+  void worked_on_loop(CpuCost cost) override {
+    const uint64_t event = scheduler_.queue().events_run();
+    turn_nanoseconds_ = event == event_ ? turn_nanoseconds_ + cost.nanoseconds : cost.nanoseconds;
+    event_ = event;
+    longest_nanoseconds_ = std::max(longest_nanoseconds_, turn_nanoseconds_);
+  }
+  /// The most that one event was said to do on the loop.
+  Duration longest_turn() const { return Duration(longest_nanoseconds_); }
 
  private:
   Scheduler& scheduler_;
+  uint64_t event_ = 0;
+  uint64_t turn_nanoseconds_ = 0;
+  uint64_t longest_nanoseconds_ = 0;
 };
 
 class NoLog final : public Log {
@@ -65,7 +76,7 @@ class MemoryEnv final : public Env {
   Clock& clock() override { return clock_; }
   Network& network() override { return links != nullptr ? *links : network_; }
   MemoryDisk& disk() override { return disk_; }
-  Cpu& cpu() override { return cpu_; }
+  InlineCpu& cpu() override { return cpu_; }
   Log& log() override { return log_; }
   Metrics& metrics() override { return metrics_; }
   RandomStream random(std::string_view name) override { return RandomStream(seed_, name); }

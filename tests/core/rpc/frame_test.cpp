@@ -136,6 +136,49 @@ Result<std::vector<Frame>> frames_with_large_bodies_dropped(ByteView wire, Rando
   }
 }
 
+// Its checksum is summed up as it comes, and its memory can be kept; what comes behind it is read
+// all the same.
+TEST(Frame, GivesALargeBodyAwayWithItsMemory) {
+  RandomStream random(1, "pieces");
+  for (const size_t piece_max : {size_t{100'000}, size_t{300'000}, size_t{3'000'000}}) {
+    Bytes large(2 << 20);
+    for (size_t i = 0; i < large.size(); ++i) large[i] = static_cast<uint8_t>(i * 7 / 5);
+    Bytes wire;
+    append_frame(wire, sample_header(), large);
+    append_frame(wire, sample_header(), as_bytes("small"));
+    FrameBuffer buffer(4 << 20);
+    std::vector<FrameBody> bodies;
+    for (ByteView rest = wire; !rest.empty();) {
+      const size_t count = std::min(rest.size(), 1 + random.below(piece_max));
+      for (ByteView piece = rest.first(count); !piece.empty();) {
+        const std::span<uint8_t> room = buffer.writable();
+        const size_t some = std::min(room.size(), piece.size());
+        std::copy_n(piece.begin(), some, room.begin());
+        buffer.filled(some);
+        piece = piece.subspan(some);
+        for (auto frame = buffer.next();; frame = buffer.next()) {
+          ASSERT_TRUE(frame.has_value()) << frame.error().to_string();
+          if (!frame->has_value()) break;
+          bodies.push_back(buffer.take(**frame));
+        }
+      }
+      rest = rest.subspan(count);
+    }
+    ASSERT_EQ(bodies.size(), 2U);
+    EXPECT_TRUE(std::ranges::equal(bodies[0].bytes(), large));
+    EXPECT_TRUE(std::ranges::equal(bodies[1].bytes(), as_bytes("small")));
+    EXPECT_EQ(std::move(bodies[0]).to_bytes(), large);
+  }
+}
+
+TEST(Frame, RefusesALargeBodyWithAFlippedBit) {
+  Bytes wire = encoded(sample_header(), Bytes(kMax / 2));
+  wire[wire.size() / 2] ^= 1;
+  FrameBuffer buffer(kMax);
+  feed(&buffer, wire);
+  EXPECT_EQ(buffer.next().error().code(), Code::data_loss);
+}
+
 TEST(Frame, WhoseBodyIsDroppedTakesNoMemoryAndHarmsNoOther) {
   for (uint64_t seed = 0; seed < 100; ++seed) {
     RandomStream random(seed, "frames");

@@ -64,6 +64,18 @@ struct RpcWorld {
   }
 };
 
+/// Does at once what it is given, and counts it.
+class CountingCpu final : public Cpu {
+ public:
+  Task<void> run(CpuCost, std::function<void()> work) override {
+    ++jobs;
+    work();
+    co_return;
+  }
+  size_t parallelism() const override { return 1; }
+  size_t jobs = 0;
+};
+
 /// One node of an RpcWorld.
 class RpcEnv final : public Env {
  public:
@@ -74,7 +86,7 @@ class RpcEnv final : public Env {
   Clock& clock() override { return clock_; }
   Network& network() override { return world_.network; }
   Disk& disk() override { std::abort(); }
-  Cpu& cpu() override { std::abort(); }
+  CountingCpu& cpu() override { return cpu_; }
   Log& log() override { return log_; }
   Metrics& metrics() override { return metrics_; }
   RandomStream random(std::string_view name) override { return RandomStream(1, name); }
@@ -91,6 +103,7 @@ class RpcEnv final : public Env {
   OffsetClock clock_;
   SilentLog log_;
   Metrics metrics_;
+  CountingCpu cpu_;
 };
 
 /// A task that runs beside the test and whose result is looked at later.

@@ -1,6 +1,7 @@
 // The public operations by the bytes of HTTP, through a whole gateway.
 #include "services/gateway/http_api.h"
 
+#include <flatbuffers/flexbuffers.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <simdjson.h>
@@ -288,6 +289,55 @@ TEST(HttpApi, LeavesAWriteInDoubtWhoseAnswerIsTooLarge) {
   EXPECT_EQ(written.status, 504) << written.body;
   EXPECT_THAT(written.body, HasSubstr(R"("code":"unknown_outcome")"));
   EXPECT_THAT(written.body, HasSubstr("larger than"));
+}
+
+// A payload that holds each list twice, `levels` deep.
+Bytes doubling_payload(int levels) {
+  flexbuffers::Builder builder;
+  const size_t all = builder.StartVector();
+  builder.EndVector(builder.StartVector(), false, false);
+  for (int i = 0; i < levels; ++i) {
+    const flexbuffers::Builder::Value before = builder.LastValue();
+    const size_t list = builder.StartVector();
+    builder.ReuseValue(before);
+    builder.ReuseValue(before);
+    builder.EndVector(list, false, false);
+  }
+  builder.EndVector(all, false, false);
+  builder.Finish();
+  return builder.GetBuffer();
+}
+
+Result<api::GetReply> store_and_get(FakeCluster* cluster, Bytes payload) {
+  api::VectronClient client = cluster->client();
+  api::UpsertRequest upsert;
+  upsert.collection = "c";
+  upsert.points.emplace_back();
+  upsert.points[0].id.number = 7;
+  upsert.points[0].vector = {1, 2};
+  upsert.points[0].payload = std::move(payload);
+  const auto stored = cluster->run(client.upsert({}, std::move(upsert)));
+  if (!stored.has_value()) return fail(stored.error());
+  api::GetRequest get;
+  get.collection = "c";
+  get.id.number = 7;
+  return cluster->run(client.get({}, std::move(get)));
+}
+
+// Over RPC it is told as the bytes that it is; as JSON it would be 2^30 lists in a few hundred of
+// them, which nobody begins to write beyond the bound of an answer.
+TEST(HttpApi, RefusesWhatSharedPartsOfAPayloadWouldUnfoldTo) {
+  HttpGateway gateway;
+  const Bytes payload = doubling_payload(30);
+  ASSERT_LT(payload.size(), 1'000U);
+  const Result<api::GetReply> told = store_and_get(&gateway.cluster, payload);
+  ASSERT_TRUE(told.has_value()) << told.error().to_string();
+  EXPECT_EQ(told->point.payload, payload);
+  const Answer answer = gateway.ask("GET", "/v1/collections/c/points/7");
+  EXPECT_EQ(answer.status, 400) << answer.body.substr(0, 200);
+  EXPECT_THAT(answer.body, HasSubstr(R"("code":"out_of_range")"));
+  EXPECT_THAT(answer.body, HasSubstr("larger than 67108864 bytes"));
+  EXPECT_LE(gateway.cluster.env().cpu().longest_turn(), 5ms);
 }
 
 TEST(HttpApi, RoutesEveryMethodOfTheSchema) {
@@ -647,6 +697,20 @@ TEST(HttpApi, WritesALargeAnswerOnThePoolAndASmallOneAtOnce) {
   };
   EXPECT_EQ(time_of(R"({"vector":[0,0],"top_k":3})"), 0ns);
   EXPECT_GT(time_of(R"({"vector":[0,0],"top_k":1000})"), 500us);
+  EXPECT_LE(gateway.cluster.env().cpu().longest_turn(), 5ms);
+}
+
+// A payload of 1 MB, as large as there may be: neither its JSON nor its bytes hold the loop.
+TEST(HttpApi, HoldsTheLoopForNoLargePoint) {
+  HttpGateway gateway;
+  const std::string text(900'000, 'x');
+  const std::string body = R"({"points":[{"id":1,"vector":[1,2],"payload":")" + text + R"("}]})";
+  ASSERT_EQ(gateway.ask("POST", "/v1/collections/c/points", body).status, 200);
+  const Answer got = gateway.ask("GET", "/v1/collections/c/points/1");
+  EXPECT_EQ(got.status, 200);
+  EXPECT_THAT(got.body, HasSubstr(text));
+  EXPECT_GT(gateway.cluster.env().cpu().longest_turn(), 0ns);
+  EXPECT_LE(gateway.cluster.env().cpu().longest_turn(), 5ms);
 }
 
 }  // namespace

@@ -67,6 +67,16 @@ TEST(UpsertPlan, CutsAShardsPartIntoPiecesOfBoundedBytes) {
   EXPECT_EQ(place, 10U);
 }
 
+TEST(UpsertPlan, CutsAShardsPartIntoPiecesOfBoundedPoints) {
+  std::vector<api::Point> points;
+  for (uint64_t id = 0; id < 2 * kWritePointsMax + 1; ++id) points.push_back(point(id, {1, 2}));
+  const UpsertPlan plan = plan_upsert(route_of(1), std::move(points), {});
+  ASSERT_EQ(plan.parts.size(), 1U);
+  ASSERT_EQ(plan.parts[0].pieces.size(), 3U);
+  EXPECT_EQ(plan.parts[0].pieces[0].operations.size(), kWritePointsMax);
+  EXPECT_EQ(plan.parts[0].pieces[2].operations.size(), 1U);
+}
+
 RC_GTEST_PROP(UpsertPlan, PutsEveryPointIntoItsShardInOrder, (std::vector<uint64_t> ids)) {
   const Route route = route_of(*rc::gen::inRange<uint32_t>(1, 9));
   std::vector<api::Point> points;

@@ -104,7 +104,7 @@ bool RaftTransport::Outbox::add(GroupId group, const raft::Message& message) {
 
 void RaftTransport::Outbox::put(GroupId group, const raft::Message& message) {
   const size_t bytes = cost_of(message);
-  if (batch_bytes_ > 0 && batch_bytes_ + bytes > kBatchBytesMax) flush();
+  if (batch_bytes_ > 0 && batch_bytes_ + bytes > kBatchBytesFull) flush();
   batch_.messages.push_back(to_wire(group, message));
   batch_bytes_ += bytes;
   if (!queued()) owner_->env_->scheduler().post_last(*this, TurnEnd::gather);

@@ -29,6 +29,9 @@ class RaftTransport final : public RaftLinks {
  public:
   /// Entry bytes in one frame, beyond which a turn's messages are split into several.
   static constexpr size_t kBatchBytesMax = 8 << 20;
+  /// A batch takes no further message when it would be larger: it is encoded, and decoded, in one
+  /// turn of an event loop.
+  static constexpr size_t kBatchBytesFull = 1 << 20;
 
   RaftTransport(Env* env, rpc::ClientConfig config);
 

@@ -8,6 +8,9 @@ namespace vectron {
 namespace {
 
 constexpr std::string_view kComponent = "replica";
+// Entries that are applied in one turn of the event loop, and one more: of points with short
+// vectors these are two thousand, which takes some milliseconds.
+constexpr size_t kApplyBytesPerTurn = 128 << 10;
 constexpr uint64_t kScrubSlices = 20;            // A second.
 constexpr uint64_t kScrubBytesMax = 256 * 1024;  // Of one: no commit begins meanwhile.
 
@@ -197,9 +200,10 @@ void Replica::pump() {
   if (pumping_ || raft_ == nullptr || !failure_.ok()) return;
   pumping_ = true;
   pump_event_.cancel();
+  size_t apply_bytes_left = kApplyBytesPerTurn;
   do {
     while (failure_.ok() && raft_->has_ready()) handle_ready(raft_->ready());
-    apply_some();
+    apply_some(&apply_bytes_left);
   } while (failure_.ok() && raft_->has_ready());
   pumping_ = false;
 }
@@ -375,16 +379,20 @@ Task<void> Replica::scrub_loop() {
   }
 }
 
-void Replica::apply_some() {
+// A long queue, after a start or a long absence, is applied over many turns of the loop.
+void Replica::apply_some(size_t* bytes_left) {
   bool applied_any = false;
-  while (serving() && !apply_queue_.empty() && overlay_->has_room()) {
+  while (serving() && !apply_queue_.empty() && overlay_->has_room() && *bytes_left > 0) {
     const raft::Entry entry = std::move(apply_queue_.front());
     apply_queue_.pop_front();
+    *bytes_left -= std::min(*bytes_left, entry.cost_bytes());
     const auto applied = apply_entry(entry);
     if (!applied.has_value()) return fail_stop(applied.error());
     applied_any = true;
   }
-  if (!apply_queue_.empty() && serving() && !waiting_for_room_) {
+  if (!apply_queue_.empty() && serving() && *bytes_left == 0) {
+    wake();
+  } else if (!apply_queue_.empty() && serving() && !waiting_for_room_) {
     waiting_for_room_ = true;
     resume_task_ = tasks_.spawn(resume_apply());
   }

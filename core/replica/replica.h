@@ -242,7 +242,7 @@ class Replica {
   void persist(raft::PersistBatch batch);
   Result<void> put_into_log(Persist* waiting);
   Task<Result<void>> persist_next();
-  void apply_some();
+  void apply_some(size_t* bytes_left);
   Task<void> resume_apply();
   Result<void> apply_entry(const raft::Entry& entry);
   void finish_proposal(const raft::Entry& entry, Bytes answer);

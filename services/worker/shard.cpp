@@ -5,12 +5,14 @@
 #include "core/base/hash.h"
 #include "core/replica/damage.h"
 #include "schemas/point_id_message.h"
+#include "services/worker/hit_details.h"
 #include "services/worker/work_cost.h"
 
 namespace vectron {
 namespace {
 
-constexpr int kDetailAttempts = 3;
+// What was read stays good, so that each attempt has less to read than the one before.
+constexpr int kDetailAttempts = 8;
 // A shorter flat tail comes and goes with every batch of writes.
 constexpr uint64_t kCatchingUpSlotsMin = 1'024;
 
@@ -49,11 +51,6 @@ Result<void> check_refusal(const ShardAnswer& answer) {
   return fail(Code::invalid_argument,
               "this request id was given to a write of other points: make up a new one",
               "request_id");
-}
-
-Status too_large_answer() {
-  return Status(Code::out_of_range,
-                "the answer is too large: ask for fewer points, or for less of them");
 }
 
 std::string operation_field(size_t index, std::string_view field) {
@@ -215,6 +212,7 @@ Task<Result<wire::WriteReply>> Shard::write(RequestContext context, wire::WriteR
   VECTRON_CO_CHECK_OK(room);
   if (!*room) co_return fail(too_many_requests());
   Bytes encoded = encode(*command);
+  env_->cpu().worked_on_loop(proposing_cost(command->operations.size(), encoded.size()));
   if (encoded.size() > config_->write_bytes_max) {
     co_return fail(Code::invalid_argument,
                    fmt::format("a write has at most {} bytes, this one has {}: split it",
@@ -320,7 +318,9 @@ std::optional<Shard::Hits> Shard::search_on_loop(const ShardContent& content, in
                                                  index::SearchOptions options) const {
   options.ties = &content.rows;
   const index::SearchCost expected = content.index.search_cost(cut, options);
-  if (!may_search_on_loop(expected, state_->options().dimension)) return std::nullopt;
+  const uint64_t dimension = state_->options().dimension;
+  if (!may_search_on_loop(expected, dimension)) return std::nullopt;
+  env_->cpu().worked_on_loop(search_cost(expected, dimension));
   return content.index.try_search(cut, query, options, light_evaluations_max(expected));
 }
 
@@ -334,27 +334,6 @@ std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hi
     out[i].from_tail = hits[i].from_tail;
   }
   return out;
-}
-
-// Adds payloads and vectors. False when a point was written again or removed since the search: then
-// what is stored is not what was found.
-Result<bool> Shard::add_details(const wire::ShardSearchRequest& request,
-                                std::vector<wire::ShardHit>* hits) const {
-  if (!request.include_payload && !request.include_vector) return true;
-  size_t reply_bytes = 0;
-  for (wire::ShardHit& hit : *hits) {
-    VECTRON_TRY(const PointId id, id_of_message(hit.id));
-    VECTRON_TRY(auto point, state_->read(id));
-    if (!point || point->version != hit.version) {
-      if (env_->planted("forget_tombstone")) continue;
-      return false;
-    }
-    if (request.include_payload) hit.payload = std::move(point->payload);
-    if (request.include_vector) hit.vector = std::move(point->vectors.front().values);
-    reply_bytes += hit.vector.size() * sizeof(float) + hit.payload.size();
-    if (reply_bytes > config_->reply_bytes_max) return fail(too_large_answer());
-  }
-  return true;
 }
 
 Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
@@ -382,6 +361,11 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
   search_options.ef = std::min(request.ef == 0 ? options.index.ef_search : request.ef, kEfMax);
   search_options.exact = request.exact;
   search_options.planted_skip_tail = env_->planted("search_skips_tail");
+  HitDetails details(&env_->cpu(), state_,
+                     {.payload = request.include_payload,
+                      .vector = request.include_vector,
+                      .bytes_max = config_->reply_bytes_max,
+                      .planted_any_version = env_->planted("forget_tombstone")});
   for (int attempt = 0;; ++attempt) {
     const bool last = attempt == kDetailAttempts;
     const std::shared_ptr<ShardContent> content = state_->content();
@@ -404,11 +388,20 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
     // What is linked by now may have been in the tail then, never the other way round.
     reply.linked_index = content->version_below(std::min(content->index.graph_end(), cut.slots));
     reply.hits = rows_of(*content, *hits);
-    if (!replica_->serving())
-      co_return fail(Code::unavailable, "this replica was replaced by a snapshot");
-    const auto complete = add_details(request, &reply.hits);
-    if (!complete.has_value()) co_return fail(with_leader(unreadable(complete.error())));
-    if (*complete) co_return reply;
+    details.begin(&reply.hits);
+    HitDetails::Step step = HitDetails::Step::more;
+    while (step == HitDetails::Step::more) {
+      if (!replica_->serving())
+        co_return fail(Code::unavailable, "this replica was replaced by a snapshot");
+      const auto added = details.add_some();
+      if (!added.has_value()) co_return fail(with_leader(unreadable(added.error())));
+      step = *added;
+      // The last one is done in one go, so that nothing can change.
+      if (step == HitDetails::Step::more && !last) {
+        co_await env_->clock().sleep_for(Duration::zero());
+      }
+    }
+    if (step == HitDetails::Step::complete) co_return reply;
     if (last) co_return fail(Code::internal, "a search on the event loop saw a change");
   }
 }

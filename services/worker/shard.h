@@ -66,8 +66,6 @@ class Shard {
                                      const std::vector<float>& query,
                                      index::SearchOptions options) const;
   std::vector<wire::ShardHit> rows_of(const ShardContent& content, const Hits& hits) const;
-  Result<bool> add_details(const wire::ShardSearchRequest& request,
-                           std::vector<wire::ShardHit>* hits) const;
   Task<void> index_loop();
 
   Env* env_;

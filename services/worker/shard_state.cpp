@@ -11,7 +11,9 @@ namespace vectron {
 namespace {
 
 constexpr std::string_view kComponent = "shard";
-constexpr size_t kLoadPageBytesMax = 4 << 20;
+/// One turn of the loop's share of a load: the worker's other shards serve meanwhile.
+constexpr size_t kLoadPageBytesMax = 512 << 10;
+constexpr size_t kLoadPagePointsMax = 1'000;
 /// 2: entries with a request id.
 constexpr uint32_t kCommandVersion = 2;
 /// One piece of mending on the Cpu pool: short, for searches may wait behind it.
@@ -189,12 +191,17 @@ void ShardState::refuse_checkpoint(const Status& why) {
 Task<Result<bool>> ShardState::take_points(CheckpointContent* into) {
   KvScanRange range;
   range.bytes_max = kLoadPageBytesMax;
+  range.items_max = kLoadPagePointsMax;
   KvScanEnd next = Bytes();
   while (next) {
     range.from = *next;
     Status damage;
     bool fits = true;
+    size_t points = 0;
+    size_t bytes = 0;
     const KvVisitor visitor = [&](ByteView key, ByteView value) {
+      ++points;
+      bytes += value.size();
       if (is_request_key(key)) return true;
       const auto read = read_point(key, value, options_);
       if (!read.has_value()) damage = read.error();
@@ -202,6 +209,7 @@ Task<Result<bool>> ShardState::take_points(CheckpointContent* into) {
       return fits;
     };
     const auto end = store_->scan(range, visitor);
+    env_->cpu().worked_on_loop(applying_cost(points, bytes));
     if (!end.has_value()) co_return fail(end.error());
     if (!damage.ok()) co_return fail(damage);
     if (!fits) co_return false;
@@ -301,6 +309,7 @@ Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
     return fail(Code::data_loss, fmt::format("log entry {} is no command of this shard: {}", index,
                                              decoded.error().message()));
   }
+  env_->cpu().worked_on_loop(applying_cost(decoded->operations.size(), command.size()));
   last_timestamp_ = std::max(last_timestamp_, decoded->header.timestamp);
   VECTRON_TRY(const std::optional<ShardAnswer> before, repeated(decoded->header));
   if (before) return encode_shard_answer(*before);

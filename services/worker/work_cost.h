@@ -18,6 +18,17 @@ inline CpuCost linking_cost(uint64_t evaluations, uint64_t dimension) {
   return cost;
 }
 
+/// Of an entry of the log, by its operations and its bytes, as measured: decoding it, a slot and a
+/// row of the overlay for each point.
+inline CpuCost applying_cost(size_t operations, size_t bytes) {
+  return {.nanoseconds = 500 + 2'500 * operations + 2 * bytes};
+}
+
+/// Of checking and encoding a write, which is then decoded once more before it is proposed.
+inline CpuCost proposing_cost(size_t operations, size_t bytes) {
+  return {.nanoseconds = 500 + 500 * operations + 3 * bytes};
+}
+
 /// Of mending a graph that came back from a checkpoint: the shard waits for it. Never light, for
 /// there are many pieces of it, and searches of other shards do not queue behind them.
 inline CpuCost mending_cost(uint64_t evaluations, uint64_t dimension) {

@@ -1,0 +1,66 @@
+// HitDetails: payloads and vectors for what a search found, read from the store in pieces.
+//
+// A large answer is thousands of reads: at once they would hold the worker's event loop. Between
+// two pieces points may be written again, and what is stored is then not what was found: the search
+// is repeated, and what was read already stays good for hits of the same version. On the worker's
+// event loop, for one search.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/env/cpu.h"
+#include "core/model/point_id.h"
+#include "schemas/worker_messages.h"
+#include "services/worker/shard_content.h"
+#include "services/worker/shard_state.h"
+
+namespace vectron {
+
+inline Status too_large_answer() {
+  return Status(Code::out_of_range,
+                "the answer is too large: ask for fewer points, or for less of them");
+}
+
+class HitDetails {
+ public:
+  struct Wanted {
+    bool payload = false;
+    bool vector = false;
+    size_t bytes_max = 0;  ///< Of all hits together.
+    /// The planted bug forget_tombstone: what has changed is answered without details.
+    bool planted_any_version = false;
+  };
+  enum class Step : uint8_t { more, complete, changed };
+
+  /// Both outlive it.
+  HitDetails(Cpu* cpu, const ShardState* state, Wanted wanted)
+      : cpu_(*cpu), state_(*state), wanted_(wanted) {}
+
+  /// Begins with the hits of a search. They stay where they are until the last step.
+  void begin(std::vector<wire::ShardHit>* hits);
+  /// Adds to some hits, for about kPieceTime. `changed`: a point was written again or removed since
+  /// the search; search once more and begin with what it finds. Errors: data_loss; out_of_range
+  /// (more than bytes_max).
+  Result<Step> add_some();
+
+  static constexpr uint64_t kPieceNanoseconds = 1'000'000;
+
+ private:
+  /// False when the point is not what was found.
+  Result<bool> add(wire::ShardHit* hit);
+  /// Keeps what was read of hits before the next one.
+  void keep();
+
+  Cpu& cpu_;
+  const ShardState& state_;
+  const Wanted wanted_;
+  std::vector<wire::ShardHit>* hits_ = nullptr;
+  size_t next_ = 0;
+  size_t bytes_ = 0;
+  /// Of earlier searches, by id; looked up, never iterated.
+  std::unordered_map<PointId, wire::ShardHit, ShardContent::PlacementHasher> known_;
+};
+
+}  // namespace vectron

@@ -71,6 +71,7 @@ std::string search_body(const api::SearchRequest& request) {
     fmt::format_to(std::back_inserter(out), ",\"timeout_ms\":{}", request.timeout_ms);
   }
   if (request.allow_partial) out += ",\"allow_partial\":true";
+  if (request.include_vector) out += ",\"include_vector\":true";
   out += '}';
   return out;
 }

@@ -41,6 +41,7 @@ const std::vector<OracleInfo>& oracles() {
        "keeps nobody out"},
       {oracle::kOrderlyStop, "a node that is told to stop ends by itself, in time"},
       {oracle::kBounds, "nothing that a process keeps for others is above its bound"},
+      {oracle::kLoop, "no event of a node works on its loop for more than 5 ms"},
       {oracle::kWorkload,
        "the run did what it set out to do: enough operations, enough of them definite"},
       {oracle::kCrash, "no assertion, sanitizer report or signal"},

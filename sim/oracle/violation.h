@@ -72,6 +72,7 @@ inline constexpr std::string_view kSnapshots = "snapshots";
 inline constexpr std::string_view kBounds = "bounds";
 inline constexpr std::string_view kFullDisk = "full_disk";
 inline constexpr std::string_view kPeers = "peers";
+inline constexpr std::string_view kLoop = "loop";
 inline constexpr std::string_view kWorkload = "workload";
 inline constexpr std::string_view kCrash = "crash";
 inline constexpr std::string_view kHang = "hang";

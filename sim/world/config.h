@@ -81,6 +81,13 @@ struct LogLine {
   std::string_view text;
 };
 
+/// One event of a node worked on its loop for longer than SimCpu::kTurnMax.
+struct LongTurn {
+  Instant when;
+  std::string_view node;
+  Duration turn;  ///< At least.
+};
+
 struct WorldConfig {
   /// The classes that may fire. The others are off: their calls do nothing and their chances are
   /// zero.
@@ -99,6 +106,8 @@ struct WorldConfig {
   /// Log lines from log_level up go there; none when it is empty. They take no part in the trace.
   std::function<void(const LogLine&)> log_sink;
   LogLevel log_level = LogLevel::info;
+  /// Told of each long turn; nobody when it is empty. They take no part in the trace.
+  std::function<void(const LongTurn&)> long_turn_sink;
   /// Sees every record that the trace hash folds in, in order (--trace, the first difference of two
   /// runs).
   std::function<void(const TraceRecord&)> trace_sink;

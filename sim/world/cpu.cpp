@@ -19,4 +19,12 @@ Task<void> SimCpu::run(CpuCost cost, std::function<void()> work) {
   return lane_.run(slot, std::move(work));
 }
 
+void SimCpu::worked_on_loop(CpuCost cost) {
+  const uint64_t event = scheduler_.queue().events_run();
+  if (event != std::exchange(event_, event)) worked_ = {};
+  const bool was_long = worked_ > kTurnMax;
+  worked_ += Duration(static_cast<int64_t>(cost.nanoseconds));
+  if (!was_long && worked_ > kTurnMax && on_long_turn_) on_long_turn_(worked_);
+}
+
 }  // namespace vectron::sim

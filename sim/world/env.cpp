@@ -38,7 +38,8 @@ SimEnv::SimEnv(SimWorld* world, SimNode* node, uint64_t incarnation)
       log_(world, node),
       disk_(world, node, &scheduler_),
       cpu_(&scheduler_, node->options().cores,
-           RandomStream(world->seed(), fmt::format("cpu[{}]", node->name()), incarnation)) {}
+           RandomStream(world->seed(), fmt::format("cpu[{}]", node->name()), incarnation),
+           [world, node](Duration turn) { world->loop_was_held(*node, turn); }) {}
 
 RandomStream SimEnv::random(std::string_view name) {
   return RandomStream(world_.seed(), fmt::format("node[{}].{}", node_.name(), name), incarnation_);

@@ -104,6 +104,10 @@ bool SimWorld::run_until(const std::function<bool()>& done, Instant limit) {
   }
 }
 
+void SimWorld::loop_was_held(const SimNode& node, Duration turn) const {
+  if (config_.long_turn_sink) config_.long_turn_sink({now(), node.name(), turn});
+}
+
 void SimWorld::fault_fired(FaultClass fault_class) {
   fault_counters_.add(fault_class);
   record(TraceKind::fault, static_cast<uint64_t>(fault_class), 0);

@@ -89,6 +89,7 @@ class SimWorld {
 
   // For the parts of the world.
 
+  void loop_was_held(const SimNode& node, Duration turn) const;
   /// Counts a fault that changed an outcome.
   void fault_fired(FaultClass fault_class);
   void record(TraceKind kind, uint64_t a, uint64_t b);

@@ -96,8 +96,11 @@ TEST_F(WorkerLoop, AppliesALongLogOverManyTurns) {
   sim::SimNode& node = *world_->find_node("worker-0");
   node.crash(CrashKind::process_kill);
   start_worker(node, 0);
-  address_ = leader();
-  const auto found = await(search_all(6'000));
+  auto found = await(search_all(6'000));
+  for (int round = 0; round < 100 && !found.has_value(); ++round) {
+    world_->run_for(200ms);
+    found = await(search_all(6'000));
+  }
   ASSERT_TRUE(found.has_value()) << found.error().to_string();
   EXPECT_EQ(found->hits.size(), 6'000U);
   EXPECT_EQ(long_turns_, std::vector<std::string>());

@@ -15,6 +15,8 @@ enum class NodeKind : uint8_t { placement, worker, gateway };
 inline constexpr ClusterId kSimulatedCluster{0x51};
 /// Of one commit of a store: little, so that a forged entry that writes more is soon made.
 inline constexpr size_t kCommitBytesMax = 512 << 10;
+/// Of one entry of a shard's log.
+inline constexpr size_t kEntryBytesMax = kCommitBytesMax * 3 / 8;
 /// Few enough for a stranger to reach it within a run.
 inline constexpr size_t kSimulatedWorkersMax = 24;
 /// How long a node that is told to stop takes for what is in flight, and then a worker for its

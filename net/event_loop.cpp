@@ -25,8 +25,6 @@ namespace asio = boost::asio;
 namespace {
 // After so many events the sockets get a look, however many more events are due.
 constexpr size_t kEventsPerTurnMax = 256;
-// So often a turn looks at the clock.
-constexpr size_t kEventsPerLook = 16;
 }  // namespace
 
 Instant machine_monotonic() {
@@ -137,11 +135,10 @@ struct EventLoop::Impl final : public Scheduler {
 
   void run_due() {
     events.advance_to(machine_monotonic());
-    for (size_t count = 1; count <= kEventsPerTurnMax; ++count) {
+    for (size_t count = 0; count < kEventsPerTurnMax; ++count) {
       if (events.next_time() > events.now()) return;
       events.run_next();
-      const bool looks = count % kEventsPerLook == 0;
-      if (looks && machine_monotonic() - turn_began > kTurnTimeMax) return;
+      if (machine_monotonic() - turn_began > kTurnTimeMax) return;
     }
   }
 

@@ -33,8 +33,8 @@ class EventLoop {
   /// How long a loop looks for more before it lets its thread sleep, at most, and only while that
   /// pays: waking a thread takes a processor that sleeps longer than a request takes.
   static constexpr Duration kSpinTimeMax = std::chrono::microseconds(150);
-  /// A turn that has taken so long ends after a few more events, whatever else is due: sockets and
-  /// other threads get a look.
+  /// A turn that has taken so long ends with the event that it is at, whatever else is due: sockets
+  /// and other threads get a look.
   static constexpr Duration kTurnTimeMax = std::chrono::milliseconds(1);
 
   EventLoop();

@@ -59,7 +59,8 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
       if (job->weight == Weight::light) {
         offer_to_loop(std::move(job));
       } else {
-        submit(std::move(job), ThreadPool::Turn::in_line);
+        const bool is_prompt = job->weight == Weight::prompt;
+        submit(std::move(job), is_prompt ? ThreadPool::Turn::ahead : ThreadPool::Turn::in_line);
       }
     }
   }
@@ -198,9 +199,10 @@ Task<void> Offload::run(std::function<void()> work, Weight weight) {
 
 Task<void> PoolCpu::run(CpuCost cost, std::function<void()> work) {
   if (cost.background) return background_.run(std::move(work));
-  const bool is_light = cost.nanoseconds <= CpuCost::kLightNanosecondsMax;
-  return foreground_.run(std::move(work),
-                         is_light ? Offload::Weight::light : Offload::Weight::heavy);
+  Offload::Weight weight = Offload::Weight::heavy;
+  if (cost.nanoseconds <= CpuCost::kLightNanosecondsMax) weight = Offload::Weight::light;
+  if (cost.prompt) weight = Offload::Weight::prompt;
+  return foreground_.run(std::move(work), weight);
 }
 
 }  // namespace vectron

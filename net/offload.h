@@ -37,6 +37,8 @@ class Offload {
     /// Quick, and somebody waits for it: the loop does it itself when it has nothing else to do (no
     /// thread is woken then), otherwise the pool does, ahead of heavy work.
     light,
+    /// Never for the loop; the pool does it ahead of heavy work.
+    prompt,
   };
   /// Runs `work` on the pool and resumes on the loop. `work` owns all that it touches.
   Task<void> run(std::function<void()> work, Weight weight = Weight::heavy);

@@ -14,11 +14,15 @@ namespace vectron {
 /// A message of at least so many bytes is encoded and decoded on the pool.
 inline constexpr size_t kPooledMessageBytesMin = rpc::FrameBuffer::kLargeBytesMin;
 
-/// As measured: most of it is memory that is touched for the first time.
+// The costs are upper bounds of what was measured: the processor time of a thread, medians over
+// messages of 10 to 10,000 items of 4 to 784 floats and 0 to 60,000 bytes each.
+
+/// By the size hint: 0.05 ns a byte of few large items, 0.3 of many small ones, for which the hint
+/// is several times what they take; 0.25 where the memory is touched for the first time.
 inline CpuCost encoding_cost(size_t bytes) {
-  return {.nanoseconds = 500 + bytes};
+  return {.nanoseconds = 500 + bytes / 2};
 }
-/// Of small entries, which cost more than their bytes.
+/// 2 ns a byte of many small items, 0.1 of few large ones.
 inline CpuCost decoding_cost(size_t bytes) {
   return {.nanoseconds = 500 + 2 * bytes};
 }
@@ -36,7 +40,8 @@ bool encodes_here(Cpu* cpu, const Message& message) {
 /// when nobody else has it, for that takes its time too.
 template <typename Message>
 Task<Bytes> encode_on_pool(Cpu* cpu, std::shared_ptr<const Message> message) {
-  const CpuCost cost = encoding_cost(size_hint(*message));
+  CpuCost cost = encoding_cost(size_hint(*message));
+  cost.prompt = true;
   const auto held = std::make_shared<std::shared_ptr<const Message>>(std::move(message));
   std::function<Bytes()> work = [held] {
     const std::shared_ptr<const Message> taken = std::move(*held);
@@ -56,7 +61,8 @@ inline bool decodes_here(Cpu* cpu, ByteView body) {
 /// Decodes on the pool. Errors: of decode().
 template <typename Message>
 Task<Result<Message>> decode_on_pool(Cpu* cpu, rpc::FrameBody body) {
-  const CpuCost cost = decoding_cost(body.bytes().size());
+  CpuCost cost = decoding_cost(body.bytes().size());
+  cost.prompt = true;
   const auto held = std::make_shared<rpc::FrameBody>(std::move(body));
   std::function<Result<Message>()> work = [held] {
     const rpc::FrameBody taken = std::move(*held);

@@ -86,23 +86,30 @@ class StreamWriter {
   ServerStream* stream_;
 };
 
+/// A large answer counts while it waits for the pool, and an answer to a read that finds no room is
+/// refused: it can be asked for again.
 template <typename Reply>
-Task<Result<Bytes>> encode_reply(Cpu* cpu, Task<Result<Reply>> handler) {
+Task<Result<Bytes>> encode_reply(Cpu* cpu, const MethodInfo* method,
+                                 std::shared_ptr<AnswerRoom> room, Task<Result<Reply>> handler) {
   Result<Reply> reply = co_await handler;
   if (!reply.has_value()) co_return fail(std::move(reply).error());
   if (encodes_here(cpu, *reply)) co_return encode(*reply);
+  const bool is_counted = method->read_only && room != nullptr;
+  if (is_counted && !room->hold(size_hint(*reply))) co_return fail(no_room_for_answer());
   auto shared = std::make_shared<const Reply>(*std::move(reply));
   Bytes encoded = co_await encode_on_pool<Reply>(cpu, std::move(shared));
   co_return encoded;
 }
 
 template <typename Request, typename Reply, typename Handler>
-Task<Result<Bytes>> answer_large(Cpu* cpu, Handler handler, RequestContext context,
-                                 FrameBody body) {
+Task<Result<Bytes>> answer_large(Cpu* cpu, const MethodInfo* method, Handler handler,
+                                 RequestContext context, FrameBody body) {
   Result<Request> request = co_await decode_on_pool<Request>(cpu, std::move(body));
   if (!request.has_value()) co_return fail(std::move(request).error());
+  std::shared_ptr<AnswerRoom> room = context.answer_room;
   Task<Result<Reply>> task = handler(std::move(context), *std::move(request));
-  Result<Bytes> answer = co_await encode_reply<Reply>(cpu, std::move(task));
+  Result<Bytes> answer =
+      co_await encode_reply<Reply>(cpu, method, std::move(room), std::move(task));
   co_return answer;
 }
 
@@ -112,13 +119,16 @@ void add_unary(Server& server, const MethodInfo& method, Handler handler) {
   Cpu* const cpu = &server.cpu();
   server.add_unary(
       method,
-      [cpu, handler](RequestContext context, ByteView body) -> Result<Task<Result<Bytes>>> {
+      [cpu, method = &method, handler](RequestContext context,
+                                       ByteView body) -> Result<Task<Result<Bytes>>> {
         cpu->worked_on_loop(decoding_cost(body.size()));
         VECTRON_TRY(auto request, decode<Request>(body));
-        return encode_reply<Reply>(cpu, handler(std::move(context), std::move(request)));
+        std::shared_ptr<AnswerRoom> room = context.answer_room;
+        return encode_reply<Reply>(cpu, method, std::move(room),
+                                   handler(std::move(context), std::move(request)));
       },
-      [cpu, handler](RequestContext context, FrameBody body) {
-        return answer_large<Request, Reply, Handler>(cpu, handler, std::move(context),
+      [cpu, method = &method, handler](RequestContext context, FrameBody body) {
+        return answer_large<Request, Reply, Handler>(cpu, method, handler, std::move(context),
                                                      std::move(body));
       });
 }
@@ -126,25 +136,39 @@ void add_unary(Server& server, const MethodInfo& method, Handler handler) {
 /// `handler`: Task<Result<void>>(RequestContext, Request, StreamWriter<Item>).
 template <typename Request, typename Item, typename Handler>
 void add_stream(Server& server, const MethodInfo& method, Handler handler) {
-  server.add_stream(method,
-                    [handler](RequestContext context, ByteView body,
-                              ServerStream* stream) -> Result<Task<Result<void>>> {
-                      VECTRON_TRY(auto request, decode<Request>(body));
-                      return handler(std::move(context), std::move(request),
-                                     StreamWriter<Item>(stream));
-                    });
+  server.add_stream(
+      method,
+      [cpu = &server.cpu(), handler](RequestContext context, ByteView body,
+                                     ServerStream* stream) -> Result<Task<Result<void>>> {
+        cpu->worked_on_loop(decoding_cost(body.size()));
+        VECTRON_TRY(auto request, decode<Request>(body));
+        return handler(std::move(context), std::move(request), StreamWriter<Item>(stream));
+      });
+}
+
+template <typename Message, typename Handler>
+Task<Result<void>> take_large(Cpu* cpu, Handler handler, RequestContext context, FrameBody body) {
+  Result<Message> message = co_await decode_on_pool<Message>(cpu, std::move(body));
+  if (!message.has_value()) co_return fail(std::move(message).error());
+  handler(std::move(context), *std::move(message));
+  co_return Result<void>();
 }
 
 /// `handler`: void(RequestContext, Message).
 template <typename Message, typename Handler>
 void add_one_way(Server& server, const MethodInfo& method, Handler handler) {
   Cpu* const cpu = &server.cpu();
-  server.add_one_way(method, [cpu, handler](RequestContext context, ByteView body) -> Result<void> {
-    cpu->worked_on_loop(decoding_cost(body.size()));
-    VECTRON_TRY(auto message, decode<Message>(body));
-    handler(std::move(context), std::move(message));
-    return {};
-  });
+  server.add_one_way(
+      method,
+      [cpu, handler](RequestContext context, ByteView body) -> Result<void> {
+        cpu->worked_on_loop(decoding_cost(body.size()));
+        VECTRON_TRY(auto message, decode<Message>(body));
+        handler(std::move(context), std::move(message));
+        return {};
+      },
+      [cpu, handler](RequestContext context, FrameBody body) {
+        return take_large<Message, Handler>(cpu, handler, std::move(context), std::move(body));
+      });
 }
 
 }  // namespace vectron::rpc

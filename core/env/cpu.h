@@ -21,6 +21,9 @@ struct CpuCost {
   uint64_t nanoseconds = 1000;
   /// Nobody waits for it: it gets what everything else leaves over, and is never done on the loop.
   bool background = false;
+  /// It is short, though not light, and others wait behind it: it goes before heavier work, and is
+  /// never done on the loop.
+  bool prompt = false;
 
   /// The cost of `count` distance evaluations over vectors of `dimension` floats.
   static CpuCost distances(uint64_t count, uint64_t dimension) {
@@ -40,8 +43,8 @@ class Cpu {
   /// (the Env's destructor joins it).
   virtual Task<void> run(CpuCost cost, std::function<void()> work) = 0;
   /// Says that the node's event loop does such work itself, now. Nothing else of the node goes on
-  /// meanwhile, so the simulation fails a run in which one turn of a loop costs more than it may. A
-  /// real loop is measured instead (net/loop_turns.h).
+  /// meanwhile, so the simulation fails a run in which one event of a loop costs more than it may.
+  /// A real loop is measured instead (net/loop_turns.h).
   virtual void worked_on_loop(CpuCost /*cost*/) {}
   /// How many such functions run at once, light ones apart; and as many in the background.
   virtual size_t parallelism() const = 0;

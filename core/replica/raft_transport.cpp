@@ -104,7 +104,7 @@ bool RaftTransport::Outbox::add(GroupId group, const raft::Message& message) {
 
 void RaftTransport::Outbox::put(GroupId group, const raft::Message& message) {
   const size_t bytes = cost_of(message);
-  if (batch_bytes_ > 0 && batch_bytes_ + bytes > kBatchBytesFull) flush();
+  if (batch_bytes_ > 0 && batch_bytes_ + bytes > kBatchBytesMax) flush();
   batch_.messages.push_back(to_wire(group, message));
   batch_bytes_ += bytes;
   if (!queued()) owner_->env_->scheduler().post_last(*this, TurnEnd::gather);
@@ -151,6 +151,9 @@ void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
     std::shared_ptr<Replica> replica;
     std::vector<raft::Message> messages;
   };
+  // Of all groups together; what came takes its part of the turn, too. What is left over is applied
+  // in turns of their own.
+  size_t apply_bytes_left = Replica::kApplyBytesPerTurn;
   std::vector<Addressed> groups;  // In the order in which the batch names them.
   std::map<GroupId, size_t> places;
   for (const wire::RaftMessage& message : request.messages) {
@@ -159,11 +162,16 @@ void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
     if (replica == nullptr) continue;
     auto decoded = from_wire(message);
     if (!decoded.has_value()) continue;
+    for (const raft::Entry& entry : decoded->entries) {
+      apply_bytes_left -= std::min(apply_bytes_left, entry.cost_bytes());
+    }
     const auto [place, is_first] = places.emplace(group, groups.size());
     if (is_first) groups.push_back({std::move(replica), {}});
     groups[place->second].messages.push_back(*std::move(decoded));
   }
-  for (auto& [replica, messages] : groups) replica->step_all(context.peer, std::move(messages));
+  for (auto& [replica, messages] : groups) {
+    replica->step_all(context.peer, std::move(messages), &apply_bytes_left);
+  }
 }
 
 Task<Result<wire::SnapshotChunkReply>> RaftReceiver::install_snapshot(RequestContext context,

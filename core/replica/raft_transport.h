@@ -27,11 +27,11 @@ Result<raft::Message> from_wire(const wire::RaftMessage& message);
 /// Owned by a service, outlives its ReplicaHost.
 class RaftTransport final : public RaftLinks {
  public:
-  /// Entry bytes in one frame, beyond which a turn's messages are split into several.
-  static constexpr size_t kBatchBytesMax = 8 << 20;
-  /// A batch takes no further message when it would be larger: it is encoded, and decoded, in one
-  /// turn of an event loop.
-  static constexpr size_t kBatchBytesFull = 1 << 20;
+  /// Entry bytes of one message. (What makes them sees to it: a larger one is sent all the same.)
+  static constexpr size_t kMessageBytesMax = 8 << 20;
+  /// Entry bytes in one frame, beyond which a turn's messages are split into several: a frame is
+  /// encoded in one turn of an event loop.
+  static constexpr size_t kBatchBytesMax = 1 << 20;
 
   RaftTransport(Env* env, rpc::ClientConfig config);
 

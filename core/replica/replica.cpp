@@ -8,9 +8,6 @@ namespace vectron {
 namespace {
 
 constexpr std::string_view kComponent = "replica";
-// Entries that are applied in one turn of the event loop, and one more: of points with short
-// vectors these are two thousand, which takes some milliseconds.
-constexpr size_t kApplyBytesPerTurn = 128 << 10;
 constexpr uint64_t kScrubSlices = 20;            // A second.
 constexpr uint64_t kScrubBytesMax = 256 * 1024;  // Of one: no commit begins meanwhile.
 
@@ -197,13 +194,17 @@ void Replica::wake() {
 }
 
 void Replica::pump() {
+  size_t apply_bytes_left = kApplyBytesPerTurn;
+  pump_within(&apply_bytes_left);
+}
+
+void Replica::pump_within(size_t* apply_bytes_left) {
   if (pumping_ || raft_ == nullptr || !failure_.ok()) return;
   pumping_ = true;
   pump_event_.cancel();
-  size_t apply_bytes_left = kApplyBytesPerTurn;
   do {
     while (failure_.ok() && raft_->has_ready()) handle_ready(raft_->ready());
-    apply_some(&apply_bytes_left);
+    apply_some(apply_bytes_left);
   } while (failure_.ok() && raft_->has_ready());
   pumping_ = false;
 }

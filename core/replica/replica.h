@@ -105,10 +105,15 @@ class Replica {
   // Inputs.
 
   void tick();
+  /// Committed entries of so many bytes, and one more, are applied in one turn of the event loop:
+  /// of the smallest operations these are some hundreds, which takes a millisecond or two.
+  static constexpr size_t kApplyBytesPerTurn = 16 << 10;
+
   /// Gives Raft the messages that came together over a connection of the node `peer`; what follows
-  /// from them happens before it returns. Those that this node could not have sent as a right
-  /// member are dropped.
-  void step_all(NodeId peer, std::vector<raft::Message> messages);
+  /// from them happens before it returns, but for entries beyond `apply_bytes_left`, which goes
+  /// down and is shared by the groups of one batch: those are applied in turns of their own.
+  /// Messages that this node could not have sent as a right member are dropped.
+  void step_all(NodeId peer, std::vector<raft::Message> messages, size_t* apply_bytes_left);
 
   /// Proposes a command and waits until it is applied here. `deadline` is this node's monotonic
   /// time. Errors: unavailable (not the leader, see status().leader), resource_exhausted (a bound
@@ -237,6 +242,7 @@ class Replica {
   void wake();
   void tell_change();
   void pump();
+  void pump_within(size_t* apply_bytes_left);
   void handle_ready(raft::Ready ready);
   void observe(const raft::PersistBatch& batch);
   void persist(raft::PersistBatch batch);

@@ -14,7 +14,7 @@ constexpr size_t kPersistWaitingMax = 4'096;
 
 }  // namespace
 
-void Replica::step_all(NodeId peer, std::vector<raft::Message> messages) {
+void Replica::step_all(NodeId peer, std::vector<raft::Message> messages, size_t* apply_bytes_left) {
   if (raft_ == nullptr || !failure_.ok()) return;
   for (raft::Message& message : messages) {
     if (persist_queue_.size() >= kPersistWaitingMax) break;
@@ -25,7 +25,7 @@ void Replica::step_all(NodeId peer, std::vector<raft::Message> messages) {
     }
     raft_->step(std::move(message));
   }
-  pump();
+  pump_within(apply_bytes_left);
 }
 
 Result<void> Replica::check_sender(NodeId peer, ReplicaId from) const {

@@ -16,11 +16,15 @@ namespace {
 constexpr std::string_view kComponent = "snapshot";
 
 // One page of pairs from `from` on; sets `next` to where the next one starts, empty at the end.
+/// Pairs of one page: it is read, and looked at by who takes it, in one turn of an event loop.
+constexpr size_t kPagePairsMax = 1'000;
+
 Result<Bytes> read_page(KvReader* reader, const Bytes& from, size_t bytes_max, KvScanEnd* next) {
   stored::KeyValuePage page;
   KvScanRange range;
   range.from = from;
   range.bytes_max = bytes_max;
+  range.items_max = kPagePairsMax;
   const auto end = reader->scan(range, [&page](ByteView key, ByteView value) {
     page.pairs.push_back({to_bytes(key), to_bytes(value)});
     return true;

@@ -73,9 +73,14 @@ FrameHeader decode_header(const uint8_t* raw) {
 }  // namespace
 
 std::array<uint8_t, kFrameHeaderBytes> encode_header(const FrameHeader& header, ByteView body) {
-  VECTRON_ASSERT(body.size() < UINT32_MAX - kFrameHeaderBytes, "{} bytes", body.size());
+  return encode_header(header, body.size(), checksum64(body));
+}
+
+std::array<uint8_t, kFrameHeaderBytes> encode_header(const FrameHeader& header, size_t body_bytes,
+                                                     uint64_t body_checksum) {
+  VECTRON_ASSERT(body_bytes < UINT32_MAX - kFrameHeaderBytes, "{} bytes", body_bytes);
   std::array<uint8_t, kFrameHeaderBytes> raw{};
-  store(raw.data(), kLengthOffset, static_cast<uint32_t>(kFrameHeaderBytes + body.size()));
+  store(raw.data(), kLengthOffset, static_cast<uint32_t>(kFrameHeaderBytes + body_bytes));
   raw[kVersionOffset] = kFrameHeaderVersion;
   raw[kKindOffset] = static_cast<uint8_t>(header.kind);
   raw[kPriorityOffset] = header.priority;
@@ -86,7 +91,7 @@ std::array<uint8_t, kFrameHeaderBytes> encode_header(const FrameHeader& header, 
   store(raw.data(), kTraceIdOffset, header.trace_id);
   store(raw.data(), kIdempotencyKeyOffset, header.idempotency_key);
   store(raw.data(), kCredentialSlotOffset, header.credential_slot);
-  store(raw.data(), kChecksumOffset, frame_checksum(raw.data(), checksum64(body)));
+  store(raw.data(), kChecksumOffset, frame_checksum(raw.data(), body_checksum));
   return raw;
 }
 

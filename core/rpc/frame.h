@@ -69,6 +69,9 @@ constexpr size_t stream_item_cost(size_t body_bytes) {
 
 /// The header's bytes, checksum of `body` included.
 std::array<uint8_t, kFrameHeaderBytes> encode_header(const FrameHeader& header, ByteView body);
+/// The same for a body that was summed up already (checksum64).
+std::array<uint8_t, kFrameHeaderBytes> encode_header(const FrameHeader& header, size_t body_bytes,
+                                                     uint64_t body_checksum);
 
 /// Appends a whole frame, padding included. Requires: `body` is shorter than 4 GiB.
 void append_frame(Bytes& out, const FrameHeader& header, ByteView body);
@@ -81,10 +84,12 @@ struct Frame {
   bool dropped = false;  ///< The body was checked and not kept (FrameBuffer::drop_body).
 };
 
-/// A body with the memory that it lies in.
+/// A body with the memory that it lies in. Moved only: a copy would point into the other's memory.
 class FrameBody {
  public:
   FrameBody() = default;
+  FrameBody(FrameBody&&) = default;
+  FrameBody& operator=(FrameBody&&) = default;
   explicit FrameBody(Bytes bytes) : copy_(std::move(bytes)), bytes_(copy_) {}
   FrameBody(std::shared_ptr<const void> memory, ByteView bytes)
       : memory_(std::move(memory)), bytes_(bytes) {}
@@ -141,7 +146,8 @@ class FrameBuffer {
   Result<std::optional<Frame>> next();
 
   /// The body of the frame that next() gave out last, as one that lives on: a small one is copied,
-  /// a large one takes the buffer's memory along. Requires: writable() was not called since.
+  /// a large one takes the buffer's memory along. Requires: neither next() nor writable() was
+  /// called since.
   FrameBody take(const Frame& frame);
 
   /// While it is empty and what came last was short: most connections are idle most of the time.
@@ -188,9 +194,10 @@ class FrameBuffer {
   size_t end_ = 0;                   // One past the last byte received.
   size_t last_filled_ = 0;
   size_t frame_length_ = 0;  // Of the frame at begin_, once its header is checked; otherwise 0.
-  std::optional<Dropping> dropping_;   // Then nothing is buffered.
-  std::optional<ChecksumStream> sum_;  // Of a large body, as far as it has come:
-  size_t summed_ = 0;                  // so many of its bytes.
+  std::optional<Dropping> dropping_;  // Then nothing is buffered.
+  /// Of a large body, as far as it has come: `summed_` bytes.
+  std::optional<ChecksumStream> sum_;
+  size_t summed_ = 0;
 };
 
 }  // namespace vectron::rpc

@@ -50,7 +50,8 @@ void FrameWriter::clear() {
   queue_.clear();
   batch_ = Bytes();
   large_ = Bytes();
-  padding_bytes_ = batch_frame_bytes_ = queued_bytes_ = queued_one_way_bytes_ = 0;
+  padding_bytes_ = batch_frame_bytes_ = queued_bytes_ = queued_one_way_bytes_ = summed_ = 0;
+  sum_.reset();
   count();
   finishing_ = pong_queued_ = false;
   drained_.notify_all();
@@ -62,6 +63,9 @@ Task<Result<void>> FrameWriter::run(Connection* connection) {
       if (finishing_) co_return Result<void>();
       Idle idle(this);
       co_await idle;
+    }
+    while (sum_up_some()) {
+      co_await clock_.sleep_for(Duration::zero());
     }
     fill_batch();
     const Result<ByteView> rest = write_at_once(connection, batch_);
@@ -103,16 +107,28 @@ Task<void> FrameWriter::wait_below(size_t bytes) {
   while (queued_bytes_ > bytes && !given_up_) co_await drained_.wait();
 }
 
+bool FrameWriter::sum_up_some() {
+  if (queue_.empty() || !is_huge(queue_.front())) return false;
+  const ByteView body = queue_.front().body;
+  if (summed_ == 0) sum_.emplace();
+  const size_t some = std::min(body.size() - summed_, kSummedBytesMax);
+  sum_->add(body.subspan(summed_, some));
+  summed_ += some;
+  return summed_ < body.size();
+}
+
 void FrameWriter::fill_batch() {
   batch_.assign(padding_bytes_, 0);
   padding_bytes_ = 0;
   while (!queue_.empty() && batch_.size() < kBatchBytesMax && large_.empty()) {
+    if (is_huge(queue_.front()) && summed_ == 0) return;  // It is summed up first.
     Item item = std::move(queue_.front());
     queue_.pop_front();
     const size_t bytes = frame_bytes(item.body.size());
     batch_frame_bytes_ += bytes;
     if (item.header.kind == FrameKind::one_way) queued_one_way_bytes_ -= bytes;
     if (item.header.kind == FrameKind::pong) pong_queued_ = false;
+    const bool is_summed = std::exchange(summed_, 0) > 0;
     const bool asks = item.header.kind == FrameKind::request && admission_ != nullptr;
     if (asks && !admission_->admit(item.header.call_id)) continue;
     item.header.remaining_us = remaining_us(clock_, item.deadline);
@@ -120,7 +136,9 @@ void FrameWriter::fill_batch() {
       append_frame(batch_, item.header, item.body);
       continue;
     }
-    const auto header = encode_header(item.header, item.body);
+    const uint64_t sum = is_summed ? sum_->value() : checksum64(item.body);
+    sum_.reset();
+    const auto header = encode_header(item.header, item.body.size(), sum);
     batch_.insert(batch_.end(), header.begin(), header.end());
     padding_bytes_ = bytes - kFrameHeaderBytes - item.body.size();
     large_ = std::move(item.body);

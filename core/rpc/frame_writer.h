@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 
 #include "core/async/sync.h"
 #include "core/base/body_memory.h"
@@ -64,6 +65,10 @@ class FrameWriter {
   /// Waits until no more than `bytes` are queued, or give_up() was called.
   Task<void> wait_below(size_t bytes);
 
+  /// So much of a body is summed up in one turn of the event loop (the checksum); a longer one
+  /// takes several turns before it is written.
+  static constexpr size_t kSummedBytesMax = 4 << 20;
+
  private:
   struct Item {
     FrameHeader header;
@@ -97,7 +102,11 @@ class FrameWriter {
   void wake();
   Task<Result<void>> write(Connection* connection, ByteView bytes);
   void count();
-  /// Moves frames into `batch_`; a large body stays in `large_`.
+  bool is_huge(const Item& item) const { return item.body.size() > kSummedBytesMax; }
+  /// Sums up some more of the first frame's body, where that is huge. True when it was not all.
+  bool sum_up_some();
+  /// Moves frames into `batch_`; a large body stays in `large_`. Requires: the first frame's body
+  /// is summed up where that is huge.
   void fill_batch();
   void written();
 
@@ -106,7 +115,9 @@ class FrameWriter {
   std::deque<Item> queue_;
   Bytes batch_;
   Bytes large_;
-  size_t padding_bytes_ = 0;  // Owed after `large_`.
+  std::optional<ChecksumStream> sum_;  // Of the first frame's body, where that is huge:
+  size_t summed_ = 0;                  // so many of its bytes.
+  size_t padding_bytes_ = 0;           // Owed after `large_`.
   size_t batch_frame_bytes_ = 0;
   size_t queued_bytes_ = 0;
   HeldBytes held_;  // Of them.

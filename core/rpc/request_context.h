@@ -12,6 +12,7 @@
 
 #include "core/async/cancellation.h"
 #include "core/base/ids.h"
+#include "core/base/status.h"
 #include "core/base/time.h"
 
 namespace vectron {
@@ -20,6 +21,20 @@ namespace vectron {
 struct RequestSubject {
   std::string collection;
 };
+
+/// Room for the answer to a request while it is made, within what a server may hold for its peers.
+class AnswerRoom {
+ public:
+  virtual ~AnswerRoom() = default;
+  /// Counts `bytes` for the answer from now on: all that there is of it so far. False, and counts
+  /// what it did before, when there is no room for more: the answer is given up then.
+  virtual bool hold(size_t bytes) = 0;
+};
+
+inline Status no_room_for_answer() {
+  return Status(Code::resource_exhausted,
+                "answers that wait for their readers hold as much memory as they may: retry later");
+}
 
 struct RequestContext {
   /// Of this node's own monotonic clock. The task that serves the request is destroyed when it
@@ -42,6 +57,8 @@ struct RequestContext {
   NodeId peer;
   /// Null where nobody wants to know.
   std::shared_ptr<RequestSubject> subject;
+  /// Of the request that came to this node; null where nothing is counted.
+  std::shared_ptr<AnswerRoom> answer_room;
 };
 
 }  // namespace vectron

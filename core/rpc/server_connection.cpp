@@ -148,6 +148,13 @@ Task<Status> ServerConnection::read_until_lost() {
     if (frame.has_value()) {
       ++frames_read_;
       buffer_held_.set(buffer_.held_bytes());  // Who takes the frame counts it.
+      const Server::Method* const large = takes_large_one_way(*frame);
+      if (large != nullptr) {
+        const FrameHeader header = frame->header;
+        FrameBody body = buffer_.take(*frame);
+        co_await run_large_one_way(large, header, std::move(body));
+        continue;
+      }
       const Result<void> taken = on_frame(*frame);
       if (!taken.has_value()) co_return taken.error();
       continue;
@@ -286,6 +293,7 @@ Result<void> ServerConnection::start_request(const Frame& frame) {
             .task = 0,
             .cancellation = CancellationToken::create(),
             .body = HeldBytes(&share_),
+            .answer = AnswerOfRequest(&share_, &server_.env_.metrics()),
             .subject = server_.observer_ == nullptr ? nullptr : std::make_shared<RequestSubject>(),
             .started = clock_.monotonic(),
             .request_bytes = frame.body.size(),
@@ -316,9 +324,15 @@ Result<void> ServerConnection::begin(const Server::Method* method, const Frame& 
   VECTRON_TRY(RequestContext context, make_context(header, *method->info));
   context.cancellation = call->cancellation;
   context.subject = call->subject;
+  context.answer_room = call->answer.room();
   call->body.set(frame.body.size());
   const Instant deadline = context.deadline;
   if (method->info->kind == MethodKind::server_stream) {
+    if (frame.body.size() >= FrameBuffer::kLargeBytesMin) {
+      return fail(Code::invalid_argument,
+                  fmt::format("the request of a stream has at most {} bytes, this one has {}",
+                              FrameBuffer::kLargeBytesMin - 1, frame.body.size()));
+    }
     call->stream = std::make_unique<ServerStream>(*this, clock_.scheduler(), header.call_id,
                                                   header.credit_bytes);
     VECTRON_TRY(auto handler, method->stream(std::move(context), frame.body, call->stream.get()));
@@ -377,6 +391,27 @@ void ServerConnection::on_one_way(const Frame& frame) {
   if (!taken.has_value()) server_.env_.metrics().add(Metric::rpc_refused);
 }
 
+const Server::Method* ServerConnection::takes_large_one_way(const Frame& frame) const {
+  if (frame.header.kind != FrameKind::one_way) return nullptr;
+  if (frame.body.size() < FrameBuffer::kLargeBytesMin) return nullptr;
+  const auto method = find_method(frame.header, MethodKind::one_way);
+  return method.has_value() && (*method)->large_one_way ? *method : nullptr;
+}
+
+Task<void> ServerConnection::run_large_one_way(const Server::Method* method, FrameHeader header,
+                                               FrameBody body) {
+  const size_t bytes = body.bytes().size();
+  Result<RequestContext> context = make_context(header, *method->info);
+  if (!context.has_value() || !share_.fits(bytes)) {
+    server_.env_.metrics().add(Metric::rpc_refused);
+    co_return;
+  }
+  const HeldBytes held(&share_, bytes);
+  auto running = method->large_one_way(*std::move(context), std::move(body));
+  const Result<void> taken = co_await running;
+  if (!taken.has_value()) server_.env_.metrics().add(Metric::rpc_refused);
+}
+
 void ServerConnection::on_cancel(uint64_t call_id) {
   const auto found = calls_.find(call_id);
   if (found == calls_.end()) return;
@@ -426,7 +461,8 @@ void ServerConnection::finish_unary(uint64_t call_id, Result<Bytes> answer) {
   Call& call = calls_.at(call_id);
   const MethodInfo& method = *call.method->info;
   const Code too_large = method.read_only ? Code::out_of_range : Code::unknown_outcome;
-  call.body.set(0);  // It makes room for the answer.
+  call.body.set(0);  // It makes room for the answer, which is counted where it waits.
+  call.answer.end();
   const bool no_room = method.read_only && answer.has_value() &&
                        !share_.takes_answer(answer->size(), writer_.queued_bytes());
   const bool sent = answer.has_value() && !no_room && fits(answer->size());
@@ -438,9 +474,7 @@ void ServerConnection::finish_unary(uint64_t call_id, Result<Bytes> answer) {
   // What a write did is told whatever there is room for; what was read can be read again.
   if (no_room) {
     server_.env_.metrics().add(Metric::rpc_answers_dropped);
-    return send_error(call_id, Status(Code::resource_exhausted,
-                                      "answers that wait for their readers hold as much memory as "
-                                      "they may: retry later"));
+    return send_error(call_id, no_room_for_answer());
   }
   if (sent) return send(FrameKind::response, call_id, *std::move(answer));
   send_error(call_id,

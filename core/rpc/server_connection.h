@@ -10,6 +10,7 @@
 #include "core/async/sync.h"
 #include "core/async/task_group.h"
 #include "core/rpc/frame_writer.h"
+#include "core/rpc/held_answer.h"
 #include "core/rpc/server.h"
 #include "core/rpc/server_stream.h"
 
@@ -39,6 +40,7 @@ class ServerConnection {
     TaskGroup::TaskNumber task = 0;
     CancellationToken cancellation;
     HeldBytes body;
+    AnswerOfRequest answer;
     std::shared_ptr<RequestSubject> subject;
     Instant started;
     uint64_t request_bytes = 0;
@@ -63,6 +65,11 @@ class ServerConnection {
   Result<void> on_frame(const Frame& frame);
   Result<void> on_request(const Frame& frame);
   void on_one_way(const Frame& frame);
+  /// The method that takes this frame's message once it is decoded elsewhere than on the event
+  /// loop; null for all others.
+  const Server::Method* takes_large_one_way(const Frame& frame) const;
+  /// No other frame is read meanwhile: messages stay in order, and one at a time takes memory.
+  Task<void> run_large_one_way(const Server::Method* method, FrameHeader header, FrameBody body);
   void on_cancel(uint64_t call_id);
   void on_credit(const FrameHeader& header);
 

@@ -59,6 +59,11 @@ Result<void> check_operations(const Settings& settings) {
 
 }  // namespace
 
+Result<void> check_pairs_of_roles(const Settings& settings) {
+  return check({"write_points_max", settings.gateway.write_points_max, "entry_operations_max",
+                settings.worker.write_operations_max});
+}
+
 Result<void> check_option_pairs(const Settings& settings) {
   const GatewayConfig& gateway = settings.gateway;
   const ReplicaConfig& replica = settings.replica;

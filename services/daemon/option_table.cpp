@@ -323,6 +323,9 @@ void add_gateway(Rows* rows) {
   rows->push_back({"write_bytes_max", kUpGateway,
                    "A shard's part of an upsert is written in pieces of at most so many bytes.",
                    bytes(field(&G::write_bytes_max), 1'024, 8 << 20)});
+  rows->push_back({"write_points_max", kUpGateway,
+                   "And of at most so many points; no more than the workers' entry_operations_max.",
+                   count(field(&G::write_points_max), 1, 1'000'000)});
 }
 
 void add_raft(Rows* rows) {

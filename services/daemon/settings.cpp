@@ -87,7 +87,7 @@ Result<void> Settings::validate(Role role) const {
   if (data.empty()) return needed("data", "a data folder is needed");
   if (role == Role::up || role == Role::gateway) VECTRON_CHECK_OK(check_sizes(gateway));
   VECTRON_CHECK_OK(check_option_pairs(*this));
-  if (role == Role::up) return {};
+  if (role == Role::up) return check_pairs_of_roles(*this);
   if (!cluster)
     return needed("cluster", "the number of the cluster is needed, the same everywhere");
   if (!node) return needed("node", "the number of this node is needed, its own for ever");

@@ -76,6 +76,9 @@ struct GatewayConfig {
   /// Vectors and payloads of one log entry: a shard's part of an upsert is written in pieces of at
   /// most so many bytes, one after the other, in the order of the request.
   size_t write_bytes_max = 1 << 20;
+  /// And of so many points: a worker applies an entry in one turn of its event loop. At most what
+  /// the workers take (WorkerConfig::write_operations_max).
+  size_t write_points_max = 500;
 
   /// Of RPC connections, as of rpc::ServerConfig.
   Duration rpc_silence_max = 30s;

@@ -312,45 +312,56 @@ Task<Result<std::string>> HttpApi::write_body(bool read_only, Reply reply) {
     // A payload that shares its parts may still be long: then the work so far is thrown away.
     const size_t text_bytes_max = planted ? config_.reply_bytes_max : inline_text_bytes_max();
     Result<std::string> body = to_line(to_json(reply, text_bytes_max));
-    env_.cpu().worked_on_loop(writing_cost(bytes));
+    const size_t text_bytes = body.has_value() ? body->size() : text_bytes_max;
+    env_.cpu().worked_on_loop(writing_cost(std::max(bytes, text_bytes / 3)));
     if (body.has_value() || body.error().code() != Code::out_of_range) co_return body;
   }
-  const auto shared = std::make_shared<const Reply>(std::move(reply));
+  auto shared = std::make_shared<const Reply>(std::move(reply));
   // Numbers take three times their bytes as text, and text at most six times; what takes more
   // shares its parts, and all that it may become is counted first.
   const size_t text_bytes = std::min(inline_text_bytes_max() + 6 * bytes, config_.reply_bytes_max);
-  auto writing = write_on_pool<Reply>(read_only, shared, bytes, text_bytes);
-  Result<std::string> body = co_await writing;
-  const bool shares = text_bytes < config_.reply_bytes_max && !body.has_value() &&
-                      body.error().code() == Code::out_of_range;
-  if (!shares) co_return body;
-  auto unfolding =
-      write_on_pool<Reply>(read_only, shared, config_.reply_bytes_max, config_.reply_bytes_max);
-  Result<std::string> unfolded = co_await unfolding;
-  co_return unfolded;
+  auto writing = write_on_pool<Reply>(read_only, std::move(shared), bytes, text_bytes);
+  Written<Reply> written = co_await writing;
+  if (written.unwritten == nullptr || text_bytes == config_.reply_bytes_max) {
+    co_return std::move(written.body);
+  }
+  auto unfolding = write_on_pool<Reply>(read_only, std::move(written.unwritten),
+                                        config_.reply_bytes_max, config_.reply_bytes_max);
+  Written<Reply> unfolded = co_await unfolding;
+  co_return std::move(unfolded.body);
 }
 
 size_t HttpApi::inline_text_bytes_max() const {
   return std::min(config_.inline_text_bytes_max, config_.reply_bytes_max);
 }
 
+// The reply ends there, too: to give up ten thousand hits takes its time.
 template <typename Reply>
-Task<Result<std::string>> HttpApi::write_on_pool(bool read_only, std::shared_ptr<const Reply> reply,
-                                                 size_t held_bytes, size_t text_bytes_max) {
+Task<HttpApi::Written<Reply>> HttpApi::write_on_pool(bool read_only,
+                                                     std::shared_ptr<const Reply> reply,
+                                                     size_t held_bytes, size_t text_bytes_max) {
   BodyShare* const share = replies_.has_value() ? &*replies_ : nullptr;
   if (read_only && share != nullptr && !share->fits(held_bytes)) {
     env_.metrics().add(Metric::http_answers_dropped);
-    co_return fail(Code::resource_exhausted,
-                   "answers that become JSON hold as much memory as they may: retry later");
+    Written<Reply> refused;
+    refused.body = fail(Code::resource_exhausted,
+                        "answers that become JSON hold as much memory as they may: retry later");
+    co_return refused;
   }
   const HeldBytes held(share, held_bytes);
   const CpuCost cost = writing_cost(held_bytes);
-  std::function<Result<std::string>()> work = [reply = std::move(reply), text_bytes_max] {
-    return to_line(to_json(*reply, text_bytes_max));
+  const auto kept = std::make_shared<std::shared_ptr<const Reply>>(std::move(reply));
+  std::function<Written<Reply>()> work = [kept, text_bytes_max] {
+    std::shared_ptr<const Reply> taken = std::move(*kept);
+    Written<Reply> written;
+    written.body = to_line(to_json(*taken, text_bytes_max));
+    const bool is_too_long =
+        !written.body.has_value() && written.body.error().code() == Code::out_of_range;
+    if (is_too_long) written.unwritten = std::move(taken);
+    return written;
   };
-  Result<std::string> body =
-      co_await run_on<Result<std::string>>(&env_.cpu(), cost, std::move(work));
-  co_return body;
+  Written<Reply> written = co_await run_on<Written<Reply>>(&env_.cpu(), cost, std::move(work));
+  co_return written;
 }
 
 template <typename Reply>

@@ -90,10 +90,15 @@ class HttpApi final : public http::RefusalObserver {
   /// The answer's JSON, made by the loop where it is short and on the Cpu pool where it is not.
   template <typename Reply>
   Task<Result<std::string>> write_body(bool read_only, Reply reply);
+  template <typename Reply>
+  struct Written {
+    Result<std::string> body;
+    std::shared_ptr<const Reply> unwritten;  ///< Where its text is longer than the bound.
+  };
   /// Counts `held_bytes` meanwhile.
   template <typename Reply>
-  Task<Result<std::string>> write_on_pool(bool read_only, std::shared_ptr<const Reply> reply,
-                                          size_t held_bytes, size_t text_bytes_max);
+  Task<Written<Reply>> write_on_pool(bool read_only, std::shared_ptr<const Reply> reply,
+                                     size_t held_bytes, size_t text_bytes_max);
   size_t inline_text_bytes_max() const;
   /// `late` is the error when the deadline comes first.
   template <typename Reply>

@@ -12,7 +12,7 @@ namespace {
 
 /// With less time left a gateway does not wait any longer for a removal to be complete.
 constexpr Duration kWorthWaiting = 100ms;
-/// A plan that costs more is made on the Cpu pool.
+/// What costs more is done on the Cpu pool: plans of upserts, merging of answers.
 constexpr uint64_t kPooledNanosecondsMin = 300'000;
 
 std::unexpected<Status> bad(std::string message, std::string field) {
@@ -64,11 +64,20 @@ std::unexpected<Status> about_name(const Status& status) {
   return renamed(status, "name");
 }
 
-// As measured: each point is moved, each component is looked at.
+// Each point is moved, each component is looked at. Measured for 100 to 10,000 points: 160 to 200
+// ns a point and 0.6 ns a component.
 CpuCost planning_cost(const std::vector<api::Point>& points) {
   uint64_t components = 0;
   for (const api::Point& point : points) components += point.vector.size();
   return {.nanoseconds = 500 + 300 * points.size() + components};
+}
+
+// Measured for 400 to 40,000 hits of four shards: 35 to 70 ns for each, with what is given up of
+// them.
+CpuCost merging_cost(const ShardAnswers& answers) {
+  size_t hits = 0;
+  for (const auto& answer : answers) hits += answer.has_value() ? answer->hits.size() : 0;
+  return {.nanoseconds = 500 + 100 * hits};
 }
 
 ShardTarget target_of(const Route& route, size_t shard, api::ReadLevel level) {
@@ -204,10 +213,12 @@ Task<Result<api::UpsertReply>> PublicHandler::upsert(RequestContext context,
 }
 
 UpsertLimits PublicHandler::upsert_limits() const {
-  return {.piece_bytes_max = parts_.config->write_bytes_max};
+  return {.piece_bytes_max = parts_.config->write_bytes_max,
+          .piece_points_max = parts_.config->write_points_max};
 }
 
-// Of the route the plan reads what never changes: which hashes belong to which shard.
+// Of the route the pool reads what never changes: its ids, its distance, which hashes belong to
+// which shard. The leaders, which the loop writes meanwhile, it leaves alone.
 Task<UpsertPlan> PublicHandler::plan_on_pool(RouteHandle route, std::vector<api::Point> points,
                                              CpuCost cost) {
   const auto held = std::make_shared<std::vector<api::Point>>(std::move(points));
@@ -332,7 +343,25 @@ Task<Result<api::SearchReply>> PublicHandler::search(RequestContext context,
       request.top_k, request.allow_partial, parts_.env->planted("merge_drops_one_shard"),
       parts_.env->planted("merge_keeps_worst"), parts_.env->planted("partial_search_gives_up")};
   auto answers = co_await search_shards(std::move(context), route, std::move(request));
-  co_return make_search_reply(*route, options, std::move(answers));
+  const CpuCost cost = merging_cost(answers);
+  if (cost.nanoseconds < kPooledNanosecondsMin) {
+    parts_.env->cpu().worked_on_loop(cost);
+    co_return make_search_reply(*route, options, std::move(answers));
+  }
+  auto reply = co_await merge_on_pool(std::move(route), options, std::move(answers), cost);
+  co_return reply;
+}
+
+// As plan_on_pool(). What does not become part of the reply is given up there, too.
+Task<Result<api::SearchReply>> PublicHandler::merge_on_pool(RouteHandle route,
+                                                            SearchReplyOptions options,
+                                                            ShardAnswers answers, CpuCost cost) {
+  const auto held = std::make_shared<ShardAnswers>(std::move(answers));
+  std::function<Result<api::SearchReply>()> work = [route = std::move(route), options, held] {
+    return make_search_reply(*route, options, std::move(*held));
+  };
+  auto reply = co_await run_on<Result<api::SearchReply>>(&parts_.env->cpu(), cost, std::move(work));
+  co_return reply;
 }
 
 Task<ShardAnswers> PublicHandler::search_shards(RequestContext context, RouteHandle route,

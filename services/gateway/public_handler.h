@@ -60,6 +60,8 @@ class PublicHandler final : public api::VectronHandler {
                                                            RouteHandle route,
                                                            std::vector<UpsertPart> parts,
                                                            uint64_t request_id);
+  Task<Result<api::SearchReply>> merge_on_pool(RouteHandle route, SearchReplyOptions options,
+                                               ShardAnswers answers, CpuCost cost);
   /// One answer for each shard, in their order.
   Task<ShardAnswers> search_shards(RequestContext context, RouteHandle route,
                                    api::SearchRequest request);

@@ -9,9 +9,6 @@
 
 namespace vectron::gateway {
 
-/// A piece is applied in one turn of a worker's event loop: so many points take 3 ms.
-inline constexpr size_t kWritePointsMax = 1'000;
-
 /// Operations that are written in one log entry.
 struct UpsertPiece {
   std::vector<wire::WriteOperation> operations;
@@ -33,7 +30,7 @@ struct UpsertPlan {
 
 struct UpsertLimits {
   size_t piece_bytes_max = 1 << 20;
-  size_t piece_points_max = kWritePointsMax;
+  size_t piece_points_max = 500;
 };
 
 /// Checks every point by itself (id, vector, payload) and groups those that pass. A refused point

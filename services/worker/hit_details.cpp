@@ -1,18 +1,14 @@
 #include "services/worker/hit_details.h"
 
 #include "schemas/point_id_message.h"
+#include "services/worker/work_cost.h"
 
 namespace vectron {
-namespace {
-
-// As measured: a read of the store and its decoding, and then each byte twice.
-constexpr uint64_t kReadNanoseconds = 3'000;
-
-}  // namespace
 
 void HitDetails::begin(std::vector<wire::ShardHit>* hits) {
   hits_ = hits;
   next_ = bytes_ = 0;
+  changed_.clear();
 }
 
 Result<HitDetails::Step> HitDetails::add_some() {
@@ -21,20 +17,17 @@ Result<HitDetails::Step> HitDetails::add_some() {
   Step step = Step::more;
   while (step == Step::more && nanoseconds < kPieceNanoseconds) {
     if (next_ == hits_->size()) {
-      step = Step::complete;
+      step = changed_.empty() ? Step::complete : Step::changed;
       break;
     }
     const size_t before = bytes_;
     VECTRON_TRY(const bool is_same, add(&(*hits_)[next_]));
-    nanoseconds += kReadNanoseconds + 2 * (bytes_ - before);
+    nanoseconds += point_reading_cost(1, bytes_ - before).nanoseconds;
     if (bytes_ > wanted_.bytes_max) return fail(too_large_answer());
-    if (is_same) {
-      ++next_;
-    } else {
-      keep();
-      step = Step::changed;
-    }
+    if (!is_same) changed_.push_back(next_);
+    ++next_;
   }
+  if (step == Step::changed) keep();
   cpu_.worked_on_loop({.nanoseconds = nanoseconds});
   return step;
 }
@@ -43,6 +36,7 @@ Result<bool> HitDetails::add(wire::ShardHit* hit) {
   VECTRON_TRY(const PointId id, id_of_message(hit->id));
   const auto known = known_.find(id);
   if (known != known_.end() && known->second.version == hit->version) {
+    known_bytes_ -= bytes_of(known->second);
     hit->payload = std::move(known->second.payload);
     hit->vector = std::move(known->second.vector);
     known_.erase(known);
@@ -52,15 +46,23 @@ Result<bool> HitDetails::add(wire::ShardHit* hit) {
     if (wanted_.payload) hit->payload = std::move(point->payload);
     if (wanted_.vector) hit->vector = std::move(point->vectors.front().values);
   }
-  bytes_ += hit->vector.size() * sizeof(float) + hit->payload.size();
+  bytes_ += bytes_of(*hit);
   return true;
 }
 
 void HitDetails::keep() {
-  for (size_t i = 0; i < next_; ++i) {
+  known_.clear();
+  known_bytes_ = std::exchange(bytes_, 0);
+  auto changed = changed_.begin();
+  for (size_t i = 0; i < hits_->size(); ++i) {
+    if (changed != changed_.end() && *changed == i) {
+      ++changed;
+      continue;
+    }
     wire::ShardHit& hit = (*hits_)[i];
     const Result<PointId> id = id_of_message(hit.id);
-    if (id.has_value()) known_.insert_or_assign(*id, std::move(hit));
+    VECTRON_ASSERT(id.has_value(), "it was read by this id");
+    known_.emplace(*id, std::move(hit));
   }
 }
 

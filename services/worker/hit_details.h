@@ -40,27 +40,34 @@ class HitDetails {
 
   /// Begins with the hits of a search. They stay where they are until the last step.
   void begin(std::vector<wire::ShardHit>* hits);
-  /// Adds to some hits, for about kPieceTime. `changed`: a point was written again or removed since
-  /// the search; search once more and begin with what it finds. Errors: data_loss; out_of_range
-  /// (more than bytes_max).
+  /// Adds to some hits, for about kPieceNanoseconds. `changed`, after all others were read: some
+  /// points were written again or removed since the search; search once more and begin with what it
+  /// finds, of which little is left to read. Errors: data_loss; out_of_range (more than bytes_max).
   Result<Step> add_some();
+  /// What was read, and may still become part of the answer.
+  size_t held_bytes() const { return bytes_ + known_bytes_; }
 
   static constexpr uint64_t kPieceNanoseconds = 1'000'000;
 
  private:
   /// False when the point is not what was found.
   Result<bool> add(wire::ShardHit* hit);
-  /// Keeps what was read of hits before the next one.
+  /// Keeps what was read of this search's hits, and nothing else.
   void keep();
+  static size_t bytes_of(const wire::ShardHit& hit) {
+    return hit.vector.size() * sizeof(float) + hit.payload.size();
+  }
 
   Cpu& cpu_;
   const ShardState& state_;
   const Wanted wanted_;
   std::vector<wire::ShardHit>* hits_ = nullptr;
   size_t next_ = 0;
+  std::vector<size_t> changed_;  ///< Positions of hits that are not what is stored.
   size_t bytes_ = 0;
-  /// Of earlier searches, by id; looked up, never iterated.
+  /// Of the search before, by id; looked up, never iterated.
   std::unordered_map<PointId, wire::ShardHit, ShardContent::PlacementHasher> known_;
+  size_t known_bytes_ = 0;
 };
 
 }  // namespace vectron

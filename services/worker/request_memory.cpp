@@ -12,6 +12,10 @@ constexpr uint8_t kTag = 'r';
 /// Records forgotten by one entry; above one, so that they go faster than they come.
 constexpr int kForgottenAtOnceMax = 8;
 
+/// Records taken up in one turn of the event loop by a load, and their bytes.
+constexpr size_t kLoadPageRecordsMax = 1'000;
+constexpr size_t kLoadPageBytesMax = 512 << 10;
+
 Bytes request_prefix() {
   Bytes key(kHashBytes, 0);
   key.push_back(kTag);
@@ -46,11 +50,14 @@ Result<stored::RequestRecord> read_request(ByteView key, ByteView value) {
   return record;
 }
 
-Result<void> RequestMemory::load(OverlayStore* store) {
+void RequestMemory::begin_load(OverlayStore* store) {
   store_ = store;
   by_age_.clear();
   time_ = 0;
   clock_ = 0;
+}
+
+Result<KvScanEnd> RequestMemory::load_page(const Bytes& from) {
   Status damage;
   const KvVisitor visitor = [this, &damage](ByteView key_bytes, ByteView value) {
     const auto record = read_request(key_bytes, value);
@@ -71,13 +78,14 @@ Result<void> RequestMemory::load(OverlayStore* store) {
     return true;
   };
   KvScanRange range;
-  range.from = request_prefix();
-  range.until = range.from;
+  range.from = from.empty() ? request_prefix() : from;
+  range.until = request_prefix();
   ++range.until->back();
-  const auto end = store->scan(range, visitor);
-  if (!end.has_value()) return fail(end.error());
+  range.items_max = kLoadPageRecordsMax;
+  range.bytes_max = kLoadPageBytesMax;
+  VECTRON_TRY(KvScanEnd end, store_->scan(range, visitor));
   if (!damage.ok()) return fail(damage);
-  return {};
+  return end;
 }
 
 Result<std::optional<stored::RequestRecord>> RequestMemory::find(Key key) const {

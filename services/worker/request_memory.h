@@ -41,8 +41,12 @@ class RequestMemory {
 
   explicit RequestMemory(RequestMemoryLimits limits = {}) : limits_(limits) {}
 
-  /// Takes up what `store` holds; it lives until the next load(). Errors: data_loss.
-  Result<void> load(OverlayStore* store);
+  /// Forgets everything and begins to take up what `store` holds, which lives until the next load.
+  /// Load pages until there is no next one; nothing else is asked meanwhile.
+  void begin_load(OverlayStore* store);
+  /// Takes up the records from the key `from` on that one turn of the event loop has time for; the
+  /// first page is from an empty key. Errors: data_loss.
+  Result<KvScanEnd> load_page(const Bytes& from);
   /// The record of a request that was carried out, if it is remembered. Errors: data_loss.
   Result<std::optional<stored::RequestRecord>> find(Key key) const;
   /// Whether the record of an entry with the timestamp `clock` would not make it forget a record

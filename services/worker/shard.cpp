@@ -11,8 +11,13 @@
 namespace vectron {
 namespace {
 
-// What was read stays good, so that each attempt has less to read than the one before.
+// What was read stays good, so that each attempt has much less to read than the one before.
 constexpr int kDetailAttempts = 8;
+// The last one reads without a pause, so that nothing can change; what needs more pieces fails.
+constexpr int kPiecesAtOnceMax = 2;
+// Points of one read, and their bytes but for the last one's: it is one turn of the event loop.
+constexpr size_t kReadIdsMax = 256;
+constexpr size_t kReadBytesMax = 1 << 20;
 // A shorter flat tail comes and goes with every batch of writes.
 constexpr uint64_t kCatchingUpSlotsMin = 1'024;
 
@@ -51,6 +56,12 @@ Result<void> check_refusal(const ShardAnswer& answer) {
   return fail(Code::invalid_argument,
               "this request id was given to a write of other points: make up a new one",
               "request_id");
+}
+
+Status written_too_fast() {
+  return Status(Code::unavailable,
+                "what this search finds is written again and again while it goes on: search "
+                "again, or without payloads and vectors");
 }
 
 std::string operation_field(size_t index, std::string_view field) {
@@ -256,14 +267,18 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
   VECTRON_CO_CHECK_OK(routed);
   const auto reached = co_await reach(request.read_level, context.deadline);
   VECTRON_CO_CHECK_OK(reached);
-  if (request.ids.size() > config_->write_operations_max) {
-    co_return fail(Code::invalid_argument, "too many ids in one read: ask for fewer", "ids");
+  if (request.ids.size() > kReadIdsMax) {
+    co_return fail(Code::invalid_argument,
+                   fmt::format("a read names at most {} ids, this one names {}: ask for fewer",
+                               kReadIdsMax, request.ids.size()),
+                   "ids");
   }
   size_t reply_bytes = 0;
   wire::ReadReply reply;
   reply.shard_id = state_->options().shard.value();
   reply.applied_index = replica_->applied_index().value();
   for (wire::PointId& wanted : request.ids) {
+    if (reply_bytes > kReadBytesMax) co_return fail(too_large_answer());
     const auto id = id_of_message(wanted);
     VECTRON_CO_CHECK_OK(id);
     auto point = state_->read(*id);
@@ -281,6 +296,7 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
     if (reply_bytes > config_->reply_bytes_max) co_return fail(too_large_answer());
     reply.points.push_back(std::move(found));
   }
+  env_->cpu().worked_on_loop(point_reading_cost(reply.points.size(), reply_bytes));
   co_return reply;
 }
 
@@ -378,9 +394,7 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
       hits = co_await run_search(content, cut, query, search_options);
     }
     if (!hits.has_value()) {
-      co_return fail(Code::unavailable,
-                     "what this search finds is written again and again while it goes on: search "
-                     "again, or without payloads and vectors");
+      co_return fail(written_too_fast());
     }
     wire::ShardSearchReply reply;
     reply.shard_id = options.shard.value();
@@ -390,16 +404,21 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
     reply.hits = rows_of(*content, *hits);
     details.begin(&reply.hits);
     HitDetails::Step step = HitDetails::Step::more;
-    while (step == HitDetails::Step::more) {
+    for (int pieces = 1; step == HitDetails::Step::more; ++pieces) {
       if (!replica_->serving())
         co_return fail(Code::unavailable, "this replica was replaced by a snapshot");
       const auto added = details.add_some();
       if (!added.has_value()) co_return fail(with_leader(unreadable(added.error())));
       step = *added;
-      // The last one is done in one go, so that nothing can change.
-      if (step == HitDetails::Step::more && !last) {
-        co_await env_->clock().sleep_for(Duration::zero());
-      }
+      if (step != HitDetails::Step::more) break;
+      if (last && pieces == kPiecesAtOnceMax) co_return fail(written_too_fast());
+      const bool has_room =
+          context.answer_room == nullptr || context.answer_room->hold(details.held_bytes());
+      if (!has_room) co_return fail(no_room_for_answer());
+      if (last) continue;
+      // In simulation no time passes meanwhile; now and then some does, for others to write in.
+      const Duration pause = env_->buggify("shard.slow_details") ? 1ms : 0ms;
+      co_await env_->clock().sleep_for(pause);
     }
     if (step == HitDetails::Step::complete) co_return reply;
     if (last) co_return fail(Code::internal, "a search on the event loop saw a change");

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kComponent = "shard";
 /// One turn of the loop's share of a load: the worker's other shards serve meanwhile.
 constexpr size_t kLoadPageBytesMax = 512 << 10;
-constexpr size_t kLoadPagePointsMax = 1'000;
+constexpr size_t kLoadPagePointsMax = 500;
 /// 2: entries with a request id.
 constexpr uint32_t kCommandVersion = 2;
 /// One piece of mending on the Cpu pool: short, for searches may wait behind it.
@@ -155,7 +155,7 @@ Task<Result<void>> ShardState::load(OverlayStore* store, StateHome home) {
     VECTRON_CO_CHECK_OK(learnt);
   }
   if (restored) co_await mend(loaded);
-  const auto remembered = requests_.load(store_);
+  const auto remembered = co_await take_requests();
   VECTRON_CO_CHECK_OK(remembered);
   content_ = std::move(loaded->content);
   env_->metrics().add(restored ? Metric::worker_indexes_restored : Metric::worker_indexes_learnt);
@@ -185,6 +185,18 @@ void ShardState::refuse_checkpoint(const Status& why) {
                       why.to_string());
   env_->metrics().add(Metric::worker_checkpoints_refused);
   report(IndexEvent::refused);
+}
+
+Task<Result<void>> ShardState::take_requests() {
+  requests_.begin_load(store_);
+  KvScanEnd next = Bytes();
+  while (next) {
+    const Bytes from = *next;
+    auto end = requests_.load_page(from);
+    VECTRON_CO_TRY(next, end);
+    if (next) co_await env_->clock().sleep_for(Duration::zero());
+  }
+  co_return Result<void>();
 }
 
 // Gives `into` all points of the store. False when they and its checkpoint do not go together.
@@ -279,6 +291,7 @@ std::shared_ptr<ShardContent> ShardState::finish_rebuild() {
 
 Result<void> ShardState::check(ByteView command, size_t commit_bytes_max) const {
   VECTRON_TRY(const stored::ShardCommand read, read_command(command));
+  env_->cpu().worked_on_loop(checking_cost(read.operations.size(), command.size()));
   if (stored_bytes_max(read) <= commit_bytes_max) return {};
   return fail(Code::invalid_argument, "the command is larger than one commit takes", "operations");
 }

@@ -96,6 +96,8 @@ class ShardState final : public StateMachine {
  private:
   Task<std::shared_ptr<CheckpointContent>> find_checkpoint();
   void refuse_checkpoint(const Status& why);
+  /// The requests that the store remembers.
+  Task<Result<void>> take_requests();
   Task<Result<bool>> take_points(CheckpointContent* into);
   bool take_point(CheckpointContent* into, const PointId& id, const stored::StoredPoint& point);
   Task<void> mend(std::shared_ptr<CheckpointContent> loaded);

@@ -49,7 +49,7 @@ Result<void> WorkerConfig::validate() const {
   if (write_operations_max == 0) return wrong("write_operations_max", "must be at least 1");
   // An entry travels in one frame and is stored by one commit, each with something added for every
   // operation.
-  static_assert(kWriteBytesMax <= RaftTransport::kBatchBytesMax);
+  static_assert(kWriteBytesMax <= RaftTransport::kMessageBytesMax);
   if (write_bytes_max == 0 || write_bytes_max > kWriteBytesMax ||
       write_bytes_max * 2 + write_operations_max * kStoredOverheadBytesMax >
           replica.kv.batch_bytes_max) {

@@ -153,7 +153,7 @@ WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* o
   config.upkeep = upkeep_config(plan.knobs);
   config.index_linger = std::chrono::milliseconds(plan.knobs.index_linger_ms);
   config.write_bytes_max = kEntryBytesMax;
-  config.write_operations_max = 64;  // Far more than a client's batch.
+  config.write_operations_max = kEntryOperationsMax;
   config.replica = replica_config(plan.knobs);
   config.wal = wal_config(plan.knobs);
   config.observer = observer;
@@ -175,6 +175,7 @@ GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarna
   config.body_bytes_in_flight_max = size_t{3} << 20;
   config.write_bytes_max =
       kEntryBytesMax * 3 / 4;  // Of its entry, which says more than this counts.
+  config.write_points_max = kEntryOperationsMax;
   config.rpc_silence_max = kSilenceMax;
   config.http_idle_timeout = kHttpPace;
   config.http_body_timeout = 4 * kHttpPace;  // It must go on in each quarter of it.

@@ -19,6 +19,8 @@ inline constexpr size_t kCommitBytesMax = 512 << 10;
 inline constexpr size_t kEntryBytesMax = kCommitBytesMax * 3 / 8;
 /// Few enough for a stranger to reach it within a run.
 inline constexpr size_t kSimulatedWorkersMax = 24;
+/// Of one entry of a shard's log: far more than a client's batch.
+inline constexpr size_t kEntryOperationsMax = 64;
 /// How long a node that is told to stop takes for what is in flight, and then a worker for its
 /// checkpoints.
 inline constexpr Duration kDrainTimeout = 2s;

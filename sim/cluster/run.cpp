@@ -385,11 +385,23 @@ class Run {
     searches_added_ = aftermath.searches_added();
     if (raft()) co_return;
     if (record_.violations.empty() && plan_.profile == "cluster" && standing.contains(0)) {
-      // Refused for want of memory, in some plans; what matters is what they cost.
       const auto asked = co_await ask_for_much(env, &plan_, 0);
-      (void)asked;
+      see_large_answers(asked);
     }
     if (record_.violations.empty()) co_await look_at_statuses(env, &aftermath, standing);
+  }
+
+  // Some plans have no memory for the points; a node that stays broken may be the one that is
+  // asked.
+  void see_large_answers(const Result<void>& asked) {
+    report_.large_answers = asked.has_value() ? 1 : 0;
+    const Code code = status_of(asked).code();
+    const bool may_be = code == Code::ok || code == Code::resource_exhausted ||
+                        code == Code::unavailable || code == Code::deadline_exceeded ||
+                        code == Code::unknown_outcome;
+    if (may_be) return;
+    record_.violations.add(oracle::kContract, world_.now(),
+                           "large points or answers: " + status_of(asked).to_string(), "large");
   }
 
   Task<void> look_at_statuses(Env* env, Aftermath* aftermath, std::set<uint32_t> collections) {

@@ -93,6 +93,7 @@ struct RunReport {
   uint64_t nodes_ended = 0;      ///< Processes that ended by themselves without a reason.
   uint64_t peer_bytes_peak = 0;  ///< That lay for peers at one node, in what came and what waits.
   uint64_t memory_refusals = 0;  ///< Writes that were refused for want of memory.
+  uint64_t large_answers = 0;    ///< 1 when large ones came in the end, over both protocols.
   uint64_t entries_applied = 0;
   uint64_t log_digest = 0;  ///< Of all entries that were applied, by group and index.
   std::string history;      ///< JSON lines, when asked for.

@@ -30,6 +30,8 @@ const std::vector<ProbeInfo>& probes() {
        [](R r) { return r.memory_refusals; }},
       {"peers_filled", "more than a MiB lay for peers at one node",
        [](R r) { return r.peer_bytes_peak >> 20; }},
+      {"large_answers", "a large answer came over both protocols, to a quiet cluster",
+       [](R r) { return r.large_answers; }},
       {"missed_neighbours", "an approximate search missed a neighbour",
        [](R r) { return r.recall.expected - r.recall.found; }},
   };

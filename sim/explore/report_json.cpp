@@ -40,6 +40,7 @@ void for_each_number(RunReport& report, Visit visit) {
   visit("checkpoints_refused", report.checkpoints_refused);
   visit("indexes_rebuilt", report.indexes_rebuilt);
   visit("memory_refusals", report.memory_refusals);
+  visit("large_answers", report.large_answers);
   visit("peer_bytes_peak", report.peer_bytes_peak);
   visit("entries_applied", report.entries_applied);
 }

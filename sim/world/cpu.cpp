@@ -9,7 +9,9 @@ Task<void> SimCpu::run(CpuCost cost, std::function<void()> work) {
   const uint64_t delay_max =
       cost.background ? cost.nanoseconds * (kBackgroundSlowdown - 1) : cost.nanoseconds / 2;
   const uint64_t nanoseconds = cost.nanoseconds + (draw >> 1) % (delay_max + 1);
-  std::vector<Instant>& lanes = cost.background ? background_free_at_ : cores_free_at_;
+  std::vector<Instant>& lanes = cost.background ? background_free_at_
+                                : cost.prompt   ? prompt_free_at_
+                                                : cores_free_at_;
   Instant& core = *std::ranges::min_element(lanes);
   WorkLane::Slot slot;
   slot.begin = std::max(core, scheduler_.now());

@@ -24,6 +24,7 @@ class SimCpu final : public Cpu {
         random_(random),
         cores_free_at_(cores),
         background_free_at_(cores),
+        prompt_free_at_(cores),
         lane_(scheduler) {
     VECTRON_ASSERT(cores > 0);
   }
@@ -46,6 +47,7 @@ class SimCpu final : public Cpu {
   RandomStream random_;
   std::vector<Instant> cores_free_at_;
   std::vector<Instant> background_free_at_;
+  std::vector<Instant> prompt_free_at_;
   WorkLane lane_;
 };
 

@@ -117,7 +117,8 @@ TEST(EventLoop, ATurnEndsAfterAWhileWhateverElseIsDue) {
     tasks.spawn(work_and_post(&loop, kWork, &ran, &ran_before_post, &posted));
   }
   loop.run_until([&] { return ran == kEvents && posted; });
-  EXPECT_LT(ran_before_post, kEvents / 2);
+  // Five of them are a millisecond, which the clock may show a little late.
+  EXPECT_LE(ran_before_post, 6);
 }
 
 TEST(EventLoop, DestroysPostedFunctionsThatItNeverRan) {

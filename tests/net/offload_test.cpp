@@ -156,6 +156,38 @@ TEST(PoolCpu, BackgroundWorkIsNeverDoneOnTheLoop) {
   EXPECT_NE(ran_on, std::this_thread::get_id());
 }
 
+Task<void> run_at_cost(PoolCpu* cpu, CpuCost cost, std::function<void()> work, int* done) {
+  co_await cpu->run(cost, std::move(work));
+  ++*done;
+}
+
+TEST(PoolCpu, PromptWorkGoesBeforeHeavyWorkAndNeverToTheLoop) {
+  BlockedPool blocked;
+  PoolCpu cpu(blocked.loop, blocked.pool, blocked.pool);
+  std::vector<int> order;  // Of one pool thread, and read when all are done.
+  bool on_loop = false;
+  const auto loop_thread = std::this_thread::get_id();
+  int done = 0;
+  TaskGroup tasks(blocked.loop.scheduler());
+  const auto note = [&](int which) {
+    return [&, which] {
+      order.push_back(which);
+      on_loop = on_loop || std::this_thread::get_id() == loop_thread;
+    };
+  };
+  constexpr CpuCost kHeavy{.nanoseconds = 1'000'000'000};
+  constexpr CpuCost kPrompt{.nanoseconds = 1'000'000, .prompt = true};
+  tasks.spawn(run_at_cost(&cpu, kHeavy, note(1), &done));
+  tasks.spawn(run_at_cost(&cpu, kHeavy, note(2), &done));
+  tasks.spawn(run_at_cost(&cpu, kPrompt, note(3), &done));
+  int turns = 0;
+  blocked.loop.run_until([&turns] { return ++turns > 1; });  // Now all three wait for the thread.
+  blocked.release.count_down();
+  blocked.loop.run_until([&done] { return done == 3; });
+  EXPECT_EQ(order, (std::vector<int>{3, 1, 2}));
+  EXPECT_FALSE(on_loop);
+}
+
 TEST(Offload, LightWorkWhoseAwaiterOrOwnerIsGoneIsNotRun) {
   EventLoop loop;
   ThreadPool pool("test", 1);

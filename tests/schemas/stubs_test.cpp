@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <list>
 #include <set>
 
 #include "schemas/echo_rpc.h"
@@ -31,7 +32,8 @@ class Echo final : public EchoHandler {
     if (request.error_code != 0) {
       co_return fail(static_cast<Code>(request.error_code), "as asked", "error_code");
     }
-    co_return EchoReply{request.text};
+    if (answer_bytes > 0) request.text.assign(answer_bytes, 'x');
+    co_return EchoReply{std::move(request.text)};
   }
   Task<Result<EchoReply>> look(RequestContext context, EchoRequest request) override {
     return echo(std::move(context), std::move(request));
@@ -49,6 +51,7 @@ class Echo final : public EchoHandler {
   void notify(RequestContext, EchoRequest request) override { notified.push_back(request.text); }
 
   std::vector<std::string> notified;
+  size_t answer_bytes = 0;  // Then the answer is so long whatever was asked.
 
  private:
   RpcEnv& env_;
@@ -107,6 +110,105 @@ TEST_F(StubsTest, LeaveLargeMessagesToThePool) {
   EXPECT_EQ(large.get()->text, text);
   EXPECT_EQ(client_env.cpu().jobs, 2U);
   EXPECT_EQ(server_env.cpu().jobs, 2U);
+}
+
+// One after the other, in their order, whatever comes between them.
+TEST_F(StubsTest, LeaveLargeOneWayMessagesToThePool) {
+  EchoClient client(channel);
+  const std::string large(kPooledMessageBytesMin, 'x');
+  ASSERT_TRUE(client.notify({.text = large + "1"}));
+  ASSERT_TRUE(client.notify({.text = "2"}));
+  ASSERT_TRUE(client.notify({.text = large + "3"}));
+  world.run_for(1ms);
+  EXPECT_EQ(handler.notified, (std::vector<std::string>{large + "1", "2", large + "3"}));
+  EXPECT_EQ(server_env.cpu().jobs, 2U);
+}
+
+TEST_F(StubsTest, DropALargeOneWayMessageThatCannotBeRead) {
+  EXPECT_TRUE(channel->send_one_way(kEchoNotifyMethod, Bytes(kPooledMessageBytesMin, 1)));
+  world.run_for(1ms);
+  EXPECT_TRUE(handler.notified.empty());
+  EXPECT_EQ(server_env.metrics().value(Metric::rpc_refused), 1U);
+  EXPECT_TRUE(channel->connected());
+}
+
+// What is decoded while its caller goes away ends by itself; the next call is served.
+TEST_F(StubsTest, OutliveCallsThatEndWhileThePoolHasTheirMessages) {
+  server_env.cpu().takes = 1ms;
+  client_env.cpu().takes = 1ms;
+  EchoClient client(channel);
+  const std::string large(kPooledMessageBytesMin, 'x');
+  for (const Duration after : {500us, 1'500us, 2'500us, 3'500us}) {
+    {
+      Background<Result<EchoReply>> given_up(world.scheduler, client.look({}, {.text = large}));
+      world.run_for(after);
+    }
+    RequestContext context;
+    context.deadline = client_env.clock().monotonic() + after;
+    Background<Result<EchoReply>> late(world.scheduler,
+                                       client.look(std::move(context), {.text = large}));
+    world.run_for(10ms);
+    EXPECT_EQ(late.get().error().code(), Code::deadline_exceeded);
+    Background<Result<EchoReply>> served(world.scheduler, client.look({}, {.text = large}));
+    world.run_for(10ms);
+    EXPECT_EQ(served.get()->text, large);
+  }
+}
+
+TEST_F(StubsTest, EndWithTheirServerWhileThePoolHasTheirMessages) {
+  for (const Duration after : {500us, 1'500us, 2'500us}) {
+    RpcEnv env{world, 3h};
+    env.cpu().takes = 1ms;
+    Echo echo{env};
+    auto short_lived = std::make_unique<rpc::Server>(env, rpc::ServerConfig{});
+    serve(*short_lived, echo);
+    ASSERT_TRUE(short_lived->start(Address{"short:1"}).has_value());
+    const auto there =
+        std::make_shared<rpc::Channel>(client_env, Address{"short:1"}, rpc::ClientConfig{});
+    EchoClient client(there);
+    const std::string large(kPooledMessageBytesMin, 'x');
+    Background<Result<EchoReply>> reply(world.scheduler, client.echo({}, {.text = large}));
+    world.run_for(after);
+    short_lived.reset();
+    world.run_for(10ms);
+    EXPECT_EQ(reply.get().error().code(), Code::unknown_outcome);
+  }
+}
+
+// An answer counts while it is made: those that wait for the pool are as bounded as those that
+// wait for their readers.
+TEST_F(StubsTest, RefuseLargeAnswersToReadsForWhichThereIsNoRoom) {
+  RpcEnv env{world, 3h};
+  env.cpu().takes = 1ms;
+  Echo echo{env};
+  echo.answer_bytes = 900'000;
+  rpc::ServerConfig config;
+  config.frame_bytes_max = 1 << 20;
+  config.body_bytes_in_flight_max = 3 << 20;
+  rpc::Server narrow{env, config};
+  serve(narrow, echo);
+  ASSERT_TRUE(narrow.start(Address{"narrow:1"}).has_value());
+  const auto there =
+      std::make_shared<rpc::Channel>(client_env, Address{"narrow:1"}, rpc::ClientConfig{});
+  EchoClient client(there);
+  std::list<Background<Result<EchoReply>>> replies;
+  for (int i = 0; i < 6; ++i) {
+    replies.emplace_back(world.scheduler, client.look({}, {.text = "x"}));
+  }
+  world.run_for(20ms);
+  int refused = 0;
+  for (auto& reply : replies) {
+    if (reply.get().has_value()) {
+      EXPECT_EQ(reply.get()->text.size(), 900'000U);
+    } else {
+      EXPECT_EQ(reply.get().error().code(), Code::resource_exhausted);
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 6);
+  EXPECT_EQ(env.cpu().jobs, 6U - refused) << "nothing is encoded for nobody";
+  EXPECT_EQ(env.metrics().value(Metric::rpc_answers_dropped), refused);
 }
 
 TEST_F(StubsTest, RefuseALargeRequestThatCannotBeRead) {

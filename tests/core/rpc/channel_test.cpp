@@ -137,6 +137,46 @@ TEST_F(ChannelTest, CarriesLargeBodiesAmongSmallOnes) {
   }
 }
 
+// Its checksum stands before it. Others' events run while it is summed up, and what was queued
+// before it is on its way.
+TEST_F(ChannelTest, SumsUpAHugeBodyInPieces) {
+  auto connecting = client_env.network().connect(kServerAddress);
+  WordServer words(server_env);
+  Background<Result<std::unique_ptr<Connection>>> connected(world.scheduler, std::move(connecting));
+  world.run_for(1ms);
+  FrameWriter writer(client_env.clock(), nullptr);
+  Background<Result<void>> writing(world.scheduler, writer.run(connected.get()->get()));
+  world.run_for(1ms);
+  const size_t before = world.network.wire()->writes;
+  const auto events_until_writes = [&](size_t writes) {
+    int events = 0;
+    for (; world.network.wire()->writes < before + writes; ++events) {
+      VECTRON_ASSERT(world.run_one());
+    }
+    return events;
+  };
+  writer.push({.kind = FrameKind::ping});
+  writer.push({.kind = FrameKind::ping}, Bytes(2 * FrameWriter::kSummedBytesMax + 1, 'x'));
+  EXPECT_LE(events_until_writes(1), 2);
+  EXPECT_GE(events_until_writes(2), 3);
+}
+
+TEST_F(ChannelTest, CarriesHugeBodiesAmongSmallOnes) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  std::deque<Call> calls;
+  constexpr size_t kHuge = FrameWriter::kSummedBytesMax;
+  const std::vector<size_t> sizes = {1, kHuge + 1, 100'000, 2 * kHuge, 5, 3 * kHuge + 7, kHuge};
+  for (const size_t size : sizes) {
+    calls.emplace_back(world.scheduler, channel->call({}, &kWriteMethod, Bytes(size, 'x')));
+  }
+  world.run_for(10ms);
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    ASSERT_TRUE(calls[i].get().has_value()) << calls[i].get().error().to_string();
+    EXPECT_EQ(calls[i].get()->size(), 9 + sizes[i]);
+  }
+}
+
 TEST_F(ChannelTest, BringsBackTheStatusOfTheServerWithItsDetail) {
   WordServer words(server_env);
   auto channel = make_channel();

@@ -64,16 +64,21 @@ struct RpcWorld {
   }
 };
 
-/// Does at once what it is given, and counts it.
+/// Does what it is given, after a while, and counts it.
 class CountingCpu final : public Cpu {
  public:
+  explicit CountingCpu(Clock& clock) : clock_(clock) {}
   Task<void> run(CpuCost, std::function<void()> work) override {
     ++jobs;
+    if (takes > Duration::zero()) co_await clock_.sleep_for(takes);
     work();
-    co_return;
   }
   size_t parallelism() const override { return 1; }
   size_t jobs = 0;
+  Duration takes{};
+
+ private:
+  Clock& clock_;
 };
 
 /// One node of an RpcWorld.
@@ -103,7 +108,7 @@ class RpcEnv final : public Env {
   OffsetClock clock_;
   SilentLog log_;
   Metrics metrics_;
-  CountingCpu cpu_;
+  CountingCpu cpu_{clock_};
 };
 
 /// A task that runs beside the test and whose result is looked at later.

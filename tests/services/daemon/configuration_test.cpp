@@ -245,7 +245,9 @@ TEST(Configuration, OptionsThatDoNotFitTogetherAreBothNamed) {
                                    {"kv_batch_bytes_max", "1MiB", "flush_bytes_max"},
                                    {"wal_segment_bytes_max", "1TiB", "wal_retention_bytes_max"},
                                    {"wal_retention_bytes_max", "4KiB", "wal_segment_bytes_max"},
-                                   {"entry_operations_max", "1000000", "kv_batch_bytes_max"}};
+                                   {"entry_operations_max", "1000000", "kv_batch_bytes_max"},
+                                   {"entry_operations_max", "499", "write_points_max"},
+                                   {"write_points_max", "501", "entry_operations_max"}};
   for (const Case& set : cases) {
     const auto configuration = resolve(sources({{set.set, set.value}}));
     ASSERT_TRUE(configuration.has_value()) << set.set;

@@ -700,6 +700,31 @@ TEST(HttpApi, WritesALargeAnswerOnThePoolAndASmallOneAtOnce) {
   EXPECT_LE(gateway.cluster.env().cpu().longest_turn(), 5ms);
 }
 
+// What the shards found becomes one answer there, too.
+TEST(HttpApi, MergesLargeAnswersOnThePool) {
+  HttpGateway gateway;
+  api::VectronClient client = gateway.cluster.client();
+  api::UpsertRequest upsert;
+  upsert.collection = "c";
+  upsert.points.resize(10'000);
+  for (size_t i = 0; i < upsert.points.size(); ++i) {
+    upsert.points[i].id.number = i;
+    upsert.points[i].vector = {1, static_cast<float>(i)};
+  }
+  const auto stored = gateway.cluster.run(client.upsert({}, std::move(upsert)));
+  ASSERT_TRUE(stored.has_value()) << stored.error().to_string();
+  ASSERT_EQ(stored->failed, 0U);
+  api::SearchRequest search;
+  search.collection = "c";
+  search.vector = {0, 0};
+  search.top_k = 10'000;
+  const auto found = gateway.cluster.run(client.search({}, std::move(search)));
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  ASSERT_EQ(found->hits.size(), 10'000U);
+  for (size_t i = 0; i < found->hits.size(); ++i) ASSERT_EQ(found->hits[i].id.number, i);
+  EXPECT_LT(gateway.cluster.env().cpu().longest_turn(), 500us);
+}
+
 // A payload of 1 MB, as large as there may be: neither its JSON nor its bytes hold the loop.
 TEST(HttpApi, HoldsTheLoopForNoLargePoint) {
   HttpGateway gateway;

@@ -69,11 +69,11 @@ TEST(UpsertPlan, CutsAShardsPartIntoPiecesOfBoundedBytes) {
 
 TEST(UpsertPlan, CutsAShardsPartIntoPiecesOfBoundedPoints) {
   std::vector<api::Point> points;
-  for (uint64_t id = 0; id < 2 * kWritePointsMax + 1; ++id) points.push_back(point(id, {1, 2}));
-  const UpsertPlan plan = plan_upsert(route_of(1), std::move(points), {});
+  for (uint64_t id = 0; id < 21; ++id) points.push_back(point(id, {1, 2}));
+  const UpsertPlan plan = plan_upsert(route_of(1), std::move(points), {.piece_points_max = 10});
   ASSERT_EQ(plan.parts.size(), 1U);
   ASSERT_EQ(plan.parts[0].pieces.size(), 3U);
-  EXPECT_EQ(plan.parts[0].pieces[0].operations.size(), kWritePointsMax);
+  EXPECT_EQ(plan.parts[0].pieces[0].operations.size(), 10U);
   EXPECT_EQ(plan.parts[0].pieces[2].operations.size(), 1U);
 }
 

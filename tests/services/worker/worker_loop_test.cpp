@@ -1,4 +1,6 @@
 // What takes long is done in pieces, or elsewhere: nothing holds a worker's event loop.
+#include <set>
+
 #include "tests/services/worker/worker_cluster.h"
 
 namespace vectron {
@@ -7,10 +9,21 @@ namespace {
 using sim::CrashKind;
 using sim::LongTurn;
 
+/// Knows the only server that there is.
+class OneServer final : public PeerWatcher {
+ public:
+  void began(const PeerHolder* holder) override { holder_ = holder; }
+  void ended(const PeerHolder*) override { holder_ = nullptr; }
+  void turned_away(const PeerHolder*, std::string_view) override {}
+  size_t bytes() const { return holder_ == nullptr ? 0 : holder_->counter().bytes(); }
+
+ private:
+  const PeerHolder* holder_ = nullptr;
+};
+
 class WorkerLoop : public WorkerCluster {
  protected:
-  void boot_one() {
-    sim::WorldConfig config;
+  void boot_one(sim::WorldConfig config = {}) {
     config.long_turn_sink = [this](const LongTurn& turn) {
       long_turns_.push_back(fmt::format("{} {} us", turn.node, to_microseconds(turn.turn)));
     };
@@ -46,6 +59,16 @@ class WorkerLoop : public WorkerCluster {
     return client.search(context(60s), std::move(request));
   }
 
+  /// Writes 50 of the points 0 to `points - 1` again and again.
+  Task<void> keep_writing(uint32_t points, bool* stop) {
+    for (uint32_t round = 1; !*stop; ++round) {
+      const auto value = static_cast<uint8_t>(2 + round % 100);
+      const auto written = co_await write_points(round * 997 % (points - 50), 50, value);
+      EXPECT_TRUE(written.has_value()) << status_of(written).to_string();
+    }
+    writer_ended_ = true;
+  }
+  bool writer_ended_ = false;
   std::vector<std::string> long_turns_;
   Address address_;
 };
@@ -53,8 +76,8 @@ class WorkerLoop : public WorkerCluster {
 TEST_F(WorkerLoop, ReadsTheDetailsOfALargeAnswerInPieces) {
   boot_one();
   constexpr uint32_t kPoints = 4'000;
-  for (uint64_t first = 0; first < kPoints; first += 1'000) {
-    ASSERT_TRUE(await(write_points(first, 1'000, 1)).has_value());
+  for (uint64_t first = 0; first < kPoints; first += 500) {
+    ASSERT_TRUE(await(write_points(first, 500, 1)).has_value());
   }
   const auto found = await(search_all(kPoints));
   ASSERT_TRUE(found.has_value()) << found.error().to_string();
@@ -66,21 +89,85 @@ TEST_F(WorkerLoop, ReadsTheDetailsOfALargeAnswerInPieces) {
   EXPECT_EQ(long_turns_, std::vector<std::string>());
 }
 
-TEST_F(WorkerLoop, AnswersOneStateWhilePointsAreWrittenAgain) {
-  boot_one();
-  constexpr uint32_t kPoints = 600;
-  ASSERT_TRUE(await(write_points(0, kPoints, 1)).has_value());
-  for (uint8_t value = 2; value < 30; ++value) {
-    std::optional<Result<wire::WriteReply>> written;
-    client_->tasks().spawn(store(write_points(value * 7, 50, value), &written));
+// Time passes between the pieces, and points are written in it. What is told of a hit is of the
+// version that was found: its distance is that of its vector.
+TEST_F(WorkerLoop, AnswersWhatItFoundWhilePointsAreWrittenAgain) {
+  sim::WorldConfig config;
+  config.buggify_point_ppm = 1'000'000;
+  config.buggify_fire_ppm = 500'000;
+  boot_one(config);
+  constexpr uint32_t kPoints = 3'000;
+  for (uint32_t first = 0; first < kPoints; first += 500) {
+    ASSERT_TRUE(await(write_points(first, 500, 1)).has_value());
+  }
+  bool stop = false;
+  client_->tasks().spawn(keep_writing(kPoints, &stop));
+  std::set<float> values;
+  for (int round = 0; round < 20; ++round) {
     const auto found = await(search_all(kPoints));
     ASSERT_TRUE(found.has_value()) << found.error().to_string();
     ASSERT_EQ(found->hits.size(), kPoints);
     for (const wire::ShardHit& hit : found->hits) {
-      ASSERT_EQ(hit.vector[3], static_cast<float>(hit.payload[0])) << "of one version";
+      const auto id = static_cast<float>(hit.id.number);
+      ASSERT_EQ(hit.vector[0], id);
+      ASSERT_EQ(hit.vector[3], static_cast<float>(hit.payload[0]));
+      ASSERT_EQ(hit.distance, id * id + hit.vector[3] * hit.vector[3]) << "of one version";
+      ASSERT_LE(hit.version, found->applied_index);
+      values.insert(hit.vector[3]);
     }
-    ASSERT_TRUE(world_->run_until([&] { return written.has_value(); }, world_->now() + 10s));
   }
+  stop = true;
+  ASSERT_TRUE(world_->run_until([&] { return writer_ended_; }, world_->now() + 10s));
+  EXPECT_GT(values.size(), 10U);
+  EXPECT_EQ(long_turns_, std::vector<std::string>());
+}
+
+TEST_F(WorkerLoop, CountsALargeAnswerWhileItIsRead) {
+  sim::WorldConfig config;
+  config.buggify_point_ppm = 1'000'000;
+  config.buggify_fire_ppm = 1'000'000;  // Every pause takes its time.
+  OneServer server;
+  peer_watcher_ = &server;
+  boot_one(config);
+  constexpr uint32_t kPoints = 2'000;
+  for (uint32_t first = 0; first < kPoints; first += 500) {
+    ASSERT_TRUE(await(write_points(first, 500, 1)).has_value());
+  }
+  const size_t before = server.bytes();
+  std::optional<Result<wire::ShardSearchReply>> found;
+  client_->tasks().spawn(store(search_all(kPoints), &found));
+  size_t most = 0;
+  const bool done = world_->run_until(
+      [&] {
+        most = std::max(most, server.bytes());
+        return found.has_value();
+      },
+      world_->now() + 10s);
+  ASSERT_TRUE(done);
+  ASSERT_TRUE(found->has_value());
+  EXPECT_GE(most, before + kPoints * 19 / 2) << "of 19 bytes a hit";
+  EXPECT_EQ(server.bytes(), before);
+  TearDown();  // The server outlives nothing that it is told of.
+}
+
+TEST_F(WorkerLoop, ReadsAFewPointsAtOnceAndRefusesMany) {
+  boot_one();
+  ASSERT_TRUE(await(write_points(0, 300, 1)).has_value());
+  wire::ReadRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  request.ids.resize(256);
+  for (size_t i = 0; i < request.ids.size(); ++i) request.ids[i].number = i;
+  auto client = worker(address_);
+  const auto read = await(client.read(context(), request));
+  ASSERT_TRUE(read.has_value()) << read.error().to_string();
+  EXPECT_EQ(read->points.size(), 256U);
+  request.ids.resize(257);
+  const auto refused = await(client.read(context(), request));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Code::invalid_argument);
+  EXPECT_EQ(refused.error().field(), "ids");
+  EXPECT_NE(refused.error().message().find("256"), std::string::npos);
   EXPECT_EQ(long_turns_, std::vector<std::string>());
 }
 
@@ -103,6 +190,73 @@ TEST_F(WorkerLoop, AppliesALongLogOverManyTurns) {
   }
   ASSERT_TRUE(found.has_value()) << found.error().to_string();
   EXPECT_EQ(found->hits.size(), 6'000U);
+  EXPECT_EQ(long_turns_, std::vector<std::string>());
+}
+
+// The smallest operations that there are: what they cost is not in their bytes.
+TEST_F(WorkerLoop, AppliesALongLogOfRemovalsOverManyTurns) {
+  replica_config_.emplace();
+  replica_config_->kv.map_bytes_max = 16 << 20;
+  replica_config_->overlay.flush_bytes_min = 8 << 20;
+  replica_config_->overlay.flush_interval = 1h;
+  boot_one();
+  ASSERT_TRUE(await(write_points(0, 500, 1)).has_value());
+  wire::WriteRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  request.operations.resize(500);
+  for (size_t i = 0; i < request.operations.size(); ++i) {
+    request.operations[i].kind = wire::WriteKind::remove;
+    request.operations[i].id.number = i;
+  }
+  for (int entry = 0; entry < 20; ++entry) {
+    auto client = worker(address_);
+    ASSERT_TRUE(await(client.write(context(), request)).has_value());
+  }
+  sim::SimNode& node = *world_->find_node("worker-0");
+  node.crash(CrashKind::process_kill);
+  start_worker(node, 0);
+  auto found = await(search_all(10));
+  for (int round = 0; round < 100 && !found.has_value(); ++round) {
+    world_->run_for(200ms);
+    found = await(search_all(10));
+  }
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  EXPECT_TRUE(found->hits.empty());
+  EXPECT_EQ(long_turns_, std::vector<std::string>());
+}
+
+// Pieces as large as a gateway writes them: what a follower does with one in one event is to read
+// it, to look at it, and to put it into its log.
+TEST_F(WorkerLoop, FollowsLargeWrites) {
+  sim::WorldConfig config;
+  config.long_turn_sink = [this](const LongTurn& turn) {
+    long_turns_.push_back(fmt::format("{} {} us", turn.node, to_microseconds(turn.turn)));
+  };
+  replica_config_.emplace();
+  replica_config_->kv.map_bytes_max = 64 << 20;
+  boot(1, 3, config);
+  ASSERT_TRUE(create(1, 3).has_value());
+  address_ = leader();
+  for (uint64_t piece = 0; piece < 16; ++piece) {
+    wire::WriteRequest request;
+    request.shard_id = 1;
+    request.epoch = 1;
+    request.request_id = piece + 1;
+    for (uint64_t i = 0; i < 500; ++i) {
+      wire::WriteOperation operation;
+      operation.id.number = piece * 500 + i;
+      operation.vector = {1, 2, 3, 4};
+      operation.payload.resize(1'900);
+      operation.payload.insert(operation.payload.end(),
+                               {1, 4, 1});  // A number; it is the end that counts.
+      request.operations.push_back(std::move(operation));
+    }
+    auto client = worker(address_);
+    const auto written = await(client.write(context(), std::move(request)));
+    ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  }
+  world_->run_for(2s);
   EXPECT_EQ(long_turns_, std::vector<std::string>());
 }
 

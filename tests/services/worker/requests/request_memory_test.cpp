@@ -27,8 +27,14 @@ class Memory {
 
   void reload() {
     memory_ = RequestMemory(limits_);
-    const auto loaded = memory_.load(overlay_.get());
-    VECTRON_ASSERT(loaded.has_value());
+    memory_.begin_load(overlay_.get());
+    pages_ = 0;
+    KvScanEnd next = Bytes();
+    for (; next; ++pages_) {
+      const Result<KvScanEnd> end = memory_.load_page(*next);
+      VECTRON_ASSERT(end.has_value());
+      next = *end;
+    }
   }
   /// Puts something else into the store, as a point would be.
   void put(Bytes key) {
@@ -53,6 +59,7 @@ class Memory {
   bool has_room(uint64_t at_ms) const { return memory_.has_room(at_ms << 16); }
   size_t size() const { return memory_.size(); }
   uint64_t index() const { return index_; }
+  size_t pages() const { return pages_; }
 
  private:
   RequestMemoryLimits limits_;
@@ -61,6 +68,7 @@ class Memory {
   std::unique_ptr<OverlayStore> overlay_;
   RequestMemory memory_;
   uint64_t index_ = 0;
+  size_t pages_ = 0;  // Of the last load.
 };
 
 TEST(RequestMemory, TellsPiecesApartAndSurvivesAReload) {
@@ -77,6 +85,16 @@ TEST(RequestMemory, TellsPiecesApartAndSurvivesAReload) {
   EXPECT_EQ(memory.find(UINT64_MAX)->existed, (Bytes{1, 0}));
   EXPECT_FALSE(memory.find(UINT64_MAX, 2).has_value());
   EXPECT_FALSE(memory.find(1).has_value());
+}
+
+TEST(RequestMemory, IsLoadedInPages) {
+  Memory memory({});
+  constexpr uint64_t kRequests = 2'500;
+  for (uint64_t id = 1; id <= kRequests; ++id) memory.remember(id, id);
+  memory.reload();
+  EXPECT_EQ(memory.size(), kRequests);
+  EXPECT_GE(memory.pages(), 3U);
+  for (uint64_t id = 1; id <= kRequests; ++id) EXPECT_TRUE(memory.find(id).has_value());
 }
 
 TEST(RequestMemory, ForgetsByAgeButNeverTheYoungest) {

@@ -56,7 +56,14 @@ class StreamReader {
     Result<std::optional<Bytes>> body = co_await stream_->next();
     if (!body.has_value()) co_return fail(std::move(body).error());
     if (!body->has_value()) co_return std::optional<Item>();
-    Result<Item> item = decode<Item>(**body);
+    Cpu* const cpu = &channel_->cpu();
+    Result<Item> item;
+    if (decodes_here(cpu, **body)) {
+      item = decode<Item>(**body);
+    } else {
+      FrameBody large(**std::move(body));
+      item = co_await decode_on_pool<Item>(cpu, std::move(large));
+    }
     if (!item.has_value()) co_return fail(std::move(item).error());
     co_return std::optional<Item>(*std::move(item));
   }
@@ -69,6 +76,7 @@ class StreamReader {
 template <typename Item, typename Request>
 Result<StreamReader<Item>> open_stream(std::shared_ptr<Channel> channel, const MethodInfo& method,
                                        const RequestContext& context, const Request& request) {
+  channel->cpu().worked_on_loop(encoding_cost(size_hint(request)));
   VECTRON_TRY(auto stream, channel->open_stream(context, method, encode(request)));
   return StreamReader<Item>(std::move(channel), std::move(stream));
 }
@@ -77,12 +85,23 @@ Result<StreamReader<Item>> open_stream(std::shared_ptr<Channel> channel, const M
 template <typename Item>
 class StreamWriter {
  public:
-  explicit StreamWriter(ServerStream* stream) : stream_(stream) {}
+  StreamWriter(Cpu* cpu, ServerStream* stream) : cpu_(cpu), stream_(stream) {}
 
   /// Sends an item; waits while the client has not taken enough of the earlier ones.
-  Task<Result<void>> send(Item item) { return stream_->send(encode(item)); }
+  Task<Result<void>> send(Item item) {
+    Bytes body;
+    if (encodes_here(cpu_, item)) {
+      body = encode(item);
+    } else {
+      auto shared = std::make_shared<const Item>(std::move(item));
+      body = co_await encode_on_pool<Item>(cpu_, std::move(shared));
+    }
+    const Result<void> sent = co_await stream_->send(std::move(body));
+    co_return sent;
+  }
 
  private:
+  Cpu* cpu_;
   ServerStream* stream_;
 };
 
@@ -142,7 +161,7 @@ void add_stream(Server& server, const MethodInfo& method, Handler handler) {
                                      ServerStream* stream) -> Result<Task<Result<void>>> {
         cpu->worked_on_loop(decoding_cost(body.size()));
         VECTRON_TRY(auto request, decode<Request>(body));
-        return handler(std::move(context), std::move(request), StreamWriter<Item>(stream));
+        return handler(std::move(context), std::move(request), StreamWriter<Item>(cpu, stream));
       });
 }
 

@@ -21,7 +21,15 @@ inline constexpr uint32_t kReplicationMax = 7;
 inline constexpr uint32_t kTopKMax = 10'000;
 inline constexpr uint32_t kEfMax = 65'536;
 inline constexpr size_t kPayloadBytesMax = 1 << 20;
-inline constexpr size_t kWriteBytesMax = 8 << 20;  ///< Of one write to one shard, at the very most.
+/// Of one write to one shard, at the very most: the largest point, and what is stored besides. It
+/// is one entry of the shard's log, which is looked at, and applied, in one turn of an event loop
+/// each.
+inline constexpr size_t kWriteBytesMax = 1'344 << 10;
+static_assert(kPayloadBytesMax + kDimensionMax * sizeof(float) + (32 << 10) < kWriteBytesMax);
+inline constexpr size_t kWriteOperationsMax = 1'000;  ///< The same, in points.
+/// Of points that are written together, as a gateway counts them: a write takes so many bytes with
+/// as many points as there may be.
+inline constexpr size_t kWritePieceBytesMax = 1 << 20;
 inline constexpr size_t kBatchPointsMax = 10'000;
 /// Of a vector under dot and euclidean: the root of its summed squares. The sum of products of two
 /// such vectors is at most kVectorLengthMax squared, that of their squared differences four times

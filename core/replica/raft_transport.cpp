@@ -1,12 +1,21 @@
 #include "core/replica/raft_transport.h"
 
+#include "core/replica/replica_config.h"
 #include "core/replica/replica_host.h"
+#include "core/rpc/message_bounds.h"
 
 namespace vectron {
 namespace {
 
+constexpr size_t kMessageCostBytes = 128;
+
+// A frame takes what a batch may have, in whatever way it is encoded.
+static_assert(kAppendBytesMax <= RaftTransport::kBatchBytesMax);
+static_assert(kLogEntryBytesMax + (4 << 10) <= rpc::kOneWayBytesMax);
+static_assert(4 * RaftTransport::kBatchBytesMax <= rpc::kOneWayBytesMax);
+
 size_t cost_of(const raft::Message& message) {
-  size_t bytes = 128;
+  size_t bytes = kMessageCostBytes;
   for (const raft::Entry& entry : message.entries) bytes += entry.cost_bytes();
   return bytes;
 }
@@ -79,6 +88,18 @@ Result<raft::Message> from_wire(const wire::RaftMessage& message) {
   return out;
 }
 
+bool fits_in_a_turn(const wire::RaftBatch& batch) {
+  size_t bytes = batch.messages.size() * kMessageCostBytes;
+  size_t entries = 0;
+  for (const wire::RaftMessage& message : batch.messages) {
+    entries += message.entries.size();
+    for (const wire::RaftEntry& entry : message.entries) {
+      bytes += raft::kEntryOverheadBytes + entry.data.size();
+    }
+  }
+  return bytes <= RaftTransport::kBatchBytesTaken || (batch.messages.size() == 1 && entries == 1);
+}
+
 RaftTransport::RaftTransport(Env* env, rpc::ClientConfig config)
     : env_(env), messages_(*env, config), bulk_(*env, config) {}
 
@@ -93,8 +114,11 @@ bool RaftTransport::send(GroupId group, const ReplicaMember& to, raft::Message m
 bool RaftTransport::Outbox::add(GroupId group, const raft::Message& message) {
   const MessageFate fate = owner_->env_->message_fate();
   if (fate == MessageFate::lose) return true;
-  if (fate == MessageFate::overtake && overtaken_.size() < kOvertakenMessagesMax) {
+  const size_t overtaken_bytes = overtaken_bytes_ + cost_of(message);
+  if (fate == MessageFate::overtake && overtaken_.size() < kOvertakenMessagesMax &&
+      overtaken_bytes <= kBatchBytesMax) {
     overtaken_.push_back(to_wire(group, message));
+    overtaken_bytes_ = overtaken_bytes;
     return true;
   }
   put(group, message);
@@ -117,7 +141,7 @@ void RaftTransport::Outbox::flush() {
   dropping_ = !client.step(batch_);
   if (dropping_) owner_->env_->metrics().add(Metric::raft_messages_dropped, batch_.messages.size());
   batch_.messages.clear();
-  batch_bytes_ = 0;
+  batch_bytes_ = std::exchange(overtaken_bytes_, 0);
   batch_.messages.swap(overtaken_);
 }
 
@@ -147,6 +171,7 @@ Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPi
 // Whoever says Hello may fill a frame with groups: a message costs a look-up, whatever the others
 // are, and those of groups that are not here end there.
 void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
+  if (!fits_in_a_turn(request)) return host_->note_refused_batch();
   struct Addressed {
     std::shared_ptr<Replica> replica;
     std::vector<raft::Message> messages;

@@ -23,15 +23,17 @@ class ReplicaHost;
 /// message of the wire that names an unknown kind is an error: invalid_argument.
 wire::RaftMessage to_wire(GroupId group, const raft::Message& message);
 Result<raft::Message> from_wire(const wire::RaftMessage& message);
+/// Whether a batch is one that a RaftTransport sends, by what looking at it takes.
+bool fits_in_a_turn(const wire::RaftBatch& batch);
 
 /// Owned by a service, outlives its ReplicaHost.
 class RaftTransport final : public RaftLinks {
  public:
-  /// Entry bytes of one message. (What makes them sees to it: a larger one is sent all the same.)
-  static constexpr size_t kMessageBytesMax = 8 << 20;
-  /// Entry bytes in one frame, beyond which a turn's messages are split into several: a frame is
-  /// encoded in one turn of an event loop.
-  static constexpr size_t kBatchBytesMax = 1 << 20;
+  /// A batch takes no further message when it would be larger: it is encoded in one turn of an
+  /// event loop, and looked at in one turn of another.
+  static constexpr size_t kBatchBytesMax = 256 << 10;
+  /// What a receiver takes in one batch, unless that is one entry: a message more than is sent.
+  static constexpr size_t kBatchBytesTaken = 320 << 10;
 
   RaftTransport(Env* env, rpc::ClientConfig config);
 
@@ -67,7 +69,8 @@ class RaftTransport final : public RaftLinks {
     wire::RaftBatch batch_;
     size_t batch_bytes_ = 0;
     std::vector<wire::RaftMessage> overtaken_;  ///< Go with the next frame (MessageFate::overtake).
-    bool dropping_ = false;                     ///< The last frame was not taken.
+    size_t overtaken_bytes_ = 0;
+    bool dropping_ = false;  ///< The last frame was not taken.
   };
 
   Env* env_;

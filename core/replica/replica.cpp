@@ -61,7 +61,7 @@ raft::Config Replica::raft_config() const {
   config.election_ticks = config_.election_ticks;
   config.heartbeat_ticks = config_.heartbeat_ticks;
   config.append_bytes_max = config_.append_bytes_max;
-  config.inflight_bytes_max = std::max(config.inflight_bytes_max, config_.append_bytes_max);
+  config.inflight_bytes_max = kInflightBytesMax;
   config.uncommitted_bytes_max = config_.uncommitted_bytes_max;
   config.log_bytes_max =
       std::max(config.log_bytes_max,

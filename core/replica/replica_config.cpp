@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace vectron {
-namespace {
-
-// An append travels in one frame of 64 MiB at most (rpc::ClientConfig): a greater one would be
-// refused each time, and a follower that lags would never be caught up by the log.
-constexpr size_t kAppendBytesMax = size_t{32} << 20;
-
-}  // namespace
 
 Result<void> ReplicaConfig::validate() const {
   if (tick_interval <= Duration::zero()) {
@@ -23,10 +16,12 @@ Result<void> ReplicaConfig::validate() const {
     return fail(Code::invalid_argument, "must be at least 1", "pending_proposals_max");
   }
   if (append_bytes_max == 0 || append_bytes_max > kAppendBytesMax) {
-    return fail(Code::invalid_argument, "must be between 1 and 32 MiB", "append_bytes_max");
+    return fail(Code::invalid_argument, "must be between 1 and 256 KiB", "append_bytes_max");
   }
-  if (snapshot_chunk_bytes_max == 0 || snapshot_chunk_bytes_max > kv.batch_bytes_max / 2) {
-    return fail(Code::invalid_argument, "must be between 1 and half of kv_batch_bytes_max",
+  if (snapshot_chunk_bytes_max == 0 || snapshot_chunk_bytes_max > kSnapshotChunkBytesMax ||
+      snapshot_chunk_bytes_max > kv.batch_bytes_max / 2) {
+    return fail(Code::invalid_argument,
+                "must be between 1 and 1 MiB, and at most half of kv_batch_bytes_max",
                 "snapshot_chunk_bytes_max");
   }
   if (scrub_interval <= Duration::zero()) {

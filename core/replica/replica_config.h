@@ -13,14 +13,26 @@
 
 namespace vectron {
 
+/// An entry that a node of this service proposes; each may be alone in a message to a follower.
+inline constexpr size_t kLogEntryBytesMax = 1'344 << 10;
+/// A message with several entries is looked at in one turn of the follower's event loop: they may
+/// be thousands of small ones.
+inline constexpr size_t kAppendBytesMax = 256 << 10;
+/// Entries on the way to one follower: to one that lags they are sent, and encoded, in one turn of
+/// the leader's event loop.
+inline constexpr size_t kInflightBytesMax = 2 << 20;
+static_assert(kAppendBytesMax <= kInflightBytesMax);
+/// A piece of a snapshot is read and encoded in one turn of an event loop: 4 ms for so much.
+inline constexpr size_t kSnapshotChunkBytesMax = 1 << 20;
+
 struct ReplicaConfig {
   /// One Raft tick. Election and heartbeat intervals are counted in it.
   Duration tick_interval = 100ms;
   /// Ticks without a leader before a follower campaigns (up to twice that).
   uint32_t election_ticks = 10;
   uint32_t heartbeat_ticks = 2;
-  /// Entry bytes in one append message.
-  size_t append_bytes_max = 1 << 20;
+  /// Entry bytes in one append message; a larger entry goes alone.
+  size_t append_bytes_max = kAppendBytesMax;
   /// Entry bytes that a leader has taken and not committed yet; more are refused.
   size_t uncommitted_bytes_max = 64 << 20;
 

@@ -84,6 +84,9 @@ class ReplicaHost {
   /// The running replica of `group`, or null. Hold it over an await: drop() may come in between.
   std::shared_ptr<Replica> find(GroupId group) const;
 
+  /// Counts a batch of messages that no right member sends.
+  void note_refused_batch() { env_->metrics().add(Metric::raft_messages_refused); }
+
   /// Hands the leadership of every group to another member, as far as that is possible before
   /// `deadline` (this node's monotonic time). Groups go on meanwhile.
   Task<void> hand_over_all(Instant deadline);

@@ -30,6 +30,11 @@ Task<Result<Applied>> Replica::wait_for(std::shared_ptr<Completion<Result<Applie
 
 Task<Result<Applied>> Replica::propose(Bytes command, Instant deadline) {
   if (!serving() || !raft_->is_leader()) co_return fail(not_leader());
+  if (command.size() > kLogEntryBytesMax) {
+    co_return fail(Code::invalid_argument,
+                   fmt::format("an entry of the log has at most {} bytes, this one has {}",
+                               kLogEntryBytesMax, command.size()));
+  }
   if (pending_.size() >= config_.pending_proposals_max) {
     co_return fail(Code::resource_exhausted, "too many writes wait in this shard; try again later");
   }

@@ -7,6 +7,7 @@
 #include "core/async/combine.h"
 #include "core/base/need.h"
 #include "core/rpc/error_body.h"
+#include "core/rpc/message_bounds.h"
 
 namespace vectron::rpc {
 namespace {
@@ -112,6 +113,11 @@ Task<Result<void>> Channel::wait_for_connection() {
 Result<std::unique_ptr<ClientStream>> Channel::open_stream(const RequestContext& context,
                                                            const MethodInfo& method, Bytes body) {
   VECTRON_ASSERT(method.kind == MethodKind::server_stream);
+  if (body.size() > kStreamRequestBytesMax) {
+    return fail(Code::invalid_argument,
+                fmt::format("the request of a stream has at most {} bytes, this one has {}",
+                            kStreamRequestBytesMax, body.size()));
+  }
   VECTRON_CHECK_OK(check_room(context, body.size()));
   const uint32_t window_bytes = config_.stream_window_bytes;
   auto stream = std::make_unique<ClientStream>(*this, method, context.deadline, window_bytes);
@@ -164,7 +170,7 @@ bool Channel::send_one_way(const MethodInfo& method, Bytes body) {
   // ever.
   const size_t queued = writer_.queued_one_way_bytes();
   const bool full = queued > 0 && queued + bytes > config_.one_way_queued_bytes_max;
-  if (backing_off_ || full || bytes > config_.frame_bytes_max) {
+  if (backing_off_ || full || bytes > config_.frame_bytes_max || body.size() > kOneWayBytesMax) {
     ++one_way_dropped_;
     return false;
   }

@@ -77,8 +77,8 @@ class Channel final : private Admission {
   Result<std::unique_ptr<ClientStream>> open_stream(const RequestContext& context,
                                                     const MethodInfo& method, Bytes body);
 
-  /// Queues a message. Never waits; false when it was dropped: the queue is full, or the address
-  /// does not answer.
+  /// Queues a message. Never waits; false when it was dropped: the queue is full, the address does
+  /// not answer, or it has more than kOneWayBytesMax.
   bool send_one_way(const MethodInfo& method, Bytes body);
 
   const Address& address() const { return address_; }

@@ -1,6 +1,7 @@
 #include "core/rpc/error_body.h"
 
 #include "core/base/assert.h"
+#include "core/rpc/message_bounds.h"
 
 namespace vectron::rpc {
 
@@ -18,11 +19,12 @@ Bytes encode_error(const Status& status) {
 Status decode_error(ByteView body) {
   ByteReader reader(body);
   const auto number = reader.get<uint8_t>();
+  const Code code = number < kCodeCount ? static_cast<Code>(number) : Code::unknown;
+  if (number != 0 && body.size() > kErrorBytesMax) return Status(code, "the error is too long");
   const ByteView message = reader.get_sized();
   const ByteView field = reader.get_sized();
   const ByteView detail = reader.get_sized();
   if (!reader.ok() || number == 0) return Status(Code::data_loss, "an error frame makes no sense");
-  const Code code = number < kCodeCount ? static_cast<Code>(number) : Code::unknown;
   const Status status(code, std::string(as_text(message)), std::string(as_text(field)));
   return detail.empty() ? status : status.with_detail(to_bytes(detail));
 }

@@ -193,6 +193,11 @@ FrameBody FrameBuffer::take(const Frame& frame) {
   return FrameBody(std::shared_ptr<const void>(std::move(blocks), memory), frame.body);
 }
 
+FrameKind FrameBuffer::frame_kind() const {
+  VECTRON_ASSERT(frame_length_ > 0);
+  return static_cast<FrameKind>(blocks_[0].bytes.data()[begin_ + kKindOffset]);
+}
+
 void FrameBuffer::drop_body() {
   VECTRON_ASSERT(growth_bytes() > 0 && !dropping_.has_value());
   const size_t body_bytes = frame_length_ - kFrameHeaderBytes;

@@ -134,6 +134,8 @@ class FrameBuffer {
   size_t memory_bytes() const { return capacity_; }
   /// Bytes of the frame whose beginning is here; 0 where it is not known.
   size_t frame_length() const { return frame_length_; }
+  /// Its kind, as its header says. Requires: frame_length() > 0.
+  FrameKind frame_kind() const;
   /// Whether a frame has begun to come and is not whole.
   bool mid_frame() const { return dropping_.has_value() || end_ > begin_; }
   /// Takes no more memory for the frame whose beginning is here: its body is checked as it comes,

@@ -2,10 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "core/async/combine.h"
 #include "core/env/goodbye.h"
 #include "core/rpc/error_body.h"
 #include "core/rpc/http_hint.h"
+#include "core/rpc/message_bounds.h"
 
 namespace vectron::rpc {
 namespace {
@@ -122,13 +125,21 @@ Task<Result<void>> ServerConnection::read_more() {
 // A frame for which there is no memory goes by; who sent it is told when it is through.
 std::span<uint8_t> ServerConnection::make_room() {
   const size_t growth = buffer_.growth_bytes();
-  if (growth > 0 && !share_.fits(growth, buffer_.frame_length())) buffer_.drop_body();
+  const bool drops = is_too_long_one_way() || !share_.fits(growth, buffer_.frame_length());
+  if (growth > 0 && drops) buffer_.drop_body();
   const std::span<uint8_t> room = buffer_.writable();
   buffer_held_.set(buffer_.held_bytes());
   return room;
 }
 
+// Whether the frame whose beginning is here is a one-way message of more bytes than are taken.
+bool ServerConnection::is_too_long_one_way() const {
+  return buffer_.frame_length() > kFrameHeaderBytes + kOneWayBytesMax &&
+         buffer_.frame_kind() == FrameKind::one_way;
+}
+
 Task<Status> ServerConnection::read_until_lost() {
+  size_t turn_bytes = 0;  // Of frames that were taken in this turn of the event loop.
   for (;;) {
     // A client that does not take its answers is not asked for more questions.
     // Half of what waits is enough for it to be heard again, for its pings lie among the questions;
@@ -148,6 +159,12 @@ Task<Status> ServerConnection::read_until_lost() {
     if (frame.has_value()) {
       ++frames_read_;
       buffer_held_.set(buffer_.held_bytes());  // Who takes the frame counts it.
+      const size_t work_bytes = std::max(frame->body.size(), kFrameWorkBytesMin);
+      if (turn_bytes > 0 && turn_bytes + work_bytes > kFrameBytesPerTurn) {
+        co_await clock_.sleep_for(Duration::zero());
+        turn_bytes = 0;
+      }
+      turn_bytes += work_bytes;
       const Server::Method* const large = takes_large_one_way(*frame);
       if (large != nullptr) {
         const FrameHeader header = frame->header;
@@ -163,6 +180,7 @@ Task<Status> ServerConnection::read_until_lost() {
     const Result<size_t> count = co_await connection_->read_some(room);
     if (!count.has_value()) co_return count.error();
     if (*count == 0) co_return Status(Code::unavailable, "the client ended the connection");
+    turn_bytes = 0;
     buffer_.filled(*count);
     buffer_held_.set(buffer_.held_bytes());
     bytes_read_ += *count;
@@ -328,10 +346,10 @@ Result<void> ServerConnection::begin(const Server::Method* method, const Frame& 
   call->body.set(frame.body.size());
   const Instant deadline = context.deadline;
   if (method->info->kind == MethodKind::server_stream) {
-    if (frame.body.size() >= FrameBuffer::kLargeBytesMin) {
+    if (frame.body.size() > kStreamRequestBytesMax) {
       return fail(Code::invalid_argument,
                   fmt::format("the request of a stream has at most {} bytes, this one has {}",
-                              FrameBuffer::kLargeBytesMin - 1, frame.body.size()));
+                              kStreamRequestBytesMax, frame.body.size()));
     }
     call->stream = std::make_unique<ServerStream>(*this, clock_.scheduler(), header.call_id,
                                                   header.credit_bytes);
@@ -383,7 +401,9 @@ Result<RequestContext> ServerConnection::make_context(const FrameHeader& header,
 void ServerConnection::on_one_way(const Frame& frame) {
   const auto run = [&]() -> Result<void> {
     VECTRON_TRY(const Server::Method* method, find_method(frame.header, MethodKind::one_way));
-    if (frame.dropped) return fail(Code::resource_exhausted, "there was no memory for it");
+    if (frame.dropped || frame.body.size() > kOneWayBytesMax) {
+      return fail(Code::resource_exhausted, "it is too long, or there was no memory for it");
+    }
     VECTRON_TRY(RequestContext context, make_context(frame.header, *method->info));
     return method->one_way(std::move(context), frame.body);
   };
@@ -394,6 +414,7 @@ void ServerConnection::on_one_way(const Frame& frame) {
 const Server::Method* ServerConnection::takes_large_one_way(const Frame& frame) const {
   if (frame.header.kind != FrameKind::one_way) return nullptr;
   if (frame.body.size() < FrameBuffer::kLargeBytesMin) return nullptr;
+  if (frame.body.size() > kOneWayBytesMax) return nullptr;  // on_one_way() refuses it.
   const auto method = find_method(frame.header, MethodKind::one_way);
   return method.has_value() && (*method)->large_one_way ? *method : nullptr;
 }

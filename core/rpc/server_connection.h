@@ -51,6 +51,7 @@ class ServerConnection {
   Task<Status> serve();
   Task<Status> read_until_lost();
   Task<Result<void>> read_more();
+  bool is_too_long_one_way() const;
   std::span<uint8_t> make_room();
   Task<Result<Hello>> receive_hello();
   Task<Result<void>> welcome();

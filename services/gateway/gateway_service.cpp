@@ -272,9 +272,9 @@ Result<void> GatewayConfig::validate() const {
   VECTRON_CHECK_OK(need(worker_channels_max > 0, "worker_channels_max", "must be at least 1"));
   VECTRON_CHECK_OK(need(batch_points_max > 0, "batch_points_max", "must be at least 1"));
   VECTRON_CHECK_OK(
-      need(write_bytes_max > 0 && write_bytes_max <= std::min(frame_bytes_max, kWriteBytesMax),
+      need(write_bytes_max > 0 && write_bytes_max <= std::min(frame_bytes_max, kWritePieceBytesMax),
            "write_bytes_max",
-           "must be above zero, at most 8 MiB (what a worker takes), and fit into "
+           "must be above zero, at most 1 MiB (what a worker takes), and fit into "
            "frame_bytes_max"));
   VECTRON_CHECK_OK(need(write_points_max > 0, "write_points_max", "must be at least 1"));
   const Result<void> browsers = gateway::browser_config(*this).validate();

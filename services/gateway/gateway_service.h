@@ -75,7 +75,7 @@ struct GatewayConfig {
   size_t http_inline_body_bytes_max = 128 << 10;
   /// Vectors and payloads of one log entry: a shard's part of an upsert is written in pieces of at
   /// most so many bytes, one after the other, in the order of the request.
-  size_t write_bytes_max = 1 << 20;
+  size_t write_bytes_max = kWritePieceBytesMax;
   /// And of so many points: a worker applies an entry in one turn of its event loop. At most what
   /// the workers take (WorkerConfig::write_operations_max).
   size_t write_points_max = 500;

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/model/collection.h"
 #include "schemas/vectron_messages.h"
 #include "schemas/worker_messages.h"
 #include "services/gateway/route.h"
@@ -29,7 +30,7 @@ struct UpsertPlan {
 };
 
 struct UpsertLimits {
-  size_t piece_bytes_max = 1 << 20;
+  size_t piece_bytes_max = kWritePieceBytesMax;
   size_t piece_points_max = 500;
 };
 

@@ -46,16 +46,20 @@ Result<void> WorkerConfig::validate() const {
   if (searches_in_flight_max == 0) return wrong("searches_in_flight_max", "must be at least 1");
   if (index_batch_points_max == 0) return wrong("index_batch_points_max", "must be at least 1");
   if (index_linger < Duration::zero()) return wrong("index_linger", "must not be negative");
-  if (write_operations_max == 0) return wrong("write_operations_max", "must be at least 1");
+  if (write_operations_max == 0 || write_operations_max > kWriteOperationsMax) {
+    return wrong("write_operations_max",
+                 "must be between 1 and 1000: set entry_operations_max (a write is applied in one "
+                 "turn of the event loop)");
+  }
   // An entry travels in one frame and is stored by one commit, each with something added for every
   // operation.
-  static_assert(kWriteBytesMax <= RaftTransport::kMessageBytesMax);
+  static_assert(kWriteBytesMax <= kLogEntryBytesMax);
   if (write_bytes_max == 0 || write_bytes_max > kWriteBytesMax ||
       write_bytes_max * 2 + write_operations_max * kStoredOverheadBytesMax >
           replica.kv.batch_bytes_max) {
     return wrong(
         "write_bytes_max",
-        "must be above zero, at most 8 MiB, and with the operations fit twice into the store's "
+        "must be above zero, at most 1344 KiB, and with the operations fit twice into the store's "
         "batch: set entry_bytes_max and kv_batch_bytes_max");
   }
   if (reply_bytes_max == 0) return wrong("reply_bytes_max", "must be above zero");

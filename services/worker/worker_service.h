@@ -10,6 +10,7 @@
 
 #include "core/async/sync.h"
 #include "core/env/env.h"
+#include "core/model/collection.h"
 #include "core/replica/observer.h"
 #include "core/replica/replica_config.h"
 #include "core/rpc/server.h"
@@ -58,7 +59,7 @@ struct WorkerConfig {
   /// How long fewer points than that wait in the flat tail for others to be linked with.
   Duration index_linger = 200ms;
   UpkeepConfig upkeep;                ///< Checkpoints and rebuilds of the graphs.
-  size_t write_bytes_max = 8 << 20;   ///< Of one write, which is one log entry.
+  size_t write_bytes_max = kWriteBytesMax;   ///< Of one write, which is one log entry.
   size_t reply_bytes_max = 32 << 20;  ///< Vectors and payloads of one answer.
   /// Points of one write. It is applied in one turn of the event loop.
   size_t write_operations_max = 500;

@@ -243,6 +243,17 @@ TEST_F(StubsTest, StreamTypedItems) {
   EXPECT_EQ(end.get().error().code(), Code::aborted);
 }
 
+TEST_F(StubsTest, LeaveLargeItemsOfStreamsToThePool) {
+  EchoClient client(channel);
+  auto reader = client.count({}, {.items = 1, .item_bytes = 1 << 20});
+  ASSERT_TRUE(reader.has_value());
+  Background<Result<std::optional<CountItem>>> item(world.scheduler, reader->next());
+  world.run_for(1ms);
+  EXPECT_EQ(item.get().value()->data.size(), 1u << 20);
+  EXPECT_EQ(server_env.cpu().jobs, 1U);
+  EXPECT_EQ(client_env.cpu().jobs, 1U);
+}
+
 TEST_F(StubsTest, DeliverOneWayMessages) {
   EchoClient client(channel);
   EXPECT_TRUE(client.notify({.text = "once"}));

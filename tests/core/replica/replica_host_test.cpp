@@ -6,6 +6,7 @@
 #include "core/replica/birth_remains.h"
 #include "core/replica/manifest_file.h"
 #include "core/replica/raft_transport.h"
+#include "core/rpc/message_bounds.h"
 #include "tests/core/replica/refusing_env.h"
 
 namespace vectron {
@@ -227,9 +228,47 @@ TEST_F(ReplicaHostTest, ASnapshotWithAPairThatCannotBeLoadedIsNotTaken) {
   }
 }
 
-// With work that grew by the square of its groups it would take an hour.
-TEST_F(ReplicaHostTest, AFrameMayNameAsManyGroupsAsItHolds) {
-  constexpr uint64_t kGroups = 500'000;
+// No follower takes more than one frame's worth.
+TEST_F(ReplicaHostTest, ACommandThatNoMessageHoldsIsNotProposed) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  ASSERT_TRUE(start().ok());
+  const Instant deadline = env_.clock().monotonic() + 10s;
+  auto proposing = host_->find(kGroup)->propose(Bytes(kLogEntryBytesMax + 1), deadline);
+  EXPECT_EQ(status_of(env_.below().run(std::move(proposing))).code(), Code::invalid_argument);
+  EXPECT_TRUE(write(42).has_value());
+}
+
+wire::RaftBatch batch_of(size_t messages, size_t entries_each, size_t entry_bytes) {
+  wire::RaftBatch batch;
+  batch.messages.resize(messages);
+  for (wire::RaftMessage& message : batch.messages) {
+    message.entries.resize(entries_each);
+    for (wire::RaftEntry& entry : message.entries) entry.data.resize(entry_bytes);
+  }
+  return batch;
+}
+
+TEST(RaftBatch, FitsInATurnWhenARightMemberWouldSendIt) {
+  EXPECT_TRUE(fits_in_a_turn(batch_of(1, 1, kLogEntryBytesMax)));
+  EXPECT_LE(encode(batch_of(1, 1, kLogEntryBytesMax)).size(), rpc::kOneWayBytesMax);
+  EXPECT_TRUE(fits_in_a_turn(batch_of(1, 4, kAppendBytesMax / 4 - raft::kEntryOverheadBytes)));
+  EXPECT_TRUE(fits_in_a_turn(batch_of(2'000, 0, 0)));
+  EXPECT_FALSE(fits_in_a_turn(batch_of(1, 2, kLogEntryBytesMax / 2)));
+  EXPECT_FALSE(fits_in_a_turn(batch_of(2, 1, kLogEntryBytesMax / 2)));
+  EXPECT_FALSE(fits_in_a_turn(batch_of(1, 10'000, 0)));
+  EXPECT_FALSE(fits_in_a_turn(batch_of(10'000, 0, 0)));
+}
+
+TEST_F(ReplicaHostTest, AFrameOfMoreGroupsThanATurnHoldsIsRefused) {
+  ASSERT_TRUE(open().has_value());
+  RaftReceiver receiver(host_.get());
+  receiver.step(RequestContext(), batch_of(500'000, 0, 0));
+  EXPECT_EQ(env_.metrics().value(Metric::raft_messages_refused), 1u);
+}
+
+TEST_F(ReplicaHostTest, AFrameMayNameManyGroupsThatAreNotHere) {
+  constexpr uint64_t kGroups = 2'000;
   ASSERT_TRUE(open().has_value());
   ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
   ASSERT_TRUE(start().ok());

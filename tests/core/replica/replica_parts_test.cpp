@@ -134,9 +134,11 @@ TEST(ReplicaConfig, NamesTheFieldThatIsWrong) {
   config.election_ticks = 3;
   EXPECT_EQ(config.validate().error().field(), "election_ticks");
   config = ReplicaConfig();
-  config.append_bytes_max = size_t{64} << 20;
+  config.append_bytes_max = kAppendBytesMax + 1;
   EXPECT_EQ(config.validate().error().field(), "append_bytes_max");
   config = ReplicaConfig();
+  config.snapshot_chunk_bytes_max = kSnapshotChunkBytesMax + 1;
+  EXPECT_EQ(config.validate().error().field(), "snapshot_chunk_bytes_max");
   config.snapshot_chunk_bytes_max = 0;
   EXPECT_EQ(config.validate().error().field(), "snapshot_chunk_bytes_max");
   // The record of the applied index goes into the same commit.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/rpc/channel_pool.h"
+#include "core/rpc/message_bounds.h"
 #include "tests/core/rpc/rpc_env.h"
 
 namespace vectron::rpc {
@@ -534,6 +535,21 @@ TEST_F(ChannelTest, DeliversOneWayMessagesInOrderAndDropsThemWhenTheQueueIsFull)
   EXPECT_TRUE(channel->send_one_way(kTellMethod, text("again")));
   world.run_for(1ms);
   EXPECT_EQ(words.told.back(), "again");
+}
+
+// Of any message that decoding would hold the receiver's event loop with.
+TEST_F(ChannelTest, SendsNoOneWayMessageAndNoRequestOfAStreamThatWouldNotBeTaken) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  EXPECT_FALSE(channel->send_one_way(kTellMethod, Bytes(kOneWayBytesMax + 1)));
+  EXPECT_EQ(channel->one_way_dropped(), 1u);
+  EXPECT_TRUE(channel->send_one_way(kTellMethod, Bytes(kOneWayBytesMax)));
+  const auto stream =
+      channel->open_stream({}, kCountMethod, Bytes(kStreamRequestBytesMax + 1, '1'));
+  EXPECT_EQ(status_of(stream).code(), Code::invalid_argument);
+  world.run_for(100ms);
+  ASSERT_EQ(words.told.size(), 1u);
+  EXPECT_EQ(words.told[0].size(), kOneWayBytesMax);
 }
 
 TEST_F(ChannelTest, DropsOneWayMessagesWhileTheAddressDoesNotAnswer) {

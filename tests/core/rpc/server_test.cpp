@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/rpc/error_body.h"
+#include "core/rpc/message_bounds.h"
 #include "tests/core/rpc/rpc_env.h"
 
 namespace vectron::rpc {
@@ -140,6 +141,43 @@ TEST_F(ServerTest, SaysUnimplementedForAnUnknownMethodAndLivesOn) {
   EXPECT_EQ(client.frames[2].error().code(), Code::unimplemented);
   EXPECT_EQ(client.frames[3].header.kind, FrameKind::response);
   EXPECT_FALSE(client.ended);
+}
+
+// What comes without a bound of its own is looked at before it is decoded.
+TEST_F(ServerTest, TakesNoOneWayMessageAndNoRequestOfAStreamThatWouldHoldItsLoop) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  const FrameHeader tell{.kind = FrameKind::one_way, .method = kTellMethod.id};
+  client.send(tell, Bytes(kOneWayBytesMax + 1, 'x'));
+  client.send(tell, Bytes(48 << 20, 'x'));
+  client.send(tell, Bytes(kOneWayBytesMax, 'x'));
+  client.send(
+      {.kind = FrameKind::request, .method = kCountMethod.id, .credit_bytes = 1'000, .call_id = 1},
+      Bytes(kStreamRequestBytesMax + 1, '1'));
+  client.request(2, "echo");
+  ASSERT_EQ(client.flush(), 3u);
+  ASSERT_EQ(words.told.size(), 1u);
+  EXPECT_EQ(words.told[0].size(), kOneWayBytesMax);
+  EXPECT_EQ(server_env.metrics().value(Metric::rpc_refused), 3u);
+  EXPECT_EQ(client.frames[1].error().code(), Code::invalid_argument);
+  EXPECT_EQ(client.frames[2].header.kind, FrameKind::response);
+  // Nor is memory taken for it.
+  EXPECT_LT(words.server().body_bytes_in_flight_peak(), 4u << 20);
+}
+
+TEST_F(ServerTest, WorksThroughFramesThatCameTogetherOverSeveralTurns) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello();
+  for (uint64_t id = 1; id <= 1'000; ++id) client.request(id, "sleep");
+  client.flush(0ns);
+  int most = 0;
+  for (int before = 0; words.started < 1'000 && world.run_one(); before = words.started) {
+    most = std::max(most, words.started - before);
+  }
+  EXPECT_EQ(words.started, 1'000);
+  EXPECT_LE(most, static_cast<int>(kFrameBytesPerTurn / kFrameWorkBytesMin));
 }
 
 TEST_F(ServerTest, SaysDataLossForABadChecksumAndCloses) {

@@ -245,7 +245,6 @@ TEST(Configuration, OptionsThatDoNotFitTogetherAreBothNamed) {
                                    {"kv_batch_bytes_max", "1MiB", "flush_bytes_max"},
                                    {"wal_segment_bytes_max", "1TiB", "wal_retention_bytes_max"},
                                    {"wal_retention_bytes_max", "4KiB", "wal_segment_bytes_max"},
-                                   {"entry_operations_max", "1000000", "kv_batch_bytes_max"},
                                    {"entry_operations_max", "499", "write_points_max"},
                                    {"write_points_max", "501", "entry_operations_max"}};
   for (const Case& set : cases) {
@@ -258,6 +257,28 @@ TEST(Configuration, OptionsThatDoNotFitTogetherAreBothNamed) {
     EXPECT_THAT(status.field(), testing::AnyOf(set.set, set.other));
   }
   EXPECT_TRUE(Settings().validate(Role::up).has_value());
+  // An entry is stored by one commit, with something added for every operation.
+  const auto narrow =
+      resolve(sources({{"kv_batch_bytes_max", "3MiB"}, {"flush_bytes_max", "1MiB"}}));
+  ASSERT_TRUE(narrow.has_value());
+  const Status status = status_of(narrow->settings.validate(Role::up));
+  EXPECT_EQ(status.field(), "entry_operations_max");
+  EXPECT_THAT(status.message(), HasSubstr("kv_batch_bytes_max is 3MiB"));
+}
+
+// What one turn of an event loop does not take is no option's value.
+TEST(Configuration, WhatWouldHoldAnEventLoopIsRefused) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"entry_bytes_max", "2MiB"},
+      {"entry_operations_max", "1001"},
+      {"write_bytes_max", "2MiB"},
+      {"append_bytes_max", "1MiB"},
+      {"snapshot_chunk_bytes_max", "2MiB"}};
+  for (const auto& [option, value] : cases) {
+    const Status status = status_of(resolve(sources({{option, value}})));
+    EXPECT_EQ(status.code(), Code::invalid_argument) << option;
+    EXPECT_THAT(status.message(), HasSubstr(option));
+  }
 }
 
 TEST(Configuration, HttpIsOnLoopbackByDefaultForUpAlone) {

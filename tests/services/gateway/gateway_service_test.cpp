@@ -363,6 +363,24 @@ TEST(Gateway, SaysDataLossWhenEveryPlacementNodeDoes) {
   EXPECT_EQ(status_of(cluster.run(client.list_collections({}, {}))).code(), Code::data_loss);
 }
 
+// Each message is small enough for the loop; what they say together is not.
+TEST(Gateway, LeavesTheMergingOfManyHitsToThePool) {
+  FakeCluster cluster(1, 1);
+  cluster.add_collection(FakeCluster::route("c", 2, {{0}}));
+  auto client = cluster.client();
+  std::vector<api::Point> points;
+  for (uint64_t id = 0; id < 1'800; ++id) points.push_back(point(id, {float(id), 1}));
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert(points))).has_value());
+  const size_t jobs = cluster.env().cpu().jobs();
+  ASSERT_TRUE(cluster.run(client.search({}, search({0, 1}, 100))).has_value());
+  EXPECT_EQ(cluster.env().cpu().jobs() - jobs, 0U);
+  const auto found = cluster.run(client.search({}, search({0, 1}, 1'800)));
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  ASSERT_EQ(found->hits.size(), 1'800U);
+  for (uint64_t id = 0; id < 1'800; ++id) ASSERT_EQ(found->hits[id].id.number, id);
+  EXPECT_EQ(cluster.env().cpu().jobs() - jobs, 1U);
+}
+
 TEST(Gateway, AnswersWithoutTheShardsThatDidNotWhereThatIsAllowed) {
   FakeCluster cluster(1, 2);
   cluster.add_collection(FakeCluster::route("c", 4, {{0}, {1}}));
@@ -742,7 +760,7 @@ TEST(GatewayConfig, NamesTheFieldThatIsWrong) {
   config.request_timeout_max = 1s;
   EXPECT_EQ(config.validate().error().field(), "request_timeout_max");
   config.request_timeout_max = GatewayConfig().request_timeout_max;
-  config.write_bytes_max = kWriteBytesMax + 1;  // No worker takes it.
+  config.write_bytes_max = kWritePieceBytesMax + 1;  // No worker takes it.
   EXPECT_EQ(config.validate().error().field(), "write_bytes_max");
 }
 

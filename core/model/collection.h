@@ -26,7 +26,7 @@ inline constexpr size_t kPayloadBytesMax = 1 << 20;
 /// each.
 inline constexpr size_t kWriteBytesMax = 1'344 << 10;
 static_assert(kPayloadBytesMax + kDimensionMax * sizeof(float) + (32 << 10) < kWriteBytesMax);
-inline constexpr size_t kWriteOperationsMax = 1'000;  ///< The same, in points.
+inline constexpr size_t kWriteOperationsMax = 500;  ///< The same, in points.
 /// Of points that are written together, as a gateway counts them: a write takes so many bytes with
 /// as many points as there may be.
 inline constexpr size_t kWritePieceBytesMax = 1 << 20;

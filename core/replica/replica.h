@@ -29,6 +29,10 @@
 #include "core/replica/state_machine.h"
 #include "core/wal/wal.h"
 
+namespace vectron::stored {
+struct KeyValuePage;
+}
+
 namespace vectron {
 
 /// Who a replica is and where it keeps its state.
@@ -268,7 +272,8 @@ class Replica {
   Task<void> send_snapshot(raft::SnapshotRequest request);
   Task<Result<void>> stream_snapshot(raft::SnapshotRequest request);
   Task<Result<void>> begin_incoming(SnapshotPiece piece);
-  Task<Result<void>> add_to_incoming(const SnapshotPiece* piece);
+  Task<Result<void>> add_to_incoming(SnapshotPiece* piece);
+  Task<Result<void>> check_pairs(const stored::KeyValuePage* page, KvBatch* batch);
   Task<Result<void>> install_incoming();
   Task<Result<void>> switch_to_snapshot(raft::SnapshotMeta meta);
   Task<void> end_work_on_store();

@@ -8,6 +8,7 @@
 #include "core/async/combine.h"
 #include "core/replica/birth_remains.h"
 #include "core/replica/replica.h"
+#include "schemas/codec_work.h"
 #include "schemas/storage_messages.h"
 
 namespace vectron {
@@ -15,23 +16,44 @@ namespace {
 
 constexpr std::string_view kComponent = "snapshot";
 
-// One page of pairs from `from` on; sets `next` to where the next one starts, empty at the end.
-/// Pairs of one page: it is read, and looked at by who takes it, in one turn of an event loop.
+// A page is read in one turn of the event loop, and looked at by the receiver in pieces of a
+// millisecond.
 constexpr size_t kPagePairsMax = 1'000;
+constexpr uint64_t kPieceNanoseconds = 1'000'000;
 
-Result<Bytes> read_page(KvReader* reader, const Bytes& from, size_t bytes_max, KvScanEnd* next) {
+// Of reading and encoding pairs, and of checking pairs that came.
+CpuCost reading_cost(size_t pairs, size_t bytes) {
+  return {.nanoseconds = 500 + 1'000 * pairs + 3 * bytes};
+}
+CpuCost checking_cost(size_t pairs, size_t bytes) {
+  return {.nanoseconds = 2'500 * pairs + 2 * bytes};
+}
+
+// One page of pairs from `from` on; sets `next` to where the next one starts, empty at the end.
+Result<Bytes> read_page(Cpu* cpu, KvReader* reader, const Bytes& from, size_t bytes_max,
+                        KvScanEnd* next) {
   stored::KeyValuePage page;
   KvScanRange range;
   range.from = from;
   range.bytes_max = bytes_max;
   range.items_max = kPagePairsMax;
-  const auto end = reader->scan(range, [&page](ByteView key, ByteView value) {
+  size_t bytes = 0;
+  const auto end = reader->scan(range, [&page, &bytes](ByteView key, ByteView value) {
+    bytes += key.size() + value.size();
     page.pairs.push_back({to_bytes(key), to_bytes(value)});
     return true;
   });
+  cpu->worked_on_loop(reading_cost(page.pairs.size(), bytes));
   if (!end.has_value()) return fail(end.error());
   *next = *end;
   return encode(page);
+}
+
+Task<Result<stored::KeyValuePage>> decode_page(Cpu* cpu, Bytes bytes) {
+  if (decodes_here(cpu, bytes)) co_return decode<stored::KeyValuePage>(bytes);
+  auto decoding = decode_on_pool<stored::KeyValuePage>(cpu, rpc::FrameBody(std::move(bytes)));
+  auto page = co_await decoding;
+  co_return page;
 }
 
 }  // namespace
@@ -71,7 +93,8 @@ Task<Result<void>> Replica::stream_snapshot(raft::SnapshotRequest request) {
   KvScanEnd next = Bytes();
   while (next) {
     const Bytes from = *next;
-    auto page = read_page(pinned->reader.get(), from, config_.snapshot_chunk_bytes_max, &next);
+    auto page = read_page(&parts_.env->cpu(), pinned->reader.get(), from,
+                          config_.snapshot_chunk_bytes_max, &next);
     VECTRON_CO_TRY(piece.page, page);
     piece.last = !next.has_value();
     piece.digest = pinned->reader->digest();
@@ -132,10 +155,30 @@ Task<Result<void>> Replica::begin_incoming(SnapshotPiece piece) {
   co_return Result<void>();
 }
 
-Task<Result<void>> Replica::add_to_incoming(const SnapshotPiece* piece) {
-  const auto page = decode<stored::KeyValuePage>(piece->page);
+Task<Result<void>> Replica::add_to_incoming(SnapshotPiece* piece) {
+  const size_t page_bytes = piece->page.size();
+  const auto page = co_await decode_page(&parts_.env->cpu(), std::move(piece->page));
   if (!page.has_value()) co_return fail(page.error());
   KvBatch batch;
+  const auto fits = co_await check_pairs(&*page, &batch);
+  VECTRON_CO_CHECK_OK(fits);
+  if (piece->last) OverlayStore::put_applied_index(&batch, piece->meta.index);
+  VECTRON_ASSERT(incoming_.has_value());
+  const auto committed = co_await incoming_->store->commit(std::move(batch));
+  VECTRON_CO_CHECK_OK(committed);
+  VECTRON_ASSERT(incoming_.has_value());
+  incoming_->next_offset += page_bytes;
+  if (piece->last && incoming_->store->digest() != piece->digest) {
+    co_return fail(Code::data_loss, "the snapshot's content does not have the sender's digest");
+  }
+  co_return Result<void>();
+}
+
+// Puts the pairs of a page into `batch`, over as many turns of the event loop as it takes: how many
+// they are is the sender's choice.
+Task<Result<void>> Replica::check_pairs(const stored::KeyValuePage* page, KvBatch* batch) {
+  Cpu& cpu = parts_.env->cpu();
+  uint64_t nanoseconds = 0;
   for (const stored::KeyValue& pair : page->pairs) {
     if (pair.key.empty() || pair.key.size() > kKvKeyBytesMax) {
       co_return fail(Code::invalid_argument, "the snapshot has an impossible key");
@@ -144,17 +187,14 @@ Task<Result<void>> Replica::add_to_incoming(const SnapshotPiece* piece) {
     if (!fits.has_value()) {
       co_return fail(fits.error().with_context("the snapshot has a pair that fits nothing here"));
     }
-    batch.put(pair.key, pair.value);
+    batch->put(pair.key, pair.value);
+    nanoseconds += checking_cost(1, pair.key.size() + pair.value.size()).nanoseconds;
+    if (nanoseconds < kPieceNanoseconds) continue;
+    cpu.worked_on_loop({.nanoseconds = std::exchange(nanoseconds, 0)});
+    co_await parts_.env->clock().sleep_for(Duration::zero());
+    if (!serving()) co_return fail(Code::unavailable, "this replica does not take snapshots now");
   }
-  if (piece->last) OverlayStore::put_applied_index(&batch, piece->meta.index);
-  VECTRON_ASSERT(incoming_.has_value());
-  const auto committed = co_await incoming_->store->commit(std::move(batch));
-  VECTRON_CO_CHECK_OK(committed);
-  VECTRON_ASSERT(incoming_.has_value());
-  incoming_->next_offset += piece->page.size();
-  if (piece->last && incoming_->store->digest() != piece->digest) {
-    co_return fail(Code::data_loss, "the snapshot's content does not have the sender's digest");
-  }
+  cpu.worked_on_loop({.nanoseconds = nanoseconds});
   co_return Result<void>();
 }
 

@@ -276,7 +276,8 @@ Result<void> GatewayConfig::validate() const {
            "write_bytes_max",
            "must be above zero, at most 1 MiB (what a worker takes), and fit into "
            "frame_bytes_max"));
-  VECTRON_CHECK_OK(need(write_points_max > 0, "write_points_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need(write_points_max > 0 && write_points_max <= kWriteOperationsMax,
+                        "write_points_max", "must be between 1 and 500 (what a worker takes)"));
   const Result<void> browsers = gateway::browser_config(*this).validate();
   if (!browsers.has_value()) {
     return fail(Code::invalid_argument, browsers.error().message(),

@@ -78,7 +78,7 @@ struct GatewayConfig {
   size_t write_bytes_max = kWritePieceBytesMax;
   /// And of so many points: a worker applies an entry in one turn of its event loop. At most what
   /// the workers take (WorkerConfig::write_operations_max).
-  size_t write_points_max = 500;
+  size_t write_points_max = kWriteOperationsMax;
 
   /// Of RPC connections, as of rpc::ServerConfig.
   Duration rpc_silence_max = 30s;

@@ -31,7 +31,7 @@ struct UpsertPlan {
 
 struct UpsertLimits {
   size_t piece_bytes_max = kWritePieceBytesMax;
-  size_t piece_points_max = 500;
+  size_t piece_points_max = kWriteOperationsMax;
 };
 
 /// Checks every point by itself (id, vector, payload) and groups those that pass. A refused point

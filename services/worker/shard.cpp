@@ -342,6 +342,7 @@ std::optional<Shard::Hits> Shard::search_on_loop(const ShardContent& content, in
 
 std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hits& hits) const {
   std::vector<wire::ShardHit> out(hits.size());
+  env_->cpu().worked_on_loop(rows_cost(hits.size()));
   for (size_t i = 0; i < hits.size(); ++i) {
     const ShardContent::Row& row = content.rows[hits[i].slot];
     out[i].id = message_of_id<wire::PointId>(row.id);

@@ -192,7 +192,9 @@ Task<Result<void>> ShardState::take_requests() {
   KvScanEnd next = Bytes();
   while (next) {
     const Bytes from = *next;
+    const size_t before = requests_.size();
     auto end = requests_.load_page(from);
+    env_->cpu().worked_on_loop(remembering_cost(requests_.size() - before));
     VECTRON_CO_TRY(next, end);
     if (next) co_await env_->clock().sleep_for(Duration::zero());
   }
@@ -292,6 +294,9 @@ std::shared_ptr<ShardContent> ShardState::finish_rebuild() {
 Result<void> ShardState::check(ByteView command, size_t commit_bytes_max) const {
   VECTRON_TRY(const stored::ShardCommand read, read_command(command));
   env_->cpu().worked_on_loop(checking_cost(read.operations.size(), command.size()));
+  if (!applies_in_a_turn(read.operations.size(), command.size())) {
+    return fail(Code::invalid_argument, "the command takes too long to apply", "operations");
+  }
   if (stored_bytes_max(read) <= commit_bytes_max) return {};
   return fail(Code::invalid_argument, "the command is larger than one commit takes", "operations");
 }

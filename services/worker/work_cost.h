@@ -7,6 +7,7 @@
 
 #include "core/env/cpu.h"
 #include "core/index/shard_index.h"
+#include "core/model/collection.h"
 
 namespace vectron {
 
@@ -27,6 +28,21 @@ inline CpuCost linking_cost(uint64_t evaluations, uint64_t dimension) {
 /// whose writes wait to be stored, and 1 ns a byte of large ones.
 inline CpuCost applying_cost(size_t operations, size_t bytes) {
   return {.nanoseconds = 500 + 5'000 * operations + bytes};
+}
+
+/// Of taking up the records of requests that a shard remembers.
+inline CpuCost remembering_cost(size_t records) {
+  return {.nanoseconds = 500 + 2'500 * records};
+}
+
+/// Whether a command may be an entry: it is applied in one turn of the event loop.
+inline bool applies_in_a_turn(size_t operations, size_t bytes) {
+  return operations <= kWriteOperationsMax && bytes <= kWriteBytesMax;
+}
+
+/// Of what search hits say besides their payloads and vectors.
+inline CpuCost rows_cost(size_t hits) {
+  return {.nanoseconds = 100 * hits};
 }
 
 /// Of checking and encoding a write, twice where it has a request id: 0.2 to 1.8 us a point.

@@ -48,7 +48,7 @@ Result<void> WorkerConfig::validate() const {
   if (index_linger < Duration::zero()) return wrong("index_linger", "must not be negative");
   if (write_operations_max == 0 || write_operations_max > kWriteOperationsMax) {
     return wrong("write_operations_max",
-                 "must be between 1 and 1000: set entry_operations_max (a write is applied in one "
+                 "must be between 1 and 500: set entry_operations_max (a write is applied in one "
                  "turn of the event loop)");
   }
   // An entry travels in one frame and is stored by one commit, each with something added for every

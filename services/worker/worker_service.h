@@ -58,11 +58,11 @@ struct WorkerConfig {
   uint32_t index_batch_points_max = 8;  ///< Points linked by one piece of work on the Cpu pool.
   /// How long fewer points than that wait in the flat tail for others to be linked with.
   Duration index_linger = 200ms;
-  UpkeepConfig upkeep;                ///< Checkpoints and rebuilds of the graphs.
-  size_t write_bytes_max = kWriteBytesMax;   ///< Of one write, which is one log entry.
-  size_t reply_bytes_max = 32 << 20;  ///< Vectors and payloads of one answer.
+  UpkeepConfig upkeep;                      ///< Checkpoints and rebuilds of the graphs.
+  size_t write_bytes_max = kWriteBytesMax;  ///< Of one write, which is one log entry.
+  size_t reply_bytes_max = 32 << 20;        ///< Vectors and payloads of one answer.
   /// Points of one write. It is applied in one turn of the event loop.
-  size_t write_operations_max = 500;
+  size_t write_operations_max = kWriteOperationsMax;
 
   rpc::PeerBounds peers;                ///< Of other nodes and of strangers.
   ReplicaObserver* observer = nullptr;  ///< The simulation's watcher; null in production.

@@ -42,6 +42,7 @@ class InlineCpu final : public Cpu {
   Task<void> run(CpuCost cost, std::function<void()> work) override {
     SleepAwaiter pause(scheduler_, scheduler_.now() + Duration(cost.nanoseconds));
     co_await pause;
+    ++jobs_;
     work();
   }
   size_t parallelism() const override { return 1; }
@@ -53,12 +54,15 @@ class InlineCpu final : public Cpu {
   }
   /// The most that one event was said to do on the loop.
   Duration longest_turn() const { return Duration(longest_nanoseconds_); }
+  /// How much was done elsewhere, in pieces of work.
+  size_t jobs() const { return jobs_; }
 
  private:
   Scheduler& scheduler_;
   uint64_t event_ = 0;
   uint64_t turn_nanoseconds_ = 0;
   uint64_t longest_nanoseconds_ = 0;
+  size_t jobs_ = 0;
 };
 
 class NoLog final : public Log {

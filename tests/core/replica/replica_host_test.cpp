@@ -228,6 +228,39 @@ TEST_F(ReplicaHostTest, ASnapshotWithAPairThatCannotBeLoadedIsNotTaken) {
   }
 }
 
+// How many pairs a page has is the sender's choice.
+TEST_F(ReplicaHostTest, APageOfManySmallPairsIsLookedAtOverManyTurns) {
+  ASSERT_TRUE(open().has_value());
+  stored::ReplicaManifest manifest;
+  manifest.group_id = kGroup.value();
+  manifest.replica_id = kReplica.value();
+  manifest.members = {{1, 1, "here:1"}, {2, 2, "there:1"}};
+  ASSERT_TRUE(env_.below().run(host_->bear(std::move(manifest))).has_value());
+  auto starting = host_->start(kGroup, std::make_unique<LastCommand>());
+  ASSERT_TRUE(env_.below().run(std::move(starting)).has_value());
+  SnapshotPiece piece;
+  piece.group = kGroup;
+  piece.from = ReplicaId(2);
+  piece.to = kReplica;
+  piece.term = Term(1);
+  piece.meta.index = LogIndex(5);
+  piece.meta.term = Term(1);
+  piece.meta.membership.voters = {kReplica, ReplicaId(2)};
+  piece.last = true;
+  stored::KeyValuePage page;
+  for (uint16_t i = 0; i < 10'000; ++i) {
+    Bytes key = {static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)};
+    piece.digest += kv_pair_hash(key, Bytes{1});
+    page.pairs.push_back({std::move(key), {1}});
+  }
+  piece.page = encode(page);
+  const auto taken = env_.below().run(host_->find(kGroup)->receive_snapshot(NodeId(2), piece));
+  ASSERT_TRUE(taken.has_value()) << taken.error().to_string();
+  EXPECT_EQ(host_->find(kGroup)->applied_index(), LogIndex(5));
+  EXPECT_GT(env_.below().cpu().longest_turn(), 500us) << "it was said";
+  EXPECT_LT(env_.below().cpu().longest_turn(), 5ms);
+}
+
 // No follower takes more than one frame's worth.
 TEST_F(ReplicaHostTest, ACommandThatNoMessageHoldsIsNotProposed) {
   ASSERT_TRUE(open().has_value());

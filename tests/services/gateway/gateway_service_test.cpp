@@ -366,18 +366,18 @@ TEST(Gateway, SaysDataLossWhenEveryPlacementNodeDoes) {
 // Each message is small enough for the loop; what they say together is not.
 TEST(Gateway, LeavesTheMergingOfManyHitsToThePool) {
   FakeCluster cluster(1, 1);
-  cluster.add_collection(FakeCluster::route("c", 2, {{0}}));
+  cluster.add_collection(FakeCluster::route("c", 8, {{0}}));
   auto client = cluster.client();
   std::vector<api::Point> points;
-  for (uint64_t id = 0; id < 1'800; ++id) points.push_back(point(id, {float(id), 1}));
+  for (uint64_t id = 0; id < 4'000; ++id) points.push_back(point(id, {float(id), 1}));
   ASSERT_TRUE(cluster.run(client.upsert({}, upsert(points))).has_value());
   const size_t jobs = cluster.env().cpu().jobs();
-  ASSERT_TRUE(cluster.run(client.search({}, search({0, 1}, 100))).has_value());
+  ASSERT_TRUE(cluster.run(client.search({}, search({0, 1}, 50))).has_value());
   EXPECT_EQ(cluster.env().cpu().jobs() - jobs, 0U);
-  const auto found = cluster.run(client.search({}, search({0, 1}, 1'800)));
+  const auto found = cluster.run(client.search({}, search({0, 1}, 450)));
   ASSERT_TRUE(found.has_value()) << found.error().to_string();
-  ASSERT_EQ(found->hits.size(), 1'800U);
-  for (uint64_t id = 0; id < 1'800; ++id) ASSERT_EQ(found->hits[id].id.number, id);
+  ASSERT_EQ(found->hits.size(), 450U);
+  for (uint64_t id = 0; id < 450; ++id) ASSERT_EQ(found->hits[id].id.number, id);
   EXPECT_EQ(cluster.env().cpu().jobs() - jobs, 1U);
 }
 

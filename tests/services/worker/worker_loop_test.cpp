@@ -23,12 +23,13 @@ class OneServer final : public PeerWatcher {
 
 class WorkerLoop : public WorkerCluster {
  protected:
-  void boot_one(sim::WorldConfig config = {}) {
+  void boot_one(sim::WorldConfig config = {}) { boot_many(1, config); }
+  void boot_many(uint32_t copies, sim::WorldConfig config = {}) {
     config.long_turn_sink = [this](const LongTurn& turn) {
       long_turns_.push_back(fmt::format("{} {} us", turn.node, to_microseconds(turn.turn)));
     };
-    boot(1, 1, config);
-    ASSERT_TRUE(create(1, 1).has_value());
+    boot(1, copies, config);
+    ASSERT_TRUE(create(1, copies).has_value());
     address_ = leader();
   }
   /// Points `first` to `first + count - 1`, whose vectors and payloads say `value`.
@@ -43,6 +44,34 @@ class WorkerLoop : public WorkerCluster {
       operation.payload = {value, 4, 1};  // A FlexBuffer: a number of one byte.
       request.operations.push_back(std::move(operation));
     }
+    auto client = worker(address_);
+    return client.write(context(60s), std::move(request));
+  }
+  /// Points `first` to `first + count - 1`, with payloads of so many bytes.
+  Task<Result<wire::WriteReply>> write_filled(uint64_t first, uint64_t count, size_t bytes) {
+    wire::WriteRequest request;
+    request.shard_id = 1;
+    request.epoch = 1;
+    for (uint64_t id = first; id < first + count; ++id) {
+      wire::WriteOperation operation;
+      operation.id.number = id;
+      operation.vector = {static_cast<float>(id), 1, 1, 1};
+      operation.payload.resize(bytes, 1);
+      request.operations.push_back(std::move(operation));
+    }
+    auto client = worker(address_);
+    return client.write(context(60s), std::move(request));
+  }
+  /// One point, by a request of this id.
+  Task<Result<wire::WriteReply>> write_again(uint64_t request_id) {
+    wire::WriteRequest request;
+    request.shard_id = 1;
+    request.epoch = 1;
+    request.request_id = request_id;
+    wire::WriteOperation operation;
+    operation.id.number = request_id % 10;
+    operation.vector = {1, 1, 1, 1};
+    request.operations.push_back(std::move(operation));
     auto client = worker(address_);
     return client.write(context(60s), std::move(request));
   }
@@ -169,6 +198,98 @@ TEST_F(WorkerLoop, ReadsAFewPointsAtOnceAndRefusesMany) {
   EXPECT_EQ(refused.error().field(), "ids");
   EXPECT_NE(refused.error().message().find("256"), std::string::npos);
   EXPECT_EQ(long_turns_, std::vector<std::string>());
+}
+
+TEST_F(WorkerLoop, TakesUpTheRequestsThatItRemembersInPieces) {
+  replica_config_.emplace();
+  replica_config_->kv.map_bytes_max = 16 << 20;
+  replica_config_->overlay.flush_interval = 100ms;
+  boot_one();
+  constexpr uint64_t kRequests = 4'000;
+  for (uint64_t first = 1; first <= kRequests; first += 500) {
+    std::vector<std::optional<Result<wire::WriteReply>>> written(500);
+    for (uint64_t i = 0; i < 500; ++i) {
+      client_->tasks().spawn(store(write_again(first + i), &written[i]));
+    }
+    ASSERT_TRUE(world_->run_until(
+        [&] {
+          return std::ranges::all_of(written, [](const auto& one) { return one.has_value(); });
+        },
+        world_->now() + 60s));
+    for (const auto& one : written) ASSERT_TRUE(one->has_value()) << (*one).error().to_string();
+  }
+  const auto before = await(write_again(17));
+  ASSERT_TRUE(before.has_value());
+  world_->run_for(2s);
+  sim::SimNode& node = *world_->find_node("worker-0");
+  node.crash(CrashKind::process_kill);
+  start_worker(node, 0);
+  auto after = await(write_again(17));
+  for (int round = 0; round < 100 && !after.has_value(); ++round) {
+    world_->run_for(200ms);
+    after = await(write_again(17));
+  }
+  ASSERT_TRUE(after.has_value()) << after.error().to_string();
+  EXPECT_EQ(after->applied_index, before->applied_index) << "the first time's answer";
+  EXPECT_EQ(long_turns_, std::vector<std::string>());
+}
+
+TEST_F(WorkerLoop, TakesNoWriteThatATurnDoesNotApply) {
+  boot_one();
+  // A gateway's largest piece.
+  const auto written = await(write_filled(0, 500, kWritePieceBytesMax / 500 - 64 - 16));
+  ASSERT_TRUE(written.has_value()) << written.error().to_string();
+  for (const auto& [count, bytes] : {std::pair{501U, 1U}, {2U, 700'000U}}) {
+    const auto refused = await(write_filled(0, count, bytes));
+    ASSERT_FALSE(refused.has_value()) << count;
+    EXPECT_EQ(refused.error().code(), Code::invalid_argument);
+    EXPECT_EQ(refused.error().field(), "operations");
+  }
+  EXPECT_EQ(long_turns_, std::vector<std::string>());
+}
+
+TEST_F(WorkerLoop, SendsAndTakesASnapshotOfManySmallPointsInPieces) {
+  replica_config_.emplace();
+  replica_config_->kv.map_bytes_max = 16 << 20;
+  replica_config_->log_entries_kept_max = 2;
+  boot_many(3);
+  size_t away = 0;
+  while (address_.text.starts_with(fmt::format("worker-{}", away))) ++away;
+  sim::SimNode& follower = *world_->find_node(fmt::format("worker-{}", away));
+  follower.crash(CrashKind::power_loss);
+  for (uint64_t first = 0; first < 6'000; first += 250) {
+    ASSERT_TRUE(await(write_points(first, 250, 1)).has_value());
+  }
+  world_->run_for(5s);  // Longer than the log waits for one that does not answer.
+  start_worker(follower, away);
+  EXPECT_TRUE(world_->run_until(
+      [&] {
+        return follower.running() &&
+               follower.env().metrics().value(Metric::raft_snapshots_installed) > 0;
+      },
+      world_->now() + 30s));
+  EXPECT_EQ(long_turns_, std::vector<std::string>());
+}
+
+// The log still has all that it missed.
+TEST_F(WorkerLoop, FeedsAFollowerThatLagsOverManyTurns) {
+  boot_many(3);
+  size_t away = 0;
+  while (address_.text.starts_with(fmt::format("worker-{}", away))) ++away;
+  sim::SimNode& follower = *world_->find_node(fmt::format("worker-{}", away));
+  follower.crash(CrashKind::power_loss);
+  for (int round = 0; round < 8; ++round) {
+    ASSERT_TRUE(await(write_filled(0, 1, kPayloadBytesMax)).has_value());
+  }
+  long_turns_.clear();
+  start_worker(follower, away);
+  world_->run_for(10s);
+  EXPECT_EQ(follower.env().metrics().value(Metric::raft_snapshots_installed), 0U);
+  EXPECT_GE(follower.env().metrics().value(Metric::worker_points_written), 8U);
+  const std::string leader_name = address_.text.substr(0, address_.text.find(':'));
+  EXPECT_TRUE(std::ranges::none_of(long_turns_, [&](const std::string& turn) {
+    return turn.starts_with(leader_name);
+  })) << testing::PrintToString(long_turns_);
 }
 
 TEST_F(WorkerLoop, AppliesALongLogOverManyTurns) {

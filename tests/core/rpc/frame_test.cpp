@@ -6,6 +6,7 @@
 #include "core/base/random.h"
 #include "core/rpc/error_body.h"
 #include "core/rpc/hello.h"
+#include "core/rpc/message_bounds.h"
 
 namespace vectron::rpc {
 namespace {
@@ -324,6 +325,13 @@ TEST(Hello, FitsWhenTheClusterIsTheSameOrUnsaidAndAProtocolIsShared) {
 TEST(ErrorBody, CarriesAllPartsOfAStatus) {
   const Status status = Status(Code::unavailable, "not the leader", "shard_id").with_detail({1, 2});
   EXPECT_EQ(decode_error(encode_error(status)), status);
+}
+
+// Copying it would hold the event loop of who asked.
+TEST(ErrorBody, KeepsTheCodeAloneOfAnErrorThatIsTooLong) {
+  const Status status(Code::resource_exhausted, std::string(kErrorBytesMax, 'x'));
+  EXPECT_EQ(decode_error(encode_error(status)),
+            Status(Code::resource_exhausted, "the error is too long"));
 }
 
 TEST(ErrorBody, TurnsCodesOfNewerProgramsIntoUnknown) {

@@ -139,7 +139,8 @@ bool ServerConnection::is_too_long_one_way() const {
 }
 
 Task<Status> ServerConnection::read_until_lost() {
-  size_t turn_bytes = 0;  // Of frames that were taken in this turn of the event loop.
+  size_t turn_bytes = 0;  // Of frames that were taken in this event of the loop.
+  uint64_t event = 0;
   for (;;) {
     // A client that does not take its answers is not asked for more questions.
     // Half of what waits is enough for it to be heard again, for its pings lie among the questions;
@@ -163,6 +164,7 @@ Task<Status> ServerConnection::read_until_lost() {
       if (turn_bytes > 0 && turn_bytes + work_bytes > kFrameBytesPerTurn) {
         co_await clock_.sleep_for(Duration::zero());
         turn_bytes = 0;
+        event = clock_.scheduler().queue().events_run();
       }
       turn_bytes += work_bytes;
       const Server::Method* const large = takes_large_one_way(*frame);
@@ -180,7 +182,9 @@ Task<Status> ServerConnection::read_until_lost() {
     const Result<size_t> count = co_await connection_->read_some(room);
     if (!count.has_value()) co_return count.error();
     if (*count == 0) co_return Status(Code::unavailable, "the client ended the connection");
-    turn_bytes = 0;
+    // A read of what is there already is done in the same event.
+    const uint64_t now = clock_.scheduler().queue().events_run();
+    if (now != std::exchange(event, now)) turn_bytes = 0;
     buffer_.filled(*count);
     buffer_held_.set(buffer_.held_bytes());
     bytes_read_ += *count;

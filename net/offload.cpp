@@ -36,9 +36,11 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
   EventLoop& loop;
   ThreadPool& pool;
   const Limits limits;
-  std::deque<std::shared_ptr<Job>>
-      waiting;  // Their awaiters are suspended callers: that is the bound.
-  std::vector<std::shared_ptr<Job>> in_pool;  // At most limits.jobs_in_flight_max.
+  // The awaiters of what waits are suspended callers: that is its bound.
+  std::deque<std::shared_ptr<Job>> waiting;
+  std::deque<std::shared_ptr<Job>> prompt_waiting;  // Goes into the pool by itself.
+  std::vector<std::shared_ptr<Job>> in_pool;        // Within both limits.
+  size_t prompt_in_pool = 0;
 
   std::mutex mutex;
   std::condition_variable all_done;
@@ -46,23 +48,36 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
   bool joining = false;  // Guarded by mutex.
 
   void add(std::shared_ptr<Job> job) {
-    waiting.push_back(std::move(job));
+    std::deque<std::shared_ptr<Job>>& line = line_of(*job);
+    line.push_back(std::move(job));
     feed_pool();
   }
 
+  std::deque<std::shared_ptr<Job>>& line_of(const Job& job) {
+    return job.weight == Weight::prompt ? prompt_waiting : waiting;
+  }
+
   void feed_pool() {
-    while (!waiting.empty() && in_pool.size() < limits.jobs_in_flight_max) {
-      std::shared_ptr<Job> job = std::move(waiting.front());
-      waiting.pop_front();
-      job->position = in_pool.size();
-      in_pool.push_back(job);
+    while (!prompt_waiting.empty() && prompt_in_pool < limits.prompt_in_flight_max) {
+      ++prompt_in_pool;
+      submit(take_first(&prompt_waiting), ThreadPool::Turn::ahead);
+    }
+    while (!waiting.empty() && in_pool.size() - prompt_in_pool < limits.jobs_in_flight_max) {
+      std::shared_ptr<Job> job = take_first(&waiting);
       if (job->weight == Weight::light) {
         offer_to_loop(std::move(job));
       } else {
-        const bool is_prompt = job->weight == Weight::prompt;
-        submit(std::move(job), is_prompt ? ThreadPool::Turn::ahead : ThreadPool::Turn::in_line);
+        submit(std::move(job), ThreadPool::Turn::in_line);
       }
     }
+  }
+
+  std::shared_ptr<Job> take_first(std::deque<std::shared_ptr<Job>>* line) {
+    std::shared_ptr<Job> job = std::move(line->front());
+    line->pop_front();
+    job->position = in_pool.size();
+    in_pool.push_back(job);
+    return job;
   }
 
   void offer_to_loop(std::shared_ptr<Job> job);
@@ -96,12 +111,14 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
   void take_back(const std::shared_ptr<Job>& job) {
     job->awaiter = nullptr;
     if (job->leave_queue(Job::taken_back)) job->work = nullptr;
-    std::erase(waiting, job);
+    std::erase(line_of(*job), job);
   }
 
   void join() {
-    for (const std::shared_ptr<Job>& job : waiting) job->awaiter = nullptr;
-    waiting.clear();
+    for (auto* line : {&waiting, &prompt_waiting}) {
+      for (const std::shared_ptr<Job>& job : *line) job->awaiter = nullptr;
+      line->clear();
+    }
     for (const std::shared_ptr<Job>& job : in_pool) {
       job->awaiter = nullptr;
       job->leave_queue(Job::taken_back);
@@ -179,6 +196,7 @@ void Offload::State::finish(Job& job) {
   in_pool[job.position] = std::move(in_pool.back());
   in_pool[job.position]->position = job.position;
   in_pool.pop_back();
+  if (job.weight == Weight::prompt) --prompt_in_pool;
   if (job.awaiter != nullptr) loop.scheduler().post(*std::exchange(job.awaiter, nullptr));
   feed_pool();
 }

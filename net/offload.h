@@ -22,6 +22,8 @@ class Offload {
     /// How many functions the pool may hold for this owner; further callers wait on the loop, first
     /// in, first out. With 1 the functions run one after another in the order of the calls.
     size_t jobs_in_flight_max = 256;
+    /// The same for prompt ones, which pass all others that wait.
+    size_t prompt_in_flight_max = 64;
     /// Its functions need a core each, so the loop does not spin while the pool has one.
     bool computes = false;
   };
@@ -37,7 +39,7 @@ class Offload {
     /// Quick, and somebody waits for it: the loop does it itself when it has nothing else to do (no
     /// thread is woken then), otherwise the pool does, ahead of heavy work.
     light,
-    /// Never for the loop; the pool does it ahead of heavy work.
+    /// Never for the loop; the pool does it ahead of heavy work, however much of that waits here.
     prompt,
   };
   /// Runs `work` on the pool and resumes on the loop. `work` owns all that it touches.

@@ -19,27 +19,34 @@ struct WorkLane::Awaiter {
 
 class WorkLane::Job final : public QueuedEvent {
  public:
-  Job(WorkLane* lane, uint64_t number, Slot slot, std::function<void()> work)
-      : lane_(*lane), number_(number), slot_(slot), work_(std::move(work)) {}
+  Job(WorkLane* lane, uint64_t number, std::shared_ptr<Slot> slot, std::function<void()> work)
+      : lane_(*lane), number_(number), slot_(std::move(slot)), work_(std::move(work)) {
+    slot_->job = this;
+  }
+  ~Job() override { slot_->job = nullptr; }
 
   void begin() {
-    if (!slot_.runs_at_begin) {
-      lane_.scheduler_.post_at(*this, slot_.end);
-    } else if (slot_.begin > lane_.scheduler_.now()) {
-      lane_.scheduler_.post_at(*this, slot_.begin);
+    if (!slot_->runs_at_begin) {
+      lane_.scheduler_.post_at(*this, slot_->end);
+    } else if (slot_->begin > lane_.scheduler_.now()) {
+      lane_.scheduler_.post_at(*this, slot_->begin);
     } else {
       run_work();
-      lane_.scheduler_.post_at(*this, slot_.end);
+      lane_.scheduler_.post_at(*this, slot_->end);
     }
+  }
+  void moved() {
+    cancel();
+    lane_.scheduler_.post_at(*this, slot_->runs_at_begin ? slot_->begin : slot_->end);
   }
   Awaiter* awaiter = nullptr;
 
  protected:
   void fire() override {
-    const bool ended = !slot_.runs_at_begin || work_ == nullptr;
+    const bool ended = !slot_->runs_at_begin || work_ == nullptr;
     if (work_ != nullptr) run_work();
     if (!ended) {
-      lane_.scheduler_.post_at(*this, slot_.end);
+      lane_.scheduler_.post_at(*this, slot_->end);
       return;
     }
     Awaiter* waiting = awaiter;
@@ -56,7 +63,7 @@ class WorkLane::Job final : public QueuedEvent {
 
   WorkLane& lane_;
   const uint64_t number_;
-  const Slot slot_;
+  const std::shared_ptr<Slot> slot_;
   std::function<void()> work_;  ///< Empty once it has run.
 };
 
@@ -73,15 +80,26 @@ WorkLane::~WorkLane() {
 }
 
 Task<void> WorkLane::run(Slot slot, std::function<void()> work) {
-  VECTRON_ASSERT(work != nullptr && slot.begin <= slot.end);
+  return run(std::make_shared<Slot>(slot), std::move(work));
+}
+
+Task<void> WorkLane::run(std::shared_ptr<Slot> slot, std::function<void()> work) {
+  VECTRON_ASSERT(work != nullptr && slot->begin <= slot->end);
   const uint64_t number = next_job_++;
-  auto owned = std::make_unique<Job>(this, number, slot, std::move(work));
+  auto owned = std::make_unique<Job>(this, number, std::move(slot), std::move(work));
   Job* job = owned.get();
   jobs_.emplace(number, std::move(owned));
   Awaiter awaiter(job);
   job->awaiter = &awaiter;
   job->begin();
   co_await awaiter;
+}
+
+void WorkLane::put_off(Slot* slot, Duration by) {
+  VECTRON_ASSERT(slot->begin > scheduler_.now());
+  slot->begin += by;
+  slot->end += by;
+  if (slot->job != nullptr) slot->job->moved();
 }
 
 }  // namespace vectron::sim

@@ -15,12 +15,17 @@
 namespace vectron::sim {
 
 class WorkLane {
+ private:
+  class Job;
+  struct Awaiter;
+
  public:
   /// When a function begins and ends, and at which of the two it runs.
   struct Slot {
     Instant begin;
     Instant end;
     bool runs_at_begin = false;
+    Job* job = nullptr;  ///< From run() until it has ended.
   };
 
   explicit WorkLane(Scheduler* scheduler);
@@ -30,12 +35,13 @@ class WorkLane {
 
   /// Runs `work` once and returns at slot.end.
   Task<void> run(Slot slot, std::function<void()> work);
+  /// The same for a slot that may be put off before it begins.
+  Task<void> run(std::shared_ptr<Slot> slot, std::function<void()> work);
+  /// Lets a slot begin so much later. Requires: it has not begun.
+  void put_off(Slot* slot, Duration by);
   size_t jobs() const { return jobs_.size(); }
 
  private:
-  class Job;
-  struct Awaiter;
-
   Scheduler& scheduler_;
   std::map<uint64_t, std::unique_ptr<Job>> jobs_;
   uint64_t next_job_ = 1;

@@ -161,6 +161,13 @@ Task<void> run_at_cost(PoolCpu* cpu, CpuCost cost, std::function<void()> work, i
   ++*done;
 }
 
+Task<void> set(bool* flag) {
+  *flag = true;
+  co_return;
+}
+
+constexpr std::ptrdiff_t kPromptInPool = Offload::Limits{}.prompt_in_flight_max;
+
 TEST(PoolCpu, PromptWorkGoesBeforeHeavyWorkAndNeverToTheLoop) {
   BlockedPool blocked;
   PoolCpu cpu(blocked.loop, blocked.pool, blocked.pool);
@@ -177,14 +184,19 @@ TEST(PoolCpu, PromptWorkGoesBeforeHeavyWorkAndNeverToTheLoop) {
   };
   constexpr CpuCost kHeavy{.nanoseconds = 1'000'000'000};
   constexpr CpuCost kPrompt{.nanoseconds = 1'000'000, .prompt = true};
-  tasks.spawn(run_at_cost(&cpu, kHeavy, note(1), &done));
-  tasks.spawn(run_at_cost(&cpu, kHeavy, note(2), &done));
-  tasks.spawn(run_at_cost(&cpu, kPrompt, note(3), &done));
-  int turns = 0;
-  blocked.loop.run_until([&turns] { return ++turns > 1; });  // Now all three wait for the thread.
+  constexpr int kHeavyJobs = 300;   // More than the pool takes of one owner.
+  constexpr int kPromptJobs = 100;  // The same.
+  for (int i = 0; i < kHeavyJobs; ++i) tasks.spawn(run_at_cost(&cpu, kHeavy, note(i), &done));
+  for (int i = 0; i < kPromptJobs; ++i) tasks.spawn(run_at_cost(&cpu, kPrompt, note(-1), &done));
+  bool all_wait = false;  // For the thread.
+  tasks.spawn(set(&all_wait));
+  blocked.loop.run_until([&all_wait] { return all_wait; });
   blocked.release.count_down();
-  blocked.loop.run_until([&done] { return done == 3; });
-  EXPECT_EQ(order, (std::vector<int>{3, 1, 2}));
+  blocked.loop.run_until([&done] { return done == kHeavyJobs + kPromptJobs; });
+  ASSERT_EQ(order.size(), static_cast<size_t>(kHeavyJobs + kPromptJobs));
+  EXPECT_EQ(std::ranges::count(order.begin(), order.begin() + kPromptInPool, -1), kPromptInPool);
+  std::erase(order, -1);
+  EXPECT_TRUE(std::ranges::is_sorted(order)) << "the others have kept their order";
   EXPECT_FALSE(on_loop);
 }
 

@@ -27,6 +27,10 @@ inline constexpr size_t kPayloadBytesMax = 1 << 20;
 inline constexpr size_t kWriteBytesMax = 1'344 << 10;
 static_assert(kPayloadBytesMax + kDimensionMax * sizeof(float) + (32 << 10) < kWriteBytesMax);
 inline constexpr size_t kWriteOperationsMax = 500;  ///< The same, in points.
+/// What logs of before these bounds may have: such entries are still taken from other members, and
+/// hold the event loop for longer than a turn.
+inline constexpr size_t kWriteBytesOfBefore = 8 << 20;
+inline constexpr size_t kWriteOperationsOfBefore = 10'000;
 /// Of points that are written together, as a gateway counts them: a write takes so many bytes with
 /// as many points as there may be.
 inline constexpr size_t kWritePieceBytesMax = 1 << 20;

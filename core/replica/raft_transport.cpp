@@ -1,5 +1,8 @@
 #include "core/replica/raft_transport.h"
 
+#include <algorithm>
+
+#include "core/replica/batch_pieces.h"
 #include "core/replica/replica_config.h"
 #include "core/replica/replica_host.h"
 #include "core/rpc/message_bounds.h"
@@ -7,12 +10,11 @@
 namespace vectron {
 namespace {
 
-constexpr size_t kMessageCostBytes = 128;
-
 // A frame takes what a batch may have, in whatever way it is encoded.
-static_assert(kAppendBytesMax <= RaftTransport::kBatchBytesMax);
+static_assert(kAppendBytesMax <= kBatchBytesMax);
 static_assert(kLogEntryBytesMax + (4 << 10) <= rpc::kOneWayBytesMax);
-static_assert(4 * RaftTransport::kBatchBytesMax <= rpc::kOneWayBytesMax);
+static_assert(4 * kBatchBytesMax <= rpc::kOneWayBytesMax);
+static_assert(kBatchBytesTaken + (512 << 10) <= rpc::kOneWayBytesTaken);
 
 size_t cost_of(const raft::Message& message) {
   size_t bytes = kMessageCostBytes;
@@ -88,18 +90,6 @@ Result<raft::Message> from_wire(const wire::RaftMessage& message) {
   return out;
 }
 
-bool fits_in_a_turn(const wire::RaftBatch& batch) {
-  size_t bytes = batch.messages.size() * kMessageCostBytes;
-  size_t entries = 0;
-  for (const wire::RaftMessage& message : batch.messages) {
-    entries += message.entries.size();
-    for (const wire::RaftEntry& entry : message.entries) {
-      bytes += raft::kEntryOverheadBytes + entry.data.size();
-    }
-  }
-  return bytes <= RaftTransport::kBatchBytesTaken || (batch.messages.size() == 1 && entries == 1);
-}
-
 RaftTransport::RaftTransport(Env* env, rpc::ClientConfig config)
     : env_(env), messages_(*env, config), bulk_(*env, config) {}
 
@@ -128,7 +118,8 @@ bool RaftTransport::Outbox::add(GroupId group, const raft::Message& message) {
 
 void RaftTransport::Outbox::put(GroupId group, const raft::Message& message) {
   const size_t bytes = cost_of(message);
-  if (batch_bytes_ > 0 && batch_bytes_ + bytes > kBatchBytesMax) flush();
+  // What waited to be overtaken is in the batch after the first one.
+  while (batch_bytes_ > 0 && batch_bytes_ + bytes > kBatchBytesMax) flush();
   batch_.messages.push_back(to_wire(group, message));
   batch_bytes_ += bytes;
   if (!queued()) owner_->env_->scheduler().post_last(*this, TurnEnd::gather);
@@ -168,10 +159,41 @@ Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPi
   co_return reply->next_offset;
 }
 
+RaftReceiver::RaftReceiver(ReplicaHost* host) : host_(host), tasks_(host->env().scheduler()) {}
+
+void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
+  const bool is_next = std::ranges::find(waiting_, context.peer, &Waiting::peer) == waiting_.end();
+  if (is_next && fits_in_a_turn(request)) return take(context.peer, std::move(request));
+  const size_t bytes = batch_bytes(request);
+  if (bytes > kBatchBytesTaken || waiting_bytes_ + bytes > kWaitingBytesMax) {
+    return host_->note_refused_batch();
+  }
+  for (wire::RaftBatch& piece : in_pieces(std::move(request))) {
+    const size_t piece_bytes = batch_bytes(piece);
+    waiting_bytes_ += piece_bytes;
+    waiting_.push_back({context.peer, std::move(piece), piece_bytes});
+  }
+  if (!std::exchange(working_, true)) tasks_.spawn(work_through());
+}
+
+Task<void> RaftReceiver::work_through() {
+  while (!waiting_.empty()) {
+    co_await host_->env().clock().sleep_for(Duration::zero());
+    Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    waiting_bytes_ -= next.bytes;
+    if (fits_in_a_turn(next.batch)) {
+      take(next.peer, std::move(next.batch));
+    } else {
+      host_->note_refused_batch();
+    }
+  }
+  working_ = false;
+}
+
 // Whoever says Hello may fill a frame with groups: a message costs a look-up, whatever the others
 // are, and those of groups that are not here end there.
-void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
-  if (!fits_in_a_turn(request)) return host_->note_refused_batch();
+void RaftReceiver::take(NodeId peer, wire::RaftBatch batch) {
   struct Addressed {
     std::shared_ptr<Replica> replica;
     std::vector<raft::Message> messages;
@@ -181,7 +203,7 @@ void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
   size_t apply_bytes_left = Replica::kApplyBytesPerTurn;
   std::vector<Addressed> groups;  // In the order in which the batch names them.
   std::map<GroupId, size_t> places;
-  for (const wire::RaftMessage& message : request.messages) {
+  for (const wire::RaftMessage& message : batch.messages) {
     const GroupId group(message.group_id);
     std::shared_ptr<Replica> replica = host_->find(group);
     if (replica == nullptr) continue;
@@ -195,7 +217,7 @@ void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
     groups[place->second].messages.push_back(*std::move(decoded));
   }
   for (auto& [replica, messages] : groups) {
-    replica->step_all(context.peer, std::move(messages), &apply_bytes_left);
+    replica->step_all(peer, std::move(messages), &apply_bytes_left);
   }
 }
 

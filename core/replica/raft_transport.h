@@ -5,11 +5,13 @@
 // megabyte does not delay a heartbeat.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 
 #include "core/async/event_queue.h"
+#include "core/async/task_group.h"
 #include "core/env/env.h"
 #include "core/replica/raft_links.h"
 #include "core/rpc/channel_pool.h"
@@ -23,18 +25,10 @@ class ReplicaHost;
 /// message of the wire that names an unknown kind is an error: invalid_argument.
 wire::RaftMessage to_wire(GroupId group, const raft::Message& message);
 Result<raft::Message> from_wire(const wire::RaftMessage& message);
-/// Whether a batch is one that a RaftTransport sends, by what looking at it takes.
-bool fits_in_a_turn(const wire::RaftBatch& batch);
 
 /// Owned by a service, outlives its ReplicaHost.
 class RaftTransport final : public RaftLinks {
  public:
-  /// A batch takes no further message when it would be larger: it is encoded in one turn of an
-  /// event loop, and looked at in one turn of another.
-  static constexpr size_t kBatchBytesMax = 256 << 10;
-  /// What a receiver takes in one batch, unless that is one entry: a message more than is sent.
-  static constexpr size_t kBatchBytesTaken = 320 << 10;
-
   RaftTransport(Env* env, rpc::ClientConfig config);
 
   bool send(GroupId group, const ReplicaMember& to, raft::Message message) override;
@@ -79,18 +73,35 @@ class RaftTransport final : public RaftLinks {
   std::map<NodeId, std::unique_ptr<Outbox>> outboxes_;
 };
 
-/// The receiving side: gives what arrives to the replicas of a host.
+/// The receiving side: gives what arrives to the replicas of a host. A batch that takes longer than
+/// a turn of the event loop (batch_pieces.h) is worked through over several, and what its node
+/// sends next waits behind it.
 class RaftReceiver final : public wire::RaftHandler {
  public:
   /// `host` outlives the receiver.
-  explicit RaftReceiver(ReplicaHost* host) : host_(host) {}
+  explicit RaftReceiver(ReplicaHost* host);
 
   void step(RequestContext context, wire::RaftBatch request) override;
   Task<Result<wire::SnapshotChunkReply>> install_snapshot(RequestContext context,
                                                           wire::SnapshotChunk request) override;
 
  private:
+  struct Waiting {
+    NodeId peer;
+    wire::RaftBatch batch;
+    size_t bytes = 0;
+  };
+  /// Of all nodes together; beyond it batches are refused, and come again as Raft's messages do.
+  static constexpr size_t kWaitingBytesMax = 16 << 20;
+
+  void take(NodeId peer, wire::RaftBatch batch);
+  Task<void> work_through();
+
   ReplicaHost* host_;
+  std::deque<Waiting> waiting_;
+  size_t waiting_bytes_ = 0;
+  bool working_ = false;
+  TaskGroup tasks_;
 };
 
 }  // namespace vectron

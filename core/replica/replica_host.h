@@ -84,6 +84,7 @@ class ReplicaHost {
   /// The running replica of `group`, or null. Hold it over an await: drop() may come in between.
   std::shared_ptr<Replica> find(GroupId group) const;
 
+  Env& env() { return *env_; }
   /// Counts a batch of messages that no right member sends.
   void note_refused_batch() { env_->metrics().add(Metric::raft_messages_refused); }
 

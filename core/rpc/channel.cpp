@@ -170,7 +170,7 @@ bool Channel::send_one_way(const MethodInfo& method, Bytes body) {
   // ever.
   const size_t queued = writer_.queued_one_way_bytes();
   const bool full = queued > 0 && queued + bytes > config_.one_way_queued_bytes_max;
-  if (backing_off_ || full || bytes > config_.frame_bytes_max || body.size() > kOneWayBytesMax) {
+  if (backing_off_ || full || bytes > config_.frame_bytes_max || body.size() > kOneWayBytesTaken) {
     ++one_way_dropped_;
     return false;
   }

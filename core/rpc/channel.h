@@ -78,7 +78,7 @@ class Channel final : private Admission {
                                                     const MethodInfo& method, Bytes body);
 
   /// Queues a message. Never waits; false when it was dropped: the queue is full, the address does
-  /// not answer, or it has more than kOneWayBytesMax.
+  /// not answer, or it has more than kOneWayBytesTaken.
   bool send_one_way(const MethodInfo& method, Bytes body);
 
   const Address& address() const { return address_; }

@@ -7,8 +7,11 @@
 namespace vectron::rpc {
 
 /// A one-way message has no answer that could say how it fared, and its handler works at once: it
-/// is taken up to here. More is neither sent nor taken.
+/// is made up to here.
 inline constexpr size_t kOneWayBytesMax = 1'408 << 10;
+/// What is sent and taken all the same, more is not: nodes of before this bound have made more, and
+/// logs may have entries of then. The event loop works at such a message for longer than a turn.
+inline constexpr size_t kOneWayBytesTaken = 9 << 20;
 
 /// The request of a stream is decoded on the event loop.
 inline constexpr size_t kStreamRequestBytesMax = (128 << 10) - 1;

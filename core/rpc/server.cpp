@@ -88,9 +88,9 @@ void Server::add_stream(const MethodInfo& method, StreamStart start) {
   add(std::move(row));
 }
 
-void Server::add_one_way(const MethodInfo& method, OneWayRun run, LargeOneWayRun run_large) {
+void Server::add_one_way(const MethodInfo& method, OneWayRun run) {
   VECTRON_ASSERT(method.kind == MethodKind::one_way);
-  Method row{.info = &method, .one_way = std::move(run), .large_one_way = std::move(run_large)};
+  Method row{.info = &method, .one_way = std::move(run)};
   add(std::move(row));
 }
 

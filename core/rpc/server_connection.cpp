@@ -134,7 +134,7 @@ std::span<uint8_t> ServerConnection::make_room() {
 
 // Whether the frame whose beginning is here is a one-way message of more bytes than are taken.
 bool ServerConnection::is_too_long_one_way() const {
-  return buffer_.frame_length() > kFrameHeaderBytes + kOneWayBytesMax &&
+  return buffer_.frame_length() > kFrameHeaderBytes + kOneWayBytesTaken &&
          buffer_.frame_kind() == FrameKind::one_way;
 }
 
@@ -167,13 +167,6 @@ Task<Status> ServerConnection::read_until_lost() {
         event = clock_.scheduler().queue().events_run();
       }
       turn_bytes += work_bytes;
-      const Server::Method* const large = takes_large_one_way(*frame);
-      if (large != nullptr) {
-        const FrameHeader header = frame->header;
-        FrameBody body = buffer_.take(*frame);
-        co_await run_large_one_way(large, header, std::move(body));
-        continue;
-      }
       const Result<void> taken = on_frame(*frame);
       if (!taken.has_value()) co_return taken.error();
       continue;
@@ -405,35 +398,13 @@ Result<RequestContext> ServerConnection::make_context(const FrameHeader& header,
 void ServerConnection::on_one_way(const Frame& frame) {
   const auto run = [&]() -> Result<void> {
     VECTRON_TRY(const Server::Method* method, find_method(frame.header, MethodKind::one_way));
-    if (frame.dropped || frame.body.size() > kOneWayBytesMax) {
+    if (frame.dropped || frame.body.size() > kOneWayBytesTaken) {
       return fail(Code::resource_exhausted, "it is too long, or there was no memory for it");
     }
     VECTRON_TRY(RequestContext context, make_context(frame.header, *method->info));
     return method->one_way(std::move(context), frame.body);
   };
   const Result<void> taken = run();
-  if (!taken.has_value()) server_.env_.metrics().add(Metric::rpc_refused);
-}
-
-const Server::Method* ServerConnection::takes_large_one_way(const Frame& frame) const {
-  if (frame.header.kind != FrameKind::one_way) return nullptr;
-  if (frame.body.size() < FrameBuffer::kLargeBytesMin) return nullptr;
-  if (frame.body.size() > kOneWayBytesMax) return nullptr;  // on_one_way() refuses it.
-  const auto method = find_method(frame.header, MethodKind::one_way);
-  return method.has_value() && (*method)->large_one_way ? *method : nullptr;
-}
-
-Task<void> ServerConnection::run_large_one_way(const Server::Method* method, FrameHeader header,
-                                               FrameBody body) {
-  const size_t bytes = body.bytes().size();
-  Result<RequestContext> context = make_context(header, *method->info);
-  if (!context.has_value() || !share_.fits(bytes)) {
-    server_.env_.metrics().add(Metric::rpc_refused);
-    co_return;
-  }
-  const HeldBytes held(&share_, bytes);
-  auto running = method->large_one_way(*std::move(context), std::move(body));
-  const Result<void> taken = co_await running;
   if (!taken.has_value()) server_.env_.metrics().add(Metric::rpc_refused);
 }
 

@@ -66,11 +66,6 @@ class ServerConnection {
   Result<void> on_frame(const Frame& frame);
   Result<void> on_request(const Frame& frame);
   void on_one_way(const Frame& frame);
-  /// The method that takes this frame's message once it is decoded elsewhere than on the event
-  /// loop; null for all others.
-  const Server::Method* takes_large_one_way(const Frame& frame) const;
-  /// No other frame is read meanwhile: messages stay in order, and one at a time takes memory.
-  Task<void> run_large_one_way(const Server::Method* method, FrameHeader header, FrameBody body);
   void on_cancel(uint64_t call_id);
   void on_credit(const FrameHeader& header);
 

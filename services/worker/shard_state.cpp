@@ -293,8 +293,10 @@ std::shared_ptr<ShardContent> ShardState::finish_rebuild() {
 
 Result<void> ShardState::check(ByteView command, size_t commit_bytes_max) const {
   VECTRON_TRY(const stored::ShardCommand read, read_command(command));
-  env_->cpu().worked_on_loop(checking_cost(read.operations.size(), command.size()));
-  if (!applies_in_a_turn(read.operations.size(), command.size())) {
+  if (applies_in_a_turn(read.operations.size(), command.size())) {
+    env_->cpu().worked_on_loop(checking_cost(read.operations.size(), command.size()));
+  } else if (read.operations.size() > kWriteOperationsOfBefore ||
+             command.size() > kWriteBytesOfBefore) {
     return fail(Code::invalid_argument, "the command takes too long to apply", "operations");
   }
   if (stored_bytes_max(read) <= commit_bytes_max) return {};
@@ -327,7 +329,9 @@ Result<Bytes> ShardState::apply(LogIndex index, ByteView command) {
     return fail(Code::data_loss, fmt::format("log entry {} is no command of this shard: {}", index,
                                              decoded.error().message()));
   }
-  env_->cpu().worked_on_loop(applying_cost(decoded->operations.size(), command.size()));
+  if (applies_in_a_turn(decoded->operations.size(), command.size())) {
+    env_->cpu().worked_on_loop(applying_cost(decoded->operations.size(), command.size()));
+  }
   last_timestamp_ = std::max(last_timestamp_, decoded->header.timestamp);
   VECTRON_TRY(const std::optional<ShardAnswer> before, repeated(decoded->header));
   if (before) return encode_shard_answer(*before);

@@ -35,7 +35,9 @@ inline CpuCost remembering_cost(size_t records) {
   return {.nanoseconds = 500 + 2'500 * records};
 }
 
-/// Whether a command may be an entry: it is applied in one turn of the event loop.
+/// Whether a command may be proposed: its entry is applied in one turn of the event loop. Others
+/// are in logs of before this bound only; each of them is one long turn, which the simulation does
+/// not measure. (Its nodes propose none.)
 inline bool applies_in_a_turn(size_t operations, size_t bytes) {
   return operations <= kWriteOperationsMax && bytes <= kWriteBytesMax;
 }

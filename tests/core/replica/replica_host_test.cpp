@@ -6,7 +6,6 @@
 #include "core/replica/birth_remains.h"
 #include "core/replica/manifest_file.h"
 #include "core/replica/raft_transport.h"
-#include "core/rpc/message_bounds.h"
 #include "tests/core/replica/refusing_env.h"
 
 namespace vectron {
@@ -272,32 +271,50 @@ TEST_F(ReplicaHostTest, ACommandThatNoMessageHoldsIsNotProposed) {
   EXPECT_TRUE(write(42).has_value());
 }
 
-wire::RaftBatch batch_of(size_t messages, size_t entries_each, size_t entry_bytes) {
-  wire::RaftBatch batch;
-  batch.messages.resize(messages);
-  for (wire::RaftMessage& message : batch.messages) {
-    message.entries.resize(entries_each);
-    for (wire::RaftEntry& entry : message.entries) entry.data.resize(entry_bytes);
-  }
-  return batch;
-}
-
-TEST(RaftBatch, FitsInATurnWhenARightMemberWouldSendIt) {
-  EXPECT_TRUE(fits_in_a_turn(batch_of(1, 1, kLogEntryBytesMax)));
-  EXPECT_LE(encode(batch_of(1, 1, kLogEntryBytesMax)).size(), rpc::kOneWayBytesMax);
-  EXPECT_TRUE(fits_in_a_turn(batch_of(1, 4, kAppendBytesMax / 4 - raft::kEntryOverheadBytes)));
-  EXPECT_TRUE(fits_in_a_turn(batch_of(2'000, 0, 0)));
-  EXPECT_FALSE(fits_in_a_turn(batch_of(1, 2, kLogEntryBytesMax / 2)));
-  EXPECT_FALSE(fits_in_a_turn(batch_of(2, 1, kLogEntryBytesMax / 2)));
-  EXPECT_FALSE(fits_in_a_turn(batch_of(1, 10'000, 0)));
-  EXPECT_FALSE(fits_in_a_turn(batch_of(10'000, 0, 0)));
-}
-
 TEST_F(ReplicaHostTest, AFrameOfMoreGroupsThanATurnHoldsIsRefused) {
   ASSERT_TRUE(open().has_value());
   RaftReceiver receiver(host_.get());
-  receiver.step(RequestContext(), batch_of(500'000, 0, 0));
+  wire::RaftBatch batch;
+  batch.messages.resize(500'000);
+  receiver.step(RequestContext(), std::move(batch));
   EXPECT_EQ(env_.metrics().value(Metric::raft_messages_refused), 1u);
+}
+
+// As nodes of before sent it: the copy takes part, and no turn is long.
+TEST_F(ReplicaHostTest, ALargeBatchIsWorkedThroughOverManyTurnsAndInOrder) {
+  ASSERT_TRUE(open().has_value());
+  stored::ReplicaManifest manifest;
+  manifest.group_id = kGroup.value();
+  manifest.replica_id = kReplica.value();
+  manifest.members = {{1, 1, "here:1"}, {2, 2, "there:1"}};
+  ASSERT_TRUE(env_.below().run(host_->bear(std::move(manifest))).has_value());
+  auto starting = host_->start(kGroup, std::make_unique<LastCommand>());
+  ASSERT_TRUE(env_.below().run(std::move(starting)).has_value());
+  constexpr uint64_t kEntries = 3'000;
+  wire::RaftMessage append;
+  append.group_id = kGroup.value();
+  append.kind = static_cast<uint8_t>(raft::MessageKind::append);
+  append.from = 2;
+  append.to = kReplica.value();
+  append.term = 1;
+  append.commit_index = kEntries;
+  for (uint64_t i = 1; i <= kEntries; ++i) append.entries.push_back({1, i, 0, Bytes(300, 1)});
+  wire::RaftMessage next = append;
+  next.index = kEntries;
+  next.log_term = 1;
+  next.commit_index = kEntries + 1;
+  next.entries = {{1, kEntries + 1, 0, Bytes{42}}};
+  RaftReceiver receiver(host_.get());
+  RequestContext context;
+  context.peer = NodeId(2);
+  receiver.step(context, {.messages = {append}});
+  receiver.step(context, {.messages = {next}});  // Does not overtake.
+  const auto replica = host_->find(kGroup);
+  EXPECT_EQ(replica->applied_index(), LogIndex(0));
+  env_.below().run_for(100ms);
+  EXPECT_EQ(replica->applied_index(), LogIndex(kEntries + 1));
+  EXPECT_EQ(*replica->store().get(as_bytes("last")), Bytes{42});
+  EXPECT_EQ(env_.metrics().value(Metric::raft_messages_refused), 0u);
 }
 
 TEST_F(ReplicaHostTest, AFrameMayNameManyGroupsThatAreNotHere) {

@@ -541,15 +541,15 @@ TEST_F(ChannelTest, DeliversOneWayMessagesInOrderAndDropsThemWhenTheQueueIsFull)
 TEST_F(ChannelTest, SendsNoOneWayMessageAndNoRequestOfAStreamThatWouldNotBeTaken) {
   WordServer words(server_env);
   auto channel = make_channel();
-  EXPECT_FALSE(channel->send_one_way(kTellMethod, Bytes(kOneWayBytesMax + 1)));
+  EXPECT_FALSE(channel->send_one_way(kTellMethod, Bytes(kOneWayBytesTaken + 1)));
   EXPECT_EQ(channel->one_way_dropped(), 1u);
-  EXPECT_TRUE(channel->send_one_way(kTellMethod, Bytes(kOneWayBytesMax)));
+  EXPECT_TRUE(channel->send_one_way(kTellMethod, Bytes(kOneWayBytesTaken)));
   const auto stream =
       channel->open_stream({}, kCountMethod, Bytes(kStreamRequestBytesMax + 1, '1'));
   EXPECT_EQ(status_of(stream).code(), Code::invalid_argument);
   world.run_for(100ms);
   ASSERT_EQ(words.told.size(), 1u);
-  EXPECT_EQ(words.told[0].size(), kOneWayBytesMax);
+  EXPECT_EQ(words.told[0].size(), kOneWayBytesTaken);
 }
 
 TEST_F(ChannelTest, DropsOneWayMessagesWhileTheAddressDoesNotAnswer) {

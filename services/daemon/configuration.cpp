@@ -42,6 +42,14 @@ Result<void> take(const Option& option, std::string_view text, const std::string
   // What loses is checked too: a mistake that shows only when a flag is dropped helps nobody.
   Settings ignored;
   const bool counts = !out->origins.contains(option.name);
+  const auto lowered = option.value.lowered ? option.value.lowered(text) : std::nullopt;
+  if (lowered) {
+    out->warnings.push_back(
+        fmt::format("{}: {} is {} now, not {}: it may have no more, though it might in older "
+                    "programs; set it to that, or take the line out",
+                    origin, option.name, *lowered, text));
+    text = *lowered;
+  }
   const auto read = option.value.read(counts ? &out->settings : &ignored, text);
   if (!read.has_value()) {
     return wrong(origin, fmt::format("{} {}", option.name, read.error().message()), option.name);

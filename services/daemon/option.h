@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ struct OptionValue {
   /// Errors: invalid_argument with what the text must be; without a field.
   std::function<Result<void>(Settings* settings, std::string_view text)> read;
   std::function<std::string(const Settings& settings)> show;
+  /// Of a text that older programs took and that is more than fits now: what is taken instead. May
+  /// be empty.
+  std::function<std::optional<std::string>(std::string_view text)> lowered;
 };
 
 struct Option {

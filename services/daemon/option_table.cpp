@@ -180,9 +180,9 @@ void add_worker(Rows* rows) {
                    milliseconds(field(&W::index_linger), 0)});
   rows->push_back({"entry_bytes_max", kUpWorker,
                    "Of one write to a shard, which is one entry of its log.",
-                   bytes(field(&W::write_bytes_max), 1'024, kWriteBytesMax)});
+                   bytes(field(&W::write_bytes_max), 1'024, kWriteBytesMax, 8 << 20)});
   rows->push_back({"entry_operations_max", kUpWorker, "Points of one write to a shard.",
-                   count(field(&W::write_operations_max), 1, kWriteOperationsMax)});
+                   count(field(&W::write_operations_max), 1, kWriteOperationsMax, 1'000'000)});
   rows->push_back({"reply_bytes_max", kUpWorker, "Vectors and payloads of one shard's answer.",
                    bytes(field(&W::reply_bytes_max), 1'024)});
 }
@@ -322,7 +322,7 @@ void add_gateway(Rows* rows) {
                    count(field(&G::batch_points_max), 1, 10'000'000)});
   rows->push_back({"write_bytes_max", kUpGateway,
                    "A shard's part of an upsert is written in pieces of at most so many bytes.",
-                   bytes(field(&G::write_bytes_max), 1'024, kWritePieceBytesMax)});
+                   bytes(field(&G::write_bytes_max), 1'024, kWritePieceBytesMax, 8 << 20)});
   rows->push_back({"write_points_max", kUpGateway,
                    "And of at most so many points; no more than the workers' entry_operations_max.",
                    count(field(&G::write_points_max), 1, kWriteOperationsMax)});
@@ -340,7 +340,7 @@ void add_raft(Rows* rows) {
   rows->push_back({"heartbeat_ticks", kReplicas, "Ticks between a leader's heartbeats.",
                    count(field(&R::heartbeat_ticks), 1, 5'000)});
   rows->push_back({"append_bytes_max", kReplicas, "Entries in one message to a follower.",
-                   bytes(field(&R::append_bytes_max), 1'024, kAppendBytesMax)});
+                   bytes(field(&R::append_bytes_max), 1'024, kAppendBytesMax, 32 << 20)});
   rows->push_back({"uncommitted_bytes_max", kReplicas,
                    "Writes that a leader has taken and not committed; more are refused.",
                    bytes(field(&R::uncommitted_bytes_max), 1'024)});
@@ -355,8 +355,9 @@ void add_raft(Rows* rows) {
       {"log_bytes_waiting_max", kReplicas,
        "Entries kept for a follower that answers and is behind, until it has caught up.",
        bytes(field(&R::log_bytes_waiting_max), 1'024)});
-  rows->push_back({"snapshot_chunk_bytes_max", kReplicas, "One piece of a snapshot.",
-                   bytes(field(&R::snapshot_chunk_bytes_max), 1'024, kSnapshotChunkBytesMax)});
+  rows->push_back(
+      {"snapshot_chunk_bytes_max", kReplicas, "One piece of a snapshot.",
+       bytes(field(&R::snapshot_chunk_bytes_max), 1'024, kSnapshotChunkBytesMax, 32 << 20)});
   rows->push_back({"snapshot_chunk_timeout_ms", kReplicas,
                    "Of one piece; then the snapshot is begun again.",
                    milliseconds(field(&R::snapshot_chunk_timeout), 1)});

@@ -37,6 +37,7 @@ std::unexpected<Status> must_be(std::string_view what, std::string_view text);
 struct NumberRange {
   uint64_t min = 0;
   uint64_t max = UINT64_MAX;
+  uint64_t max_before = 0;  ///< Of older programs, where that was more.
 };
 
 template <typename Field>
@@ -64,6 +65,11 @@ OptionValue number(Field field, NumberRange range, std::string type, std::string
   value.show = [field, print](const Settings& settings) {
     return print(static_cast<uint64_t>(field(settings)));
   };
+  value.lowered = [range, parse, print](std::string_view text) -> std::optional<std::string> {
+    const auto parsed = parse(text);
+    if (!parsed || *parsed <= range.max || *parsed > range.max_before) return std::nullopt;
+    return print(range.max);
+  };
   return value;
 }
 
@@ -72,13 +78,14 @@ inline std::string show_number(uint64_t number) {
 }
 
 template <typename Field>
-OptionValue count(Field field, uint64_t min, uint64_t max = UINT32_MAX) {
-  return number(field, {min, max}, "a number", "", &parse_number, &show_number);
+OptionValue count(Field field, uint64_t min, uint64_t max = UINT32_MAX, uint64_t max_before = 0) {
+  return number(field, {min, max, max_before}, "a number", "", &parse_number, &show_number);
 }
 
 template <typename Field>
-OptionValue bytes(Field field, uint64_t min, uint64_t max = uint64_t{1} << 50) {
-  return number(field, {min, max}, "a size", "bytes", &parse_bytes, &show_bytes,
+OptionValue bytes(Field field, uint64_t min, uint64_t max = uint64_t{1} << 50,
+                  uint64_t max_before = 0) {
+  return number(field, {min, max, max_before}, "a size", "bytes", &parse_bytes, &show_bytes,
                 " (in bytes, or with KiB, MiB, GiB or TiB behind it)");
 }
 

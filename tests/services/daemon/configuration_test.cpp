@@ -265,12 +265,36 @@ TEST(Configuration, OptionsThatDoNotFitTogetherAreBothNamed) {
   EXPECT_THAT(status.message(), HasSubstr("kv_batch_bytes_max is 3MiB"));
 }
 
-// What one turn of an event loop does not take is no option's value.
-TEST(Configuration, WhatWouldHoldAnEventLoopIsRefused) {
+// What one turn of an event loop does not take is no option's value. Files of before start all the
+// same, those with the old defaults above all.
+TEST(Configuration, WhatWouldHoldAnEventLoopIsLoweredWithAWarning) {
+  struct Case {
+    std::string option, before, now;
+  };
+  const std::vector<Case> cases = {{"entry_bytes_max", "8MiB", "1344KiB"},
+                                   {"entry_operations_max", "10000", "500"},
+                                   {"write_bytes_max", "4MiB", "1MiB"},
+                                   {"append_bytes_max", "1MiB", "256KiB"},
+                                   {"snapshot_chunk_bytes_max", "2MiB", "1MiB"}};
+  ConfigSources all;
+  for (const Case& set : cases) {
+    const auto resolved = resolve(sources({{set.option, set.before}}));
+    ASSERT_TRUE(resolved.has_value()) << set.option;
+    EXPECT_EQ(find_option(set.option)->value.show(resolved->settings), set.now);
+    ASSERT_EQ(resolved->warnings.size(), 1U) << set.option;
+    for (const std::string& part : {set.option, set.before, set.now}) {
+      EXPECT_THAT(resolved->warnings[0], HasSubstr(part));
+    }
+    all.flags[set.option] = set.before;
+  }
+  EXPECT_TRUE(resolve(all)->settings.validate(Role::up).has_value());
+}
+
+TEST(Configuration, WhatNoProgramTookIsRefused) {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"entry_bytes_max", "2MiB"},  {"entry_operations_max", "501"},
-      {"write_points_max", "501"},  {"write_bytes_max", "2MiB"},
-      {"append_bytes_max", "1MiB"}, {"snapshot_chunk_bytes_max", "2MiB"}};
+      {"entry_bytes_max", "9MiB"},   {"entry_operations_max", "1000001"},
+      {"write_points_max", "501"},   {"write_bytes_max", "9MiB"},
+      {"append_bytes_max", "33MiB"}, {"snapshot_chunk_bytes_max", "33MiB"}};
   for (const auto& [option, value] : cases) {
     const Status status = status_of(resolve(sources({{option, value}})));
     EXPECT_EQ(status.code(), Code::invalid_argument) << option;

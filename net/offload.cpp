@@ -38,29 +38,39 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
   const Limits limits;
   std::deque<std::shared_ptr<Job>>
       waiting;  // Their awaiters are suspended callers: that is the bound.
-  std::vector<std::shared_ptr<Job>> in_pool;  // At most limits.jobs_in_flight_max.
+  /// At most limits.jobs_in_flight_max, and what is prompt.
+  std::vector<std::shared_ptr<Job>> in_pool;
 
   std::mutex mutex;
   std::condition_variable all_done;
   size_t not_done = 0;   // Guarded by mutex: jobs that a pool thread may still touch.
   bool joining = false;  // Guarded by mutex.
 
+  // What is prompt does not wait behind those for whom the pool has no place: there are as many of
+  // it as suspended callers.
   void add(std::shared_ptr<Job> job) {
+    if (job->weight == Weight::prompt) {
+      enter(job);
+      return submit(std::move(job), ThreadPool::Turn::ahead);
+    }
     waiting.push_back(std::move(job));
     feed_pool();
+  }
+
+  void enter(const std::shared_ptr<Job>& job) {
+    job->position = in_pool.size();
+    in_pool.push_back(job);
   }
 
   void feed_pool() {
     while (!waiting.empty() && in_pool.size() < limits.jobs_in_flight_max) {
       std::shared_ptr<Job> job = std::move(waiting.front());
       waiting.pop_front();
-      job->position = in_pool.size();
-      in_pool.push_back(job);
+      enter(job);
       if (job->weight == Weight::light) {
         offer_to_loop(std::move(job));
       } else {
-        const bool is_prompt = job->weight == Weight::prompt;
-        submit(std::move(job), is_prompt ? ThreadPool::Turn::ahead : ThreadPool::Turn::in_line);
+        submit(std::move(job), ThreadPool::Turn::in_line);
       }
     }
   }

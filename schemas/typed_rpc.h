@@ -146,9 +146,23 @@ void add_stream(Server& server, const MethodInfo& method, Handler handler) {
       });
 }
 
+/// One-way messages up to here are decoded on the event loop, in a turn of their own: others of
+/// their connection wait behind them (heartbeats), which must not wait for heavy work of the pool.
+inline constexpr size_t kOneWayOnLoopBytesMax = 3 << 19;
+
 template <typename Message, typename Handler>
-Task<Result<void>> take_large(Cpu* cpu, Handler handler, RequestContext context, FrameBody body) {
-  Result<Message> message = co_await decode_on_pool<Message>(cpu, std::move(body));
+Task<Result<void>> take_large(Server* server, Handler handler, RequestContext context,
+                              FrameBody body) {
+  Cpu* const cpu = &server->cpu();
+  Result<Message> message;
+  if (body.bytes().size() <= kOneWayOnLoopBytesMax) {
+    co_await server->clock().sleep_for(Duration::zero());
+    cpu->worked_on_loop(decoding_cost(body.bytes().size()));
+    message = decode<Message>(body.bytes());
+    co_await server->clock().sleep_for(Duration::zero());
+  } else {
+    message = co_await decode_on_pool<Message>(cpu, std::move(body));
+  }
   if (!message.has_value()) co_return fail(std::move(message).error());
   handler(std::move(context), *std::move(message));
   co_return Result<void>();
@@ -166,8 +180,8 @@ void add_one_way(Server& server, const MethodInfo& method, Handler handler) {
         handler(std::move(context), std::move(message));
         return {};
       },
-      [cpu, handler](RequestContext context, FrameBody body) {
-        return take_large<Message, Handler>(cpu, handler, std::move(context), std::move(body));
+      [server = &server, handler](RequestContext context, FrameBody body) {
+        return take_large<Message, Handler>(server, handler, std::move(context), std::move(body));
       });
 }
 

@@ -126,6 +126,7 @@ class Server final : private PeerHolder {
 
   /// Where messages are encoded and decoded that would hold the event loop.
   Cpu& cpu() { return env_.cpu(); }
+  Clock& clock() { return env_.clock(); }
 
   /// Begins to listen. Errors: of Network::listen.
   Result<void> start(const Address& address);

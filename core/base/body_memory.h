@@ -84,6 +84,12 @@ class BodyShare {
            within(host_->second.bytes, more, memory_.limits_.host_bytes_max, large);
   }
   bool fits(size_t bytes) const { return fits(bytes, bytes); }
+  /// The same for an answer that is being made, of which there are `more` bytes more: a half of
+  /// each bound is left to what arrives, or answers would keep out what other members send.
+  bool fits_answer(size_t more) const {
+    return within(memory_.bytes_, more, memory_.limits_.bytes_max / 2, false) &&
+           within(host_->second.bytes, more, memory_.limits_.host_bytes_max / 2, false);
+  }
   /// Whether they stay within what the host may hold, whatever others hold.
   bool fits_host(size_t bytes) const {
     const bool large = bytes > BodyMemory::kSmallBytesMax;

@@ -111,7 +111,7 @@ class Replica {
   void tick();
   /// Committed entries of so many bytes, and one more, are applied in one turn of the event loop:
   /// of the smallest operations these are some hundreds, which takes a millisecond or two.
-  static constexpr size_t kApplyBytesPerTurn = 16 << 10;
+  static constexpr size_t kApplyBytesPerTurn = 8 << 10;
 
   /// Gives Raft the messages that came together over a connection of the node `peer`; what follows
   /// from them happens before it returns, but for entries beyond `apply_bytes_left`, which goes

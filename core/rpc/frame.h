@@ -160,7 +160,7 @@ class FrameBuffer {
   static constexpr size_t kBufferBytesKept = 64 << 10;
   /// Bodies above it are not copied, nor summed up or moved as a whole at once: that would hold the
   /// event loop.
-  static constexpr size_t kLargeBytesMin = 128 << 10;
+  static constexpr size_t kLargeBytesMin = 512 << 10;
   /// What is here of a frame is moved into a larger buffer no more once it is so much.
   static constexpr size_t kMovedBytesMax = 1 << 20;
 

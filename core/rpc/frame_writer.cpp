@@ -64,7 +64,7 @@ Task<Result<void>> FrameWriter::run(Connection* connection) {
       Idle idle(this);
       co_await idle;
     }
-    while (sum_up_some()) {
+    while (padding_bytes_ == 0 && sum_up_some()) {
       co_await clock_.sleep_for(Duration::zero());
     }
     fill_batch();
@@ -121,7 +121,8 @@ void FrameWriter::fill_batch() {
   batch_.assign(padding_bytes_, 0);
   padding_bytes_ = 0;
   while (!queue_.empty() && batch_.size() < kBatchBytesMax && large_.empty()) {
-    if (is_huge(queue_.front()) && summed_ == 0) return;  // It is summed up first.
+    // It is summed up first; what is owed to the frame before is written meanwhile.
+    if (is_huge(queue_.front()) && summed_ < queue_.front().body.size()) return;
     Item item = std::move(queue_.front());
     queue_.pop_front();
     const size_t bytes = frame_bytes(item.body.size());

@@ -105,8 +105,8 @@ class FrameWriter {
   bool is_huge(const Item& item) const { return item.body.size() > kSummedBytesMax; }
   /// Sums up some more of the first frame's body, where that is huge. True when it was not all.
   bool sum_up_some();
-  /// Moves frames into `batch_`; a large body stays in `large_`. Requires: the first frame's body
-  /// is summed up where that is huge.
+  /// Moves frames into `batch_`, up to one that is not summed up yet; a large body stays in
+  /// `large_`.
   void fill_batch();
   void written();
 

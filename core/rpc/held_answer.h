@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "core/base/body_memory.h"
 #include "core/env/metrics.h"
@@ -21,10 +22,10 @@ class HeldAnswer final : public AnswerRoom {
   bool hold(size_t bytes) override {
     if (!held_.has_value()) return false;
     const size_t held = held_->bytes();
-    const bool fits = bytes <= held || share_->fits(bytes - held, bytes);
+    const bool fits = bytes <= held || share_->fits_answer(bytes - held);
     if (fits) {
       held_->set(bytes);
-    } else {
+    } else if (!std::exchange(refused_, true)) {
       metrics_->add(Metric::rpc_answers_dropped);
     }
     return fits;
@@ -35,6 +36,7 @@ class HeldAnswer final : public AnswerRoom {
   BodyShare* share_;
   Metrics* metrics_;
   std::optional<HeldBytes> held_;
+  bool refused_ = false;  ///< Who asks again is not counted again.
 };
 
 /// Ends one when the request is over.

@@ -14,7 +14,10 @@ namespace {
 // What was read stays good, so that each attempt has much less to read than the one before.
 constexpr int kDetailAttempts = 8;
 // The last one reads without a pause, so that nothing can change; what needs more pieces fails.
-constexpr int kPiecesAtOnceMax = 2;
+constexpr int kPiecesAtOnceMax = 3;
+// How often a large answer looks whether there is room for more of it.
+constexpr Duration kRoomPause = 5ms;
+constexpr int kRoomPausesMax = 200;
 // Points of one read, and their bytes but for the last one's: it is one turn of the event loop.
 constexpr size_t kReadIdsMax = 256;
 constexpr size_t kReadBytesMax = 1 << 20;
@@ -64,17 +67,22 @@ Status written_too_fast() {
                 "again, or without payloads and vectors");
 }
 
+bool has_room_for(const RequestContext& context, size_t answer_bytes) {
+  return context.answer_room == nullptr || context.answer_room->hold(answer_bytes);
+}
+
 std::string operation_field(size_t index, std::string_view field) {
   return fmt::format("operations[{}].{}", index, field);
 }
 
 }  // namespace
 
-Shard::Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget,
+Shard::Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget, Semaphore* large_answers,
              std::shared_ptr<Replica> replica, ShardState* state, Epoch epoch)
     : env_(env),
       config_(config),
       budget_(budget),
+      large_answers_(large_answers),
       replica_(std::move(replica)),
       state_(state),
       epoch_(epoch),
@@ -405,6 +413,7 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
     reply.hits = rows_of(*content, *hits);
     details.begin(&reply.hits);
     HitDetails::Step step = HitDetails::Step::more;
+    std::optional<Semaphore::Permit> turn;
     for (int pieces = 1; step == HitDetails::Step::more; ++pieces) {
       if (!replica_->serving())
         co_return fail(Code::unavailable, "this replica was replaced by a snapshot");
@@ -413,10 +422,14 @@ Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
       step = *added;
       if (step != HitDetails::Step::more) break;
       if (last && pieces == kPiecesAtOnceMax) co_return fail(written_too_fast());
-      const bool has_room =
-          context.answer_room == nullptr || context.answer_room->hold(details.held_bytes());
-      if (!has_room) co_return fail(no_room_for_answer());
       if (last) continue;
+      // One large answer of the worker is read at a time; there is room when those before are
+      // taken.
+      if (!turn.has_value()) turn = co_await large_answers_->acquire();
+      for (int pauses = 0; !has_room_for(context, details.held_bytes()); ++pauses) {
+        if (pauses == kRoomPausesMax) co_return fail(no_room_for_answer());
+        co_await env_->clock().sleep_for(kRoomPause);
+      }
       // In simulation no time passes meanwhile; now and then some does, for others to write in.
       const Duration pause = env_->buggify("shard.slow_details") ? 1ms : 0ms;
       co_await env_->clock().sleep_for(pause);

@@ -21,8 +21,9 @@ namespace vectron {
 
 class Shard {
  public:
-  /// `replica` runs with `state`, which it owns; `env`, `config` and `budget` outlive the shard.
-  Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget,
+  /// `replica` runs with `state`, which it owns; `env`, `config`, `budget` and
+  /// `large_answers`, of which each takes one turn, outlive the shard.
+  Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget, Semaphore* large_answers,
         std::shared_ptr<Replica> replica, ShardState* state, Epoch epoch);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -71,6 +72,7 @@ class Shard {
   Env* env_;
   const WorkerConfig* config_;
   MemoryBudget* budget_;
+  Semaphore* large_answers_;
   std::shared_ptr<Replica> replica_;
   ShardState* state_;
   HybridClock timestamps_;  ///< Of the entries that are proposed here.

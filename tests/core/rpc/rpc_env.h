@@ -1,6 +1,7 @@
 // RpcEnv: an Env with a MemoryNetwork and virtual time, and what tests of RPC need around it.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -97,11 +98,18 @@ class RpcEnv final : public Env {
   RandomStream random(std::string_view name) override { return RandomStream(1, name); }
   bool buggify(std::string_view point) override { return buggified && buggified(point); }
   bool planted(std::string_view) override { return false; }
+  MessageFate message_fate() override {
+    if (fates.empty()) return MessageFate::deliver;
+    const MessageFate fate = fates.front();
+    fates.pop_front();
+    return fate;
+  }
 
   RpcWorld& world() { return world_; }
   Instant in(Duration time) { return clock_.monotonic() + time; }
 
   std::function<bool(std::string_view)> buggified;
+  std::deque<MessageFate> fates;  ///< Of the next messages; then all are delivered.
 
  private:
   RpcWorld& world_;

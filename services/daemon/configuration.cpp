@@ -169,7 +169,7 @@ std::string options_as_markdown() {
 Every option may be a flag (`--wal-queue-bytes-max 32MiB`), a variable of the environment (`VECTRON_WAL_QUEUE_BYTES_MAX=32MiB`) or a line of a file (`wal_queue_bytes_max = 32MiB`). Flags win over
 the environment, the environment over the file. The file is named by `--config FILE` or `VECTRON_CONFIG`; one file may serve several roles, each of which takes what is meant for it. `#` begins a
 comment, a value may stand in double quotes. A key that does not exist or a value that does not fit is an error that names the file, the line and what to do; a variable that begins with `VECTRON_`
-and is no option is a warning.
+and is no option is a warning. So is a size or a number that older programs took and that is too large now: it is lowered to the greatest that fits.
 
 `vectron config ROLE`, with the flags, the environment and the file of a process, shows what that process would run with, and where each value came from. Sizes may end in KiB, MiB, GiB or TiB.
 

@@ -134,6 +134,26 @@ TEST_F(ReplicaHostTest, TheRemovalOfAnotherReplicaOfTheGroupLeavesItsLogAlone) {
   EXPECT_EQ(presence(), ReplicaHost::Presence::absent);
 }
 
+// What is gone of it then is nothing that somebody should put back.
+TEST_F(ReplicaHostTest, ARemovalThatWasCutShortGoesOnAndMissesNothing) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(write(42).has_value());
+  const std::string store = "replicas/1/generation-1";
+  env_.disk().refused[store] = {Status(Code::unavailable, "the device does not do it now"), 1};
+  EXPECT_FALSE(env_.below().run(host_->drop(kGroup, kReplica)).has_value());
+  ASSERT_TRUE(env_.below().run(env_.disk().remove(store + "/FORMAT")).has_value());
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::lost);
+  EXPECT_TRUE(host_->manifests().contains(kReplica));  // So it is reported, and removed.
+  ASSERT_TRUE(env_.below().run(host_->drop(kGroup, kReplica)).has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::absent);
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::absent);
+  ASSERT_TRUE(bear(kGroup.value(), 2).has_value());
+}
+
 TEST_F(ReplicaHostTest, AFolderThatCannotBeReadIsLostAndTheOthersServe) {
   const Status refusals[] = {Status(Code::permission_denied, "not allowed"),
                              Status(Code::unavailable, "something else"),

@@ -32,10 +32,6 @@ constexpr Duration kRunLimit = 1'200s;      ///< Simulated; a run never comes ne
 constexpr Duration kPeersInterval = 100ms;  ///< How often it is looked at what waits for peers.
 /// Calls between nodes give up sooner, and idle connections are pinged sooner.
 constexpr Duration kBrokenIsNoticedWithin = 5s;
-constexpr uint64_t kOperationsMin = 1'000;
-/// Plans that ask for fewer arrivals than this are a person's experiments, and need not reach
-/// kOperationsMin.
-constexpr uint64_t kArrivalsForMin = 1'500;
 /// What makes an interval a loaded one: completed within it, for each of its seconds,
 constexpr double kLoadedPerSecondMin = 200;
 constexpr double kLoadedSearchShareMin = 0.3;  ///< and of them searches.
@@ -258,6 +254,9 @@ class Run {
     loaded_to_ = at(plan_.loaded.to_ms);
     report_.loaded_simulated = std::chrono::milliseconds(plan_.loaded.to_ms - plan_.loaded.from_ms);
     co_await SleepAwaiter(env->scheduler(), at(plan_.workload.duration_ms));
+    while (!is_over(plan_.workload, record_.history, world_.now() - begin)) {
+      co_await SleepAwaiter(env->scheduler(), world_.now() + kBootPause);
+    }
     faults_.stop();
   }
 

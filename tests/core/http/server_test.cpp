@@ -166,6 +166,22 @@ TEST(HttpServer, LetsNoHostHaveMoreThanItsShareOfConnections) {
   EXPECT_FALSE(fourth->ended());
 }
 
+// As after a pause of the process: it accepts first, and then sees who has gone.
+TEST(HttpServer, LooksOnceMoreForRoomBeforeItTurnsSomebodyAway) {
+  OneWatcher watcher;
+  ServerConfig config;
+  config.connections_max = 1;
+  config.watcher = &watcher;
+  HttpWorld world(config);
+  auto first = world.client();
+  world.run_for(1ms);
+  auto second = world.client();
+  first.reset();
+  world.run_for(5ms);
+  EXPECT_TRUE(watcher.turned.empty());
+  EXPECT_FALSE(second->ended());
+}
+
 TEST(HttpServer, LetsNoHostHaveMoreThanItsShareOfRequests) {
   ServerConfig config;
   config.host_requests_in_flight_max = 1;

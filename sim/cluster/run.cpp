@@ -12,6 +12,7 @@
 #include "sim/cluster/forger.h"
 #include "sim/cluster/frame_forger.h"
 #include "sim/cluster/hostile_client.h"
+#include "sim/cluster/leftovers.h"
 #include "sim/cluster/register_client.h"
 #include "sim/oracle/counts_check.h"
 #include "sim/oracle/history_check.h"
@@ -419,44 +420,19 @@ class Run {
     const std::vector<ProbedShard> fresh(shards_.begin() + static_cast<ptrdiff_t>(before),
                                          shards_.end());
     co_await aftermath->await_availability(fresh, since);
-    std::optional<std::string> leftover;
+    std::optional<Leftover> leftover;
     do {
-      leftover = find_leftover();
+      leftover = look_for_leftover();
       if (!leftover.has_value()) co_return;
       co_await env->clock().sleep_for(kBootPause);
     } while (world_.now() < since + kAvailableWithin);
-    record_.violations.add(oracle::kRemoval, world_.now(), *leftover);
+    record_.violations.add(oracle::kRemoval, world_.now(), leftover->text, leftover->kind);
   }
 
-  /// Something of a removed replica that a running worker still holds, or that placement has not
-  /// forgotten although all of its workers run.
-  std::optional<std::string> find_leftover() {
+  std::optional<Leftover> look_for_leftover() {
     const auto incarnations = all_incarnations();
-    if (!incarnations.has_value()) return incarnations.error().to_string();
-    std::set<std::pair<uint64_t, std::string>> wanted;  // Node, folder.
-    for (const Incarnation& each : *incarnations) {
-      bool all_run = true;
-      for (const Incarnation::Replica& replica : each.replicas) {
-        const ClusterNodes::Node* node = nodes_.find(NodeId(replica.node_id));
-        all_run = all_run && node != nullptr && node->machine->running() && !node->hurt;
-        if (!each.removed) wanted.emplace(replica.node_id, fmt::format("{}", replica.replica_id));
-      }
-      if (each.removed && all_run && !each.forgotten) {
-        return fmt::format("placement still waits for workers of removed collection id {}",
-                           each.id);
-      }
-    }
-    for (const auto& node : nodes_.nodes()) {
-      if (node->kind != NodeKind::worker || !node->machine->running() || node->hurt) continue;
-      const auto folders = node->machine->disk().list("replicas");
-      if (!folders.has_value()) continue;
-      for (const std::string& folder : *folders) {
-        if (wanted.contains({node->id.value(), folder})) continue;
-        return fmt::format("{} still holds a folder of replica {}, which is removed",
-                           node->machine->name(), folder);
-      }
-    }
-    return std::nullopt;
+    if (!incarnations.has_value()) return Leftover{"", incarnations.error().to_string()};
+    return find_leftover(nodes_, *incarnations);
   }
 
   Result<std::vector<Incarnation>> all_incarnations() const {

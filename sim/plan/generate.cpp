@@ -276,7 +276,9 @@ class Generator {
     RandomStream random = stream("memory");
     if (!random.chance_ppm(400'000)) return unbounded;
     constexpr uint64_t kPointBytes = 240;
-    constexpr uint64_t kRequestBytes = 48;
+    // 64 of the memory of requests, and a place among the keys of a store, which is more than a
+    // third full.
+    constexpr uint64_t kRequestBytes = 64 + 24;
     const PlanWorkload& workload = plan_.workload;
     const uint64_t arrivals =
         uint64_t{workload.operations_per_second} * workload.duration_ms / 1000;

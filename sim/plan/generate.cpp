@@ -298,7 +298,7 @@ class Generator {
     }
     const uint64_t requests = writes * workload.request_id_ppm / 1'000'000;
     return static_cast<uint32_t>(16'384 + requests * kRequestBytes +
-                                 live * random.between(18, 40) / 10);
+                                 live * random.between(18, 30) / 10);
   }
 
   void draw_intensities() {

@@ -583,12 +583,13 @@ class Run {
       }
     }
     // What clients saw comes first: it names the failure.
-    report_.recall = check_answers(told, models, &record_.violations);
+    const RunRecall recall = check_answers(told, models, plan_.shape.clients, &record_.violations);
+    report_.recall = recall.all();
     Recall of_new_graphs;
-    if (report_.recall.found_ppm() < kRecallFloorPpm) {
+    if (recall.judged().found_ppm() < kRecallFloorPpm) {
       of_new_graphs = recall_of_new_graphs(told, models);
     }
-    check_recall(report_.recall, of_new_graphs, &record_.violations);
+    check_recall(recall.judged(), of_new_graphs, &record_.violations);
     check_enough_neighbours();
     check_coverages(models);
     check_counts(counts_, models, &record_.violations);

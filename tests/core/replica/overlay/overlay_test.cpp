@@ -386,7 +386,8 @@ class OverlayModel {
       bool right = true;
       const auto end = replica_->overlay->scan(range, [&](ByteView key, ByteView value) {
         right = right && expected != model.end() && as_text(key) == expected->first &&
-                as_text(value) == expected->second;
+                as_text(value) == expected->second &&
+                (!range.until || as_text(key) < as_text(*range.until));
         if (right) ++expected;
         return ++given > 0;
       });

@@ -47,7 +47,7 @@ TEST_F(WorkerCluster, ARemovalFreesAFullDiskAndKeepsNothingElseWaiting) {
   // Its data goes first; what is left names it until a tombstone is durable, which needs space.
   const auto is_empty = [&] {
     const auto names = node.disk().list("replicas/1");
-    return names.has_value() && *names == std::vector<std::string>{"replica.manifest"};
+    return names.has_value() && *names == std::vector<std::string>{"replica.removed"};
   };
   EXPECT_TRUE(world_->run_until(is_empty, world_->now() + 5s));
   world_->run_for(25s);

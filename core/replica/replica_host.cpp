@@ -151,7 +151,6 @@ Task<Result<std::unique_ptr<ReplicaHost>>> ReplicaHost::open(Env* env, ReplicaHo
   auto opened = co_await Wal::open(env, std::string(kLogFolder), config.wal);
   VECTRON_CO_TRY(WalOpened wal, opened);
   host->wal_ = std::move(wal.wal);
-  if (wal.torn_bytes > 0) env->metrics().add(Metric::wal_torn_tails);
   for (auto& [group, state] : wal.groups) {
     if (state.hard_state.term || !state.entries.empty()) host->took_part_.insert(group);
     host->recovered_.emplace(group, std::move(state));

@@ -203,6 +203,23 @@ TEST_F(ReplicaHostTest, ALogThatNamesAReplicaWithoutItsFolderMakesItLost) {
   }
 }
 
+TEST_F(ReplicaHostTest, ATornTailIsCountedOnce) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  close();
+  const std::string segment = "wal/0000000000000001.wal";
+  auto file = env_.below().run(env_.disk().open(segment, OpenMode::read_write));
+  ASSERT_TRUE(file.has_value());
+  const Bytes torn(20, 7);
+  // Behind the only record; what was written in advance there is zeros.
+  const auto written = env_.below().run((*file)->write_at(4'096, torn));
+  ASSERT_TRUE(written.has_value());
+  file->reset();
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(env_.metrics().value(Metric::wal_torn_tails), 1u);
+  EXPECT_EQ(presence(), ReplicaHost::Presence::born);
+}
+
 TEST_F(ReplicaHostTest, AnotherReplicaOfARunningGroupIsNotRunning) {
   ASSERT_TRUE(open().has_value());
   ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());

@@ -4,6 +4,7 @@
 // and for all at the first attempt to, so a decoder reads all fields and asks ok() at the end.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -86,6 +87,11 @@ class ByteReader {
   ByteView rest_;
   bool ok_ = true;
 };
+
+/// Whether `a` goes before `b` in an ordered store.
+inline bool is_less(ByteView a, ByteView b) {
+  return std::ranges::lexicographical_compare(a, b);
+}
 
 /// `value` as 8 big-endian bytes, so that byte order is numeric order (keys of an ordered store).
 inline void put_big_endian(Bytes& out, uint64_t value) {

@@ -16,6 +16,7 @@ struct HeldForPeer {
   size_t arrived = 0;     ///< Bytes of what has come in part. Counted above kSmallBytesMax.
   size_t waiting = 0;     ///< Bytes of answers that the network has not taken.
   size_t buffers = 0;     ///< Memory to which its input is read.
+  size_t running = 0;     ///< Requests that are being worked on, and wait for nothing of the peer.
 };
 
 class PeerHolder {

@@ -11,7 +11,7 @@
 #include "core/async/task_group.h"
 #include "core/base/body_memory.h"
 #include "core/base/peer_holder.h"
-#include "core/base/seldom.h"
+#include "core/env/acceptor.h"
 #include "core/env/env.h"
 #include "core/http/refusal_observer.h"
 #include "core/http/request_parser.h"
@@ -68,11 +68,11 @@ class Server final : private PeerHolder {
   ~Server() override;
 
   /// Begins to listen. Errors: of Network::listen.
-  Result<void> start(const Address& address);
+  Result<void> start(const Address& address) { return acceptor_.start(address); }
   /// Where it listens, with the real port. Requires: start() succeeded.
-  const Address& address() const;
+  const Address& address() const { return acceptor_.address(); }
   /// All of its addresses, where it listens at several.
-  std::vector<Address> addresses() const;
+  std::vector<Address> addresses() const { return acceptor_.addresses(); }
 
   /// Begins to stop. What runs is answered, then its connection ends; a request that is still
   /// arriving is refused with 503: it certainly was not done; connections that owe nothing end now.
@@ -101,12 +101,10 @@ class Server final : private PeerHolder {
 
   std::vector<HeldForPeer> held_for_peers() const override;
   const BodyMemory& counter() const override { return bodies(); }
-  bool has_room_for(const Connection& connection) const;
-  Task<void> accept_connections();
+  Acceptor::Hooks acceptor_hooks();
+  /// What somebody is told for whom there is no room.
+  Bytes goodbye() const;
   Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
-  /// Answers 503 to a client for whom there is no room, where not too many are being told.
-  void turn_away(std::unique_ptr<Connection> connection);
-  Task<void> say_goodbye(std::unique_ptr<Connection> connection);
   BodyMemory& bodies() const { return config_.bodies != nullptr ? *config_.bodies : *own_bodies_; }
 
   Env& env_;
@@ -116,10 +114,8 @@ class Server final : private PeerHolder {
   size_t requests_in_flight_ = 0;
   size_t probes_in_flight_ = 0;
   std::unique_ptr<BodyMemory> own_bodies_;
-  size_t goodbyes_ = 0;  // Being said.
-  Seldom turned_away_;
   bool draining_ = false;
-  std::unique_ptr<Listener> listener_;
+  Acceptor acceptor_;
   TaskGroup tasks_;  // Last: the connections' tasks use all of the above.
 };
 

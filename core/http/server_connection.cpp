@@ -95,6 +95,7 @@ HeldForPeer ServerConnection::held() const {
                   .buffers = input_.capacity()};
   for (const auto& slot : slots_) {
     out.waiting += slot->bytes.size() + slot->large_body.size();
+    if (!slot->ready) ++out.running;
   }
   return out;
 }

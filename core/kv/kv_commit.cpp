@@ -13,10 +13,6 @@ using kv_format::Space;
 
 namespace {
 
-bool is_before(ByteView a, ByteView b) {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
-}
-
 /// One write transaction. Aborted by its destructor unless it was committed.
 class Writer {
  public:
@@ -146,7 +142,7 @@ Result<void> Writer::replace(Space space, ByteView key, const KvValue& value, bo
     VECTRON_TRY(kv_format::Row* const row, row_of(kv_format::bucket_of(key)));
     (*row)[kv_format::bucket_of(key) % kv_format::kRowBuckets] += change;
     header_.content_digest += change;
-    if (is_before(key, scrubbed_until_)) scrubbed_change_ += change;
+    if (is_less(key, scrubbed_until_)) scrubbed_change_ += change;
     header_.item_count += value ? 1 : 0;
     header_.item_count -= old ? 1 : 0;
   } else {

@@ -345,10 +345,6 @@ class Raised {
   bool* flag_;
 };
 
-bool is_less(ByteView a, ByteView b) {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
-}
-
 }  // namespace
 
 Result<KvScanEnd> KvTransaction::scan(const KvScanRange& range, const KvVisitor& visitor,

@@ -175,7 +175,7 @@ bool Walk::is_less(ByteView a, ByteView b) const {
   if (integer_keys_ && a.size() == sizeof(uint64_t) && b.size() == sizeof(uint64_t)) {
     return load<uint64_t>(a, 0) < load<uint64_t>(b, 0);
   }
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+  return vectron::is_less(a, b);
 }
 
 }  // namespace

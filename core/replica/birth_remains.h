@@ -16,6 +16,9 @@
 namespace vectron {
 
 inline constexpr std::string_view kReplicaManifest = "replica.manifest";
+/// What the manifest is called from the moment on at which the removal of the replica began: what
+/// lies beside it may be gone in part, and is missed by nobody.
+inline constexpr std::string_view kRemovedManifest = "replica.removed";
 inline constexpr std::string_view kGenerationPrefix = "generation-";
 
 /// The replica whose folder has this name; none for a name that we never give.

@@ -28,10 +28,6 @@ Result<LogIndex> decode_applied_index(const Result<std::optional<Bytes>>& read) 
   return index;
 }
 
-bool is_less(ByteView a, ByteView b) {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
-}
-
 bool is_equal(ByteView a, ByteView b) {
   return std::ranges::equal(a, b);
 }

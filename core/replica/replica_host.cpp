@@ -151,7 +151,6 @@ Task<Result<std::unique_ptr<ReplicaHost>>> ReplicaHost::open(Env* env, ReplicaHo
   auto opened = co_await Wal::open(env, std::string(kLogFolder), config.wal);
   VECTRON_CO_TRY(WalOpened wal, opened);
   host->wal_ = std::move(wal.wal);
-  if (wal.torn_bytes > 0) env->metrics().add(Metric::wal_torn_tails);
   for (auto& [group, state] : wal.groups) {
     if (state.hard_state.term || !state.entries.empty()) host->took_part_.insert(group);
     host->recovered_.emplace(group, std::move(state));
@@ -195,7 +194,11 @@ Result<void> ReplicaHost::leave_when_unreadable(ReplicaId replica, const Status&
 
 Task<Result<void>> ReplicaHost::read_replica_folder(ReplicaId replica) {
   const std::string folder = folder_of(replica);
-  const auto bytes = co_await read_manifest(env_, fmt::format("{}/{}", folder, kReplicaManifest));
+  const auto removing =
+      co_await env_->disk().exists(fmt::format("{}/{}", folder, kRemovedManifest));
+  VECTRON_CO_CHECK_OK(removing);
+  const auto name = *removing ? kRemovedManifest : kReplicaManifest;
+  const auto bytes = co_await read_manifest(env_, fmt::format("{}/{}", folder, name));
   if (!bytes.has_value() && bytes.error().code() == Code::not_found) {
     const auto taken = co_await take_unnamed(replica);
     co_return taken;
@@ -209,6 +212,10 @@ Task<Result<void>> ReplicaHost::read_replica_folder(ReplicaId replica) {
   const auto fits = check_manifest(*manifest, replica);
   VECTRON_CO_CHECK_OK(fits);
   manifests_.emplace(replica, *manifest);
+  if (*removing) {
+    take_removed(replica);
+    co_return Result<void>();
+  }
   const auto state = recovered_.find(GroupId(manifest->group_id));
   if (state == recovered_.end() || !state->second.mark.has_value()) {
     const auto taken = co_await take_unlogged(replica);
@@ -216,6 +223,14 @@ Task<Result<void>> ReplicaHost::read_replica_folder(ReplicaId replica) {
   }
   const auto found = co_await look_for_generation(replica, state->second.mark->generation);
   co_return found;
+}
+
+// A removal that was cut short: what is left will not run. Whoever ordered the removal sees that it
+// is still there and does so again.
+void ReplicaHost::take_removed(ReplicaId replica) {
+  env_->log().info(kComponent, "the removal of {} was cut short, and waits to be ordered again",
+                   env_->disk().whole_path(folder_of(replica)));
+  lost_.insert(replica);
 }
 
 // A folder without a manifest: a birth that a crash cut short, unless the log or what lies in the
@@ -424,8 +439,10 @@ Task<Result<void>> ReplicaHost::drop(GroupId group, ReplicaId replica) {
     WalBatch tombstone;
     tombstone.group = group;
     tombstone.dropped_replica = replica;
-    const auto recorded = co_await wal_->append_and_sync(std::move(tombstone));
-    VECTRON_CO_CHECK_OK(recorded);
+    if (!env_->planted("removal_leaves_log")) {
+      const auto recorded = co_await wal_->append_and_sync(std::move(tombstone));
+      VECTRON_CO_CHECK_OK(recorded);
+    }
     recovered_.erase(group);
     took_part_.erase(group);
   }
@@ -445,14 +462,27 @@ bool ReplicaHost::has_another(GroupId group, ReplicaId replica) const {
   });
 }
 
-// Removes all but the manifest, which names the replica until its tombstone is durable.
+// Durable on return: from then on nobody misses what lies in the folder.
+Task<Result<void>> ReplicaHost::begin_removal(ReplicaId replica) {
+  const std::string folder = folder_of(replica);
+  const auto named = co_await env_->disk().rename(fmt::format("{}/{}", folder, kReplicaManifest),
+                                                  fmt::format("{}/{}", folder, kRemovedManifest));
+  if (!named.has_value() && named.error().code() == Code::not_found) co_return Result<void>();
+  VECTRON_CO_CHECK_OK(named);
+  const auto synced = co_await env_->disk().sync_directory(folder);
+  co_return synced;
+}
+
+// Removes all but the file that says so, which stays until the tombstone is durable.
 Task<Result<void>> ReplicaHost::remove_data(ReplicaId replica) {
   const std::string folder = folder_of(replica);
+  const auto begun = co_await begin_removal(replica);
+  VECTRON_CO_CHECK_OK(begun);
   const auto names = co_await env_->disk().list(folder);
   if (!names.has_value() && names.error().code() == Code::not_found) co_return Result<void>();
   VECTRON_CO_CHECK_OK(names);
   for (const std::string& name : *names) {
-    if (name == kReplicaManifest) continue;
+    if (name == kRemovedManifest) continue;
     const std::string path = fmt::format("{}/{}", folder, name);
     const bool is_folder = name.starts_with(kGenerationPrefix);
     auto removed = is_folder ? env_->disk().remove_tree(path) : env_->disk().remove(path);

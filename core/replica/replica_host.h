@@ -69,10 +69,10 @@ class ReplicaHost {
   /// Removes what the failed birth of one of them left. Errors: of the disk; it stays unborn.
   Task<Result<void>> remove_unborn(ReplicaId replica);
 
-  /// Ends the replica, if it runs, and destroys all that the node holds of it: its data, so that
-  /// there is space for what follows, then a durable tombstone in the log, then the folder. On
-  /// return nothing of it is left; a crash in between is made good at the next start, where a
-  /// replica without its data is lost. While the disk is full it may take for ever. After an error
+  /// Ends the replica, if it runs, and destroys all that the node holds of it: its manifest gets
+  /// another name, which says that it is being removed; its data goes, so that there is space for
+  /// what follows; then a durable tombstone in the log, then the folder. On return nothing of it is
+  /// left. After a crash in between the rest is lost, and the same call goes on with it. While the disk is full it may take for ever. After an error
   /// it is lost: call again. The log of a group of which this node has another replica stays.
   /// Requires: it will never be borne again. Errors: of the disk.
   Task<Result<void>> drop(GroupId group, ReplicaId replica);
@@ -109,9 +109,11 @@ class ReplicaHost {
   Task<Result<void>> read_manifests();
   Task<void> put_back(std::shared_ptr<Replica> replica, WalGroupState state, Status why);
   bool has_another(GroupId group, ReplicaId replica) const;
+  Task<Result<void>> begin_removal(ReplicaId replica);
   Task<Result<void>> remove_data(ReplicaId replica);
   Task<Result<void>> finish_drop(GroupId group, ReplicaId replica);
   Task<Result<void>> read_replica_folder(ReplicaId replica);
+  void take_removed(ReplicaId replica);
   Result<void> leave_when_unreadable(ReplicaId replica, const Status& why);
   Task<Result<void>> bear_whole(stored::ReplicaManifest manifest);
   Task<Result<void>> take_unnamed(ReplicaId replica);

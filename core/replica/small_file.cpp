@@ -11,6 +11,7 @@ namespace {
 /// One sector: the disk writes it whole or not at all.
 constexpr size_t kSectorBytes = 512;
 constexpr std::string_view kSpareSuffix = ".new";
+constexpr int kPutBackTriesMax = 3;
 
 /// Makes `path` a file of these bytes, durably. What is there already keeps its blocks: a spare
 /// file needs no space.
@@ -40,6 +41,22 @@ Task<Result<void>> replace_file(Disk* disk, std::string folder, std::string path
   co_return named;
 }
 
+Task<Result<void>> overwrite(File* file, const Bytes* bytes) {
+  const auto written = co_await file->write_at(0, *bytes);
+  VECTRON_CO_CHECK_OK(written);
+  const auto synced = co_await file->sync();
+  co_return synced;
+}
+
+/// A write that failed may have done a part of its work, and this is the only copy: its bytes are
+/// put back as they were.
+Task<void> put_back(File* file, const Bytes* bytes) {
+  for (int tries = 0; tries < kPutBackTriesMax; ++tries) {
+    const auto written = co_await overwrite(file, bytes);
+    if (written.has_value()) co_return;
+  }
+}
+
 /// Writes over a file of the same size; `full` is given back where that is not possible.
 Task<Result<void>> overwrite_sector(Disk* disk, std::string path, const Bytes* bytes, Status full) {
   if (bytes->size() > kSectorBytes) co_return fail(std::move(full));
@@ -48,10 +65,12 @@ Task<Result<void>> overwrite_sector(Disk* disk, std::string path, const Bytes* b
   const std::unique_ptr<File> file = *std::move(opened);
   const auto size = file->size();
   if (!size.has_value() || *size != bytes->size()) co_return fail(std::move(full));
-  const auto written = co_await file->write_at(0, *bytes);
-  VECTRON_CO_CHECK_OK(written);
-  const auto synced = co_await file->sync();
-  co_return synced;
+  Bytes before(bytes->size());
+  const auto read = co_await file->read_at(0, before);
+  VECTRON_CO_CHECK_OK(read);
+  const auto written = co_await overwrite(file.get(), bytes);
+  if (!written.has_value() && *read == before.size()) co_await put_back(file.get(), &before);
+  co_return written;
 }
 
 }  // namespace

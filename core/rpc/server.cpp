@@ -5,21 +5,11 @@
 #include <algorithm>
 #include <iterator>
 
-#include "core/async/combine.h"
 #include "core/base/need.h"
-#include "core/env/goodbye.h"
 #include "core/rpc/error_body.h"
 #include "core/rpc/server_connection.h"
 
 namespace vectron::rpc {
-namespace {
-
-constexpr Duration kAcceptPause = 10ms;  // After a failed accept: descriptors may be used up.
-constexpr size_t kGoodbyesMax = 64;      // Clients that are being turned away at once.
-constexpr Duration kGoodbyeTime = 1s;
-
-}  // namespace
-
 void ServerConfig::bind(const PeerBounds& bounds) {
   connections_max = bounds.connections_max;
   host_connections_max = std::max<size_t>(bounds.connections_max / 2, 1);
@@ -53,12 +43,24 @@ Result<void> ServerConfig::validate() const {
   return {};
 }
 
+namespace {
+
+Acceptor::Config acceptor_config(const ServerConfig& config) {
+  return {.name = "rpc",
+          .refused = Metric::rpc_connections_refused,
+          .connections_max = config.connections_max,
+          .host_connections_max = config.host_connections_max,
+          .watcher = config.watcher};
+}
+
+}  // namespace
+
 Server::Server(Env& env, ServerConfig config)
     : env_(env),
       config_(config),
       own_bodies_(std::make_unique<BodyMemory>(
           BodyMemory::Limits{config.body_bytes_in_flight_max, config.host_bytes_in_flight_max})),
-      turned_away_(1s),
+      acceptor_(env, acceptor_config(config_), this, acceptor_hooks()),
       tasks_(env.scheduler()) {
   VECTRON_ASSERT(config_.validate().has_value());
   if (config_.watcher != nullptr) config_.watcher->began(this);
@@ -95,90 +97,41 @@ void Server::add_one_way(const MethodInfo& method, OneWayRun run) {
 }
 
 void Server::add(Method method) {
-  VECTRON_ASSERT(listener_ == nullptr, "methods are added before the server starts");
+  VECTRON_ASSERT(!acceptor_.listening(), "methods are added before the server starts");
   const MethodInfo& info = *method.info;
   const bool added = methods_.emplace(info.id, std::move(method)).second;
   VECTRON_ASSERT(added, "{}.{} shares its id with another method", info.service, info.name);
 }
 
-Result<void> Server::start(const Address& address) {
-  VECTRON_ASSERT(listener_ == nullptr, "a server starts once");
-  VECTRON_TRY(listener_, env_.network().listen(address));
-  tasks_.spawn(accept_connections());
-  return {};
-}
-
-const Address& Server::address() const {
-  VECTRON_ASSERT(listener_ != nullptr);
-  return listener_->address();
-}
-
-std::vector<Address> Server::addresses() const {
-  VECTRON_ASSERT(listener_ != nullptr);
-  return listener_->addresses();
-}
-
 void Server::stop() {
+  acceptor_.stop();
   tasks_.cancel_all();
-  listener_.reset();
   VECTRON_ASSERT(connections_.empty() && requests_in_flight_ == 0);
 }
 
-Task<void> Server::accept_connections() {
-  for (;;) {
-    Result<std::unique_ptr<Connection>> accepted = co_await listener_->accept();
-    if (!accepted.has_value()) {
-      env_.log().warning("rpc", "accept failed: {}", accepted.error().to_string());
-      co_await env_.clock().sleep_for(kAcceptPause);
-      continue;
-    }
-    if (!has_room_for(**accepted)) {
-      turn_away(*std::move(accepted));
-      continue;
-    }
-    auto connection = std::make_unique<ServerConnection>(*this, *std::move(accepted));
-    tasks_.spawn(run_connection(std::move(connection)));
-  }
+Acceptor::Hooks Server::acceptor_hooks() {
+  return {.connections = [this] { return connections_.size(); },
+          .take =
+              [this](std::unique_ptr<Connection> accepted) {
+                auto connection = std::make_unique<ServerConnection>(*this, std::move(accepted));
+                tasks_.spawn(run_connection(std::move(connection)));
+              },
+          .goodbye = &Server::goodbye};
+}
+
+Bytes Server::goodbye() {
+  // Not resource_exhausted: another node may have room.
+  const Status reason(Code::unavailable,
+                      "this node has as many connections as it may, in all or from one host: retry "
+                      "later, or ask another");
+  Bytes frame;
+  append_frame(frame, {.kind = FrameKind::error}, encode_error(reason));
+  return frame;
 }
 
 Task<void> Server::run_connection(std::unique_ptr<ServerConnection> connection) {
   co_await connection->run();
   env_.metrics().set(Metric::rpc_bytes_held_peak, bodies().bytes_peak());
-}
-
-bool Server::has_room_for(const Connection& connection) const {
-  return connections_.size() < config_.connections_max &&
-         bodies().connections_from(connection.peer().text) < config_.host_connections_max;
-}
-
-void Server::turn_away(std::unique_ptr<Connection> connection) {
-  env_.metrics().add(Metric::rpc_connections_refused);
-  if (config_.watcher != nullptr) config_.watcher->turned_away(this, connection->peer().text);
-  if (const auto count = turned_away_.note(env_.clock().monotonic()); count > 0) {
-    env_.log().warning(
-        "rpc",
-        "{} connections were refused, the last of {}: connections_max is {}, and one host "
-        "may have {}",
-        count, connection->peer().text, config_.connections_max,
-        std::min(config_.host_connections_max, config_.connections_max));
-  }
-  if (goodbyes_ >= kGoodbyesMax) return connection->close();
-  // Not resource_exhausted: another node may have room.
-  const Status reason(Code::unavailable,
-                      "this node has as many connections as it may, in all or from one host: retry "
-                      "later, or ask another");
-  tasks_.spawn(say_goodbye(std::move(connection), reason));
-}
-
-Task<void> Server::say_goodbye(std::unique_ptr<Connection> connection, Status reason) {
-  ++goodbyes_;
-  Bytes frame;
-  append_frame(frame, {.kind = FrameKind::error}, encode_error(reason));
-  Clock& clock = env_.clock();
-  const Instant deadline = clock.scheduler_time(clock.monotonic() + kGoodbyeTime);
-  auto telling = tell_and_end(connection.get(), std::move(frame));
-  co_await with_deadline(&clock.scheduler(), deadline, std::move(telling));
-  --goodbyes_;
 }
 
 // A Hello alone proves nothing, so it never changes what is known of a node.

@@ -13,7 +13,7 @@
 #include "core/async/task_group.h"
 #include "core/base/body_memory.h"
 #include "core/base/peer_holder.h"
-#include "core/base/seldom.h"
+#include "core/env/acceptor.h"
 #include "core/env/env.h"
 #include "core/rpc/frame.h"
 #include "core/rpc/hello.h"
@@ -126,9 +126,9 @@ class Server final : private PeerHolder {
   Cpu& cpu() { return env_.cpu(); }
 
   /// Begins to listen. Errors: of Network::listen.
-  Result<void> start(const Address& address);
+  Result<void> start(const Address& address) { return acceptor_.start(address); }
   /// Where it listens, with the real port. Requires: start() succeeded.
-  const Address& address() const;
+  const Address& address() const { return acceptor_.address(); }
   /// Takes what an authority, the placement driver, has on record: the last start of each node that
   /// it knows, in the place of what was known before. A named node is let in with that incarnation
   /// or a later one, and its connections of earlier ones are closed. Of a node that is not named
@@ -136,7 +136,7 @@ class Server final : private PeerHolder {
   /// are left out.
   void know_starts(std::map<NodeId, uint64_t> starts);
   /// All of its addresses, where it listens at several.
-  std::vector<Address> addresses() const;
+  std::vector<Address> addresses() const { return acceptor_.addresses(); }
   /// Ends everything at once: requests that run are destroyed, connections closed. Must not be
   /// called by a handler.
   void stop();
@@ -161,12 +161,10 @@ class Server final : private PeerHolder {
   std::vector<HeldForPeer> held_for_peers() const override;
   const BodyMemory& counter() const override { return bodies(); }
   void add(Method method);
-  bool has_room_for(const Connection& connection) const;
-  Task<void> accept_connections();
+  Acceptor::Hooks acceptor_hooks();
+  /// What somebody is told for whom there is no room.
+  static Bytes goodbye();
   Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
-  /// Tells a client for whom there is no room, where not too many are being told.
-  void turn_away(std::unique_ptr<Connection> connection);
-  Task<void> say_goodbye(std::unique_ptr<Connection> connection, Status reason);
   /// Refuses a node that has started again since. Errors: failed_precondition.
   Result<void> check_incarnation(const Identity& peer) const;
 
@@ -182,9 +180,7 @@ class Server final : private PeerHolder {
 
   size_t requests_in_flight_ = 0;
   std::unique_ptr<BodyMemory> own_bodies_;
-  size_t goodbyes_ = 0;  // Being said.
-  Seldom turned_away_;
-  std::unique_ptr<Listener> listener_;
+  Acceptor acceptor_;
   TaskGroup tasks_;
 };
 

@@ -47,10 +47,14 @@ ServerConnection::~ServerConnection() {
 }
 
 HeldForPeer ServerConnection::held() const {
+  // A stream may wait for the peer to take what it sends.
+  const auto running =
+      std::ranges::count_if(calls_, [](const auto& call) { return call.second.stream == nullptr; });
   return {.peer = connection_->peer().text,
           .arrived = buffer_.buffered().size(),
           .waiting = writer_.memory_bytes(),
-          .buffers = buffer_.memory_bytes()};
+          .buffers = buffer_.memory_bytes(),
+          .running = static_cast<size_t>(running)};
 }
 
 Task<void> ServerConnection::run() {

@@ -85,7 +85,8 @@ void add_process(Rows* rows) {
       {"log_level", kAll, "What is written to standard error.", log_level(at(&S::log_level))});
   rows->push_back({"drain_ms_max", kAll,
                    "How long, after SIGTERM, requests in flight and handing leadership over may "
-                   "take.",
+                   "take. At a gateway the last quarter of it, at most a second, is for telling "
+                   "those whose requests did not end.",
                    milliseconds(at(&S::drain_max), 0, 3'600'000)});
   rows->push_back({"cpu_threads", kAll, "Threads that search and index; 0: one for each core.",
                    count(at(&S::cpu_threads), 0, 1'024)});

@@ -209,20 +209,20 @@ class Gateway {
     return server_.requests_in_flight() > 0 || http_server_.connections_owing() > 0;
   }
 
-  // New requests are refused from now on; those under way get their time, and their answers the
-  // time to be written.
+  // New requests are refused from now on; those under way get their time, and the answers to those
+  // that do not end in it what is left of the time of the stop: slow clients take it whole.
   Task<void> drain() {
     constexpr Duration kLinger = 20ms;
-    constexpr Duration kAnswersTime = 1s;
+    constexpr Duration kAnswersTimeMax = 1s;
     door_.shut();
     http_server_.drain();
     const Instant end = env_.clock().monotonic() + config_.drain_timeout;
-    co_await answered_by(end);
+    co_await answered_by(end - std::min(kAnswersTimeMax, config_.drain_timeout / 4));
     if (owes()) {
       env_.log().warning("gateway", "stops with {} requests under way", requests_in_flight());
       server_.stop();
       http_server_.give_up();
-      co_await answered_by(env_.clock().monotonic() + kAnswersTime);
+      co_await answered_by(end);
     }
     co_await env_.clock().sleep_for(kLinger);
     server_.stop();

@@ -85,6 +85,14 @@ PointId point_id_of_key(const PlanCollection& collection, uint32_t key) {
   return *std::move(id);
 }
 
+bool is_over(const PlanWorkload& workload, const History& history, Duration lasted) {
+  const Duration planned = std::chrono::milliseconds(workload.duration_ms);
+  if (lasted < planned) return false;
+  const uint64_t arrivals = uint64_t{workload.operations_per_second} * workload.duration_ms / 1'000;
+  const bool judged = arrivals >= kArrivalsForMin && workload.skipped.empty();
+  return !judged || history.size() >= kOperationsMin || lasted >= 2 * planned;
+}
+
 uint32_t arrivals_of(const Plan& plan, uint32_t client) {
   RandomStream times = times_of(plan, client);
   const Duration end = std::chrono::milliseconds(plan.workload.duration_ms);
@@ -101,8 +109,10 @@ ClientWorkload::ClientWorkload(Parts parts)
 
 Task<void> ClientWorkload::run() {
   Clock& clock = parts_.env->clock();
-  const Instant end =
-      clock.monotonic() + std::chrono::milliseconds(parts_.plan->workload.duration_ms);
+  const Instant begin = clock.monotonic();
+  const auto over_at = [&](Instant at) {
+    return is_over(parts_.plan->workload, parts_.record->history, at - begin);
+  };
   const uint32_t in_flight_max = ClientWorkload::in_flight_max(parts_.plan->shape.clients);
   const std::string stream = fmt::format("client[{}].arrival", parts_.number);
   // A loaded interval has its load whatever goes wrong: what finds no room is done as soon as there
@@ -111,12 +121,12 @@ Task<void> ClientWorkload::run() {
   Instant next = clock.monotonic();
   for (uint32_t number = 0;; ++number) {
     next = (catches_up ? next : clock.monotonic()) + draw_pause(*parts_.plan, times_);
-    if (next >= end) break;
+    if (over_at(next)) break;
     if (next > clock.monotonic()) co_await clock.sleep_until(next);
     while (catches_up && in_flight_ >= in_flight_max) {
       co_await ended_.wait();
     }
-    if (clock.monotonic() >= end) break;
+    if (over_at(clock.monotonic())) break;
     if (in_flight_ >= in_flight_max || is_skipped(number)) continue;
     ++in_flight_;
     Arrival arrival{.number = number, .random = RandomStream(parts_.plan->seed, stream, number)};

@@ -18,7 +18,13 @@ namespace vectron::sim {
 /// The id of key `key` of a collection.
 PointId point_id_of_key(const PlanCollection& collection, uint32_t key);
 
-/// How many operations a client of `plan` begins at most, skipped ones included.
+/// Whether the workload is over after it has lasted so long: when the plan says so; but where
+/// clients mostly waited, and too few operations began for the run to be judged, it goes on for up
+/// to as long again. (Not in a plan that leaves some out or asks for few.)
+bool is_over(const PlanWorkload& workload, const History& history, Duration lasted);
+
+/// How many operations a client of `plan` begins at most in the planned time, skipped ones
+/// included.
 uint32_t arrivals_of(const Plan& plan, uint32_t client);
 
 class ClientWorkload {
@@ -37,7 +43,7 @@ class ClientWorkload {
   /// All of `parts` outlives the workload.
   explicit ClientWorkload(Parts parts);
 
-  /// Works for the plan's duration, then waits for what is still running.
+  /// Works until the workload is over, then waits for what is still running.
   Task<void> run();
 
  private:

@@ -1,5 +1,6 @@
 #include "sim/cluster/forged_command.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -54,6 +55,31 @@ Bytes shared_payload_command(RandomStream* random, const PlanCollection& collect
   return share_first_payload(encode(command));
 }
 
+/// What no collection takes, and what only some do not.
+enum class Impossible : uint8_t {
+  not_a_number,
+  infinite,
+  too_many_components,
+  two_vectors,
+  zero,            ///< Has no direction.
+  too_long,        ///< Its distances overflow.
+  of_many_shards,  ///< No shard holds all of its points.
+};
+
+/// Whoever forges does not look up which collection a group is of.
+std::vector<Impossible> impossible_in_all(std::span<const PlanCollection> collections) {
+  using enum Impossible;
+  std::vector<Impossible> kinds = {not_a_number, infinite, too_many_components, two_vectors};
+  const auto cosine = [](const PlanCollection& each) {
+    return each.distance == PlanDistance::cosine;
+  };
+  const auto divided = [](const PlanCollection& each) { return each.shards > 1; };
+  if (std::ranges::all_of(collections, cosine)) kinds.push_back(zero);
+  if (std::ranges::none_of(collections, cosine)) kinds.push_back(too_long);
+  if (std::ranges::all_of(collections, divided)) kinds.push_back(of_many_shards);
+  return kinds;
+}
+
 }  // namespace
 
 Bytes share_first_payload(Bytes command) {
@@ -72,7 +98,8 @@ Bytes share_first_payload(Bytes command) {
   return command;
 }
 
-Bytes forged_shard_command(RandomStream* random, const PlanCollection& collection) {
+Bytes forged_shard_command(RandomStream* random, std::span<const PlanCollection> collections) {
+  const PlanCollection& collection = collections[random->below(collections.size())];
   // Long, and so sent seldom.
   if (random->chance_ppm(50'000)) return shared_payload_command(random, collection);
   stored::ShardCommand command;
@@ -80,29 +107,33 @@ Bytes forged_shard_command(RandomStream* random, const PlanCollection& collectio
   stored::ShardOperation& operation = command.operations.front();
   std::vector<float>& values = operation.vectors.front().values;
   float& component = values[random->below(values.size())];
-  switch (random->below(collection.shards > 1 ? 6 : 5)) {
-    case 0:
-      values.assign(values.size(), collection.distance == PlanDistance::cosine ? 0.0F : 1e30F);
+  const std::vector<Impossible> kinds = impossible_in_all(collections);
+  switch (kinds[random->below(kinds.size())]) {
+    case Impossible::zero:
+      values.assign(values.size(), 0.0F);
       break;
-    case 1:
+    case Impossible::too_long:
+      values.assign(values.size(), 1e30F);
+      break;
+    case Impossible::not_a_number:
       component = std::numeric_limits<float>::quiet_NaN();
       break;
-    case 2:
+    case Impossible::infinite:
       component = -std::numeric_limits<float>::infinity();
       break;
-    case 3:
-      values.push_back(1.0F);
+    case Impossible::too_many_components:
+      values.assign(std::ranges::max(collections, {}, &PlanCollection::dimension).dimension + 1,
+                    1.0F);
       break;
-    case 4:
+    case Impossible::two_vectors:
       operation.vectors.push_back(operation.vectors.front());
       break;
-    default: {  // No shard holds all of them.
+    case Impossible::of_many_shards:
       command.operations.clear();
       for (uint64_t id = 0; id < 64; ++id) {
         command.operations.push_back(upsert_of(random, collection));
         command.operations.back().id.number = id;
       }
-    }
   }
   return encode(command);
 }

@@ -5,6 +5,8 @@
 // a check of that thing keeps it out of the log.
 #pragma once
 
+#include <span>
+
 #include "core/base/bytes.h"
 #include "core/base/random.h"
 #include "schemas/storage_messages.h"
@@ -12,10 +14,11 @@
 
 namespace vectron::sim {
 
-/// For a shard of the collection: a vector that is zero, not finite or of another dimension, or too
-/// many of them; a point of another shard (of those with more than one); or one payload that
-/// several operations share, so that they write more than one commit takes.
-Bytes forged_shard_command(RandomStream* random, const PlanCollection& collection);
+/// For any shard of any of the collections (at least one): a vector that is not finite, longer than
+/// that of any, or there twice; one payload that several operations share, so that they write more
+/// than one commit takes; and where no collection takes it a vector that is zero or whose distances
+/// overflow, or points of several shards.
+Bytes forged_shard_command(RandomStream* random, std::span<const PlanCollection> collections);
 
 /// For the placement driver: a collection whose graph, shards or members nobody could make.
 Bytes forged_placement_command(RandomStream* random);

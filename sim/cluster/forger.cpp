@@ -268,7 +268,7 @@ Bytes Forger::forged_command(const Victim& victim) {
   if (victim.group == kPlacementGroup) return forged_placement_command(&random_);
   const std::vector<PlanCollection>& collections = parts_.plan->workload.collections;
   if (parts_.plan->profile == "raft" || collections.empty()) return Bytes{0xee};
-  return forged_shard_command(&random_, collections[random_.below(collections.size())]);
+  return forged_shard_command(&random_, collections);
 }
 
 wire::SnapshotChunk Forger::forged_snapshot(const Victim& victim, Mask mask) {

@@ -21,7 +21,8 @@ struct ForgerKnowledge {
   const ReplicaWatch* watch = nullptr;
   NodeId target;
   NodeId pretended;
-  std::vector<uint64_t> folders;   ///< Of workers' folders, as placement has them on record.
+  /// Of workers' folders, as placement has them on record. A stranger knows none, and no lineages.
+  std::vector<uint64_t> folders;
   std::vector<uint64_t> lineages;  ///< Of placement's states.
 
   /// Learns what placement's log says.

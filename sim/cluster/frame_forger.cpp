@@ -68,7 +68,9 @@ Task<void> FrameForger::play(ByteView step) {
 
 Task<void> FrameForger::connect(Choices choices) {
   co_await hang_up();
-  knowledge_.read_placement_log();
+  // Whose orders are obeyed who knows the numbers of folders and lineages, which only members are
+  // told.
+  if (program_.member) knowledge_.read_placement_log();
   choose_target(&choices);
   auto connecting = env_->network().connect(address_);
   auto connected =

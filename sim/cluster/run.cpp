@@ -13,6 +13,7 @@
 #include "sim/cluster/frame_forger.h"
 #include "sim/cluster/hostile_client.h"
 #include "sim/cluster/large_requests.h"
+#include "sim/cluster/leftovers.h"
 #include "sim/cluster/register_client.h"
 #include "sim/oracle/counts_check.h"
 #include "sim/oracle/history_check.h"
@@ -33,10 +34,6 @@ constexpr Duration kRunLimit = 1'200s;      ///< Simulated; a run never comes ne
 constexpr Duration kPeersInterval = 100ms;  ///< How often it is looked at what waits for peers.
 /// Calls between nodes give up sooner, and idle connections are pinged sooner.
 constexpr Duration kBrokenIsNoticedWithin = 5s;
-constexpr uint64_t kOperationsMin = 1'000;
-/// Plans that ask for fewer arrivals than this are a person's experiments, and need not reach
-/// kOperationsMin.
-constexpr uint64_t kArrivalsForMin = 1'500;
 /// What makes an interval a loaded one: completed within it, for each of its seconds,
 constexpr double kLoadedPerSecondMin = 200;
 constexpr double kLoadedSearchShareMin = 0.3;  ///< and of them searches.
@@ -267,6 +264,9 @@ class Run {
     loaded_to_ = at(plan_.loaded.to_ms);
     report_.loaded_simulated = std::chrono::milliseconds(plan_.loaded.to_ms - plan_.loaded.from_ms);
     co_await SleepAwaiter(env->scheduler(), at(plan_.workload.duration_ms));
+    while (!is_over(plan_.workload, record_.history, world_.now() - begin)) {
+      co_await SleepAwaiter(env->scheduler(), world_.now() + kBootPause);
+    }
     faults_.stop();
   }
 
@@ -447,44 +447,19 @@ class Run {
     const std::vector<ProbedShard> fresh(shards_.begin() + static_cast<ptrdiff_t>(before),
                                          shards_.end());
     co_await aftermath->await_availability(fresh, since);
-    std::optional<std::string> leftover;
+    std::optional<Leftover> leftover;
     do {
-      leftover = find_leftover();
+      leftover = look_for_leftover();
       if (!leftover.has_value()) co_return;
       co_await env->clock().sleep_for(kBootPause);
     } while (world_.now() < since + kAvailableWithin);
-    record_.violations.add(oracle::kRemoval, world_.now(), *leftover);
+    record_.violations.add(oracle::kRemoval, world_.now(), leftover->text, leftover->kind);
   }
 
-  /// Something of a removed replica that a running worker still holds, or that placement has not
-  /// forgotten although all of its workers run.
-  std::optional<std::string> find_leftover() {
+  std::optional<Leftover> look_for_leftover() {
     const auto incarnations = all_incarnations();
-    if (!incarnations.has_value()) return incarnations.error().to_string();
-    std::set<std::pair<uint64_t, std::string>> wanted;  // Node, folder.
-    for (const Incarnation& each : *incarnations) {
-      bool all_run = true;
-      for (const Incarnation::Replica& replica : each.replicas) {
-        const ClusterNodes::Node* node = nodes_.find(NodeId(replica.node_id));
-        all_run = all_run && node != nullptr && node->machine->running() && !node->hurt;
-        if (!each.removed) wanted.emplace(replica.node_id, fmt::format("{}", replica.replica_id));
-      }
-      if (each.removed && all_run && !each.forgotten) {
-        return fmt::format("placement still waits for workers of removed collection id {}",
-                           each.id);
-      }
-    }
-    for (const auto& node : nodes_.nodes()) {
-      if (node->kind != NodeKind::worker || !node->machine->running() || node->hurt) continue;
-      const auto folders = node->machine->disk().list("replicas");
-      if (!folders.has_value()) continue;
-      for (const std::string& folder : *folders) {
-        if (wanted.contains({node->id.value(), folder})) continue;
-        return fmt::format("{} still holds a folder of replica {}, which is removed",
-                           node->machine->name(), folder);
-      }
-    }
-    return std::nullopt;
+    if (!incarnations.has_value()) return Leftover{"", incarnations.error().to_string()};
+    return find_leftover(nodes_, *incarnations);
   }
 
   Result<std::vector<Incarnation>> all_incarnations() const {
@@ -635,12 +610,13 @@ class Run {
       }
     }
     // What clients saw comes first: it names the failure.
-    report_.recall = check_answers(told, models, &record_.violations);
+    const RunRecall recall = check_answers(told, models, plan_.shape.clients, &record_.violations);
+    report_.recall = recall.all();
     Recall of_new_graphs;
-    if (report_.recall.found_ppm() < kRecallFloorPpm) {
+    if (recall.judged().found_ppm() < kRecallFloorPpm) {
       of_new_graphs = recall_of_new_graphs(told, models);
     }
-    check_recall(report_.recall, of_new_graphs, &record_.violations);
+    check_recall(recall.judged(), of_new_graphs, &record_.violations);
     check_enough_neighbours();
     check_coverages(models);
     check_counts(counts_, models, &record_.violations);

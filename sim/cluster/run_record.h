@@ -13,6 +13,12 @@
 
 namespace vectron::sim {
 
+/// What a run must show of operations to be judged.
+inline constexpr uint64_t kOperationsMin = 1'000;
+/// Plans that ask for fewer arrivals than this are a person's experiments, and need not reach
+/// kOperationsMin.
+inline constexpr uint64_t kArrivalsForMin = 1'500;
+
 struct RunRecord {
   explicit RunRecord(SimWorld* the_world) : world(*the_world) {}
 

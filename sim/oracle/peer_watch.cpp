@@ -133,12 +133,14 @@ void PeerWatch::check_lives(NodePeers* node, const std::vector<Together>& server
       if (host_of(peer.peer) != kHostileHost) continue;
       const std::string address(peer.peer);
       const Duration before = node->lives.contains(address) ? node->lives.at(address) : 0ns;
-      lives[address] = before + (node->awake() ? passed : 0ns);
+      const bool counts = node->awake() && peer.running == 0;
+      lives[address] = before + (counts ? passed : 0ns);
       if (lives[address] <= hostile_life_max_) continue;
-      object(node->name(), "endless",
-             fmt::format("{} has held a connection of a hostile client for {:.1f} s: {} bytes "
-                         "arrived, {} wait",
-                         node->name(), to_seconds(lives[address]), peer.arrived, peer.waiting));
+      object(
+          node->name(), "endless",
+          fmt::format("{} has waited for a connection of a hostile client for {:.1f} s: {} bytes "
+                      "arrived, {} wait",
+                      node->name(), to_seconds(lives[address]), peer.arrived, peer.waiting));
     }
   }
   node->lives = std::move(lives);

@@ -25,7 +25,8 @@ inline constexpr std::string_view kHostileHost = "hostile";
 class PeerWatch {
  public:
   /// `hostile_life_max`: no connection of a hostile client is held for longer, in time that the
-  /// server's process lived through.
+  /// server's process lived through and in which it worked on no request of that connection: how
+  /// long requests take is not the client's doing.
   PeerWatch(std::function<Instant()> now, Duration hostile_life_max, ViolationLog* log);
   PeerWatch(const PeerWatch&) = delete;
   PeerWatch& operator=(const PeerWatch&) = delete;

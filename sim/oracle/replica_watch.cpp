@@ -95,6 +95,8 @@ void ReplicaWatch::on_dropped(const ReplicaName& name) {
   const auto found = group->second.members.find(name.replica);
   if (found == group->second.members.end()) return;
   Member& member = found->second;
+  // An order may name a replica that lives elsewhere (a forged one does): nothing happens to it.
+  if (member.running && member.node != name.node) return;
   if (member.running && !safety_reported_) safety_.stopped(name.group, name.replica);
   member.running = false;
   member.dropped = true;

@@ -233,15 +233,27 @@ void check_get(const CollectionModel& collection, const Operation& get, Violatio
 
 }  // namespace
 
-Recall check_answers(const History& history, const std::vector<CollectionModel>& collections,
-                     ViolationLog* log) {
-  Recall recall;
+Recall RunRecall::all() const {
+  return {.searches = beside_faults.searches + calm.searches,
+          .found = beside_faults.found + calm.found,
+          .expected = beside_faults.expected + calm.expected,
+          .exact_searches = beside_faults.exact_searches + calm.exact_searches};
+}
+
+Recall RunRecall::judged() const {
+  return beside_faults.expected >= kRecallExpectedMin ? beside_faults : all();
+}
+
+RunRecall check_answers(const History& history, const std::vector<CollectionModel>& collections,
+                        uint32_t calm_client, ViolationLog* log) {
+  RunRecall recall;
   for (const Operation& operation : history.operations()) {
     if (operation.outcome != Outcome::ok) continue;
     const CollectionModel& collection = collections.at(operation.collection);
     if (operation.kind == OperationKind::get) check_get(collection, operation, log);
     if (operation.kind == OperationKind::search) {
-      AnswerCheck(collection, operation, log).run(&recall);
+      const bool calm = operation.client >= calm_client;
+      AnswerCheck(collection, operation, log).run(calm ? &recall.calm : &recall.beside_faults);
     }
   }
   return recall;

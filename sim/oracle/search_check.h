@@ -41,10 +41,20 @@ inline constexpr uint64_t kRecallExpectedMin = 500;
 /// blunders, and the figure of merit is measured by the benches and the demo.
 inline constexpr uint64_t kRecallFloorPpm = 850'000;
 
+/// What was found while faults struck, and in the calm after them.
+struct RunRecall {
+  Recall beside_faults;
+  Recall calm;
+  Recall all() const;
+  /// What a run is judged by: searches of a cluster that is well do not make up for those beside
+  /// faults, unless these are too few to tell.
+  Recall judged() const;
+};
+
 /// Checks every answered search and get of `history`; `collections` by position in the plan's
-/// workload.
-Recall check_answers(const History& history, const std::vector<CollectionModel>& collections,
-                     ViolationLog* log);
+/// workload. What clients from number `calm_client` on asked was asked after the faults.
+RunRecall check_answers(const History& history, const std::vector<CollectionModel>& collections,
+                        uint32_t calm_client, ViolationLog* log);
 
 /// The kind of an objection to a recall that no graph with these options would reach either.
 inline constexpr std::string_view kOutOfReach = "out_of_reach";

@@ -29,7 +29,10 @@ const std::vector<OracleInfo>& oracles() {
       {oracle::kLives,
        "a removed collection answers nothing more; its name's next one sees nothing of it"},
       {oracle::kRot, "no index comes back from a checkpoint of which rotten bytes were read"},
-      {oracle::kRemoval, "no worker holds a folder of a removed replica once all is quiet"},
+      {oracle::kRemoval,
+       "once all is quiet no worker has a folder or a log of a removed replica, and its log has "
+       "all "
+       "others"},
       {oracle::kExactlyOnce, "a write that is repeated under its request id happens once"},
       {oracle::kContract,
        "every answer can be read, and no valid request is refused as a wrong one"},

@@ -275,28 +275,49 @@ class Generator {
   uint32_t draw_memory(uint32_t unbounded) const {
     RandomStream random = stream("memory");
     if (!random.chance_ppm(400'000)) return unbounded;
+    constexpr uint64_t kWorkerBytes = 16'384;
+    /// Entries that the log keeps, and the smallest table of a store's keys.
+    constexpr uint64_t kShardBytes = 10'240;
     constexpr uint64_t kPointBytes = 240;
-    constexpr uint64_t kRequestBytes = 48;
+    constexpr uint64_t kRequestBytes = 64 + 24;  // A place among the keys of a store included.
     const PlanWorkload& workload = plan_.workload;
-    const uint64_t arrivals =
-        uint64_t{workload.operations_per_second} * workload.duration_ms / 1000;
-    const auto& mix = workload.mix;
-    const uint64_t writes =
-        arrivals * (mix.upsert + mix.remove) / (mix.upsert + mix.remove + mix.get + mix.search);
-    // Copies go to different zones, and the smallest zone has the fewest to share its part.
-    const uint64_t zones = plan_.shape.zones;
-    const uint64_t sharing = zones * (plan_.shape.workers / zones);
+    uint64_t shards = 0;
+    uint64_t requests = 0;
     uint64_t live = 0;
     for (const PlanCollection& each : workload.collections) {
       const uint64_t bytes =
           each.keys * (each.dimension * sizeof(float) + uint64_t{each.m} * 8 + kPointBytes);
-      const uint64_t copies = (each.shards * each.replication - 1) / sharing + 1;
-      const uint64_t shards = std::min<uint64_t>(copies, each.shards);
-      live += bytes * shards / each.shards;
+      const uint64_t held = shards_of_fullest(each);
+      shards += held;
+      live += bytes * held / each.shards;
+      requests += requests_of(each) * held / each.shards / workload.collections.size();
     }
-    const uint64_t requests = writes * workload.request_id_ppm / 1'000'000;
-    return static_cast<uint32_t>(16'384 + requests * kRequestBytes +
-                                 live * random.between(18, 40) / 10);
+    return static_cast<uint32_t>(kWorkerBytes + shards * kShardBytes + requests * kRequestBytes +
+                                 live * random.between(18, 30) / 10);
+  }
+
+  /// How many shards of a collection the fullest worker holds: copies go to different zones, and
+  /// the smallest zone has the fewest workers to share its part.
+  uint64_t shards_of_fullest(const PlanCollection& collection) const {
+    const uint64_t zones = plan_.shape.zones;
+    const uint64_t sharing = zones * (plan_.shape.workers / zones);
+    const uint64_t copies = (collection.shards * collection.replication - 1) / sharing + 1;
+    return std::min<uint64_t>(copies, collection.shards);
+  }
+
+  /// How many request ids the shards of a collection remember in the end, were all operations of
+  /// the run on it: each shard that has a part of a batch remembers the batch's.
+  uint64_t requests_of(const PlanCollection& collection) const {
+    const PlanWorkload& workload = plan_.workload;
+    const auto& mix = workload.mix;
+    const uint64_t arrivals =
+        uint64_t{workload.operations_per_second} * workload.duration_ms / 1000;
+    const uint64_t all = mix.upsert + mix.remove + mix.get + mix.search;
+    const uint64_t parts_twice =
+        std::min<uint64_t>(2 * collection.shards, 1 + workload.batch_points_max);
+    const uint64_t upserts = arrivals * mix.upsert * parts_twice / 2 / all;
+    const uint64_t removes = arrivals * mix.remove / all;
+    return (upserts + removes) * workload.request_id_ppm / 1'000'000;
   }
 
   void draw_intensities() {

@@ -49,6 +49,16 @@ TEST(BodyMemory, LetsAHostThatUsedItsShareKeepNobodyElseOut) {
   EXPECT_TRUE(honest.must_read_first(BodyShare::kUnreadBytesMax + 1));
 }
 
+TEST(BodyMemory, KeepsAQuarterOfAHostsShareForItsSmallAnswers) {
+  BodyMemory memory({.bytes_max = 10'000'000, .host_bytes_max = 400'000});
+  BodyShare share(&memory, "10.0.0.1:1");
+  EXPECT_TRUE(share.fits_host(300'000));
+  EXPECT_FALSE(share.fits_host(300'001));
+  const HeldBytes held(&share, 300'000);
+  EXPECT_FALSE(share.takes_answer(BodyMemory::kSmallBytesMax + 1, 0));
+  EXPECT_TRUE(share.takes_answer(BodyMemory::kSmallBytesMax, 0));
+}
+
 TEST(BodyMemory, CountsTheConnectionsOfAHost) {
   BodyMemory memory({.bytes_max = 1'000});
   EXPECT_EQ(memory.connections_from("10.0.0.1:1"), 0U);
@@ -72,6 +82,8 @@ TEST(ProgressWindow, WantsEnoughInEachWindowWhateverCameBefore) {
   window.moved(99);
   EXPECT_TRUE(window.goes_on(begin + 19s));
   EXPECT_FALSE(window.goes_on(begin + 20s));
+  window.moved(100);
+  EXPECT_TRUE(window.goes_on(begin + 30s)) << "just enough";
 }
 
 TEST(Seldom, LetsOneThroughInAWhileAndCountsTheOthers) {

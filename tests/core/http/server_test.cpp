@@ -166,6 +166,22 @@ TEST(HttpServer, LetsNoHostHaveMoreThanItsShareOfConnections) {
   EXPECT_FALSE(fourth->ended());
 }
 
+// As after a pause of the process: it accepts first, and then sees who has gone.
+TEST(HttpServer, LooksOnceMoreForRoomBeforeItTurnsSomebodyAway) {
+  OneWatcher watcher;
+  ServerConfig config;
+  config.connections_max = 1;
+  config.watcher = &watcher;
+  HttpWorld world(config);
+  auto first = world.client();
+  world.run_for(1ms);
+  auto second = world.client();
+  first.reset();
+  world.run_for(5ms);
+  EXPECT_TRUE(watcher.turned.empty());
+  EXPECT_FALSE(second->ended());
+}
+
 TEST(HttpServer, LetsNoHostHaveMoreThanItsShareOfRequests) {
   ServerConfig config;
   config.host_requests_in_flight_max = 1;
@@ -703,6 +719,39 @@ TEST(HttpServer, GivingUpAnswersWhatStillRuns) {
   EXPECT_THAT(writes->received(), HasSubstr(R"("code":"unknown_outcome")"));
   for (auto* client : {&reads, &writes, &asks}) EXPECT_TRUE((*client)->ended());
   EXPECT_EQ(world.server().requests_in_flight(), 0U);
+}
+
+Task<void> write_text(Connection* connection, std::string text) {
+  const auto written = co_await write_all(connection, as_bytes(text));
+  (void)written;
+}
+
+Task<std::string> read_to_the_end(Connection* connection) {
+  std::string text;
+  std::array<uint8_t, 4'096> bytes;
+  for (;;) {
+    const auto count = co_await connection->read_some(bytes);
+    if (!count.has_value() || *count == 0) co_return text;
+    text += as_text(ByteView(bytes).first(*count));
+  }
+}
+
+// The second one is a write that was done, and its answer waits behind that of the first.
+TEST(HttpServer, GivingUpLeavesAnswersAloneThatWaitForTheirReader) {
+  HttpWorld world;
+  MemoryEnv& env = world.env();
+  auto connected = env.run(env.network().connect(kHttpAddress));
+  ASSERT_TRUE(connected.has_value());
+  TaskGroup tasks(env.scheduler());
+  tasks.spawn(write_text(connected->get(), get("/large/500000") + post("/echo", "kept")));
+  world.run_for(100ms);
+  ASSERT_EQ(world.told.size(), 1U);
+  world.server().drain();
+  world.server().give_up();
+  const std::string received = env.run(read_to_the_end(connected->get()));
+  EXPECT_THAT(statuses(received), ElementsAre(200, 200));
+  EXPECT_THAT(received, HasSubstr("kept"));
+  EXPECT_EQ(world.told.size(), 1U);
 }
 
 TEST(HttpServer, AnswersProbesHoweverBusyItIs) {

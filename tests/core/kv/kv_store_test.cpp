@@ -310,6 +310,35 @@ TEST_F(KvStoreTest, AFullMapIsAnErrorThatLeavesTheStoreUsable) {
   EXPECT_TRUE(put("more", std::string(100'000, 'x')).has_value());
 }
 
+TEST_F(KvStoreTest, AMapThatGrowsDoesNotPassItsBound) {
+  KvConfig config = small_config();
+  config.map_bytes_start = 1 << 20;
+  config.map_bytes_max = 1'536 << 10;  // Not twice what it was before.
+  open(config);
+  Result<void> result;
+  for (int stored = 0; result.has_value() && stored < 1'000; ++stored) {
+    result = put(fmt::format("k{}", stored), std::string(2000, 'x'));
+  }
+  EXPECT_EQ(status_of(result).code(), Code::resource_exhausted);
+  EXPECT_GT(store_->used_bytes(), 1u << 20);
+  EXPECT_LE(store_->used_bytes(), config.map_bytes_max);
+}
+
+TEST_F(KvStoreTest, FilesThatEverybodyMayReadAreRestrictedAtTheNextStart) {
+  namespace fs = std::filesystem;
+  open();
+  const fs::path folder = real_folder();
+  const auto everybody = fs::perms::owner_read | fs::perms::owner_write | fs::perms::others_read;
+  store_.reset();
+  for (const char* name : {"data.mdb", "lock.mdb"}) fs::permissions(folder / name, everybody);
+  open();
+  for (const char* name : {"data.mdb", "lock.mdb"}) {
+    EXPECT_EQ(fs::status(folder / name).permissions(),
+              fs::perms::owner_read | fs::perms::owner_write)
+        << name;
+  }
+}
+
 // What the refused batch said of its keys is forgotten with it.
 TEST_F(KvStoreTest, AfterABatchThatFoundNoRoomItIsKnownWhatIsThere) {
   KvConfig config = small_config();

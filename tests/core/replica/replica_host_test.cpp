@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "core/replica/birth_remains.h"
 #include "core/replica/manifest_file.h"
 #include "core/replica/raft_transport.h"
@@ -56,6 +58,7 @@ class ReplicaHostTest : public testing::Test {
     config.incarnation = 1;
     config.replica.kv.map_bytes_max = 4 << 20;
     config.wal.segment_bytes_max = 1 << 20;
+    config.replica.scrub_interval = scrub_interval_;
     auto opened = env_.below().run(ReplicaHost::open(&env_, config, &links_, nullptr));
     VECTRON_TRY(host_, std::move(opened));
     return {};
@@ -76,6 +79,36 @@ class ReplicaHostTest : public testing::Test {
     manifest.members = {{replica, 1, "here:1"}};
     return env_.below().run(host_->bear(std::move(manifest)));
   }
+  /// A follower: the other one lives elsewhere, and nobody has stood for election yet.
+  Result<void> bear_one_of_two() {
+    stored::ReplicaManifest manifest;
+    manifest.group_id = kGroup.value();
+    manifest.replica_id = kReplica.value();
+    manifest.members = {{1, 1, "here:1"}, {2, 2, "there:1"}};
+    VECTRON_CHECK_OK(env_.below().run(host_->bear(std::move(manifest))));
+    auto starting = host_->start(kGroup, std::make_unique<LastCommand>());
+    const auto started = env_.below().run(std::move(starting));
+    VECTRON_CHECK_OK(started);
+    return {};
+  }
+  /// The snapshot that the other one sends, with one pair.
+  static SnapshotPiece snapshot_of(uint8_t value) {
+    const Bytes key = to_bytes(as_bytes("last"));
+    stored::KeyValuePage page;
+    page.pairs.push_back({key, {value}});
+    SnapshotPiece piece;
+    piece.group = kGroup;
+    piece.from = ReplicaId(2);
+    piece.to = kReplica;
+    piece.term = Term(1);
+    piece.meta.index = LogIndex(5);
+    piece.meta.term = Term(1);
+    piece.meta.membership.voters = {kReplica, ReplicaId(2)};
+    piece.page = encode(page);
+    piece.digest = kv_pair_hash(key, Bytes{value});
+    piece.last = true;
+    return piece;
+  }
   Status start(GroupId group = kGroup) {
     auto starting = host_->start(group, std::make_unique<LastCommand>());
     const Status started = status_of(env_.below().run(std::move(starting)));
@@ -94,7 +127,21 @@ class ReplicaHostTest : public testing::Test {
   }
   ReplicaHost::Presence presence() const { return host_->presence(kGroup, kReplica); }
 
+  /// Flips a bit of the byte behind each place of `key` in a store's file.
+  static void rot_pair(const std::string& path, std::string_view key) {
+    std::ifstream in(path, std::ios::binary);
+    std::string content{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    in.close();
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    for (size_t at = content.find(key); at != std::string::npos; at = content.find(key, at + 1)) {
+      const size_t place = at + key.size();
+      file.seekp(static_cast<long>(place));
+      file.put(static_cast<char>(content[place] ^ 1));
+    }
+  }
+
   RefusingEnv env_;
+  Duration scrub_interval_ = std::chrono::hours(1);
   NoLinks links_;
   std::unique_ptr<ReplicaHost> host_;
 };
@@ -132,6 +179,109 @@ TEST_F(ReplicaHostTest, TheRemovalOfAnotherReplicaOfTheGroupLeavesItsLogAlone) {
   ASSERT_TRUE(env_.below().run(host_->drop(kGroup, kReplica)).has_value());
   ASSERT_TRUE(open().has_value());
   EXPECT_EQ(presence(), ReplicaHost::Presence::absent);
+}
+
+// It would vote with an empty log, against what it promised.
+TEST_F(ReplicaHostTest, ALogThatNamesAReplicaWithoutItsFolderMakesItLost) {
+  for (const bool is_empty : {false, true}) {
+    ASSERT_TRUE(open().has_value());
+    if (!is_empty) {
+      ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+      ASSERT_TRUE(start().ok());
+      ASSERT_TRUE(write(42).has_value());
+    }
+    close();
+    ASSERT_TRUE(env_.below().run(env_.disk().remove_tree("replicas/1")).has_value());
+    // A folder in which nothing is left passes for a birth that was cut short, but for the log.
+    if (is_empty) {
+      ASSERT_TRUE(env_.below().run(env_.disk().create_directory("replicas/1")).has_value());
+    }
+    ASSERT_TRUE(open().has_value());
+    EXPECT_EQ(presence(), ReplicaHost::Presence::lost) << is_empty;
+    const auto there = env_.below().run(env_.disk().exists("replicas/1"));
+    EXPECT_EQ(there.value_or(!is_empty), is_empty);
+  }
+}
+
+TEST_F(ReplicaHostTest, ATornTailIsCountedOnce) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  close();
+  const std::string segment = "wal/0000000000000001.wal";
+  auto file = env_.below().run(env_.disk().open(segment, OpenMode::read_write));
+  ASSERT_TRUE(file.has_value());
+  const Bytes torn(20, 7);
+  // Behind the only record; what was written in advance there is zeros.
+  const auto written = env_.below().run((*file)->write_at(4'096, torn));
+  ASSERT_TRUE(written.has_value());
+  file->reset();
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(env_.metrics().value(Metric::wal_torn_tails), 1u);
+  EXPECT_EQ(presence(), ReplicaHost::Presence::born);
+}
+
+TEST_F(ReplicaHostTest, AnotherReplicaOfARunningGroupIsNotRunning) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  ASSERT_TRUE(start().ok());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::running);
+  EXPECT_EQ(host_->presence(kGroup, ReplicaId(2)), ReplicaHost::Presence::lost);
+}
+
+TEST_F(ReplicaHostTest, AReplicaWhoseStartFindsDamageIsLost) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(write(42).has_value());
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(env_.below().run(env_.disk().remove("replicas/1/generation-1/FORMAT")).has_value());
+  auto starting = host_->start(kGroup, std::make_unique<LastCommand>());
+  const Status started = status_of(env_.below().run(std::move(starting)));
+  EXPECT_EQ(started.code(), Code::data_loss) << started.to_string();
+  EXPECT_EQ(presence(), ReplicaHost::Presence::lost);
+}
+
+// A member may go up with every message, and each goes into the log; that one stands still here,
+// for nothing else runs meanwhile.
+TEST_F(ReplicaHostTest, WhatWaitsForTheLogIsBounded) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear_one_of_two().has_value());
+  const auto replica = host_->find(kGroup);
+  constexpr uint64_t kMessages = 10'000;
+  for (uint64_t term = 1; term <= kMessages; ++term) {
+    replica->step_all(NodeId(2), {{.kind = raft::MessageKind::heartbeat,
+                                   .from = ReplicaId(2),
+                                   .to = kReplica,
+                                   .term = Term(term)}});
+  }
+  EXPECT_GE(replica->status().term, Term(1'000));
+  EXPECT_LE(replica->status().term, Term(5'000));
+  env_.below().run_for(1ms);
+  replica->step_all(NodeId(2), {{.kind = raft::MessageKind::heartbeat,
+                                 .from = ReplicaId(2),
+                                 .to = kReplica,
+                                 .term = Term(kMessages)}});
+  EXPECT_EQ(replica->status().term, Term(kMessages));
+}
+
+// What is gone of it then is nothing that somebody should put back.
+TEST_F(ReplicaHostTest, ARemovalThatWasCutShortGoesOnAndMissesNothing) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(write(42).has_value());
+  const std::string store = "replicas/1/generation-1";
+  env_.disk().refused[store] = {Status(Code::unavailable, "the device does not do it now"), 1};
+  EXPECT_FALSE(env_.below().run(host_->drop(kGroup, kReplica)).has_value());
+  ASSERT_TRUE(env_.below().run(env_.disk().remove(store + "/FORMAT")).has_value());
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::lost);
+  EXPECT_TRUE(host_->manifests().contains(kReplica));  // So it is reported, and removed.
+  ASSERT_TRUE(env_.below().run(host_->drop(kGroup, kReplica)).has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::absent);
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::absent);
+  ASSERT_TRUE(bear(kGroup.value(), 2).has_value());
 }
 
 TEST_F(ReplicaHostTest, AFolderThatCannotBeReadIsLostAndTheOthersServe) {
@@ -197,34 +347,50 @@ TEST_F(ReplicaHostTest, AShortageAtTheStartIsNotTakenForALoss) {
 // The store that it would replace is whole.
 TEST_F(ReplicaHostTest, ASnapshotWithAPairThatCannotBeLoadedIsNotTaken) {
   ASSERT_TRUE(open().has_value());
-  stored::ReplicaManifest manifest;
-  manifest.group_id = kGroup.value();
-  manifest.replica_id = kReplica.value();
-  manifest.members = {{1, 1, "here:1"}, {2, 2, "there:1"}};
-  ASSERT_TRUE(env_.below().run(host_->bear(std::move(manifest))).has_value());
-  // A follower still: nobody has stood for election yet.
-  auto starting = host_->start(kGroup, std::make_unique<LastCommand>());
-  ASSERT_TRUE(env_.below().run(std::move(starting)).has_value());
-  SnapshotPiece piece;
-  piece.group = kGroup;
-  piece.from = ReplicaId(2);
-  piece.to = kReplica;
-  piece.term = Term(1);
-  piece.meta.index = LogIndex(5);
-  piece.meta.term = Term(1);
-  piece.meta.membership.voters = {kReplica, ReplicaId(2)};
-  piece.last = true;
+  ASSERT_TRUE(bear_one_of_two().has_value());
   for (const uint8_t value : {kImpossible, uint8_t{1}}) {
-    const Bytes key = to_bytes(as_bytes("last"));
-    stored::KeyValuePage page;
-    page.pairs.push_back({key, {value}});
-    piece.page = encode(page);
-    piece.digest = kv_pair_hash(key, Bytes{value});
+    const SnapshotPiece piece = snapshot_of(value);
     const auto taken = env_.below().run(host_->find(kGroup)->receive_snapshot(NodeId(2), piece));
     EXPECT_EQ(taken.has_value(), value != kImpossible) << status_of(taken).to_string();
     EXPECT_TRUE(host_->find(kGroup)->serving());
     EXPECT_EQ(host_->find(kGroup)->applied_index(), LogIndex(value == kImpossible ? 0 : 5));
   }
+}
+
+// It would take the place of everything that the replica has.
+TEST_F(ReplicaHostTest, ASnapshotThatNoMemberSendsIsRefused) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear_one_of_two().has_value());
+  const auto field_of = [this](NodeId peer, const SnapshotPiece& piece) {
+    const auto taken = env_.below().run(host_->find(kGroup)->receive_snapshot(peer, piece));
+    return taken.has_value() ? "taken" : taken.error().field();
+  };
+  EXPECT_EQ(field_of(NodeId(3), snapshot_of(1)), "from");
+  SnapshotPiece piece = snapshot_of(1);
+  piece.meta.membership.voters.push_back(ReplicaId(3));
+  EXPECT_EQ(field_of(NodeId(2), piece), "membership");
+  piece = snapshot_of(1);
+  piece.meta.term = Term(2);  // Above that of its leader.
+  EXPECT_EQ(field_of(NodeId(2), piece), "snapshot.term");
+  piece = snapshot_of(1);
+  piece.to = ReplicaId(2);
+  EXPECT_EQ(field_of(NodeId(2), piece), "to");
+  EXPECT_EQ(host_->find(kGroup)->applied_index(), LogIndex(0));
+  EXPECT_EQ(field_of(NodeId(2), snapshot_of(1)), "taken");
+}
+
+// Rot in a store that came as a snapshot is found as in any other.
+TEST_F(ReplicaHostTest, AStoreThatCameAsASnapshotIsScrubbed) {
+  scrub_interval_ = 1s;
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear_one_of_two().has_value());
+  const auto taken =
+      env_.below().run(host_->find(kGroup)->receive_snapshot(NodeId(2), snapshot_of(1)));
+  ASSERT_TRUE(taken.has_value()) << taken.error().to_string();
+  const auto folder = env_.disk().open_blocking_directory("replicas/1/generation-2");
+  rot_pair((*folder)->path() + "/data.mdb", "last");
+  env_.below().run_for(5s);
+  EXPECT_EQ(presence(), ReplicaHost::Presence::lost);
 }
 
 // How many pairs a page has is the sender's choice.

@@ -97,6 +97,7 @@ TEST_F(WalReserve, WhatIsCalledTheReserveAndIsNotBlankIsMadeAnew) {
   log_.opened = {};
   log_.env.disk().put(kReserve, Bytes(16'384, 7));
   log_.open();
+  EXPECT_EQ(log_.env.disk().content(kReserve), Bytes(16'384));
   fill_up();
   ASSERT_TRUE(votes(1, 1));
   log_.crash(CrashMode::drop_unsynced);

@@ -536,6 +536,20 @@ TEST(Gateway, SaysOfARemovedCollectionThatItDoesNotExist) {
   EXPECT_EQ(status_of(cluster.run(client.get({}, get(1)))).code(), Code::not_found);
 }
 
+// A part of what is not there any more is no answer.
+TEST(Gateway, SaysSoOfARemovedCollectionThoughAPartWouldDo) {
+  FakeCluster cluster(1, 2);
+  cluster.add_collection(FakeCluster::route("c", 2, {{0}, {1}}));
+  auto client = cluster.client();
+  ASSERT_TRUE(cluster.run(client.upsert({}, upsert({point(1, {1, 1})}))).has_value());
+  cluster.placement[0]->routes.clear();
+  const auto gone = [] { return Status(Code::not_found, "no such shard here"); };
+  cluster.workers[1]->script.refusals = {gone(), gone(), gone(), gone()};
+  api::SearchRequest request = search({1, 1});
+  request.allow_partial = true;
+  EXPECT_EQ(status_of(cluster.run(client.search({}, request))).code(), Code::not_found);
+}
+
 TEST(Gateway, ReportsPerPointWhatEachShardSaid) {
   FakeCluster cluster(1, 2);
   cluster.add_collection(FakeCluster::route("c", 2, {{0}, {1}}));

@@ -679,6 +679,32 @@ TEST(HttpApi, SaysThatAWriteMayHaveBeenDoneWhenItsTimeToStopIsOver) {
   EXPECT_THAT(received, HasSubstr("unknown_outcome"));
 }
 
+/// A client that has begun a body, takes no answer and stays.
+Task<void> begin_and_stay(Env* env, std::unique_ptr<Connection>* held) {
+  auto connected = co_await env->network().connect(kHttpAddress);
+  if (!connected.has_value()) co_return;
+  *held = *std::move(connected);
+  const std::string beginning =
+      "POST /v1/collections/c/points HTTP/1.1\r\nHost: localhost\r\n"
+      "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+  co_await write_all(held->get(), as_bytes(beginning));
+}
+
+TEST(HttpApi, StopsInItsTimeWhateverSlowClientsDo) {
+  HttpGateway gateway([](GatewayConfig& config) { config.drain_timeout = 400ms; });
+  gateway.ask("GET", "/livez");
+  TaskGroup tasks(gateway.cluster.env().scheduler());
+  std::unique_ptr<Connection> held;
+  tasks.spawn(begin_and_stay(&gateway.cluster.env(), &held));
+  gateway.cluster.env().run_for(100ms);
+  ASSERT_NE(held, nullptr);
+  gateway.cluster.stop();
+  gateway.cluster.env().run_for(300ms);
+  EXPECT_FALSE(gateway.cluster.outcome().has_value()) << "the client may still take its refusal";
+  gateway.cluster.env().run_for(150ms);
+  EXPECT_TRUE(gateway.cluster.outcome().has_value());
+}
+
 // Counts what is given to the pool, by asking how much virtual time an answer takes there.
 TEST(HttpApi, WritesALargeAnswerOnThePoolAndASmallOneAtOnce) {
   HttpGateway gateway;

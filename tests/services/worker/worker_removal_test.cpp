@@ -1,4 +1,5 @@
 // Collections that are removed: their data goes from every worker, whatever stands in its way.
+#include "schemas/storage_messages.h"
 #include "tests/services/worker/worker_cluster.h"
 
 namespace vectron {
@@ -36,6 +37,64 @@ TEST_F(WorkerCluster, ARemovedCollectionLeavesNothingOnAnyWorkerAndItsNameIsFree
   EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
 }
 
+/// Orders to worker-0, which holds replica 1 of shard 1, by the placement state that gave it out.
+wire::AssignRequest orders(SimNode& node, uint64_t folder, uint64_t revision) {
+  constexpr size_t kManifestHeaderBytes = 16;
+  const auto file = node.disk().content("replicas/1/replica.manifest");
+  VECTRON_ASSERT(file.has_value());
+  const auto manifest =
+      decode<stored::ReplicaManifest>(ByteView(*file).subspan(kManifestHeaderBytes));
+  VECTRON_ASSERT(manifest.has_value());
+  wire::AssignRequest request;
+  request.folder_id = folder;
+  request.lineage = manifest->lineage;
+  request.revision = revision;
+  return request;
+}
+
+// What the network kept until now: the replica that it removes may be a younger one's by then.
+TEST_F(WorkerCluster, OrdersThatAreOlderThanWhatWasCarriedOutRemoveNothing) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  wire::AssignRequest late = orders(*world_->find_node("worker-0"), folder_id(0), 0);
+  late.removed = {1};
+  auto client = worker(Address{"worker-0:1"});
+  const auto reply = await(client.assign(context(), late));
+  ASSERT_FALSE(reply.has_value());
+  EXPECT_EQ(reply.error().field(), "revision");
+  world_->run_for(5s);
+  EXPECT_EQ(folders(0).size(), 1u);
+  EXPECT_TRUE(read(5)->points[0].found);
+}
+
+// While the old one goes, its group's log is not free for another.
+TEST_F(WorkerCluster, AnotherCopyOfAGroupWaitsForTheRemovalOfTheOneBefore) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  ASSERT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+  wire::AssignRequest request = orders(*world_->find_node("worker-0"), folder_id(0), 1'000);
+  request.removed = {1};
+  request.assignments.resize(1);
+  wire::Assignment& assignment = request.assignments[0];
+  assignment.replica_id = 9;
+  assignment.shard.shard_id = 1;
+  assignment.shard.collection_id = 1;
+  assignment.shard.hash_high = UINT64_MAX;
+  assignment.shard.dimension = 4;
+  assignment.bootstrap = true;
+  assignment.members = {{9, 100, "worker-0:1"}};
+  auto client = worker(Address{"worker-0:1"});
+  for (const uint64_t revision : {1'000, 1'001}) {
+    request.revision = revision;
+    const auto reply = await(client.assign(context(), request));
+    ASSERT_TRUE(reply.has_value()) << reply.error().to_string();
+    for (const wire::ReplicaReport& report : reply->replicas) EXPECT_FALSE(report.lost);
+    world_->run_for(2s);
+  }
+  EXPECT_EQ(folders(0), std::vector<std::string>{"9"});
+}
+
 TEST_F(WorkerCluster, ARemovalFreesAFullDiskAndKeepsNothingElseWaiting) {
   wal_reserve_bytes_ = 0;  // No room for the tombstone.
   boot(1, 1);
@@ -47,7 +106,7 @@ TEST_F(WorkerCluster, ARemovalFreesAFullDiskAndKeepsNothingElseWaiting) {
   // Its data goes first; what is left names it until a tombstone is durable, which needs space.
   const auto is_empty = [&] {
     const auto names = node.disk().list("replicas/1");
-    return names.has_value() && *names == std::vector<std::string>{"replica.manifest"};
+    return names.has_value() && *names == std::vector<std::string>{"replica.removed"};
   };
   EXPECT_TRUE(world_->run_until(is_empty, world_->now() + 5s));
   world_->run_for(25s);

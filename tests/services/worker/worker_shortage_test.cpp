@@ -141,6 +141,38 @@ TEST_F(WorkerCluster, OnAFullDiskASmallFileOfAnotherSizeStaysAsItIs) {
   EXPECT_EQ(*node.disk().content("small"), Bytes(100, 4));
 }
 
+// A device that gives up in the middle of writing over the only copy leaves it whole all the same.
+TEST_F(WorkerCluster, OnAFullDiskASmallFileIsOldOrNewWhateverTheDeviceRefuses) {
+  sim::WorldConfig config;
+  for (const auto fault : {sim::FaultClass::disk_full, sim::FaultClass::io_error,
+                           sim::FaultClass::sync_failure, sim::FaultClass::lost_unsynced}) {
+    config.fault_classes.add(fault);
+  }
+  boot(1, 1, config);
+  SimNode& node = *client_;
+  const Bytes before(100, 1);
+  const Bytes after(100, 2);
+  for (uint32_t refusals = 1; refusals <= 3; ++refusals) {
+    for (const bool syncs : {false, true}) {
+      ASSERT_TRUE(await(write_small_file(&node.env().disk(), "", "small", before)).has_value());
+      node.disk().trouble().fill_up(world_->now() + 1s);
+      if (syncs) {
+        node.disk().trouble().fail_syncs(refusals);
+      } else {
+        node.disk().trouble().fail_writes(refusals);
+      }
+      const auto written = await(write_small_file(&node.env().disk(), "", "small", after));
+      EXPECT_EQ(status_of(written).code(), Code::data_loss) << refusals;
+      EXPECT_EQ(*node.disk().content("small"), before) << refusals << syncs;
+      node.disk().trouble().heal();
+      node.crash(CrashKind::power_loss);
+      world_->run_for(100ms);
+      EXPECT_EQ(*node.disk().content("small"), before) << refusals << syncs;
+      node.start();
+    }
+  }
+}
+
 // Nobody names for removal what no worker ever reported.
 TEST_F(WorkerCluster, WhatABirthWithoutDescriptorsLeftGoesWithItsCollection) {
   sim::WorldConfig config;

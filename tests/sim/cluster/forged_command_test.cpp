@@ -11,25 +11,41 @@
 namespace vectron::sim {
 namespace {
 
-TEST(ForgedCommand, OfAShardCanBeReadAndIsRefused) {
+PlanCollection collection_of(PlanDistance distance, uint32_t dimension, uint32_t shards) {
+  PlanCollection collection;
+  collection.distance = distance;
+  collection.dimension = dimension;
+  collection.shards = shards;
+  return collection;
+}
+
+// Whoever forges does not know of which collection a group is.
+TEST(ForgedCommand, OfAShardCanBeReadAndIsRefusedByEachCollection) {
+  using enum PlanDistance;
+  const std::vector<std::vector<PlanCollection>> plans = {
+      {collection_of(cosine, 4, 3)},
+      {collection_of(dot, 4, 3)},
+      {collection_of(euclidean, 4, 1)},
+      {collection_of(cosine, 1, 1), collection_of(dot, 2, 3)},
+      {collection_of(dot, 3, 4), collection_of(cosine, 3, 1), collection_of(euclidean, 4, 2)}};
   SimWorld world(1, WorldConfig());
   SimNode& node = world.add_node("worker-0");
   node.start();
-  for (const auto distance : {PlanDistance::cosine, PlanDistance::dot, PlanDistance::euclidean}) {
-    PlanCollection collection;
-    collection.distance = distance;
-    ShardOptions options;
-    options.range = split_evenly(collection.shards).front();
-    options.dimension = collection.dimension;
-    options.distance = static_cast<Distance>(distance);
-    const ShardState state(&node.env(), options);
+  for (const auto& collections : plans) {
     RandomStream random(3, "forged");
     for (int round = 0; round < 500; ++round) {
-      const Bytes command = forged_shard_command(&random, collection);
+      const Bytes command = forged_shard_command(&random, collections);
       ASSERT_TRUE(decode<stored::ShardCommand>(command).has_value());
-      const auto checked = state.check(command, kCommitBytesMax);
-      ASSERT_FALSE(checked.has_value());
-      EXPECT_EQ(checked.error().code(), Code::invalid_argument);
+      for (const PlanCollection& collection : collections) {
+        ShardOptions options;
+        options.range = split_evenly(collection.shards).front();
+        options.dimension = collection.dimension;
+        options.distance = static_cast<Distance>(collection.distance);
+        const ShardState state(&node.env(), options);
+        const auto checked = state.check(command, kCommitBytesMax);
+        ASSERT_FALSE(checked.has_value());
+        EXPECT_EQ(checked.error().code(), Code::invalid_argument);
+      }
     }
   }
 }

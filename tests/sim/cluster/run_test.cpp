@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "sim/cluster/client_workload.h"
 #include "sim/oracle/planted_bugs.h"
 #include "sim/plan/generate.h"
 
@@ -275,6 +276,32 @@ TEST(Descriptors, AReplicaThatIsPutBackHasNotStopped) {
     return violation.oracle == oracle::kDurability || violation.oracle == oracle::kConvergence;
   };
   EXPECT_TRUE(std::ranges::none_of(report.violations, stopped)) << told(report);
+}
+
+TEST(Workload, IsOverWhenItsTimeIsOrGoesOnUntilItHasShownEnough) {
+  PlanWorkload workload;
+  workload.operations_per_second = 100;
+  workload.duration_ms = 20'000;
+  History few;
+  History enough;
+  for (int i = 0; i < 999; ++i) few.add({});
+  for (int i = 0; i < 1'000; ++i) enough.add({});
+  EXPECT_FALSE(is_over(workload, enough, 19'999ms));
+  EXPECT_TRUE(is_over(workload, enough, 20s));
+  EXPECT_FALSE(is_over(workload, few, 39'999ms));
+  EXPECT_TRUE(is_over(workload, few, 40s));
+  workload.skipped.push_back({});
+  EXPECT_TRUE(is_over(workload, few, 20s)) << "a plan that leaves some out is as it is";
+  workload.skipped.clear();
+  workload.operations_per_second = 74;
+  EXPECT_TRUE(is_over(workload, few, 20s)) << "it asks for fewer than are judged";
+}
+
+// Worker 1 is killed while its disk is full, in the middle of a removal: data goes first, and the
+// tombstone waits for space.
+TEST(FullDisk, ARemovalThatIsCutShortIsNoLoss) {
+  const RunReport report = run_plan(kept_plan("removal_cut_short"), {});
+  EXPECT_TRUE(report.violations.empty()) << told(report);
 }
 
 /// Eight hostile clients of `kind` at one gateway and one worker.

@@ -75,6 +75,10 @@ TEST_F(PeerWatchTest, ObjectsToAHostileConnectionThatStaysInTimeThatWasLived) {
   for (int second = 0; second < 19; ++second) watch_.look(1s);
   awake_ = true;
   EXPECT_EQ(verdict(), "");
+  server_.peers[0].running = 1;
+  for (int second = 0; second < 19; ++second) watch_.look(1s);
+  server_.peers[0].running = 0;
+  EXPECT_TRUE(log_.empty()) << "how long a request runs is the server's doing";
   // Another one of the same host begins at nothing.
   server_.peers[0].peer = "hostile:10";
   for (int second = 0; second < 20; ++second) watch_.look(1s);

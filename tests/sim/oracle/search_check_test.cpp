@@ -111,10 +111,11 @@ class SearchCheck : public ::testing::Test {
     const size_t position = history.begin(std::move(operation), Instant());
     history.end(position, outcome, Instant());
     ViolationLog log;
-    recall_ = check_answers(history, collections_, &log);
+    recall_ = check_answers(history, collections_, kCalmClient, &log).all();
     return log.empty() ? "" : log.kept()[0].text;
   }
 
+  static constexpr uint32_t kCalmClient = 100;
   std::vector<CollectionModel> collections_;
   Recall recall_;
 };
@@ -217,6 +218,29 @@ TEST_F(SearchCheck, ObjectsToALowRecallOnceThereIsEnoughToJudgeBy) {
   EXPECT_TRUE(log.empty());
   check_recall({.searches = 100, .found = 700, .expected = 1'000}, {}, &log);
   EXPECT_EQ(log.count(), 1u);
+}
+
+TEST_F(SearchCheck, JudgesByWhatWasAskedBesideFaultsWhereThatIsEnough) {
+  RunRecall recall;
+  recall.beside_faults = {.searches = 60, .found = 300, .expected = 500};
+  recall.calm = {.searches = 100, .found = 1'000, .expected = 1'000};
+  EXPECT_EQ(recall.all().found_ppm(), 866'666u);
+  EXPECT_EQ(recall.judged().found_ppm(), 600'000u);
+  recall.beside_faults.expected = 499;
+  EXPECT_EQ(recall.judged().expected, 1'499u) << "too few to tell";
+}
+
+TEST_F(SearchCheck, TellsSearchesAfterTheFaultsFromThoseBesideThem) {
+  History history;
+  for (const uint32_t client : {kCalmClient - 1, kCalmClient, kCalmClient + 1}) {
+    Operation operation = search(20, 10, false);
+    operation.client = client;
+    history.end(history.begin(std::move(operation), Instant()), Outcome::ok, Instant());
+  }
+  ViolationLog log;
+  const RunRecall recall = check_answers(history, collections_, kCalmClient, &log);
+  EXPECT_EQ(recall.beside_faults.searches, 1u);
+  EXPECT_EQ(recall.calm.searches, 2u);
 }
 
 TEST_F(SearchCheck, SaysWhetherNewGraphsWouldReachTheFloor) {

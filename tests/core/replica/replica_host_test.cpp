@@ -248,19 +248,24 @@ TEST_F(ReplicaHostTest, WhatWaitsForTheLogIsBounded) {
   ASSERT_TRUE(bear_one_of_two().has_value());
   const auto replica = host_->find(kGroup);
   constexpr uint64_t kMessages = 10'000;
+  size_t apply_bytes_left = 1 << 20;
   for (uint64_t term = 1; term <= kMessages; ++term) {
-    replica->step_all(NodeId(2), {{.kind = raft::MessageKind::heartbeat,
-                                   .from = ReplicaId(2),
-                                   .to = kReplica,
-                                   .term = Term(term)}});
+    replica->step_all(NodeId(2),
+                      {{.kind = raft::MessageKind::heartbeat,
+                        .from = ReplicaId(2),
+                        .to = kReplica,
+                        .term = Term(term)}},
+                      &apply_bytes_left);
   }
   EXPECT_GE(replica->status().term, Term(1'000));
   EXPECT_LE(replica->status().term, Term(5'000));
   env_.below().run_for(1ms);
-  replica->step_all(NodeId(2), {{.kind = raft::MessageKind::heartbeat,
-                                 .from = ReplicaId(2),
-                                 .to = kReplica,
-                                 .term = Term(kMessages)}});
+  replica->step_all(NodeId(2),
+                    {{.kind = raft::MessageKind::heartbeat,
+                      .from = ReplicaId(2),
+                      .to = kReplica,
+                      .term = Term(kMessages)}},
+                    &apply_bytes_left);
   EXPECT_EQ(replica->status().term, Term(kMessages));
 }
 

@@ -72,9 +72,10 @@ class ReplicaHost {
   /// Ends the replica, if it runs, and destroys all that the node holds of it: its manifest gets
   /// another name, which says that it is being removed; its data goes, so that there is space for
   /// what follows; then a durable tombstone in the log, then the folder. On return nothing of it is
-  /// left. After a crash in between the rest is lost, and the same call goes on with it. While the disk is full it may take for ever. After an error
-  /// it is lost: call again. The log of a group of which this node has another replica stays.
-  /// Requires: it will never be borne again. Errors: of the disk.
+  /// left. After a crash in between the rest is lost, and the same call goes on with it. While the
+  /// disk is full it may take for ever. After an error it is lost: call again. The log of a group
+  /// of which this node has another replica stays. Requires: it will never be borne again. Errors:
+  /// of the disk.
   Task<Result<void>> drop(GroupId group, ReplicaId replica);
 
   /// Starts a born replica. Errors: data_loss (it is lost from then on); all others: it is as it

@@ -166,19 +166,33 @@ void add_stream(Server& server, const MethodInfo& method, Handler handler) {
       });
 }
 
-/// `handler`: void(RequestContext, Message). All are decoded on the event loop, large ones in a
+template <typename Message, typename Handler>
+Task<Result<void>> take_large_one_way(Cpu* cpu, Handler handler, RequestContext context,
+                                      FrameBody body) {
+  Result<Message> message = co_await decode_on_pool<Message>(cpu, std::move(body));
+  if (!message.has_value()) co_return fail(std::move(message).error());
+  handler(std::move(context), *std::move(message));
+  co_return Result<void>();
+}
+
+/// `handler`: void(RequestContext, Message). They are decoded on the event loop, large ones in a
 /// turn of their own: others of their connection wait behind them (heartbeats), which must not wait
-/// for the pool. Only what a node of before sends is larger than a turn holds, and is not measured
-/// by the simulation.
+/// for the pool. Only what a node of before sends is larger than a turn holds, and goes there.
 template <typename Message, typename Handler>
 void add_one_way(Server& server, const MethodInfo& method, Handler handler) {
   Cpu* const cpu = &server.cpu();
-  server.add_one_way(method, [cpu, handler](RequestContext context, ByteView body) -> Result<void> {
-    if (body.size() <= kOneWayBytesMax) cpu->worked_on_loop(decoding_cost(body.size()));
-    VECTRON_TRY(auto message, decode<Message>(body));
-    handler(std::move(context), std::move(message));
-    return {};
-  });
+  server.add_one_way(
+      method,
+      [cpu, handler](RequestContext context, ByteView body) -> Result<void> {
+        cpu->worked_on_loop(decoding_cost(body.size()));
+        VECTRON_TRY(auto message, decode<Message>(body));
+        handler(std::move(context), std::move(message));
+        return {};
+      },
+      [cpu, handler](RequestContext context, FrameBody body) {
+        return take_large_one_way<Message, Handler>(cpu, handler, std::move(context),
+                                                    std::move(body));
+      });
 }
 
 }  // namespace vectron::rpc

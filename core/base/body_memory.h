@@ -29,6 +29,8 @@ class BodyMemory {
   ~BodyMemory() { VECTRON_ASSERT(bytes_ == 0, "{} bytes are still held", bytes_); }
 
   size_t bytes() const { return bytes_; }
+  /// Hosts that have a connection.
+  size_t hosts() const { return hosts_.size(); }
   /// The most that was ever held at once.
   size_t bytes_peak() const { return bytes_peak_; }
   size_t bytes_max() const { return limits_.bytes_max; }
@@ -47,6 +49,7 @@ class BodyMemory {
   friend class HeldBytes;
   struct Host {
     size_t bytes = 0;
+    size_t answer_bytes = 0;  // Of these, answers that are being made.
     size_t shares = 0;
     size_t requests = 0;
   };
@@ -57,6 +60,7 @@ class BodyMemory {
 
   const Limits limits_;
   size_t bytes_ = 0;
+  size_t answer_bytes_ = 0;
   size_t bytes_peak_ = 0;
   std::map<std::string, Host, std::less<>> hosts_;
 };
@@ -84,11 +88,17 @@ class BodyShare {
            within(host_->second.bytes, more, memory_.limits_.host_bytes_max, large);
   }
   bool fits(size_t bytes) const { return fits(bytes, bytes); }
-  /// The same for an answer that is being made, of which there are `more` bytes more: a half of
-  /// each bound is left to what arrives, or answers would keep out what other members send.
+  /// The same for an answer that is being made, of which there are `more` bytes more. All of those
+  /// have a half of each bound, or they would keep out what other members send; an eighth that
+  /// large things that arrive may not have, or these would keep out answers; and the last eighth is
+  /// for small things.
   bool fits_answer(size_t more) const {
-    return within(memory_.bytes_, more, memory_.limits_.bytes_max / 2, false) &&
-           within(host_->second.bytes, more, memory_.limits_.host_bytes_max / 2, false);
+    const size_t bytes_max = memory_.limits_.bytes_max;
+    const size_t host_bytes_max = memory_.limits_.host_bytes_max;
+    return within(memory_.answer_bytes_, more, bytes_max / 2, false) &&
+           within(host_->second.answer_bytes, more, host_bytes_max / 2, false) &&
+           within(memory_.bytes_, more, bytes_max - bytes_max / 8, false) &&
+           within(host_->second.bytes, more, host_bytes_max - host_bytes_max / 8, false);
   }
   /// Whether they stay within what the host may hold, whatever others hold.
   bool fits_host(size_t bytes) const {
@@ -136,9 +146,15 @@ class BodyShare {
 /// What one holder has; nothing once it is gone.
 class HeldBytes {
  public:
+  enum class Of : uint8_t { anything, answer_in_the_making };
+
   /// `share` may be null: then nothing is counted. It outlives this.
-  explicit HeldBytes(BodyShare* share, size_t bytes = 0) : share_(share) { set(bytes); }
-  HeldBytes(HeldBytes&& other) noexcept : share_(other.share_), bytes_(other.bytes_) {
+  explicit HeldBytes(BodyShare* share, size_t bytes = 0, Of of = Of::anything)
+      : share_(share), of_(of) {
+    set(bytes);
+  }
+  HeldBytes(HeldBytes&& other) noexcept
+      : share_(other.share_), of_(other.of_), bytes_(other.bytes_) {
     other.bytes_ = 0;
   }
   HeldBytes(const HeldBytes&) = delete;
@@ -154,11 +170,16 @@ class HeldBytes {
     BodyMemory& memory = share_->memory_;
     memory.bytes_ += more;
     share_->host_->second.bytes += more;
+    if (of_ == Of::answer_in_the_making) {
+      memory.answer_bytes_ += more;
+      share_->host_->second.answer_bytes += more;
+    }
     memory.bytes_peak_ = std::max(memory.bytes_peak_, memory.bytes_);
   }
 
  private:
   BodyShare* share_;
+  Of of_;
   size_t bytes_ = 0;
 };
 

@@ -32,9 +32,9 @@ struct CpuCost {
 };
 
 /// Pools of threads in production, those for background work of a lower priority than the rest, and
-/// a loop that helps out with light work. In simulation
-/// work runs inline and atomically, at the start or the end of a modelled time (the seed chooses),
-/// so slow work really races with everything else.
+/// a loop that helps out with light work. In simulation work runs inline and atomically, at the
+/// start or the end of a modelled time (the seed chooses), so slow work really races with
+/// everything else.
 class Cpu {
  public:
   virtual ~Cpu() = default;

@@ -57,9 +57,9 @@ bool Graph::add(Slot slot) {
   copies_.make_room(slot);
   if (copies_.join(slot)) return false;
   make_lists(slot, level_of(slot, options_.m));
-  nodes_.fetch_add(1, std::memory_order_relaxed);
   link(slot);
   copies_.publish(slot);
+  nodes_.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 

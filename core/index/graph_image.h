@@ -1,6 +1,6 @@
 // The parts of Graph that need templates: mending a graph from which nodes have gone.
 //
-// Included by core/index/index_restore.cpp alone; who restores holds the graph to itself.
+// Included by few sources (core/index/index_restore.cpp); who restores holds the graph to itself.
 #pragma once
 
 #include <algorithm>

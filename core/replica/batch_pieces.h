@@ -18,8 +18,9 @@ inline constexpr size_t kBatchBytesMax = 256 << 10;
 inline constexpr size_t kBatchBytesPerTurn = 320 << 10;
 /// What it takes at all: nodes of before sent 8 MiB, or one entry of as much.
 inline constexpr size_t kBatchBytesTaken = (8 << 20) + (64 << 10);
-/// What a message counts for besides its entries.
-inline constexpr size_t kMessageCostBytes = 128;
+/// What a message counts for besides its entries: 512 of them, heartbeats of as many groups, are a
+/// full batch.
+inline constexpr size_t kMessageCostBytes = 512;
 
 size_t batch_bytes(const wire::RaftBatch& batch);
 

@@ -34,8 +34,10 @@ enum class IndexEvent : uint8_t {
   mended,        ///< What no walk led to was given links, and nothing was linked meanwhile.
 };
 
+inline constexpr size_t kIndexEvents = static_cast<size_t>(IndexEvent::mended) + 1;
+
 constexpr std::string_view index_event_name(IndexEvent event) {
-  constexpr std::array<std::string_view, 6> kNames = {"learnt",  "restored",     "refused",
+  constexpr std::array<std::string_view, kIndexEvents> kNames = {"learnt",  "restored",     "refused",
                                                       "rebuilt", "checkpointed", "mended"};
   return kNames[static_cast<size_t>(event)];
 }

@@ -162,7 +162,7 @@ Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPi
 RaftReceiver::RaftReceiver(ReplicaHost* host) : host_(host), tasks_(host->env().scheduler()) {}
 
 void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
-  const bool is_next = std::ranges::find(waiting_, context.peer, &Waiting::peer) == waiting_.end();
+  const bool is_next = !waiting_of_.contains(context.peer);
   if (is_next && fits_in_a_turn(request)) return take(context.peer, std::move(request));
   const size_t bytes = batch_bytes(request);
   if (bytes > kBatchBytesTaken || waiting_bytes_ + bytes > kWaitingBytesMax) {
@@ -171,24 +171,37 @@ void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
   for (wire::RaftBatch& piece : in_pieces(std::move(request))) {
     const size_t piece_bytes = batch_bytes(piece);
     waiting_bytes_ += piece_bytes;
+    ++waiting_of_[context.peer];
     waiting_.push_back({context.peer, std::move(piece), piece_bytes});
   }
   if (!std::exchange(working_, true)) tasks_.spawn(work_through());
 }
 
+// Small ones go together, or what a node sends would pile up behind a large one faster than it is
+// worked through.
 Task<void> RaftReceiver::work_through() {
   while (!waiting_.empty()) {
     co_await host_->env().clock().sleep_for(Duration::zero());
-    Waiting next = std::move(waiting_.front());
-    waiting_.pop_front();
-    waiting_bytes_ -= next.bytes;
-    if (fits_in_a_turn(next.batch)) {
-      take(next.peer, std::move(next.batch));
-    } else {
-      host_->note_refused_batch();
-    }
+    size_t bytes = 0;
+    do {
+      bytes += waiting_.front().bytes;
+      take_next();
+    } while (!waiting_.empty() && bytes + waiting_.front().bytes <= kBatchBytesMax);
   }
   working_ = false;
+}
+
+void RaftReceiver::take_next() {
+  Waiting next = std::move(waiting_.front());
+  waiting_.pop_front();
+  waiting_bytes_ -= next.bytes;
+  const auto of_peer = waiting_of_.find(next.peer);
+  if (--of_peer->second == 0) waiting_of_.erase(of_peer);
+  if (fits_in_a_turn(next.batch)) {
+    take(next.peer, std::move(next.batch));
+  } else {
+    host_->note_refused_batch();
+  }
 }
 
 // Whoever says Hello may fill a frame with groups: a message costs a look-up, whatever the others

@@ -96,9 +96,11 @@ class RaftReceiver final : public wire::RaftHandler {
 
   void take(NodeId peer, wire::RaftBatch batch);
   Task<void> work_through();
+  void take_next();
 
   ReplicaHost* host_;
   std::deque<Waiting> waiting_;
+  std::map<NodeId, size_t> waiting_of_;  ///< How many of them are a node's; none has an entry.
   size_t waiting_bytes_ = 0;
   bool working_ = false;
   TaskGroup tasks_;

@@ -17,6 +17,7 @@ constexpr std::string_view kReplicasFolder = "replicas";
 constexpr std::string_view kLogFolder = "wal";
 constexpr uint32_t kFormatVersion = 1;
 constexpr Duration kHandOverLook = 5ms;
+constexpr size_t kTicksPerTurn = 256;  // Of the event loop: 1 to 3 ms.
 
 std::string folder_of(ReplicaId replica) {
   return fmt::format("{}/{}", kReplicasFolder, replica);
@@ -528,12 +529,21 @@ Task<void> ReplicaHost::hand_over_all(Instant deadline) {
 Task<void> ReplicaHost::tick_loop() {
   while (true) {
     co_await env_->clock().sleep_for(config_.replica.tick_interval);
-    tick();
+    std::optional<GroupId> next = tick_some(std::nullopt);
+    while (next.has_value()) {
+      co_await env_->clock().sleep_for(Duration::zero());
+      next = tick_some(next);
+    }
+    look_at_log();
   }
 }
 
-void ReplicaHost::tick() {
-  for (const auto& [group, replica] : replicas_) {
+// Thousands of groups have their ticks in many turns of the event loop. Empty after the last one.
+std::optional<GroupId> ReplicaHost::tick_some(std::optional<GroupId> after) {
+  auto next = after.has_value() ? replicas_.upper_bound(*after) : replicas_.begin();
+  for (size_t ticks = 0; next != replicas_.end(); ++next) {
+    if (++ticks > kTicksPerTurn) return std::prev(next)->first;
+    const std::shared_ptr<Replica>& replica = next->second;
     // It is being put back, or tries again: why it did not start ends nobody else.
     if (unstarted_.contains(replica->spec().self)) continue;
     replica->tick();
@@ -543,6 +553,10 @@ void ReplicaHost::tick() {
       ended_.set(replica->failure());
     }
   }
+  return std::nullopt;
+}
+
+void ReplicaHost::look_at_log() {
   if (!wal_->failure().ok()) ended_.set(wal_->failure());
   if (!wal_->over_retention()) return;
   for (const WalPinning& pinning : wal_->groups_pinning()) {

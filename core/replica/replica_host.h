@@ -124,7 +124,8 @@ class ReplicaHost {
   Task<Result<void>> look_for_generation(ReplicaId replica, uint64_t generation);
   const stored::ReplicaManifest* manifest_of(GroupId group) const;
   Task<void> tick_loop();
-  void tick();
+  std::optional<GroupId> tick_some(std::optional<GroupId> after);
+  void look_at_log();
   Task<void> end_with(Event* stop);
 
   Env* env_;

@@ -17,12 +17,16 @@ class HeldAnswer final : public AnswerRoom {
  public:
   /// Both live until end().
   HeldAnswer(BodyShare* share, Metrics* metrics)
-      : share_(share), metrics_(metrics), held_(std::in_place, share) {}
+      : share_(share),
+        metrics_(metrics),
+        held_(std::in_place, share, 0, HeldBytes::Of::answer_in_the_making) {}
 
   bool hold(size_t bytes) override {
     if (!held_.has_value()) return false;
     const size_t held = held_->bytes();
-    const bool fits = bytes <= held || share_->fits_answer(bytes - held);
+    const bool fits =
+        bytes <= held || (bytes <= BodyMemory::kSmallBytesMax ? share_->fits(bytes - held, bytes)
+                                                              : share_->fits_answer(bytes - held));
     if (fits) {
       held_->set(bytes);
     } else if (!std::exchange(refused_, true)) {

@@ -10,7 +10,8 @@ namespace vectron::rpc {
 /// is made up to here.
 inline constexpr size_t kOneWayBytesMax = 1'408 << 10;
 /// What is sent and taken all the same, more is not: nodes of before this bound have made more, and
-/// logs may have entries of then. The event loop works at such a message for longer than a turn.
+/// logs may have entries of then. It is decoded on the Cpu pool; the event loop works at its entry
+/// for longer than a turn.
 inline constexpr size_t kOneWayBytesTaken = 9 << 20;
 
 /// The request of a stream is decoded on the event loop.

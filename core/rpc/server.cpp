@@ -90,9 +90,9 @@ void Server::add_stream(const MethodInfo& method, StreamStart start) {
   add(std::move(row));
 }
 
-void Server::add_one_way(const MethodInfo& method, OneWayRun run) {
+void Server::add_one_way(const MethodInfo& method, OneWayRun run, LargeOneWayRun run_large) {
   VECTRON_ASSERT(method.kind == MethodKind::one_way);
-  Method row{.info = &method, .one_way = std::move(run)};
+  Method row{.info = &method, .one_way = std::move(run), .large_one_way = std::move(run_large)};
   add(std::move(row));
 }
 

@@ -100,6 +100,8 @@ using LargeUnaryStart = std::function<Task<Result<Bytes>>(RequestContext, FrameB
 using StreamStart =
     std::function<Result<Task<Result<void>>>(RequestContext, ByteView, ServerStream*)>;
 using OneWayRun = std::function<Result<void>(RequestContext, ByteView)>;
+/// The same for one of more than kOneWayBytesMax, which it may keep.
+using LargeOneWayRun = std::function<Task<Result<void>>(RequestContext, FrameBody)>;
 
 class Server final : private PeerHolder {
  public:
@@ -113,7 +115,7 @@ class Server final : private PeerHolder {
   /// `start_large`, where it is given, is called for bodies from FrameBuffer::kLargeBytesMin on.
   void add_unary(const MethodInfo& method, UnaryStart start, LargeUnaryStart start_large = {});
   void add_stream(const MethodInfo& method, StreamStart start);
-  void add_one_way(const MethodInfo& method, OneWayRun run);
+  void add_one_way(const MethodInfo& method, OneWayRun run, LargeOneWayRun run_large = {});
   /// Asked for each request; null (the beginning) lets all pass. It outlives the server.
   void set_interceptor(Interceptor* interceptor) { interceptor_ = interceptor; }
   /// Told of each request's end, but of methods that are not known; null (the beginning) for none.
@@ -156,6 +158,7 @@ class Server final : private PeerHolder {
     LargeUnaryStart large_unary;
     StreamStart stream;
     OneWayRun one_way;
+    LargeOneWayRun large_one_way;
   };
 
   std::vector<HeldForPeer> held_for_peers() const override;

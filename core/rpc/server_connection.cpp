@@ -171,6 +171,10 @@ Task<Status> ServerConnection::read_until_lost() {
         event = clock_.scheduler().queue().events_run();
       }
       turn_bytes += work_bytes;
+      if (frame->header.kind == FrameKind::one_way && frame->body.size() > kOneWayBytesMax) {
+        co_await run_large_one_way(*frame);
+        continue;
+      }
       const Result<void> taken = on_frame(*frame);
       if (!taken.has_value()) co_return taken.error();
       continue;
@@ -402,7 +406,7 @@ Result<RequestContext> ServerConnection::make_context(const FrameHeader& header,
 void ServerConnection::on_one_way(const Frame& frame) {
   const auto run = [&]() -> Result<void> {
     VECTRON_TRY(const Server::Method* method, find_method(frame.header, MethodKind::one_way));
-    if (frame.dropped || frame.body.size() > kOneWayBytesTaken) {
+    if (frame.dropped) {
       return fail(Code::resource_exhausted, "it is too long, or there was no memory for it");
     }
     VECTRON_TRY(RequestContext context, make_context(frame.header, *method->info));
@@ -410,6 +414,27 @@ void ServerConnection::on_one_way(const Frame& frame) {
   };
   const Result<void> taken = run();
   if (!taken.has_value()) server_.env_.metrics().add(Metric::rpc_refused);
+}
+
+// Nodes of before that bound send such. What comes behind it on the connection waits for it.
+Task<void> ServerConnection::run_large_one_way(Frame frame) {
+  const HeldBytes held(&share_, frame.body.size());
+  auto begun = begin_large_one_way(frame);
+  Result<void> taken = fail(status_of(begun));
+  if (begun.has_value()) {
+    Task<Result<void>> running = *std::move(begun);
+    taken = co_await running;
+  }
+  if (!taken.has_value()) server_.env_.metrics().add(Metric::rpc_refused);
+}
+
+Result<Task<Result<void>>> ServerConnection::begin_large_one_way(const Frame& frame) {
+  VECTRON_TRY(const Server::Method* method, find_method(frame.header, MethodKind::one_way));
+  if (frame.body.size() > kOneWayBytesTaken || method->large_one_way == nullptr) {
+    return fail(Code::resource_exhausted, "it is too long");
+  }
+  VECTRON_TRY(RequestContext context, make_context(frame.header, *method->info));
+  return method->large_one_way(std::move(context), buffer_.take(frame));
 }
 
 void ServerConnection::on_cancel(uint64_t call_id) {

@@ -66,6 +66,8 @@ class ServerConnection {
   Result<void> on_frame(const Frame& frame);
   Result<void> on_request(const Frame& frame);
   void on_one_way(const Frame& frame);
+  Task<void> run_large_one_way(Frame frame);
+  Result<Task<Result<void>>> begin_large_one_way(const Frame& frame);
   void on_cancel(uint64_t call_id);
   void on_credit(const FrameHeader& header);
 

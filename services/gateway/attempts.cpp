@@ -1,6 +1,7 @@
 #include "services/gateway/attempts.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/assert.h"
 #include "core/env/refused.h"
@@ -94,6 +95,13 @@ size_t DamagedCopies::count() const {
 bool DamagedCopies::hopeless(bool any_replica) const {
   const size_t whole = members() - count();
   return whole < (any_replica ? 1 : members() / 2 + 1);
+}
+
+std::optional<Duration> PatienceForRoom::after(Code code, Access access) {
+  if (code != Code::resource_exhausted || access != Access::read) return std::nullopt;
+  if (tries_ == kTriesMax) return std::nullopt;
+  ++tries_;
+  return std::exchange(pause_, 2 * pause_);
 }
 
 void NobodyListens::note(const Status& failure) {

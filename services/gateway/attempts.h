@@ -80,6 +80,21 @@ class NobodyListens {
   size_t in_a_row_ = 0;
 };
 
+/// Reads for which a node has no room at the moment (resource_exhausted): it is asked again a few
+/// times, for a burst of answers to others may have taken all room for a moment. Writes are not:
+/// their clients are told at once to come with less.
+class PatienceForRoom {
+ public:
+  static constexpr int kTriesMax = 3;
+  explicit PatienceForRoom(Duration pause) : pause_(pause) {}
+  /// How long to wait before the same node is asked again; none: the failure is judged as ever.
+  std::optional<Duration> after(Code code, Access access);
+
+ private:
+  int tries_ = 0;
+  Duration pause_;  ///< The next one, which is twice as long each time.
+};
+
 /// How long there is patience with those that refuse connections: a start takes less.
 inline constexpr Duration kRefusedPatience = 1s;
 

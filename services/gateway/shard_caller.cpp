@@ -141,6 +141,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
                     first_member(route->shards[shard], operation));
   Doubt doubt(operation.access);
   Refreshes refreshes;
+  PatienceForRoom patience_for_room(config_.backoff_min);
   DamagedCopies damaged_copies(route->shards[shard].members.size());
   NobodyListens nobody_listens(route->shards[shard].members.size(),
                                env_.clock().monotonic() + kRefusedPatience);
@@ -157,6 +158,12 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
       co_return reply;
     }
     const Status failure = std::move(reply).error();
+    const auto room_pause = patience_for_room.after(failure.code(), operation.access);
+    const Instant retried = env_.clock().monotonic() + room_pause.value_or(Duration::zero());
+    if (room_pause.has_value() && retried < context.deadline) {
+      co_await env_.clock().sleep_until(retried);
+      continue;
+    }
     const bool damaged_copy = is_damaged_copy(failure);
     damaged_copies.note(member, damaged_copy);
     nobody_listens.note(failure);

@@ -149,6 +149,12 @@ Result<void> CheckpointDecoder::take_header(ByteView bytes) {
                             "{}",
                             version, kCheckpointVersion));
   }
+  if (version < kCheckpointVersion) {
+    return fail(Code::failed_precondition,
+                fmt::format("the graph checkpoint has format version {}, whose graphs find less "
+                            "among copies and ties than those of version {}",
+                            version, kCheckpointVersion));
+  }
   const ByteView summed = bytes.first(kCheckpointHeaderBytes - sizeof(uint64_t));
   ByteReader checksum(bytes.last(sizeof(uint64_t)));
   const bool intact = checksum.get<uint64_t>() == checksum64(summed) || skip_checksums_;

@@ -17,7 +17,9 @@
 
 namespace vectron {
 
-inline constexpr uint32_t kCheckpointVersion = 1;
+/// 2: identical vectors share a node, and ties are spread. A graph of version 1 has neither, and no
+/// mending gives it that: it is learnt anew.
+inline constexpr uint32_t kCheckpointVersion = 2;
 inline constexpr size_t kCheckpointHeaderBytes = 96;
 inline constexpr size_t kCheckpointBlockHeadBytes = 24;
 /// Of a block's payload. A writer ends a block at about kCheckpointBlockBytes.

@@ -17,23 +17,36 @@ void HitDetails::begin(std::vector<wire::ShardHit>* hits) {
   changed_.clear();
 }
 
-Result<HitDetails::Step> HitDetails::add_some() {
+void HitDetails::forget() {
+  for (wire::ShardHit& hit : std::span(*hits_).first(next_)) {
+    hit.payload = {};
+    hit.vector = {};
+  }
+  known_.clear();
+  known_bytes_ = 0;
+  begin(hits_);
+}
+
+Result<HitDetails::Step> HitDetails::add_some(size_t piece_bytes) {
   if (!wanted_.payload && !wanted_.vector) return Step::complete;
   uint64_t nanoseconds = 0;
+  size_t read_bytes = 0;
   Step step = Step::more;
-  while (step == Step::more && nanoseconds < kPieceNanoseconds) {
+  while (step == Step::more && nanoseconds < kPieceNanoseconds && read_bytes < piece_bytes) {
     if (next_ == hits_->size()) {
       step = changed_.empty() ? Step::complete : Step::changed;
       break;
     }
     const size_t before = bytes_;
-    const size_t known = known_.size();
-    VECTRON_TRY(const bool is_same, add(&(*hits_)[next_]));
-    const bool was_known = known_.size() < known;
-    nanoseconds +=
-        was_known ? kKnownNanoseconds : point_reading_cost(1, bytes_ - before).nanoseconds;
+    VECTRON_TRY(const Found found, add(&(*hits_)[next_]));
+    if (found == Found::known) {
+      nanoseconds += kKnownNanoseconds;
+    } else {
+      read_bytes += bytes_ - before;
+      nanoseconds += point_reading_cost(1, bytes_ - before).nanoseconds;
+    }
     if (bytes_ > wanted_.bytes_max) return fail(too_large_answer());
-    if (!is_same) changed_.push_back(next_);
+    if (found == Found::changed) changed_.push_back(next_);
     ++next_;
   }
   if (step == Step::changed) keep();
@@ -41,22 +54,24 @@ Result<HitDetails::Step> HitDetails::add_some() {
   return step;
 }
 
-Result<bool> HitDetails::add(wire::ShardHit* hit) {
+Result<HitDetails::Found> HitDetails::add(wire::ShardHit* hit) {
   VECTRON_TRY(const PointId id, id_of_message(hit->id));
-  const auto known = known_.find(id);
-  if (known != known_.end() && known->second.version == hit->version) {
-    known_bytes_ -= bytes_of(known->second);
-    hit->payload = std::move(known->second.payload);
-    hit->vector = std::move(known->second.vector);
-    known_.erase(known);
+  const auto before = known_.extract(id);
+  if (!before.empty()) known_bytes_ -= bytes_of(before.mapped());
+  const bool is_known = !before.empty() && before.mapped().version == hit->version;
+  if (is_known) {
+    hit->payload = std::move(before.mapped().payload);
+    hit->vector = std::move(before.mapped().vector);
   } else {
     VECTRON_TRY(auto point, state_.read(id));
-    if (!point || point->version != hit->version) return wanted_.planted_any_version;
+    if (!point || point->version != hit->version) {
+      return wanted_.planted_any_version ? Found::read : Found::changed;
+    }
     if (wanted_.payload) hit->payload = std::move(point->payload);
     if (wanted_.vector) hit->vector = std::move(point->vectors.front().values);
   }
   bytes_ += bytes_of(*hit);
-  return true;
+  return is_known ? Found::known : Found::read;
 }
 
 void HitDetails::keep() {

@@ -6,6 +6,7 @@
 // event loop, for one search.
 #pragma once
 
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -40,18 +41,25 @@ class HitDetails {
 
   /// Begins with the hits of a search. They stay where they are until the last step.
   void begin(std::vector<wire::ShardHit>* hits);
-  /// Adds to some hits, for about kPieceNanoseconds. `changed`, after all others were read: some
-  /// points were written again or removed since the search; search once more and begin with what it
-  /// finds, of which little is left to read. Errors: data_loss; out_of_range (more than bytes_max).
-  Result<Step> add_some();
-  /// What was read, and may still become part of the answer.
-  size_t held_bytes() const { return bytes_ + known_bytes_; }
+  /// Adds to some hits, for about kPieceNanoseconds or until `piece_bytes` were read. `changed`,
+  /// after all others were read: some points were written again or removed since the search; search
+  /// once more and begin with what it finds, of which little is left to read. Errors: data_loss;
+  /// out_of_range (more than Wanted::bytes_max).
+  Result<Step> add_some(size_t piece_bytes = SIZE_MAX);
+  /// Begins with the same hits again, and has read nothing.
+  void forget();
+  /// The hits, and what was read and may still become part of the answer.
+  size_t held_bytes() const {
+    const size_t hits = hits_ == nullptr ? 0 : hits_->size();
+    return bytes_ + known_bytes_ + (hits + known_.size()) * sizeof(wire::ShardHit);
+  }
 
   static constexpr uint64_t kPieceNanoseconds = 1'000'000;
 
  private:
-  /// False when the point is not what was found.
-  Result<bool> add(wire::ShardHit* hit);
+  /// What is told of a hit was known before, or has been read; or the point is not what was found.
+  enum class Found : uint8_t { known, read, changed };
+  Result<Found> add(wire::ShardHit* hit);
   /// Keeps what was read of this search's hits, and nothing else.
   void keep();
   static size_t bytes_of(const wire::ShardHit& hit) {

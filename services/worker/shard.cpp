@@ -5,39 +5,16 @@
 #include "core/base/hash.h"
 #include "core/replica/damage.h"
 #include "schemas/point_id_message.h"
-#include "services/worker/hit_details.h"
 #include "services/worker/work_cost.h"
 
 namespace vectron {
 namespace {
 
-// What was read stays good, so that each attempt has much less to read than the one before.
-constexpr int kDetailAttempts = 8;
-// The last one reads without a pause, so that nothing can change; what needs more pieces fails.
-constexpr int kPiecesAtOnceMax = 3;
-// How often a large answer looks whether there is room for more of it.
-constexpr Duration kRoomPause = 5ms;
-constexpr int kRoomPausesMax = 200;
 // Points of one read, and their bytes but for the last one's: it is one turn of the event loop.
 constexpr size_t kReadIdsMax = 256;
 constexpr size_t kReadBytesMax = 1 << 20;
 // A shorter flat tail comes and goes with every batch of writes.
 constexpr uint64_t kCatchingUpSlotsMin = 1'024;
-
-// What a checked request may ask is what the index takes.
-static_assert(kEfMax <= index::kEfMax && kTopKMax <= index::kHitsMax);
-
-// Counts a search as in flight for as long as it lives.
-class InFlight {
- public:
-  explicit InFlight(size_t* count) : count_(count) { ++*count_; }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-  ~InFlight() { --*count_; }
-
- private:
-  size_t* count_;
-};
 
 Status too_many_requests() {
   return Status(Code::resource_exhausted,
@@ -61,28 +38,18 @@ Result<void> check_refusal(const ShardAnswer& answer) {
               "request_id");
 }
 
-Status written_too_fast() {
-  return Status(Code::unavailable,
-                "what this search finds is written again and again while it goes on: search "
-                "again, or without payloads and vectors");
-}
-
-bool has_room_for(const RequestContext& context, size_t answer_bytes) {
-  return context.answer_room == nullptr || context.answer_room->hold(answer_bytes);
-}
-
 std::string operation_field(size_t index, std::string_view field) {
   return fmt::format("operations[{}].{}", index, field);
 }
 
 }  // namespace
 
-Shard::Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget, Semaphore* large_answers,
+Shard::Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget, AnswerTurns* answer_turns,
              std::shared_ptr<Replica> replica, ShardState* state, Epoch epoch)
     : env_(env),
       config_(config),
       budget_(budget),
-      large_answers_(large_answers),
+      answer_turns_(answer_turns),
       replica_(std::move(replica)),
       state_(state),
       epoch_(epoch),
@@ -306,137 +273,6 @@ Task<Result<wire::ReadReply>> Shard::read(RequestContext context, wire::ReadRequ
   }
   env_->cpu().worked_on_loop(point_reading_cost(reply.points.size(), reply_bytes));
   co_return reply;
-}
-
-// A search that is light by estimate may turn out not to be: it crosses what is dead. Then it gives
-// up, and begins again as the heavy one that it is, off the event loop.
-Task<Shard::Hits> Shard::run_search(std::shared_ptr<ShardContent> content, index::Cut cut,
-                                    std::shared_ptr<const std::vector<float>> query,
-                                    index::SearchOptions options) {
-  options.ties = &content->rows;
-  const uint64_t dimension = state_->options().dimension;
-  const index::SearchCost expected = content->index.search_cost(cut, options);
-  CpuCost cost = search_cost(expected, dimension);
-  if (may_search_on_loop(expected, dimension)) {
-    const uint64_t evaluations_max = light_evaluations_max(expected);
-    std::function<std::optional<Hits>()> work = [content, cut, query, options, evaluations_max] {
-      return content->index.try_search(cut, *query, options, evaluations_max);
-    };
-    std::optional<Hits> hits =
-        co_await run_on<std::optional<Hits>>(&env_->cpu(), cost, std::move(work));
-    if (hits.has_value()) co_return *std::move(hits);
-    env_->metrics().add(Metric::worker_searches_begun_again);
-    cost = heavy_search_cost(content->index.search_cost_max(cut, options), dimension);
-  }
-  std::function<Hits()> work = [content, cut, query, options] {
-    return content->index.search(cut, *query, options);
-  };
-  Hits hits = co_await run_on<Hits>(&env_->cpu(), cost, std::move(work));
-  co_return hits;
-}
-
-// A search whose hits were written again each time runs where nothing is written meanwhile. None
-// when it would hold the event loop for too long.
-std::optional<Shard::Hits> Shard::search_on_loop(const ShardContent& content, index::Cut cut,
-                                                 const std::vector<float>& query,
-                                                 index::SearchOptions options) const {
-  options.ties = &content.rows;
-  const index::SearchCost expected = content.index.search_cost(cut, options);
-  const uint64_t dimension = state_->options().dimension;
-  if (!may_search_on_loop(expected, dimension)) return std::nullopt;
-  env_->cpu().worked_on_loop(search_cost(expected, dimension));
-  return content.index.try_search(cut, query, options, light_evaluations_max(expected));
-}
-
-std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hits& hits) const {
-  std::vector<wire::ShardHit> out(hits.size());
-  env_->cpu().worked_on_loop(rows_cost(hits.size()));
-  for (size_t i = 0; i < hits.size(); ++i) {
-    const ShardContent::Row& row = content.rows[hits[i].slot];
-    out[i].id = message_of_id<wire::PointId>(row.id);
-    out[i].distance = hits[i].distance;
-    out[i].version = row.version;
-    out[i].from_tail = hits[i].from_tail;
-  }
-  return out;
-}
-
-Task<Result<wire::ShardSearchReply>> Shard::search(RequestContext context,
-                                                   wire::ShardSearchRequest request) {
-  const auto routed = check_route(request.epoch);
-  VECTRON_CO_CHECK_OK(routed);
-  const ShardOptions& options = state_->options();
-  const auto valid = check_vector(request.vector, options.dimension, options.distance, "vector");
-  VECTRON_CO_CHECK_OK(valid);
-  if (request.k == 0 || request.k > kTopKMax || request.ef > kEfMax) {
-    co_return fail(Code::invalid_argument,
-                   fmt::format("k must be between 1 and {}, ef at most {}", kTopKMax, kEfMax), "k");
-  }
-  if (searches_in_flight_ >= config_->searches_in_flight_max) {
-    co_return fail(Code::resource_exhausted, "too many searches are in flight; try again later");
-  }
-  const InFlight in_flight(&searches_in_flight_);
-  const auto reached = co_await reach(request.read_level, context.deadline);
-  VECTRON_CO_CHECK_OK(reached);
-  env_->metrics().add(Metric::worker_searches);
-
-  const auto query = std::make_shared<const std::vector<float>>(std::move(request.vector));
-  index::SearchOptions search_options;
-  search_options.k = request.k;
-  search_options.ef = std::min(request.ef == 0 ? options.index.ef_search : request.ef, kEfMax);
-  search_options.exact = request.exact;
-  search_options.planted_skip_tail = env_->planted("search_skips_tail");
-  HitDetails details(&env_->cpu(), state_,
-                     {.payload = request.include_payload,
-                      .vector = request.include_vector,
-                      .bytes_max = config_->reply_bytes_max,
-                      .planted_any_version = env_->planted("forget_tombstone")});
-  for (int attempt = 0;; ++attempt) {
-    const bool last = attempt == kDetailAttempts;
-    const std::shared_ptr<ShardContent> content = state_->content();
-    const index::Cut cut = content->index.cut();
-    const LogIndex applied = replica_->applied_index();
-    std::optional<Hits> hits;
-    if (last) {
-      hits = search_on_loop(*content, cut, *query, search_options);
-    } else {
-      hits = co_await run_search(content, cut, query, search_options);
-    }
-    if (!hits.has_value()) {
-      co_return fail(written_too_fast());
-    }
-    wire::ShardSearchReply reply;
-    reply.shard_id = options.shard.value();
-    reply.applied_index = applied.value();
-    // What is linked by now may have been in the tail then, never the other way round.
-    reply.linked_index = content->version_below(std::min(content->index.graph_end(), cut.slots));
-    reply.hits = rows_of(*content, *hits);
-    details.begin(&reply.hits);
-    HitDetails::Step step = HitDetails::Step::more;
-    std::optional<Semaphore::Permit> turn;
-    for (int pieces = 1; step == HitDetails::Step::more; ++pieces) {
-      if (!replica_->serving())
-        co_return fail(Code::unavailable, "this replica was replaced by a snapshot");
-      const auto added = details.add_some();
-      if (!added.has_value()) co_return fail(with_leader(unreadable(added.error())));
-      step = *added;
-      if (step != HitDetails::Step::more) break;
-      if (last && pieces == kPiecesAtOnceMax) co_return fail(written_too_fast());
-      if (last) continue;
-      // One large answer of the worker is read at a time; there is room when those before are
-      // taken.
-      if (!turn.has_value()) turn = co_await large_answers_->acquire();
-      for (int pauses = 0; !has_room_for(context, details.held_bytes()); ++pauses) {
-        if (pauses == kRoomPausesMax) co_return fail(no_room_for_answer());
-        co_await env_->clock().sleep_for(kRoomPause);
-      }
-      // In simulation no time passes meanwhile; now and then some does, for others to write in.
-      const Duration pause = env_->buggify("shard.slow_details") ? 1ms : 0ms;
-      co_await env_->clock().sleep_for(pause);
-    }
-    if (step == HitDetails::Step::complete) co_return reply;
-    if (last) co_return fail(Code::internal, "a search on the event loop saw a change");
-  }
 }
 
 Task<void> Shard::index_loop() {

@@ -13,6 +13,8 @@
 #include "core/replica/replica.h"
 #include "core/rpc/request_context.h"
 #include "schemas/worker_messages.h"
+#include "services/worker/answer_turns.h"
+#include "services/worker/hit_details.h"
 #include "services/worker/shard_state.h"
 #include "services/worker/shard_upkeep.h"
 #include "services/worker/worker_service.h"
@@ -22,8 +24,8 @@ namespace vectron {
 class Shard {
  public:
   /// `replica` runs with `state`, which it owns; `env`, `config`, `budget` and
-  /// `large_answers`, of which each takes one turn, outlive the shard.
-  Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget, Semaphore* large_answers,
+  /// `answer_turns` outlive the shard.
+  Shard(Env* env, const WorkerConfig* config, MemoryBudget* budget, AnswerTurns* answer_turns,
         std::shared_ptr<Replica> replica, ShardState* state, Epoch epoch);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -66,13 +68,17 @@ class Shard {
   std::optional<Hits> search_on_loop(const ShardContent& content, index::Cut cut,
                                      const std::vector<float>& query,
                                      index::SearchOptions options) const;
+  Task<Result<HitDetails::Step>> add_details(const RequestContext* context, HitDetails* details,
+                                             std::optional<AnswerTurns::Turn>* turn);
+  Task<Result<void>> find_room(const RequestContext* context, size_t answer_bytes);
+  Result<HitDetails::Step> add_details_at_once(HitDetails* details) const;
   std::vector<wire::ShardHit> rows_of(const ShardContent& content, const Hits& hits) const;
   Task<void> index_loop();
 
   Env* env_;
   const WorkerConfig* config_;
   MemoryBudget* budget_;
-  Semaphore* large_answers_;
+  AnswerTurns* answer_turns_;
   std::shared_ptr<Replica> replica_;
   ShardState* state_;
   HybridClock timestamps_;  ///< Of the entries that are proposed here.

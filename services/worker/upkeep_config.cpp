@@ -57,7 +57,7 @@ bool checkpoint_is_due(const UpkeepConfig& config, const CheckpointProgress& pro
 
 bool mend_is_due(const UpkeepConfig& config, const MendProgress& progress) {
   if (progress.nodes == progress.nodes_mended) return false;
-  if (progress.since_change >= config.checkpoint_idle) return true;
+  if (progress.nodes_mended == 0 || progress.since_change >= config.checkpoint_idle) return true;
   return progress.nodes >= progress.nodes_mended + kMendNodesMin &&
          is_share(progress.nodes - progress.nodes_mended, progress.nodes, kMendSharePpm);
 }

@@ -61,7 +61,8 @@ struct MendProgress {
   uint64_t nodes_mended = 0;  ///< and when it was last looked through.
   Duration since_change;      ///< Since points were last written, removed or linked.
 };
-/// It is once a tenth of the nodes are new, and once nothing has changed for a while.
+/// It is when that was never done (a rebuild has just ended), once a tenth of the nodes are new,
+/// and once nothing has changed for a while.
 bool mend_is_due(const UpkeepConfig& config, const MendProgress& progress);
 
 /// Whether an index with so many slots and tombstones should be built anew.

@@ -62,7 +62,7 @@ Worker::Worker(Env* env, const WorkerConfig* config, ReplicaHost* host, uint64_t
       host_(host),
       folder_id_(folder_id),
       budget_(config->memory_bytes_max),
-      large_answers_(env->scheduler(), 1),
+      answer_turns_(env->scheduler()),
       assign_turn_(env->scheduler(), 1),
       dropped_(env->scheduler()),
       tasks_(env->scheduler()) {
@@ -166,7 +166,7 @@ Task<Result<void>> Worker::try_start(stored::ReplicaManifest manifest) {
   const auto started = co_await host_->start(group, std::move(state));
   VECTRON_CO_CHECK_OK(started);  // The host has said why.
   shards_[options.shard] =
-      std::make_shared<Shard>(env_, config_, &budget_, &large_answers_, host_->find(group),
+      std::make_shared<Shard>(env_, config_, &budget_, &answer_turns_, host_->find(group),
                               state_pointer, Epoch(manifest.epoch));
   co_return Result<void>();
 }

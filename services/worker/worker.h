@@ -128,7 +128,7 @@ class Worker final : public wire::WorkerHandler {
   ReplicaHost* host_;
   uint64_t folder_id_;
   MemoryBudget budget_;
-  Semaphore large_answers_;                           ///< Read from the stores.
+  AnswerTurns answer_turns_;                          ///< Of those that are read from the stores.
   std::map<ShardId, std::shared_ptr<Shard>> shards_;  // Requests hold them too.
   std::map<ReplicaId, ShardId> missing_;              // Assigned without bootstrap, and not there.
   std::map<ReplicaId, GroupId> dropping_;             // Being removed, beside all else.

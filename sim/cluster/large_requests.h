@@ -9,13 +9,16 @@
 #include "core/async/task.h"
 #include "core/base/result.h"
 #include "core/env/env.h"
+#include "schemas/codec_work.h"
 #include "sim/plan/plan.h"
 
 namespace vectron::sim {
 
-/// Points whose payloads together take 20 ns a byte to become JSON: 8 ms.
-inline constexpr uint32_t kLargePoints = 24;
+/// Points whose payloads together take 20 ns a byte to become JSON: 11 ms. As messages they are so
+/// large that the Cpu pool encodes and decodes them, and a worker reads them in several pieces.
+inline constexpr uint32_t kLargePoints = 34;
 inline constexpr size_t kLargePayloadBytes = 16 << 10;
+static_assert(kLargePoints * kLargePayloadBytes > kPooledMessageBytesMin);
 
 /// A FlexBuffer that holds a text of `bytes` letters. Requires: even, below 65,000.
 Bytes text_payload(size_t bytes);

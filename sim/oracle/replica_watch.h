@@ -140,7 +140,7 @@ class ReplicaWatch final : public ReplicaObserver {
   bool safety_reported_ = false;
   std::map<GroupId, Group> groups_;
   std::vector<Coverage> coverages_;
-  std::array<uint64_t, 5> index_events_{};
+  std::array<uint64_t, kIndexEvents> index_events_{};
   uint64_t leader_changes_ = 0;
   uint64_t snapshots_installed_ = 0;
   uint64_t entries_applied_ = 0;

@@ -59,6 +59,41 @@ TEST(BodyMemory, KeepsAQuarterOfAHostsShareForItsSmallAnswers) {
   EXPECT_TRUE(share.takes_answer(BodyMemory::kSmallBytesMax, 0));
 }
 
+TEST(BodyMemory, LeavesRoomForAnswersBesideWhatArrivesAndTheOtherWayRound) {
+  BodyMemory memory({.bytes_max = 1'600'000, .host_bytes_max = 800'000});
+  BodyShare share(&memory, "10.0.0.1:1");
+  constexpr auto kAnswer = HeldBytes::Of::answer_in_the_making;
+  {
+    const HeldBytes answers(&share, 400'000, kAnswer);
+    EXPECT_FALSE(share.fits_answer(1)) << "a half";
+    EXPECT_TRUE(share.fits(200'000)) << "what arrives, up to three quarters in all";
+  }
+  const HeldBytes writes(&share, 600'000);
+  EXPECT_FALSE(share.fits(70'000));
+  EXPECT_TRUE(share.fits_answer(100'000)) << "up to seven eighths in all";
+  EXPECT_FALSE(share.fits_answer(100'001));
+  const HeldBytes answer(&share, 100'000, kAnswer);
+  EXPECT_TRUE(share.fits(60'000)) << "small";
+}
+
+TEST(BodyMemory, BoundsTheAnswersOfAllHosts) {
+  BodyMemory memory({.bytes_max = 1'000'000, .host_bytes_max = 800'000});
+  BodyShare one(&memory, "10.0.0.1:1");
+  BodyShare other(&memory, "10.0.0.2:1");
+  const HeldBytes answer(&one, 300'000, HeldBytes::Of::answer_in_the_making);
+  EXPECT_TRUE(other.fits_answer(200'000));
+  EXPECT_FALSE(other.fits_answer(200'001));
+}
+
+TEST(BodyMemory, ForgetsHostsThatHaveGone) {
+  BodyMemory memory({.bytes_max = 1'000});
+  std::optional<BodyShare> one(std::in_place, &memory, "10.0.0.1:1");
+  const BodyShare other(&memory, "10.0.0.2:1");
+  EXPECT_EQ(memory.hosts(), 2U);
+  one.reset();
+  EXPECT_EQ(memory.hosts(), 1U);
+}
+
 TEST(BodyMemory, CountsTheConnectionsOfAHost) {
   BodyMemory memory({.bytes_max = 1'000});
   EXPECT_EQ(memory.connections_from("10.0.0.1:1"), 0U);

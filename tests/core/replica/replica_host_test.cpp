@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 
 #include "core/replica/birth_remains.h"
 #include "core/replica/manifest_file.h"
@@ -41,10 +42,15 @@ class LastCommand final : public StateMachine {
 
 class NoLinks final : public RaftLinks {
  public:
-  bool send(GroupId, const ReplicaMember&, raft::Message) override { return false; }
+  bool send(GroupId group, const ReplicaMember&, raft::Message) override {
+    spoke.insert(group);
+    return false;
+  }
   Task<Result<uint64_t>> send_snapshot(ReplicaMember, SnapshotPiece, Instant) override {
     co_return fail(Code::unavailable, "this test has no links");
   }
+
+  std::set<GroupId> spoke;  ///< Groups that wanted to say something.
 };
 
 // A node with groups of one.
@@ -488,6 +494,41 @@ TEST_F(ReplicaHostTest, ALargeBatchIsWorkedThroughOverManyTurnsAndInOrder) {
   EXPECT_EQ(env_.metrics().value(Metric::raft_messages_refused), 0u);
 }
 
+// Or heartbeats would pile up behind a large batch faster than a slow follower takes them.
+TEST_F(ReplicaHostTest, SmallBatchesBehindALargeOneAreTakenTogether) {
+  ASSERT_TRUE(open().has_value());
+  RaftReceiver receiver(host_.get());
+  RequestContext context;
+  context.peer = NodeId(2);
+  wire::RaftBatch large;
+  large.messages.resize(2'000);
+  receiver.step(context, std::move(large));
+  wire::RaftBatch small;
+  small.messages.resize(1);
+  for (int i = 0; i < 400; ++i) receiver.step(context, small);
+  const uint64_t before = env_.scheduler().queue().events_run();
+  env_.below().run_for(1us);
+  EXPECT_LT(env_.scheduler().queue().events_run() - before, 30u);
+  EXPECT_EQ(env_.metrics().value(Metric::raft_messages_refused), 0u);
+}
+
+// More than have their ticks in one turn of the event loop.
+TEST_F(ReplicaHostTest, EachOfManyGroupsHasItsTicks) {
+  constexpr uint64_t kGroups = 520;
+  ASSERT_TRUE(open().has_value());
+  for (uint64_t i = 1; i <= kGroups; ++i) {
+    stored::ReplicaManifest manifest;
+    manifest.group_id = 100 + i;
+    manifest.replica_id = 2 * i;
+    manifest.members = {{2 * i, 1, "here:1"}, {2 * i + 1, 2, "there:1"}};
+    ASSERT_TRUE(env_.below().run(host_->bear(std::move(manifest))).has_value());
+    auto starting = host_->start(GroupId(100 + i), std::make_unique<LastCommand>());
+    ASSERT_TRUE(env_.below().run(std::move(starting)).has_value());
+  }
+  env_.below().run_for(5s);
+  EXPECT_EQ(links_.spoke.size(), kGroups) << "each stands for election";
+}
+
 TEST_F(ReplicaHostTest, AFrameMayNameManyGroupsThatAreNotHere) {
   constexpr uint64_t kGroups = 2'000;
   ASSERT_TRUE(open().has_value());
@@ -498,6 +539,7 @@ TEST_F(ReplicaHostTest, AFrameMayNameManyGroupsThatAreNotHere) {
   for (uint64_t i = 0; i < kGroups; ++i) batch.messages[i].group_id = 1'000 + i;
   RaftReceiver receiver(host_.get());
   receiver.step(RequestContext(), std::move(batch));
+  env_.below().run_for(1ms);
   EXPECT_EQ(env_.metrics().value(Metric::raft_messages_refused), 0u);
   // One of a group that is here comes to its replica's door, where a stranger is refused.
   wire::RaftBatch known;

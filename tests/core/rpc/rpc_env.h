@@ -65,21 +65,35 @@ struct RpcWorld {
   }
 };
 
-/// Does what it is given, after a while, and counts it.
+/// Does what it is given, after a while and whether anybody still waits for it, and counts it.
 class CountingCpu final : public Cpu {
  public:
-  explicit CountingCpu(Clock& clock) : clock_(clock) {}
+  explicit CountingCpu(Clock& clock) : clock_(clock), tasks_(clock.scheduler()) {}
   Task<void> run(CpuCost, std::function<void()> work) override {
     ++jobs;
-    if (takes > Duration::zero()) co_await clock_.sleep_for(takes);
-    work();
+    if (takes == Duration::zero()) {
+      work();
+      co_return;
+    }
+    auto done = std::make_shared<Event>(clock_.scheduler());
+    tasks_.spawn(run_later(std::move(work), done));
+    co_await done->wait();
   }
   size_t parallelism() const override { return 1; }
   size_t jobs = 0;
+  size_t done = 0;
   Duration takes{};
 
  private:
+  Task<void> run_later(std::function<void()> work, std::shared_ptr<Event> ended) {
+    co_await clock_.sleep_for(takes);
+    work();
+    ++done;
+    ended->set();
+  }
+
   Clock& clock_;
+  TaskGroup tasks_;
 };
 
 /// One node of an RpcWorld.
@@ -182,10 +196,13 @@ class WordServer {
         kCountMethod, [this](const RequestContext&, ByteView body, rpc::ServerStream* stream) {
           return Result<Task<Result<void>>>(count(std::string(as_text(body)), stream));
         });
-    server_.add_one_way(kTellMethod, [this](const RequestContext&, ByteView body) -> Result<void> {
-      told.emplace_back(as_text(body));
-      return {};
-    });
+    server_.add_one_way(
+        kTellMethod,
+        [this](const RequestContext&, ByteView body) -> Result<void> {
+          told.emplace_back(as_text(body));
+          return {};
+        },
+        [this](const RequestContext&, rpc::FrameBody body) { return take_large(std::move(body)); });
     VECTRON_ASSERT(server_.start(kServerAddress).has_value());
   }
 
@@ -195,6 +212,7 @@ class WordServer {
   int alive = 0;    ///< Handlers that run.
   int items_sent = 0;
   std::vector<std::string> told;
+  Duration large_takes{};  ///< Of a one-way message above kOneWayBytesMax.
   std::vector<RequestContext> contexts;
 
  private:
@@ -211,6 +229,11 @@ class WordServer {
     if (words == "refuse") return fail(Code::invalid_argument, "does not pass", "points[3].vector");
     contexts.push_back(std::move(context));
     return answer(words);
+  }
+  Task<Result<void>> take_large(rpc::FrameBody body) {
+    co_await env_.clock().sleep_for(large_takes);
+    told.emplace_back(as_text(body.bytes()));
+    co_return Result<void>();
   }
   Task<Result<Bytes>> answer(std::string words);
   Task<Result<void>> count(std::string words, rpc::ServerStream* stream);

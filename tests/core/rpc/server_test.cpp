@@ -169,6 +169,38 @@ TEST_F(ServerTest, TakesNoOneWayMessageAndNoRequestOfAStreamThatWouldHoldItsLoop
   EXPECT_LT(words.server().body_bytes_in_flight_peak(), 16u << 20);
 }
 
+// A node of before sends it: it is counted while it is worked at, and what comes behind it waits.
+TEST_F(ServerTest, TakesAOneWayMessageOfBeforeInItsOrder) {
+  WordServer words(server_env);
+  words.large_takes = 1s;
+  RawClient client(client_env);
+  client.hello();
+  const FrameHeader tell{.kind = FrameKind::one_way, .method = kTellMethod.id};
+  client.send(tell, Bytes(kOneWayBytesMax + 1, 'x'));
+  client.send(tell, text("behind"));
+  client.flush();
+  EXPECT_EQ(words.told.size(), 0u);
+  EXPECT_GE(words.server().body_bytes_in_flight(), kOneWayBytesMax);
+  world.run_for(1s);
+  ASSERT_EQ(words.told.size(), 2u);
+  EXPECT_EQ(words.told[0].size(), kOneWayBytesMax + 1);
+  EXPECT_EQ(words.told[1], "behind");
+  EXPECT_EQ(words.server().body_bytes_in_flight(), 0u);
+}
+
+TEST_F(ServerTest, EndsWhileItWorksAtAOneWayMessageOfBefore) {
+  auto words = std::make_unique<WordServer>(server_env);
+  words->large_takes = 1s;
+  RawClient client(client_env);
+  client.hello();
+  const FrameHeader tell{.kind = FrameKind::one_way, .method = kTellMethod.id};
+  client.send(tell, Bytes(kOneWayBytesMax + 1, 'x'));
+  client.flush();
+  EXPECT_GE(words->server().body_bytes_in_flight(), kOneWayBytesMax);
+  words.reset();  // Asserts that nothing is held any more.
+  world.run_for(2s);
+}
+
 TEST_F(ServerTest, WorksThroughFramesThatCameTogetherOverSeveralTurns) {
   WordServer words(server_env);
   RawClient client(client_env);

@@ -66,6 +66,18 @@ TEST(Attempts, KeepTheirCountOverARestart) {
   EXPECT_FALSE(attempts.advance(std::nullopt));
 }
 
+TEST(PatienceForRoom, AsksForReadsAFewTimesAgain) {
+  PatienceForRoom patience(10ms);
+  EXPECT_EQ(patience.after(Code::unavailable, Access::read), std::nullopt);
+  EXPECT_EQ(patience.after(Code::resource_exhausted, Access::write), std::nullopt);
+  EXPECT_EQ(patience.after(Code::resource_exhausted, Access::repeatable_write), std::nullopt);
+  EXPECT_EQ(patience.after(Code::resource_exhausted, Access::read), 10ms);
+  EXPECT_EQ(patience.after(Code::resource_exhausted, Access::read), 20ms);
+  EXPECT_EQ(patience.after(Code::resource_exhausted, Access::read), 40ms);
+  EXPECT_EQ(patience.after(Code::resource_exhausted, Access::read), std::nullopt);
+  EXPECT_EQ(patience.after(Code::resource_exhausted, Access::read), std::nullopt);
+}
+
 TEST(Judgement, TellsWhatNoRepetitionMendsBeforeWhatMayPass) {
   const Code mends_alone[] = {Code::unavailable, Code::deadline_exceeded, Code::aborted,
                               Code::resource_exhausted};

@@ -294,7 +294,9 @@ TEST(Gateway, TellsOfASearchWhatTheShardsSaid) {
   auto client = cluster.client();
   for (const Code code : {Code::out_of_range, Code::internal, Code::unimplemented,
                           Code::resource_exhausted, Code::invalid_argument}) {
-    cluster.workers[0]->script.refusals = {Status(code, "ask for fewer points")};
+    // More often than it is asked again where it has no room at the moment.
+    const Status refusal(code, "ask for fewer points");
+    cluster.workers[0]->script.refusals = std::deque<Status>(20, refusal);
     const auto found = cluster.run(client.search({}, search({1, 1})));
     EXPECT_EQ(status_of(found).code(), code);
     EXPECT_THAT(found.error().message(), HasSubstr("ask for fewer points"));
@@ -305,6 +307,19 @@ TEST(Gateway, TellsOfASearchWhatTheShardsSaid) {
   cluster.workers[0]->script.refusals = {Status(Code::out_of_range, "ask for fewer points")};
   const auto found = cluster.run(client.search({}, search({1, 1})));
   EXPECT_EQ(status_of(found).code(), Code::out_of_range);
+}
+
+// Answers to others took all of a worker's room for a moment.
+TEST(Gateway, AsksAWorkerForAReadAgainThatHadNoRoomForIt) {
+  FakeCluster cluster(1, 1);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  auto client = cluster.client();
+  const Status no_room(Code::resource_exhausted, "retry later");
+  cluster.workers[0]->script.refusals = {no_room, no_room};
+  EXPECT_TRUE(cluster.run(client.search({}, search({1, 1}))).has_value());
+  cluster.workers[0]->script.refusals = {no_room};
+  const auto written = cluster.run(client.upsert({}, upsert({point(1, {1, 1})})));
+  EXPECT_EQ(status_of(written).code(), Code::resource_exhausted);
 }
 
 Status damaged_copy() {

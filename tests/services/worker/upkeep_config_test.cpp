@@ -33,7 +33,7 @@ TEST(CheckpointIsDue, NeverSoonAfterTheOneBefore) {
   EXPECT_FALSE(checkpoint_is_due(config, progress));
 }
 
-TEST(MendIsDue, OnceATenthIsNewOrNothingChangesAnyMore) {
+TEST(MendIsDue, AtFirstOnceATenthIsNewOrNothingChangesAnyMore) {
   const UpkeepConfig config;
   const auto due = [&](uint64_t nodes, uint64_t nodes_mended, Duration since_change) {
     MendProgress progress;
@@ -47,6 +47,8 @@ TEST(MendIsDue, OnceATenthIsNewOrNothingChangesAnyMore) {
   EXPECT_FALSE(due(1'999, 1'000, 0s)) << "a few are not worth a look through";
   EXPECT_TRUE(due(1'001, 1'000, config.checkpoint_idle));
   EXPECT_FALSE(due(1'000, 1'000, config.checkpoint_idle)) << "nothing is new";
+  EXPECT_TRUE(due(500, 0, 0s)) << "a small graph that was rebuilt, and is written all the time";
+  EXPECT_FALSE(due(0, 0, config.checkpoint_idle));
 }
 
 TEST(RebuildIsDue, WhenTombstonesAreManyAndALargeShare) {

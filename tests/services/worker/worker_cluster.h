@@ -64,6 +64,7 @@ class WorkerCluster : public testing::Test {
     config.replica = replica_config_ ? *replica_config_ : config.replica;
     config.upkeep = upkeep_;
     config.memory_bytes_max = i == memory_worker_ ? memory_bytes_max_ : 0;
+    config.peers = peer_bounds_;
     config.peers.watcher = peer_watcher_;
     config.wal.prefill_bytes = 0;  // A disk that is full is full for the log at once.
     config.graph_points_min = graph_points_min_;
@@ -248,7 +249,8 @@ class WorkerCluster : public testing::Test {
   UpkeepConfig upkeep_;
   uint64_t memory_bytes_max_ = 0;
   size_t memory_worker_ = 0;             ///< Which worker has that bound.
-  PeerWatcher* peer_watcher_ = nullptr;  ///< Of the workers' servers.
+  rpc::PeerBounds peer_bounds_;          ///< Of the workers' servers,
+  PeerWatcher* peer_watcher_ = nullptr;  ///< and who watches them.
   uint32_t index_batch_points_max_ = 8;
   Duration index_linger_ = 200ms;
   uint32_t graph_points_min_ = 0;

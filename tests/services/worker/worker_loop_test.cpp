@@ -97,6 +97,15 @@ class WorkerLoop : public WorkerCluster {
     }
     writer_ended_ = true;
   }
+  /// Writes one of them after the other again, for ever.
+  Task<void> keep_filling(uint32_t points, size_t bytes, bool* stop) {
+    for (uint32_t round = 0; !*stop; ++round) {
+      const auto written = co_await write_filled(round % points, 1, bytes);
+      EXPECT_TRUE(written.has_value()) << status_of(written).to_string();
+      co_await client_->env().clock().sleep_for(1ms);
+    }
+    writer_ended_ = true;
+  }
   bool writer_ended_ = false;
   std::vector<std::string> long_turns_;
   Address address_;
@@ -174,12 +183,42 @@ TEST_F(WorkerLoop, CountsALargeAnswerWhileItIsRead) {
       world_->now() + 10s);
   ASSERT_TRUE(done);
   ASSERT_TRUE(found->has_value());
-  EXPECT_GE(*levels.rbegin(), before + kPoints * 19 / 2) << "of 19 bytes a hit";
-  const auto after_a_piece = levels.lower_bound(before + 5'000);
-  ASSERT_NE(after_a_piece, levels.end());
-  EXPECT_LT(*after_a_piece, before + kPoints * 19) << "it grows with each piece";
+  constexpr size_t kHitBytes = 19;
+  const size_t found_bytes = before + kPoints * sizeof(wire::ShardHit);
+  EXPECT_GE(*levels.rbegin(), found_bytes + (kPoints - 2) * kHitBytes);
+  const auto first = levels.lower_bound(found_bytes);
+  EXPECT_GE(std::distance(first, levels.end()), 100) << "it grows with each piece";
   EXPECT_EQ(server.bytes(), before);
   TearDown();  // The server outlives nothing that it is told of.
+}
+
+// As the parts of one search do that several shards of a worker have. Together they are larger than
+// what answers may hold, and points are written again while they are read.
+TEST_F(WorkerLoop, AnswersTogetherForWhichThereIsNoRoomAreMadeOneAfterTheOther) {
+  sim::WorldConfig config;
+  config.buggify_point_ppm = 1'000'000;
+  config.buggify_fire_ppm = 700'000;  // Pieces are short, and time passes between them.
+  peer_bounds_.frame_bytes_max = 1 << 20;
+  peer_bounds_.body_bytes_in_flight_max = 4 << 20;  // A quarter of it for the answers of a host.
+  boot_one(config);
+  constexpr uint32_t kPoints = 40;
+  constexpr size_t kPayloadBytes = 15'000;
+  ASSERT_TRUE(await(write_filled(0, kPoints, kPayloadBytes)).has_value());
+  bool stop = false;
+  client_->tasks().spawn(keep_filling(kPoints, kPayloadBytes, &stop));
+  for (int round = 0; round < 5; ++round) {
+    std::vector<std::optional<Result<wire::ShardSearchReply>>> found(4);
+    for (auto& one : found) client_->tasks().spawn(store(search_all(kPoints), &one));
+    ASSERT_TRUE(world_->run_until(
+        [&] { return std::ranges::all_of(found, [](const auto& one) { return one.has_value(); }); },
+        world_->now() + 60s));
+    for (const auto& one : found) {
+      ASSERT_TRUE(one->has_value()) << (*one).error().to_string();
+      EXPECT_EQ((*one)->hits.size(), kPoints);
+    }
+  }
+  stop = true;
+  ASSERT_TRUE(world_->run_until([&] { return writer_ended_; }, world_->now() + 10s));
 }
 
 TEST_F(WorkerLoop, ReadsAFewPointsAtOnceAndRefusesMany) {
@@ -384,6 +423,21 @@ TEST_F(WorkerLoop, FollowsLargeWrites) {
   }
   world_->run_for(2s);
   EXPECT_EQ(long_turns_, std::vector<std::string>());
+}
+
+// It was taken for light, and gives up beyond its bound of distances.
+TEST_F(WorkerLoop, BeginsASearchAgainThatIsHeavierThanItLooked) {
+  sim::WorldConfig config;
+  config.buggify_point_ppm = config.buggify_fire_ppm = 1'000'000;
+  boot_one(config);
+  ASSERT_TRUE(await(write_points(0, 200, 1)).has_value());
+  const auto found = search({50, 1, 1, 1}, 3);
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  std::set<uint64_t> ids;
+  for (const wire::ShardHit& hit : found->hits) ids.insert(hit.id.number);
+  EXPECT_EQ(ids, (std::set<uint64_t>{49, 50, 51}));
+  const Metrics& metrics = world_->find_node("worker-0")->env().metrics();
+  EXPECT_EQ(metrics.value(Metric::worker_searches_begun_again), 1u);
 }
 
 }  // namespace

@@ -95,6 +95,7 @@ Task<Result<void>> ServerConnection::welcome() {
   const Result<void> known = server_.check_incarnation(hello->identity);
   VECTRON_CO_CHECK_OK(known);
   peer_ = hello->identity;
+  if (server_.env_.planted("hello_is_remembered")) server_.starts_[peer_.node] = peer_.incarnation;
   buffer_.set_frame_bytes_max(server_.config_.frame_bytes_max);
   send(FrameKind::hello, 0, encode_hello(own));
   co_return Result<void>();

@@ -17,18 +17,6 @@ constexpr uint32_t kSearchHits = 10;
 constexpr uint64_t kApproximateSearchesMin = 100;
 static_assert(kApproximateSearchesMin * kSearchHits >= kRecallExpectedMin);
 
-/// An id of the collection's kind whose hash lies in `range`; far from the workload's keys.
-PointId probe_id(const PlanCollection& collection, const HashRange& range, uint64_t number) {
-  for (uint64_t i = 0;; ++i) {
-    const uint64_t candidate = (uint64_t{1} << 50) + number * 1'000'000 + i;
-    PointId id(candidate);
-    if (collection.ids == PlanIds::text) {
-      id = PointId::from_text(fmt::format("probe-{}", candidate)).value_or(id);
-    }
-    if (range.contains(placement_hash(id))) return id;
-  }
-}
-
 /// when_all wants values.
 Task<bool> finished(Task<void> task) {
   co_await task;
@@ -48,6 +36,7 @@ Task<void> Aftermath::await_availability(std::vector<ProbedShard> shards, Instan
 
 Task<void> Aftermath::write_once_more(std::vector<ProbedShard> shards) {
   const Instant until = parts_.record->world.now() + kAvailableWithin;
+  own_vectors_ = true;
   // Numbers that no other probe has: an overwritten point changes no count.
   const size_t first = shards.size();
   for (size_t i = 0; i < shards.size(); ++i) co_await probe(shards[i], first + i, until);
@@ -83,7 +72,9 @@ Task<bool> Aftermath::probe_write(uint32_t collection, PointId id) {
   operation.kind = OperationKind::upsert;
   operation.collection = collection;
   operation.point = id;
-  operation.value = ++record.last_value;
+  do {
+    operation.value = ++record.last_value;
+  } while (own_vectors_ && has_shared_vector(operation.value));
   operation.request = ++record.last_request;
   std::vector<UpsertItem> items = {{id, operation.value}};
   const size_t position = record.begin(std::move(operation));

@@ -9,23 +9,14 @@
 #include <set>
 
 #include "core/async/task_group.h"
-#include "core/model/shard_map.h"
 #include "sim/cluster/point_client.h"
+#include "sim/cluster/probed_shard.h"
 #include "sim/cluster/run_record.h"
 #include "sim/oracle/replica_watch.h"
-#include "sim/plan/plan.h"
 
 namespace vectron::sim {
 
 inline constexpr Duration kAvailableWithin = 30s;
-
-/// A shard to be probed.
-struct ProbedShard {
-  uint32_t collection = 0;
-  GroupId group;
-  HashRange range;
-  size_t replicas = 0;
-};
 
 class Aftermath {
  public:
@@ -46,7 +37,8 @@ class Aftermath {
   Task<void> await_availability(std::vector<ProbedShard> shards, Instant since);
   /// Waits until all replicas of all groups agree; objects when that takes too long.
   Task<void> await_convergence(std::vector<ProbedShard> groups, Instant since);
-  /// Writes one more point to each shard, so that counts have something to lag behind.
+  /// Writes one more point to each shard, with a vector that no other has: so counts have something
+  /// to lag behind, and each graph grows.
   Task<void> write_once_more(std::vector<ProbedShard> shards);
   /// Searches each of these collections, as one who takes a partial answer: nothing is away any
   /// more, so none may be; objects when it stays so.
@@ -69,6 +61,7 @@ class Aftermath {
 
   Parts parts_;
   uint64_t searches_added_ = 0;
+  bool own_vectors_ = false;  ///< Probes write none that another point has.
 };
 
 }  // namespace vectron::sim

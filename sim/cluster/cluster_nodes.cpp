@@ -252,7 +252,8 @@ void ClusterNodes::look_after(Node* node) {
 
 void ClusterNodes::look_at_levels(Node* node) {
   if (node->above_bound) return;
-  const auto above = level_above_bound(node->machine->env().metrics());
+  const LevelBounds bounds = level_bounds(plan_.profile, node->kind, plan_.shape.placement_nodes);
+  const auto above = level_above_bound(node->machine->env().metrics(), bounds);
   if (!above) return;
   node->above_bound = true;
   record_.violations.add(oracle::kBounds, record_.world.now(),

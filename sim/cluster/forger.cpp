@@ -15,12 +15,8 @@ constexpr Duration kCallDeadline = 150ms;  ///< Of what it asks.
 constexpr Duration kLinger = 20ms;         ///< Until what was sent is through.
 constexpr Duration kConnectPoll = 5ms;
 
-constexpr NodeId kStranger{0x5747};
-
-Address address_of(NodeId node) {
-  const auto kind = static_cast<NodeKind>(node.value() / 100);
-  return node_address(kind, static_cast<uint32_t>(node.value() % 100 - 1));
-}
+constexpr uint64_t kFirstStranger = 0x5747;
+constexpr uint64_t kStrangers = 1'000;
 
 wire::RaftEntry entry_of(const wire::RaftMessage& message, Bytes data) {
   wire::RaftEntry entry;
@@ -70,7 +66,8 @@ std::optional<Forger::Victim> Forger::choose_victim() {
 rpc::Identity Forger::identity_of(Mask mask, NodeId pretended) {
   rpc::Identity identity{kSimulatedCluster, NodeId(), 0};
   if (mask == Mask::nobody) return identity;
-  identity.node = mask == Mask::stranger ? kStranger : pretended;
+  identity.node =
+      mask == Mask::stranger ? NodeId(kFirstStranger + random_.below(kStrangers)) : pretended;
   // A Hello alone must shut nobody out: neither who is pretended nor, now and then, a gateway.
   if (mask == Mask::stranger && random_.chance_ppm(500'000) && parts_.plan->shape.gateways > 0) {
     const auto number = static_cast<uint32_t>(random_.below(parts_.plan->shape.gateways));
@@ -225,7 +222,7 @@ wire::RaftMessage Forger::plausible_message(const Victim& victim) {
 wire::RaftMessage Forger::impossible_message(const Victim& victim) {
   using Kind = raft::MessageKind;
   wire::RaftMessage message = plausible_message(victim);
-  switch (random_.below(8)) {
+  switch (random_.below(10)) {
     case 0:  // It would follow itself.
       message.kind = static_cast<uint8_t>(Kind::heartbeat);
       message.from = message.to;
@@ -256,12 +253,29 @@ wire::RaftMessage Forger::impossible_message(const Victim& victim) {
       message.term = victim.target.term.value();
       message.entries = {entry_of(message, Bytes(1 + random_.below(15), 0xee))};
       break;
+    case 7:
+    case 8:
+      if (misdirect(victim, &message)) break;
+      [[fallthrough]];
     default:  // One that its state machine can read, and cannot take.
       message.kind = static_cast<uint8_t>(Kind::append);
       message.term = victim.target.term.value();
       message.entries = {entry_of(message, forged_command(victim))};
   }
   return message;
+}
+
+// A right member might have said it, to somebody else or over another connection. Whoever takes it
+// believes what nobody told him.
+bool Forger::misdirect(const Victim& victim, wire::RaftMessage* message) {
+  std::vector<ReplicaWatch::Sight> others = parts_.watch->sights(victim.group);
+  std::erase_if(others, [&](const ReplicaWatch::Sight& sight) {
+    return sight.node == victim.target.node || sight.node == victim.pretended.node;
+  });
+  if (others.empty()) return false;
+  const uint64_t other = others[random_.below(others.size())].replica.value();
+  (random_.chance_ppm(500'000) ? message->to : message->from) = other;
+  return true;
 }
 
 Bytes Forger::forged_command(const Victim& victim) {

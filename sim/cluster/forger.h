@@ -54,6 +54,9 @@ class Forger {
   Task<void> lie_to_worker(std::shared_ptr<rpc::Channel> channel, Victim victim);
   wire::RaftMessage plausible_message(const Victim& victim);
   wire::RaftMessage impossible_message(const Victim& victim);
+  /// Makes `message` one for another member, or one in the name of a member elsewhere. False when
+  /// the group has none.
+  bool misdirect(const Victim& victim, wire::RaftMessage* message);
   Bytes forged_command(const Victim& victim);
   wire::SnapshotChunk forged_snapshot(const Victim& victim, Mask mask);
   uint64_t wild_number();

@@ -44,7 +44,7 @@ UpkeepConfig upkeep_config(const PlanKnobs& knobs) {
   UpkeepConfig config;
   config.check_interval = Milliseconds(knobs.upkeep_interval_ms);
   config.checkpoint_points_min = knobs.checkpoint_points;
-  config.checkpoint_idle = 3s;
+  config.checkpoint_idle = kUpkeepIdle;
   config.checkpoint_stop_timeout = kCheckpointStopTimeout;
   config.checkpoint_pause_min = Milliseconds(knobs.checkpoint_pause_ms);
   config.checkpoint_bytes_per_second_max = knobs.checkpoint_bytes_per_second;
@@ -110,6 +110,11 @@ NodeId node_id(NodeKind kind, uint32_t number) {
   return NodeId(static_cast<uint64_t>(kind) * 100 + number + 1);
 }
 
+Address address_of(NodeId node) {
+  const auto kind = static_cast<NodeKind>(node.value() / 100);
+  return node_address(kind, static_cast<uint32_t>(node.value() % 100 - 1));
+}
+
 rpc::PeerBounds peer_bounds(PeerWatcher* watcher) {
   rpc::PeerBounds bounds;
   bounds.connections_max = kConnectionsMax;
@@ -172,7 +177,7 @@ GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarna
   config.placement = placement_addresses(plan);
   config.connections_max = kConnectionsMax;
   config.frame_bytes_max = size_t{1} << 20;
-  config.body_bytes_in_flight_max = size_t{3} << 20;
+  config.body_bytes_in_flight_max = kGatewayBytesHeldMax;
   config.write_bytes_max =
       kEntryBytesMax * 3 / 4;  // Of its entry, which says more than this counts.
   config.write_points_max = kEntryOperationsMax;

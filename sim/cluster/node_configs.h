@@ -25,9 +25,13 @@ inline constexpr size_t kEntryOperationsMax = 64;
 /// checkpoints.
 inline constexpr Duration kDrainTimeout = 2s;
 inline constexpr Duration kCheckpointStopTimeout = 2s;
+/// After this a shard that nobody writes to is looked after: mended, and written to a checkpoint.
+inline constexpr Duration kUpkeepIdle = 3s;
 
 /// How many connections a node takes; a node of the plan needs far fewer than half of them.
 inline constexpr size_t kConnectionsMax = 64;
+/// What peers may make a gateway hold.
+inline constexpr size_t kGatewayBytesHeldMax = 3 << 20;
 /// No server holds a connection for longer that does nothing, or what it does too slowly.
 inline constexpr Duration kHostileLifeMax = 20s;
 
@@ -39,6 +43,8 @@ Address node_address(NodeKind kind, uint32_t number);
 Address gateway_http_address(uint32_t number);
 /// 1, 2, ... for placement nodes, 101, ... for workers, 201, ... for gateways.
 NodeId node_id(NodeKind kind, uint32_t number);
+/// Where the node of that id listens. Requires: one that node_id() made.
+Address address_of(NodeId node);
 
 /// What peers may make a node hold, and how long it waits for them: little, so that hostile clients
 /// come to its bounds. `watcher` outlives the nodes.

@@ -32,7 +32,8 @@ struct RunOptions {
   LogLevel log_level = LogLevel::info;
   /// A FrameProgram that is played against the cluster during the workload; empty: none. Nobody
   /// stops a stranger from asking for what clients may ask for, so the history is not judged then;
-  /// and where the program may pretend to be a member, only that no process ends.
+  /// and where the program may pretend to be a member, only that no process ends, and that levels,
+  /// memory and turns of event loops stay within their bounds.
   ByteView forged_frames;
   bool keep_history = false;  ///< Fill RunReport::history.
 };
@@ -87,6 +88,7 @@ struct RunReport {
   uint64_t checkpoints_written = 0;
   uint64_t checkpoints_refused = 0;
   uint64_t indexes_rebuilt = 0;
+  uint64_t indexes_mended = 0;
   /// Nodes whose replicas all do not run in the end, by name: gone, or fenced for what they lost.
   std::vector<std::string> silent_nodes;
   ForgedCounts forged;           ///< Of RunOptions::forged_frames.

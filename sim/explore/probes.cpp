@@ -26,6 +26,8 @@ const std::vector<ProbeInfo>& probes() {
        [](R r) { return r.checkpoints_refused; }},
       {"indexes_rebuilt", "an index without tombstones took another's place",
        [](R r) { return r.indexes_rebuilt; }},
+      {"indexes_mended", "a graph was looked through, and stood still until it was whole",
+       [](R r) { return r.indexes_mended; }},
       {"memory_refusals", "a write was refused for want of memory",
        [](R r) { return r.memory_refusals; }},
       {"peers_filled", "more than a MiB lay for peers at one node",

@@ -39,6 +39,7 @@ void for_each_number(RunReport& report, Visit visit) {
   visit("checkpoints_written", report.checkpoints_written);
   visit("checkpoints_refused", report.checkpoints_refused);
   visit("indexes_rebuilt", report.indexes_rebuilt);
+  visit("indexes_mended", report.indexes_mended);
   visit("memory_refusals", report.memory_refusals);
   visit("large_answers", report.large_answers);
   visit("peer_bytes_peak", report.peer_bytes_peak);
@@ -156,10 +157,11 @@ std::string report_to_text(const RunReport& report) {
   out += fmt::format("  {} leader changes, {} snapshots installed, {} entries applied\n",
                      report.leader_changes, report.snapshots_installed, report.entries_applied);
   out += fmt::format(
-      "  graphs: {} checkpoints written, {} restored from one, {} refused, {} rebuilt\n"
+      "  graphs: {} checkpoints written, {} restored from one, {} refused, {} rebuilt, {} "
+      "mended\n"
       "  {} writes refused for want of memory\n  faults:",
       report.checkpoints_written, report.indexes_restored, report.checkpoints_refused,
-      report.indexes_rebuilt, report.memory_refusals);
+      report.indexes_rebuilt, report.indexes_mended, report.memory_refusals);
   for (const FaultClassInfo& info : fault_classes()) {
     const uint64_t count = report.faults.count(info.fault_class);
     if (count > 0) out += fmt::format(" {} {}", info.name, count);

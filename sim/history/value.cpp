@@ -18,8 +18,12 @@ constexpr uint64_t kSharedVectors = 4;
 
 }  // namespace
 
+bool has_shared_vector(ValueNumber value) {
+  return mix64(value) % kSharedOneIn == 0;
+}
+
 std::vector<float> vector_of_value(ValueNumber value, uint32_t dimension) {
-  const bool shared = mix64(value) % kSharedOneIn == 0;
+  const bool shared = has_shared_vector(value);
   RandomStream random(shared ? value % kSharedVectors : value, "value");
   std::vector<float> out(dimension);
   for (float& element : out) element = random.unit_float();

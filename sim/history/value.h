@@ -16,6 +16,9 @@ inline ValueNumber value_of_arrival(uint32_t client, uint64_t arrival, uint64_t 
   return (ValueNumber{client} + 1) << 40 | arrival << 8 | item;
 }
 
+/// Whether other values have the vector of this one.
+bool has_shared_vector(ValueNumber value);
+
 /// The vector of `value`: never all zero; the same for the same value and dimension everywhere.
 /// About one in 16 is one of a few that many values share, so that equal distances are common.
 std::vector<float> vector_of_value(ValueNumber value, uint32_t dimension);

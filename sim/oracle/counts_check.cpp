@@ -20,7 +20,7 @@ const ShardModel* find_shard(std::span<const CollectionModel> collections, uint6
 }
 
 /// What is wrong with the counts of one shard; nothing when they are right.
-std::string objection(const CountsSeen::Shard& shard, const ShardModel* model) {
+std::string objection(const CountsSeen::Shard& shard, bool settled, const ShardModel* model) {
   if (model == nullptr) return fmt::format("shard {} was never made", shard.shard_id);
   const uint64_t points = points_of(*model);
   if (shard.points != points) {
@@ -30,6 +30,10 @@ std::string objection(const CountsSeen::Shard& shard, const ShardModel* model) {
   if (shard.indexed > shard.points) {
     return fmt::format("shard {} has {} points and says that {} are indexed", shard.shard_id,
                        shard.points, shard.indexed);
+  }
+  if (settled && shard.indexed < shard.points) {
+    return fmt::format("shard {} has {} points, and long after the last write {} are indexed",
+                       shard.shard_id, shard.points, shard.indexed);
   }
   return {};
 }
@@ -49,7 +53,8 @@ void check_counts(std::span<const CountsSeen> seen, std::span<const CollectionMo
     for (const CountsSeen::Shard& shard : status.shards) {
       points += shard.points;
       indexed += shard.indexed;
-      const std::string wrong = objection(shard, find_shard(collections, shard.shard_id));
+      const std::string wrong =
+          objection(shard, status.settled, find_shard(collections, shard.shard_id));
       if (!wrong.empty()) object(wrong, "shard");
     }
     if (status.points == points && status.indexed == indexed) continue;

@@ -1,7 +1,8 @@
 // What a collection says of itself when all is quiet, against the models of its shards.
 //
 // Every shard's count must be the number of points that its committed entries leave, not an older
-// one; the collection's counts must be the sums; no more can be indexed than is stored.
+// one; the collection's counts must be the sums; no more can be indexed than is stored, and after a
+// while all is.
 #pragma once
 
 #include <span>
@@ -24,6 +25,8 @@ struct CountsSeen {
   std::string collection;
   Instant at{};
   bool ready = false;
+  /// All has been quiet for so long that every point must be in the graph.
+  bool settled = false;
   uint64_t points = 0;
   uint64_t indexed = 0;
   std::vector<Shard> shards;

@@ -14,15 +14,6 @@ constexpr uint32_t kElections = 3;        ///< Of which one may fail after the o
 constexpr Duration kPatienceMin = 3s;     ///< A start, and what goes before an election.
 constexpr uint32_t kAftermathMs = 1'000;  ///< What an instant's fault is felt for.
 
-/// Whether nothing lasting is wrong with the network.
-bool leaves_network_alone(const PlanIntensities& intensities) {
-  PlanIntensities rest = intensities;
-  rest.clock_offset_ms_max = rest.clock_drift_ppm_max = 0;
-  rest.buggify_point_ppm = rest.buggify_fire_ppm = 0;
-  rest.short_io_ppm = 0;
-  return rest == PlanIntensities();
-}
-
 }  // namespace
 
 LeaderWatch::LeaderWatch(const Plan* plan, const ReplicaWatch* watch, ViolationLog* log)

@@ -10,9 +10,6 @@ namespace {
 
 /// What a server says before it counts: an interim answer.
 constexpr size_t kInterimBytesMax = 64;
-/// What may wait for one connection however much is held: answers up to a small one beyond 64 KiB,
-/// and a refusal for each request that was under way when the memory was used up.
-constexpr size_t kUncheckedBytesMax = 512 << 10;
 /// A buffer to read to that nobody counts: twice of what may have come uncounted.
 constexpr size_t kSpareBufferBytesMax = 2 * BodyMemory::kSmallBytesMax;
 /// Of requests between nodes that happen to be under way.

@@ -22,6 +22,10 @@ namespace vectron::sim {
 /// The machine from which hostile clients connect.
 inline constexpr std::string_view kHostileHost = "hostile";
 
+/// What may wait for one connection however much is held: answers up to a small one beyond 64 KiB,
+/// and a refusal for each request that was under way when the memory was used up.
+inline constexpr size_t kUncheckedBytesMax = 512 << 10;
+
 class PeerWatch {
  public:
   /// `hostile_life_max`: no connection of a hostile client is held for longer, in time that the

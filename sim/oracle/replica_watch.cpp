@@ -96,7 +96,7 @@ void ReplicaWatch::on_dropped(const ReplicaName& name) {
   if (found == group->second.members.end()) return;
   Member& member = found->second;
   // An order may name a replica that lives elsewhere (a forged one does): nothing happens to it.
-  if (member.running && member.node != name.node) return;
+  if (member.node != name.node) return;
   if (member.running && !safety_reported_) safety_.stopped(name.group, name.replica);
   member.running = false;
   member.dropped = true;
@@ -176,6 +176,17 @@ void ReplicaWatch::on_index(const ReplicaName& name, IndexEvent event, LogIndex 
             name.replica, name.node, index_event_name(event), unreachable));
   }
   if (event == IndexEvent::restored && restored_) restored_(name);
+}
+
+std::optional<ReplicaId> ReplicaWatch::not_mended_since(GroupId group, Instant since) const {
+  for (const Sight& sight : sights(group)) {
+    const auto mended = [&](const Coverage& seen) {
+      return seen.event == IndexEvent::mended && seen.name.replica == sight.replica &&
+             seen.at >= since;
+    };
+    if (std::ranges::none_of(coverages_, mended)) return sight.replica;
+  }
+  return std::nullopt;
 }
 
 std::optional<NodeId> ReplicaWatch::busiest_leader() const {

@@ -69,6 +69,10 @@ class ReplicaWatch final : public ReplicaObserver {
     return index_events_[static_cast<size_t>(event)];
   }
 
+  /// A running replica of `group` whose graph was not looked through since then; none when all
+  /// were.
+  std::optional<ReplicaId> not_mended_since(GroupId group, Instant since) const;
+
   /// Whether the replica was removed by an order.
   bool was_dropped(ReplicaId replica) const;
   /// Whether it ever applied anything.

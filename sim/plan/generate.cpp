@@ -50,6 +50,7 @@ class Generator {
     draw_intensities();
     draw_victims();
     const bool undisturbed = draw_acts(knobs);
+    if (undisturbed && plays("full_restart")) leave_network_alone();
     if (!undisturbed) draw_faults();
     outlast_hunts(knobs);
     // Ids settle ties: the standard library's stable sort uses what clang calls deprecated.
@@ -425,6 +426,27 @@ class Generator {
     const std::vector<PlannedFault> acts = draw_scenarios(stage, fault_ms_max());
     std::ranges::copy(acts, std::back_inserter(plan_.faults));
     return undisturbed && !acts.empty();
+  }
+
+  bool plays(std::string_view scenario) const {
+    const std::string prefix = fmt::format("{}-", scenario);
+    return std::ranges::any_of(
+        plan_.faults, [&](const PlannedFault& fault) { return fault.id.starts_with(prefix); });
+  }
+
+  /// Nothing lasting is wrong with the network: then the oracle `full_disk` can tell what full
+  /// disks alone do.
+  void leave_network_alone() {
+    using enum FaultClass;
+    for (const FaultClass lasting : {delay, reset, half_open, stall, connect, message, forgery}) {
+      on_.remove(lasting);
+    }
+    const PlanIntensities drawn = plan_.intensities;
+    plan_.intensities = {.short_io_ppm = drawn.short_io_ppm,
+                         .clock_offset_ms_max = drawn.clock_offset_ms_max,
+                         .clock_drift_ppm_max = drawn.clock_drift_ppm_max,
+                         .buggify_point_ppm = drawn.buggify_point_ppm,
+                         .buggify_fire_ppm = drawn.buggify_fire_ppm};
   }
 
   /// Whether a class that is on has a fault or lasts for the whole run.

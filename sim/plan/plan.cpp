@@ -274,6 +274,14 @@ bool within_risk_budget(const Plan& plan) {
   return workers <= budget.workers && placement_nodes <= budget.placement_nodes;
 }
 
+bool leaves_network_alone(const PlanIntensities& intensities) {
+  PlanIntensities rest = intensities;
+  rest.clock_offset_ms_max = rest.clock_drift_ppm_max = 0;
+  rest.buggify_point_ppm = rest.buggify_fire_ppm = 0;
+  rest.short_io_ppm = 0;
+  return rest == PlanIntensities();
+}
+
 std::vector<std::string> durable_node_names(const PlanShape& shape) {
   std::vector<std::string> names;
   append_names(names, "placement", shape.placement_nodes);

@@ -249,6 +249,9 @@ RiskBudget risk_budget(const Plan& plan);
 /// nothing wrong is said, but neither availability nor that everything is still there.
 bool within_risk_budget(const Plan& plan);
 
+/// Whether nothing that lasts for the whole run is wrong with the network.
+bool leaves_network_alone(const PlanIntensities& intensities);
+
 /// The names of the nodes of a shape that have a disk, in order: "placement-0", ..., "worker-0",
 /// ...
 std::vector<std::string> durable_node_names(const PlanShape& shape);

@@ -268,14 +268,45 @@ TEST(SnapshotLoop, IsSeenWhereTheLogWaitsForNobody) {
   EXPECT_EQ(report.violations[0].oracle, oracle::kSnapshots);
 }
 
+/// A run, and how often its nodes logged something with `text` in it.
+struct ToldRun {
+  RunReport report;
+  int lines = 0;
+};
+
+ToldRun run_and_listen(const Plan& plan, std::string_view text) {
+  ToldRun told;
+  RunOptions options;
+  options.log_sink = [&](const LogLine& line) { told.lines += line.text.contains(text) ? 1 : 0; };
+  told.report = run_plan(plan, options);
+  return told;
+}
+
+/// Runs `plan` under one seed after another until a run logs `text`: what the plan is about has
+/// happened then. All of them must pass.
+void expect_passes_where_it_happens(Plan plan, std::string_view text) {
+  constexpr uint64_t kSeedsMax = 12;
+  const uint64_t first = plan.seed;
+  for (; plan.seed < first + kSeedsMax; ++plan.seed) {
+    const ToldRun run = run_and_listen(plan, text);
+    ASSERT_TRUE(run.report.passed()) << "seed " << plan.seed << "\n" << told(run.report);
+    if (run.lines > 0) return;
+  }
+  FAIL() << "nothing was logged that says '" << text << "' under " << kSeedsMax << " seeds";
+}
+
 // A replica that finds no descriptor when it starts on a running worker is tried again, and has not
-// stopped by itself.
+// stopped by itself. Descriptors come and go so fast that births begin with and go on without.
 TEST(Descriptors, AReplicaThatIsPutBackHasNotStopped) {
-  const RunReport report = run_plan(kept_plan("replica_put_back"), {});
-  const auto stopped = [](const Violation& violation) {
-    return violation.oracle == oracle::kDurability || violation.oracle == oracle::kConvergence;
-  };
-  EXPECT_TRUE(std::ranges::none_of(report.violations, stopped)) << told(report);
+  Plan plan = kept_plan("replica_put_back");
+  for (uint32_t at_ms = 1'000; at_ms < plan.workload.duration_ms - 500; at_ms += 40) {
+    plan.faults.push_back({.id = fmt::format("descriptors-{}", plan.faults.size()),
+                           .fault_class = FaultClass::descriptors,
+                           .at_ms = at_ms,
+                           .duration_ms = 20,
+                           .target = "workers"});
+  }
+  expect_passes_where_it_happens(plan, "does not start, and is tried again");
 }
 
 TEST(Workload, IsOverWhenItsTimeIsOrGoesOnUntilItHasShownEnough) {
@@ -300,8 +331,7 @@ TEST(Workload, IsOverWhenItsTimeIsOrGoesOnUntilItHasShownEnough) {
 // Worker 1 is killed while its disk is full, in the middle of a removal: data goes first, and the
 // tombstone waits for space.
 TEST(FullDisk, ARemovalThatIsCutShortIsNoLoss) {
-  const RunReport report = run_plan(kept_plan("removal_cut_short"), {});
-  EXPECT_TRUE(report.violations.empty()) << told(report);
+  expect_passes_where_it_happens(kept_plan("removal_cut_short"), "was cut short, and waits");
 }
 
 /// Eight hostile clients of `kind` at one gateway and one worker.

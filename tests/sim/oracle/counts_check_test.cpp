@@ -53,12 +53,22 @@ class CountsCheck : public ::testing::Test {
   CountsSeen seen_{.collection = "books",
                    .at = {},
                    .ready = true,
+                   .settled = false,
                    .points = 10,
                    .indexed = 5,
                    .shards = {{1, 4, 4}, {2, 6, 1}}};
 };
 
 using Kinds = std::vector<std::string>;
+
+TEST_F(CountsCheck, ObjectsToPointsThatAreNeverIndexed) {
+  EXPECT_TRUE(objections().empty());
+  seen_.settled = true;
+  EXPECT_EQ(objections(), (std::vector<std::string>{"shard"}));
+  seen_.shards[1].indexed = 6;
+  seen_.indexed = 10;
+  EXPECT_TRUE(objections().empty());
+}
 
 TEST_F(CountsCheck, HasNothingAgainstRightCounts) {
   EXPECT_EQ(objections(), Kinds());

@@ -53,6 +53,35 @@ TEST_F(ReplicaWatchTest, AcceptsReplicasThatAgree) {
   EXPECT_TRUE(watch_.applied_entries(GroupId(10)).empty());
 }
 
+// Nothing happens to a replica where another node is told to remove it, whether or not it runs.
+TEST_F(ReplicaWatchTest, TakesOnlyTheNodeOfAReplicaAtItsWordThatItIsGone) {
+  ReplicaName elsewhere = name(1);
+  elsewhere.node = NodeId(102);
+  watch_.on_dropped(elsewhere);
+  EXPECT_FALSE(watch_.was_dropped(ReplicaId(1)));
+  watch_.node_stopped(NodeId(101));
+  watch_.on_dropped(elsewhere);
+  EXPECT_FALSE(watch_.was_dropped(ReplicaId(1)));
+  watch_.on_dropped(name(1));
+  EXPECT_TRUE(watch_.was_dropped(ReplicaId(1)));
+}
+
+TEST_F(ReplicaWatchTest, KnowsWhoseGraphWasNotLookedThroughSince) {
+  const auto mend = [&](uint64_t replica) {
+    watch_.on_index(name(replica), IndexEvent::mended, LogIndex(1), 0, GraphSight());
+  };
+  EXPECT_EQ(watch_.not_mended_since(GroupId(9), Instant()), ReplicaId(1));
+  mend(1);
+  mend(2);
+  EXPECT_EQ(watch_.not_mended_since(GroupId(9), Instant()), ReplicaId(3));
+  watch_.on_index(name(3), IndexEvent::checkpointed, LogIndex(1), 0, GraphSight());
+  EXPECT_EQ(watch_.not_mended_since(GroupId(9), Instant()), ReplicaId(3));
+  watch_.node_stopped(NodeId(103));
+  EXPECT_EQ(watch_.not_mended_since(GroupId(9), Instant()), std::nullopt);
+  EXPECT_EQ(watch_.not_mended_since(GroupId(9), Instant(1ns)), ReplicaId(1));
+  EXPECT_EQ(watch_.index_events(IndexEvent::mended), 2u);
+}
+
 TEST_F(ReplicaWatchTest, FindsUnequalDigestsAtOneIndex) {
   lead(1, 1);
   const raft::Entry first = entry(1, 1, 7);

@@ -58,6 +58,29 @@ TEST(Scenarios, LeaveHalfOfTheSeedsAloneAndAreUndisturbedInSome) {
   EXPECT_LT(undisturbed, 75);
 }
 
+// Else the oracle of full disks, which needs a network that does its work, would judge next to
+// nothing.
+TEST(Scenarios, LeaveTheNetworkAloneWhereFullDisksAreAllThatIsWrong) {
+  int judged = 0;
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    const Plan plan = plan_of(seed);
+    const auto is_of = [](std::string_view scenario) {
+      return [scenario](const PlannedFault& fault) {
+        return scenario.empty() ? scenario_of(fault).empty() : scenario_of(fault) == scenario;
+      };
+    };
+    if (std::ranges::none_of(plan.faults, is_of("full_restart"))) continue;
+    const bool undisturbed = std::ranges::none_of(plan.faults, is_of(""));
+    if (!undisturbed) continue;
+    EXPECT_TRUE(leaves_network_alone(plan.intensities)) << "seed " << seed;
+    for (const char* name : {"delay", "reset", "half_open", "stall", "connect", "message"}) {
+      EXPECT_EQ(std::ranges::count(plan.switched_on, name), 0) << "seed " << seed << " " << name;
+    }
+    ++judged;
+  }
+  EXPECT_GE(judged, 10);
+}
+
 TEST(Scenarios, UseOnlyClassesThatAreOn) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     const Plan plan = plan_of(seed);

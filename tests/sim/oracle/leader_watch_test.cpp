@@ -1,0 +1,80 @@
+// A group that stays without a leader while disks are full, and all that excuses it.
+#include "sim/oracle/leader_watch.h"
+
+#include <gtest/gtest.h>
+
+#include "sim/oracle/replica_watch.h"
+
+namespace vectron::sim {
+namespace {
+
+constexpr LeaderWatch::Machines kFull{.all_run = true, .started_full = true};
+constexpr Duration kStep = 100ms;
+/// Three elections of up to a second each, and what goes before them.
+constexpr Duration kPatience = 6s;
+
+class LeaderWatchTest : public ::testing::Test {
+ protected:
+  LeaderWatchTest() {
+    raft::SnapshotMeta empty;
+    empty.membership.voters = {ReplicaId(1)};
+    replicas_.on_start(kName, {}, empty, {}, LogIndex());
+  }
+
+  /// How often it objects when `machines` are as they are for so long.
+  uint64_t objections(const Plan& plan, Duration time, LeaderWatch::Machines machines = kFull) {
+    ViolationLog log;
+    LeaderWatch watch(&plan, &replicas_, &log);
+    for (Instant now{}; now <= Instant(time); now += kStep) watch.look(now, machines);
+    for (const Violation& violation : log.kept()) EXPECT_EQ(violation.oracle, oracle::kFullDisk);
+    return log.count();
+  }
+
+  static constexpr ReplicaName kName{
+      .group = GroupId(9), .replica = ReplicaId(1), .node = NodeId(101)};
+  ViolationLog unused_;
+  ReplicaWatch replicas_{[] { return Instant(); }, &unused_};
+};
+
+TEST_F(LeaderWatchTest, ObjectsOnceToAGroupThatStaysWithoutALeader) {
+  EXPECT_EQ(objections(Plan(), kPatience - kStep), 0u);
+  EXPECT_EQ(objections(Plan(), 2 * kPatience), 1u);
+}
+
+TEST_F(LeaderWatchTest, IsContentWithALeader) {
+  replicas_.on_role(kName, raft::Role::leader, Term(1), ReplicaId(1));
+  EXPECT_EQ(objections(Plan(), 2 * kPatience), 0u);
+}
+
+TEST_F(LeaderWatchTest, JudgesNobodyWhoIsAwayOrHasNotStartedOnAFullDisk) {
+  EXPECT_EQ(objections(Plan(), 2 * kPatience, {.all_run = false, .started_full = true}), 0u);
+  EXPECT_EQ(objections(Plan(), 2 * kPatience, {.all_run = true, .started_full = false}), 0u);
+}
+
+TEST_F(LeaderWatchTest, JudgesNothingWhereTheNetworkIsDisturbed) {
+  Plan plan;
+  plan.intensities.short_io_ppm = 1;
+  plan.intensities.clock_drift_ppm_max = 1;
+  EXPECT_EQ(objections(plan, 2 * kPatience), 1u);
+  plan.intensities.message_lose_ppm = 1;
+  EXPECT_EQ(objections(plan, 2 * kPatience), 0u);
+}
+
+TEST_F(LeaderWatchTest, CountsFromTheEndOfOtherFaultsOn) {
+  Plan plan;
+  plan.faults = {{.id = "disk_full-0",
+                  .fault_class = FaultClass::disk_full,
+                  .duration_ms = 60'000,
+                  .target = "all"}};
+  EXPECT_EQ(objections(plan, kPatience + kStep), 1u);
+  plan.faults.push_back({.id = "pause-0",
+                         .fault_class = FaultClass::pause,
+                         .at_ms = 1'000,
+                         .duration_ms = 2'000,
+                         .target = "all"});
+  EXPECT_EQ(objections(plan, kPatience + 3s), 0u);
+  EXPECT_EQ(objections(plan, kPatience + 5s), 1u);
+}
+
+}  // namespace
+}  // namespace vectron::sim

@@ -17,9 +17,10 @@ size_t bytes_of(const wire::RaftMessage& message) {
 
 class Pieces {
  public:
+  explicit Pieces(size_t piece_bytes) : piece_bytes_(piece_bytes) {}
   void add(wire::RaftMessage message) {
     const size_t bytes = bytes_of(message);
-    if (bytes_ > 0 && bytes_ + bytes > kBatchBytesMax) end_piece();
+    if (bytes_ > 0 && bytes_ + bytes > piece_bytes_) end_piece();
     open_.messages.push_back(std::move(message));
     bytes_ += bytes;
   }
@@ -35,6 +36,7 @@ class Pieces {
     bytes_ = 0;
   }
 
+  const size_t piece_bytes_;
   std::vector<wire::RaftBatch> pieces_;
   wire::RaftBatch open_;
   size_t bytes_ = 0;
@@ -45,7 +47,7 @@ void Pieces::add_append(wire::RaftMessage message) {
   wire::RaftMessage piece = message;
   size_t bytes = kMessageCostBytes;
   for (wire::RaftEntry& entry : entries) {
-    if (!piece.entries.empty() && bytes + bytes_of(entry) > kBatchBytesMax) {
+    if (!piece.entries.empty() && bytes + bytes_of(entry) > piece_bytes_) {
       message.index = piece.entries.back().index;
       message.log_term = piece.entries.back().term;
       add(std::exchange(piece, message));
@@ -65,13 +67,13 @@ size_t batch_bytes(const wire::RaftBatch& batch) {
   return bytes;
 }
 
-bool fits_in_a_turn(const wire::RaftBatch& batch) {
+bool fits_in_a_turn(const wire::RaftBatch& batch, size_t turn_bytes) {
   const bool is_one_entry = batch.messages.size() == 1 && batch.messages[0].entries.size() == 1;
-  return is_one_entry || batch_bytes(batch) <= kBatchBytesPerTurn;
+  return is_one_entry || batch_bytes(batch) <= turn_bytes;
 }
 
-std::vector<wire::RaftBatch> in_pieces(wire::RaftBatch batch) {
-  Pieces pieces;
+std::vector<wire::RaftBatch> in_pieces(wire::RaftBatch batch, size_t piece_bytes) {
+  Pieces pieces(piece_bytes);
   for (wire::RaftMessage& message : batch.messages) {
     if (message.kind == static_cast<uint8_t>(raft::MessageKind::append)) {
       pieces.add_append(std::move(message));

@@ -24,12 +24,12 @@ inline constexpr size_t kMessageCostBytes = 512;
 
 size_t batch_bytes(const wire::RaftBatch& batch);
 
-/// Whether a batch is looked at in one turn: it is small, or one entry.
-bool fits_in_a_turn(const wire::RaftBatch& batch);
+/// Whether a batch is looked at in one turn, of so many bytes: it is small, or one entry.
+bool fits_in_a_turn(const wire::RaftBatch& batch, size_t turn_bytes = kBatchBytesPerTurn);
 
-/// The messages of `batch` in their order, in batches each of which fits in a turn. An append
-/// becomes several where it must, as if its sender had a smaller bound. (What no right member
-/// sends, other messages with many entries, stays as it is.)
-std::vector<wire::RaftBatch> in_pieces(wire::RaftBatch batch);
+/// The messages of `batch` in their order, in batches of at most `piece_bytes`, or one entry. An
+/// append becomes several where it must, as if its sender had a smaller bound. (What no right
+/// member sends, other messages with many entries, stays as it is.)
+std::vector<wire::RaftBatch> in_pieces(wire::RaftBatch batch, size_t piece_bytes = kBatchBytesMax);
 
 }  // namespace vectron

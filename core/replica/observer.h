@@ -37,8 +37,8 @@ enum class IndexEvent : uint8_t {
 inline constexpr size_t kIndexEvents = static_cast<size_t>(IndexEvent::mended) + 1;
 
 constexpr std::string_view index_event_name(IndexEvent event) {
-  constexpr std::array<std::string_view, kIndexEvents> kNames = {"learnt",  "restored",     "refused",
-                                                      "rebuilt", "checkpointed", "mended"};
+  constexpr std::array<std::string_view, kIndexEvents> kNames = {
+      "learnt", "restored", "refused", "rebuilt", "checkpointed", "mended"};
   return kNames[static_cast<size_t>(event)];
 }
 

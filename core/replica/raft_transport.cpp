@@ -16,6 +16,9 @@ static_assert(kLogEntryBytesMax + (4 << 10) <= rpc::kOneWayBytesMax);
 static_assert(4 * kBatchBytesMax <= rpc::kOneWayBytesMax);
 static_assert(kBatchBytesTaken + (512 << 10) <= rpc::kOneWayBytesTaken);
 
+// Of a simulated node now and then, whose batches are small: two messages.
+constexpr size_t kShortTurnBytes = 2 * kMessageCostBytes;
+
 size_t cost_of(const raft::Message& message) {
   size_t bytes = kMessageCostBytes;
   for (const raft::Entry& entry : message.entries) bytes += entry.cost_bytes();
@@ -163,12 +166,17 @@ RaftReceiver::RaftReceiver(ReplicaHost* host) : host_(host), tasks_(host->env().
 
 void RaftReceiver::step(RequestContext context, wire::RaftBatch request) {
   const bool is_next = !waiting_of_.contains(context.peer);
-  if (is_next && fits_in_a_turn(request)) return take(context.peer, std::move(request));
+  const bool is_short = host_->env().buggify("raft.short_turns");
+  const size_t turn_bytes = is_short ? kShortTurnBytes : kBatchBytesPerTurn;
+  if (is_next && fits_in_a_turn(request, turn_bytes)) {
+    return take(context.peer, std::move(request));
+  }
   const size_t bytes = batch_bytes(request);
   if (bytes > kBatchBytesTaken || waiting_bytes_ + bytes > kWaitingBytesMax) {
     return host_->note_refused_batch();
   }
-  for (wire::RaftBatch& piece : in_pieces(std::move(request))) {
+  const size_t piece_bytes_max = std::min(turn_bytes, kBatchBytesMax);
+  for (wire::RaftBatch& piece : in_pieces(std::move(request), piece_bytes_max)) {
     const size_t piece_bytes = batch_bytes(piece);
     waiting_bytes_ += piece_bytes;
     ++waiting_of_[context.peer];
@@ -188,6 +196,7 @@ Task<void> RaftReceiver::work_through() {
       take_next();
     } while (!waiting_.empty() && bytes + waiting_.front().bytes <= kBatchBytesMax);
   }
+  VECTRON_ASSERT(waiting_bytes_ == 0 && waiting_of_.empty());
   working_ = false;
 }
 

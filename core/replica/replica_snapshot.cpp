@@ -178,6 +178,8 @@ Task<Result<void>> Replica::add_to_incoming(SnapshotPiece* piece) {
 // they are is the sender's choice.
 Task<Result<void>> Replica::check_pairs(const stored::KeyValuePage* page, KvBatch* batch) {
   Cpu& cpu = parts_.env->cpu();
+  const bool is_short = parts_.env->buggify("snapshot.short_turns");
+  const uint64_t turn_nanoseconds = is_short ? 1 : kPieceNanoseconds;
   uint64_t nanoseconds = 0;
   for (const stored::KeyValue& pair : page->pairs) {
     if (pair.key.empty() || pair.key.size() > kKvKeyBytesMax) {
@@ -189,7 +191,7 @@ Task<Result<void>> Replica::check_pairs(const stored::KeyValuePage* page, KvBatc
     }
     batch->put(pair.key, pair.value);
     nanoseconds += checking_cost(1, pair.key.size() + pair.value.size()).nanoseconds;
-    if (nanoseconds < kPieceNanoseconds) continue;
+    if (nanoseconds < turn_nanoseconds) continue;
     cpu.worked_on_loop({.nanoseconds = std::exchange(nanoseconds, 0)});
     co_await parts_.env->clock().sleep_for(Duration::zero());
     if (!serving()) co_return fail(Code::unavailable, "this replica does not take snapshots now");

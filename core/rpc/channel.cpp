@@ -33,6 +33,7 @@ Channel::Channel(Env& env, Address address, ClientConfig config)
     : env_(env),
       address_(std::move(address)),
       config_(config),
+      request_bytes_max_(config.frame_bytes_max),
       random_(env.random("rpc[" + address_.text + "]")),
       writer_(env.clock(), this),
       buffer_(config_.frame_bytes_max),
@@ -129,9 +130,9 @@ Result<void> Channel::check_room(const RequestContext& context, size_t body_byte
   if (context.deadline <= env_.clock().monotonic()) {
     return fail(Code::deadline_exceeded, "the deadline passed before the request was sent");
   }
-  if (body_bytes + kFrameHeaderBytes > config_.frame_bytes_max) {
+  if (body_bytes + kFrameHeaderBytes > request_bytes_max_) {
     return fail(Code::invalid_argument, fmt::format("a request of {} bytes is larger than {}",
-                                                    body_bytes, config_.frame_bytes_max));
+                                                    body_bytes, request_bytes_max_));
   }
   if (exchanges_.size() >= config_.calls_max ||
       writer_.queued_bytes() + body_bytes > config_.queued_bytes_max + config_.frame_bytes_max) {
@@ -170,7 +171,7 @@ bool Channel::send_one_way(const MethodInfo& method, Bytes body) {
   // ever.
   const size_t queued = writer_.queued_one_way_bytes();
   const bool full = queued > 0 && queued + bytes > config_.one_way_queued_bytes_max;
-  if (backing_off_ || full || bytes > config_.frame_bytes_max || body.size() > kOneWayBytesTaken) {
+  if (backing_off_ || full || bytes > request_bytes_max_ || body.size() > kOneWayBytesTaken) {
     ++one_way_dropped_;
     return false;
   }
@@ -254,7 +255,8 @@ Task<Result<void>> Channel::establish() {
 
 Task<Result<void>> Channel::shake_hands() {
   buffer_ = FrameBuffer(kHelloFrameBytesMax);
-  const Hello own{.identity = config_.identity};
+  const Hello own{.identity = config_.identity,
+                  .frame_bytes_max = static_cast<uint32_t>(config_.frame_bytes_max)};
   Bytes frame;
   append_frame(frame, FrameHeader{.kind = FrameKind::hello}, encode_hello(own));
   const Result<void> sent = co_await write_all(connection_.get(), frame);
@@ -268,6 +270,7 @@ Task<Result<void>> Channel::shake_hands() {
     co_return fail(Code::failed_precondition, fmt::format("node {} answers in the place of node {}",
                                                           node, config_.expected_node));
   }
+  request_bytes_max_ = frame_bytes_for(*peer, config_.frame_bytes_max);
   buffer_.set_frame_bytes_max(config_.frame_bytes_max);
   welcomed_ = true;
   co_return Result<void>();

@@ -121,6 +121,7 @@ class Channel final : private Admission {
   Env& env_;
   Address address_;
   ClientConfig config_;
+  size_t request_bytes_max_;  ///< Of a frame: what both ends take, as far as that is known.
   RandomStream random_;
   uint64_t last_call_id_ = 0;
   uint64_t failures_in_a_row_ = 0;

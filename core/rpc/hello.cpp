@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "core/rpc/cluster_refusals.h"
 
 namespace vectron::rpc {
@@ -21,7 +23,7 @@ Bytes encode_hello(const Hello& hello) {
   writer.put(hello.protocol_min);
   writer.put(hello.protocol_max);
   writer.put(hello.feature_level);
-  writer.put(uint32_t{0});
+  writer.put(hello.frame_bytes_max);
   return body;
 }
 
@@ -35,10 +37,15 @@ Result<Hello> decode_hello(ByteView body) {
   hello.protocol_min = reader.get<uint32_t>();
   hello.protocol_max = reader.get<uint32_t>();
   hello.feature_level = reader.get<uint32_t>();
-  reader.get<uint32_t>();
+  hello.frame_bytes_max = reader.get<uint32_t>();
   // A later protocol may append to it.
   if (!reader.ok() || magic != kMagic) return fail(Code::invalid_argument, "this is not a Hello");
   return hello;
+}
+
+size_t frame_bytes_for(const Hello& peer, size_t own_bytes_max) {
+  if (peer.frame_bytes_max == 0) return own_bytes_max;
+  return std::min<size_t>(own_bytes_max, peer.frame_bytes_max);
 }
 
 Result<void> check_hello(const Hello& own, const Hello& peer) {

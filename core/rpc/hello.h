@@ -26,7 +26,12 @@ struct Hello {
   uint32_t protocol_min = kProtocolMin;  ///< The oldest protocol that this end speaks.
   uint32_t protocol_max = kProtocolMax;  ///< The newest one. Both use the newest that both speak.
   uint32_t feature_level = kFeatureLevel;
+  /// The largest frame that this end takes; 0 in a program that does not say.
+  uint32_t frame_bytes_max = 0;
 };
+
+/// The largest frame for a peer that said `peer`, of an end that itself takes `own_bytes_max`.
+size_t frame_bytes_for(const Hello& peer, size_t own_bytes_max);
 
 Bytes encode_hello(const Hello& hello);
 /// Errors: invalid_argument (not a Hello).

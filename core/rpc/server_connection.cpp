@@ -89,14 +89,17 @@ Task<Status> ServerConnection::serve() {
 Task<Result<void>> ServerConnection::welcome() {
   const Result<Hello> hello = co_await receive_hello();
   VECTRON_CO_CHECK_OK(hello);
-  const Hello own{.identity = server_.config_.identity};
+  const size_t bytes_max = server_.config_.frame_bytes_max;
+  const Hello own{.identity = server_.config_.identity,
+                  .frame_bytes_max = static_cast<uint32_t>(bytes_max)};
   const Result<void> fits = check_hello(own, *hello);
   VECTRON_CO_CHECK_OK(fits);
   const Result<void> known = server_.check_incarnation(hello->identity);
   VECTRON_CO_CHECK_OK(known);
   peer_ = hello->identity;
   if (server_.env_.planted("hello_is_remembered")) server_.starts_[peer_.node] = peer_.incarnation;
-  buffer_.set_frame_bytes_max(server_.config_.frame_bytes_max);
+  answer_bytes_max_ = frame_bytes_for(*hello, bytes_max);
+  buffer_.set_frame_bytes_max(bytes_max);
   send(FrameKind::hello, 0, encode_hello(own));
   co_return Result<void>();
 }
@@ -505,11 +508,11 @@ void ServerConnection::finish_unary(uint64_t call_id, Result<Bytes> answer) {
   if (sent) return send(FrameKind::response, call_id, *std::move(answer));
   send_error(call_id,
              Status(too_large, fmt::format("the answer of {} bytes is larger than {}: ask for less",
-                                           answer->size(), server_.config_.frame_bytes_max)));
+                                           answer->size(), answer_bytes_max_)));
 }
 
 bool ServerConnection::fits(size_t body_bytes) const {
-  return body_bytes + kFrameHeaderBytes <= server_.config_.frame_bytes_max;
+  return body_bytes + kFrameHeaderBytes <= answer_bytes_max_;
 }
 
 Status ServerConnection::overdue(uint64_t call_id) {

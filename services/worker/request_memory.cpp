@@ -12,8 +12,7 @@ constexpr uint8_t kTag = 'r';
 /// Records forgotten by one entry; above one, so that they go faster than they come.
 constexpr int kForgottenAtOnceMax = 8;
 
-/// Records taken up in one turn of the event loop by a load, and their bytes.
-constexpr size_t kLoadPageRecordsMax = 1'000;
+/// Of the records that one turn of the event loop takes up.
 constexpr size_t kLoadPageBytesMax = 512 << 10;
 
 Bytes request_prefix() {
@@ -57,7 +56,7 @@ void RequestMemory::begin_load(OverlayStore* store) {
   clock_ = 0;
 }
 
-Result<KvScanEnd> RequestMemory::load_page(const Bytes& from) {
+Result<KvScanEnd> RequestMemory::load_page(const Bytes& from, size_t records_max) {
   Status damage;
   const KvVisitor visitor = [this, &damage](ByteView key_bytes, ByteView value) {
     const auto record = read_request(key_bytes, value);
@@ -81,7 +80,7 @@ Result<KvScanEnd> RequestMemory::load_page(const Bytes& from) {
   range.from = from.empty() ? request_prefix() : from;
   range.until = request_prefix();
   ++range.until->back();
-  range.items_max = kLoadPageRecordsMax;
+  range.items_max = records_max;
   range.bytes_max = kLoadPageBytesMax;
   VECTRON_TRY(KvScanEnd end, store_->scan(range, visitor));
   if (!damage.ok()) return fail(damage);

@@ -44,9 +44,11 @@ class RequestMemory {
   /// Forgets everything and begins to take up what `store` holds, which lives until the next load.
   /// Load pages until there is no next one; nothing else is asked meanwhile.
   void begin_load(OverlayStore* store);
-  /// Takes up the records from the key `from` on that one turn of the event loop has time for; the
-  /// first page is from an empty key. Errors: data_loss.
-  Result<KvScanEnd> load_page(const Bytes& from);
+  /// Records taken up in one turn of the event loop by a load.
+  static constexpr size_t kLoadPageRecordsMax = 1'000;
+  /// Takes up at most `records_max` from the key `from` on; the first page is from an empty key.
+  /// Errors: data_loss.
+  Result<KvScanEnd> load_page(const Bytes& from, size_t records_max = kLoadPageRecordsMax);
   /// The record of a request that was carried out, if it is remembered. Errors: data_loss.
   Result<std::optional<stored::RequestRecord>> find(Key key) const;
   /// Whether the record of an entry with the timestamp `clock` would not make it forget a record

@@ -96,6 +96,7 @@ class ShardState final : public StateMachine {
  private:
   Task<std::shared_ptr<CheckpointContent>> find_checkpoint();
   void refuse_checkpoint(const Status& why);
+  size_t page_items_max(size_t items) const;
   /// The requests that the store remembers.
   Task<Result<void>> take_requests();
   Task<Result<bool>> take_points(CheckpointContent* into);

@@ -5,6 +5,8 @@
 
 #include "core/env/descriptors.h"
 #include "core/replica/birth_remains.h"
+#include "schemas/codec.h"
+#include "schemas/storage_messages.h"
 #include "sim/cluster/level_check.h"
 
 namespace vectron::sim {
@@ -136,6 +138,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
     PlacementConfig config = placement_config(plan_, node->number, &watch_);
     config.peers = peer_bounds(node->peers);
     config.bootstrap = true;  // It stays in the file, as an operator may leave it.
+    config.on_ready = [this, node] { look_at_incarnation(node); };
     config.stop = &stop.event;
     config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
     ended = co_await run_placement(env, std::move(config));
@@ -152,6 +155,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   } else {
     WorkerConfig config = worker_config(plan_, node->number, &watch_);
     config.peers = peer_bounds(node->peers);
+    config.on_ready = [this, node] { look_at_incarnation(node); };
     config.stop = &stop.event;
     config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
     ended = co_await run_worker(env, std::move(config));
@@ -248,6 +252,26 @@ void ClusterNodes::look_after(Node* node) {
     return;
   }
   if (record_.world.now() >= node->down_until) boot(node);
+}
+
+// Each start of a folder's process has a number that no earlier one had: by it peers refuse what an
+// older process says.
+void ClusterNodes::look_at_incarnation(Node* node) {
+  constexpr size_t kManifestHeadBytes = 16;
+  const auto content = node->machine->disk().content("node.manifest");
+  if (!content.has_value() || content->size() < kManifestHeadBytes) return;
+  const auto manifest =
+      decode<stored::NodeManifest>(ByteView(*content).subspan(kManifestHeadBytes));
+  if (!manifest.has_value()) return;
+  const bool same_folder =
+      manifest->folder_id == std::exchange(node->folder_id, manifest->folder_id);
+  const uint64_t before = std::exchange(node->incarnation, manifest->incarnation);
+  if (!same_folder || manifest->incarnation > before) return;
+  record_.violations.add(
+      oracle::kDurability, record_.world.now(),
+      fmt::format("{} started with the number {}, an earlier start of this folder had {}",
+                  node->machine->name(), manifest->incarnation, before),
+      "incarnation");
 }
 
 void ClusterNodes::look_at_levels(Node* node) {

@@ -48,6 +48,8 @@ class ClusterNodes {
     Duration stop_down{};         ///< How long it stays down once it has ended so.
     bool stop_disturbed = false;  ///< Something has kept it from ending in time.
     Instant booted{};             ///< When its present process started.
+    uint64_t folder_id = 0;       ///< Of its folder, as its last start that got ready found it,
+    uint64_t incarnation = 0;     ///< and the number of that start.
     Instant full_since{};         ///< Since when its disk is full; zero: it is not.
   };
 
@@ -100,6 +102,7 @@ class ClusterNodes {
   Task<void> supervise();
   void look_after(Node* node);
   void look_at_levels(Node* node);
+  void look_at_incarnation(Node* node);
   void look_for_leaders();
   /// Damage needs a cause that damages, an I/O error one that the disk gave; any error of the disk
   /// is a cause of all else.

@@ -44,12 +44,15 @@ api::UpsertRequest large_upsert(const PlanCollection& collection) {
   return request;
 }
 
-/// Finds all of them, for nothing is nearer to them than they themselves are, and much else.
+/// As many hits as the collections of drawn plans have points, so that the large ones are found. A
+/// frame of a gateway holds no more beside these.
+constexpr uint32_t kHitsMax = 450;
+
 api::SearchRequest large_search(const PlanCollection& collection) {
   api::SearchRequest request;
   request.collection = collection.name;
   request.vector = vector_of_value(kFirstValue, collection.dimension);
-  request.top_k = 10'000;
+  request.top_k = kHitsMax;
   request.exact = true;
   request.include_payload = true;
   request.include_vector = true;

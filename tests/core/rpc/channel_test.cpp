@@ -302,6 +302,18 @@ TEST_F(ChannelTest, RefusesWhatIsOverdueOrTooLargeBeforeAnythingIsSent) {
   EXPECT_EQ(world.network.connects, 0u);
 }
 
+TEST_F(ChannelTest, SendsNothingThatIsLargerThanItsServerTakes) {
+  WordServer words(server_env, {.frame_bytes_max = 8'192});
+  auto channel = make_channel();
+  Call first = call(*channel, "hello");
+  world.run_for(1ms);
+  Call large(world.scheduler, channel->call({}, &kWriteMethod, Bytes(10'000)));
+  world.run_for(1ms);
+  EXPECT_EQ(outcome(first), Code::ok);
+  EXPECT_EQ(outcome(large), Code::invalid_argument);
+  EXPECT_TRUE(channel->connected());
+}
+
 TEST_F(ChannelTest, RefusesCallsBeyondItsBound) {
   WordServer words(server_env);
   auto channel = make_channel({.calls_max = 2});

@@ -296,15 +296,17 @@ TEST(Hello, HasTheBytesThatTheProtocolDocumentDraws) {
   const Hello hello{.identity = {ClusterId(0x0102), NodeId(3), 4},
                     .protocol_min = 1,
                     .protocol_max = 2,
-                    .feature_level = 7};
+                    .feature_level = 7,
+                    .frame_bytes_max = 0x0400'0000};
   EXPECT_EQ(hex(encode_hello(hello)),
             "76656374726f6e310201000000000000\n"
             "03000000000000000400000000000000\n"
-            "01000000020000000700000000000000\n");
+            "01000000020000000700000000000004\n");
   const auto back = decode_hello(encode_hello(hello));
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(back->identity.node, NodeId(3));
   EXPECT_EQ(back->protocol_max, 2u);
+  EXPECT_EQ(back->frame_bytes_max, 64u << 20);
   EXPECT_EQ(decode_hello(as_bytes("GET / HTTP/1.1\r\n")).error().code(), Code::invalid_argument);
 }
 

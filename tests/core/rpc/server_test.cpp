@@ -35,8 +35,9 @@ class RawClient {
   explicit RawClient(RpcEnv& env) : env_(env), group_(env.scheduler()) { group_.spawn(run()); }
 
   void send(const FrameHeader& header, ByteView body = {}) { append_frame(outgoing, header, body); }
-  void hello(const Identity& identity = {}) {
-    send({.kind = FrameKind::hello}, encode_hello({.identity = identity}));
+  void hello(const Identity& identity = {}, uint32_t frame_bytes_max = 0) {
+    send({.kind = FrameKind::hello},
+         encode_hello({.identity = identity, .frame_bytes_max = frame_bytes_max}));
   }
   void request(uint64_t call_id, std::string_view words, const MethodInfo& method = kWriteMethod,
                uint64_t remaining_us = kNoTimeLimit) {
@@ -919,6 +920,23 @@ TEST_F(ServerTest, SaysThatAnAnswerIsTooLarge) {
   ASSERT_EQ(client.flush(), 3u);
   EXPECT_EQ(client.frames[1].error().code(), Code::out_of_range);
   EXPECT_EQ(client.frames[2].error().code(), Code::unknown_outcome);
+  EXPECT_FALSE(client.ended);
+}
+
+// It would end the connection, and with it all that goes on there.
+TEST_F(ServerTest, SaysThatAnAnswerIsLargerThanItsClientTakes) {
+  WordServer words(server_env);
+  RawClient client(client_env);
+  client.hello({}, 1'000);
+  client.request(1, "big 2000", kReadMethod);
+  client.request(2, "big 2000", kWriteMethod);
+  client.request(3, "big 900", kReadMethod);
+  ASSERT_EQ(client.flush(), 4u);
+  EXPECT_EQ(decode_hello(client.frames[0].body)->frame_bytes_max, ServerConfig().frame_bytes_max);
+  EXPECT_EQ(client.frames[1].error().code(), Code::out_of_range);
+  EXPECT_NE(client.frames[1].error().message().find("larger than 1000"), std::string::npos);
+  EXPECT_EQ(client.frames[2].error().code(), Code::unknown_outcome);
+  EXPECT_EQ(client.frames[3].header.kind, FrameKind::response);
   EXPECT_FALSE(client.ended);
 }
 

@@ -111,7 +111,7 @@ PieceOutcome outcome(std::vector<size_t> places, uint64_t shard, Status status, 
 TEST(UpsertReply, GivesEachPointItsOwnResultAndEachShardItsNewestToken) {
   const auto reply =
       make_upsert_reply(std::vector<api::PointResult>(4),
-                        {outcome({0}, 7, Status(), 5), outcome({2}, 7, Status(), 6),
+                        {outcome({2}, 7, Status(), 6), outcome({0}, 7, Status(), 5),
                          outcome({1, 3}, 8, Status(Code::unknown_outcome, "who knows"), 0)});
   ASSERT_TRUE(reply.has_value());
   EXPECT_EQ(reply->results[0].version, 5U);

@@ -108,8 +108,13 @@ class UpTest : public testing::Test {
       co_await env_->clock().sleep_for(5ms);
     }
   }
+  /// False when the server has ended without it, or says that it is ready.
   Task<bool> wait_until_logged(std::string line) {
-    while (!log().contains(line)) co_await env_->clock().sleep_for(5ms);
+    while (!log().contains(line)) {
+      const auto ready = server_->poll_ready(options_);
+      if (!ready.has_value() || *ready) co_return false;
+      co_await env_->clock().sleep_for(5ms);
+    }
     co_return true;
   }
   std::string log() const {
@@ -297,21 +302,19 @@ TEST_F(UpTest, GoesOnWithoutAWorkerThatIsRefused) {
   EXPECT_EQ(end_by(SIGTERM), 0);
 }
 
-// Its collection may still come: nobody has heard yet that the worker stays away. So it waits, and
-// a stop is heard meanwhile.
-TEST_F(UpTest, StopsWhileItWaitsForTheCopiesOfAWorkerThatIsRefused) {
-  start({"--workers", "2"});
-  create(2, 1, api::Distance::dot);
+// All its nodes run, and the copies of its collection take their time to elect a leader: one after
+// the placement driver, which is alone, has had its own.
+TEST_F(UpTest, StopsWhileItWaitsForACollection) {
+  start({"--workers", "3"});
+  create(1, 3, api::Distance::dot);
   EXPECT_EQ(server_->stop(), 0);
-  std::filesystem::remove_all(options_.data + "/worker-1");
   std::filesystem::remove(options_.log);
-  options_.arguments.insert(options_.arguments.end(), {"--worker-silence-ms-max", "600000"});
+  options_.arguments.insert(options_.arguments.end(), {"--election-ticks", "60"});
   auto server = Server::launch(options_);
   ASSERT_TRUE(server.has_value()) << server.error().to_string();
   server_.emplace(*std::move(server));
-  run(wait_until_logged("waits for collection 'c'"));
+  ASSERT_TRUE(run(wait_until_logged("waits for collection 'c'"))) << log();
   EXPECT_EQ(end_by(SIGTERM), 0);
-  EXPECT_THAT(log(), testing::Not(HasSubstr("is ready without")));
 }
 
 TEST_F(UpTest, EndsWithTheReasonWhenItsOnlyWorkerIsRefused) {

@@ -235,7 +235,7 @@ Task<Result<std::unique_ptr<Connection>>> InProcessNetwork::connect_inside(Addre
   }
   if (backlog == nullptr || backlog->closed) {
     co_return fail(Code::unavailable,
-                   "connection to '" + address.text + "' refused: nobody listens there",
+                   "connection to '" + address.text + "' refused: " + std::string(kNobodyListens),
                    std::string(kRefusedField));
   }
   const auto link = std::make_shared<Link>(registry->scheduler);

@@ -36,8 +36,11 @@ constexpr int kKeepAliveIntervalSeconds = 5;
 constexpr int kKeepAliveProbes = 3;
 
 std::unexpected<Status> unavailable(const std::string& what, int error) {
-  return fail(Code::unavailable, system_status(error, what).message(),
-              std::string(error == ECONNREFUSED ? kRefusedField : std::string_view()));
+  std::string message = system_status(error, what).message();
+  if (error != ECONNREFUSED) return fail(Code::unavailable, std::move(message));
+  message += ": ";
+  message += kNobodyListens;
+  return fail(Code::unavailable, std::move(message), std::string(kRefusedField));
 }
 
 bool would_block(int error) {

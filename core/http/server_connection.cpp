@@ -347,7 +347,7 @@ void ServerConnection::finish(Slot* slot, Response response) {
 }
 
 void ServerConnection::tell(Slot* slot, const Response& response) {
-  const size_t reply_bytes = response.code == Code::ok ? response.body.size() : 0;
+  const size_t reply_bytes = slot->without_body ? 0 : response.body.size();
   if (slot->outcome != nullptr) slot->outcome->tell(response.code, reply_bytes);
   if (slot->handled || server_.config_.refusals == nullptr) return;
   server_.config_.refusals->refused({.route = slot->route,

@@ -56,7 +56,9 @@ void restrict_files(MDB_env* env, const std::string& path) {
 }  // namespace
 
 Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::string& path,
-                                                                    const KvConfig& config) {
+                                                                    const KvConfig& config,
+                                                                    const GivenUp& given_up) {
+  if (given_up) return fail(Code::cancelled, "nobody waits for the key-value store");
   std::shared_ptr<KvEnvironment> environment(new KvEnvironment);
   environment->folder_name_ = config.folder_name;
   environment->trusts_values_ = config.planted_trust_values;
@@ -68,7 +70,7 @@ Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::s
     return environment->error(code, "create the environment");
   }
   MDB_env* env = environment->env_;
-  VECTRON_CHECK_OK(environment->check_structure(path));
+  VECTRON_CHECK_OK(environment->check_structure(path, given_up));
   // A file that is larger gets the map that it needs.
   environment->map_bytes_ = std::min(config.map_bytes_start, config.map_bytes_max);
   environment->map_bytes_max_ = config.map_bytes_max;
@@ -104,7 +106,7 @@ uint64_t KvEnvironment::file_bytes(const std::string& path) {
   return ::stat(file.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_size) : 0;
 }
 
-Result<void> KvEnvironment::check_structure(const std::string& path) {
+Result<void> KvEnvironment::check_structure(const std::string& path, const GivenUp& given_up) {
   const uint64_t bytes = file_bytes(path);
   if (bytes == 0) return {};
   const int descriptor = ::open((path + "/data.mdb").c_str(), O_RDONLY | O_CLOEXEC);
@@ -114,10 +116,10 @@ Result<void> KvEnvironment::check_structure(const std::string& path) {
   ::close(descriptor);
   if (failed != 0) return error(failed, "map the file");
   const Result<void> checked =
-      kv_structure::check(ByteView(static_cast<const uint8_t*>(begin), bytes));
+      kv_structure::check(ByteView(static_cast<const uint8_t*>(begin), bytes), given_up);
   ::munmap(begin, bytes);
-  if (!checked.has_value()) return damage(checked.error().message());
-  return {};
+  if (checked.has_value() || checked.error().code() == Code::cancelled) return checked;
+  return damage(checked.error().message());
 }
 
 KvEnvironment::~KvEnvironment() {

@@ -12,6 +12,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/kv/given_up.h"
 #include "core/kv/key_presence.h"
 #include "core/kv/kv_batch.h"
 #include "core/kv/kv_config.h"
@@ -45,9 +46,11 @@ struct KvScrubbed {
 class KvEnvironment {
  public:
   /// Opens or creates LMDB's files in `path`, a real folder. Blocking. Errors: data_loss,
-  /// resource_exhausted (disk, descriptors, address space), permission_denied, unavailable.
+  /// resource_exhausted (disk, descriptors, address space), permission_denied, unavailable,
+  /// cancelled (given up before the end).
   static Result<std::shared_ptr<KvEnvironment>> open_blocking(const std::string& path,
-                                                              const KvConfig& config);
+                                                              const KvConfig& config,
+                                                              const GivenUp& given_up = {});
   /// The size of LMDB's file in `path`; 0 when there is none. Blocking.
   static uint64_t file_bytes(const std::string& path);
   ~KvEnvironment();
@@ -60,8 +63,8 @@ class KvEnvironment {
   /// Makes header and digest rows in an empty environment. Blocking.
   Result<void> create_blocking();
   /// Compares everything with its hashes and digests; adds all keys to `presence`, which may be
-  /// null. Blocking. Errors: data_loss.
-  Result<void> verify_blocking(KeyPresence* presence);
+  /// null. Blocking. Errors: data_loss; cancelled: it was given up before the end.
+  Result<void> verify_blocking(KeyPresence* presence, const GivenUp& given_up = {});
   /// Checks the pairs from the content key `from` on, about `bytes_max` of them; at the end also
   /// what lies beside the content. Blocking. Errors: data_loss.
   Result<KvScrubbed> scrub_blocking(const Bytes& from, size_t bytes_max);
@@ -96,7 +99,7 @@ class KvEnvironment {
   friend class KvTransaction;
   KvEnvironment() = default;
   /// Looks at the bytes of LMDB's file before LMDB does.
-  Result<void> check_structure(const std::string& path);
+  Result<void> check_structure(const std::string& path, const GivenUp& given_up);
 
   MDB_env* env_ = nullptr;
   std::string folder_name_;  ///< As messages say it.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/base/assert.h"
+#include "core/kv/given_up.h"
 #include "core/kv/kv_environment.h"
 
 namespace vectron {
@@ -29,8 +30,10 @@ Task<OpenedEnvironment> open_environment(BlockingDirectory* directory, KvConfig 
                                          bool is_new) {
   auto opened =
       std::make_shared<OpenedEnvironment>(fail(Code::internal, "the folder did not run it"));
-  std::function<void()> work = [opened, path = directory->path(), config, is_new] {
-    *opened = KvEnvironment::open_blocking(path, config);
+  const GiveUpAtEnd waits;
+  std::function<void()> work = [opened, path = directory->path(), config, is_new,
+                                given_up = waits.given_up()] {
+    *opened = KvEnvironment::open_blocking(path, config, given_up);
     if (!opened->has_value()) return;
     KvEnvironment* const environment = opened->value().get();
     Result<std::optional<kv_format::Header>> header = std::nullopt;
@@ -243,8 +246,10 @@ KvStore::~KvStore() {
 // Reads everything once: from here on it is known which keys there are.
 Task<Result<void>> KvStore::take_up() {
   auto verified = std::make_shared<Result<void>>(fail(Code::internal, "the check was not run"));
-  std::function<void()> run = [verified, presence = presence_, environment = environment_] {
-    *verified = environment->verify_blocking(presence.get());
+  const GiveUpAtEnd waits;
+  std::function<void()> run = [verified, presence = presence_, environment = environment_,
+                               given_up = waits.given_up()] {
+    *verified = environment->verify_blocking(presence.get(), given_up);
   };
   co_await directory_->run({used_bytes(), false}, std::move(run));
   VECTRON_CO_CHECK_OK(*verified);
@@ -400,8 +405,9 @@ Task<void> KvStore::verify_for(Done done) {
     co_return;
   }
   auto result = std::make_shared<Result<void>>(fail(Code::data_loss, "the check was not run"));
-  std::function<void()> run = [result, environment = environment_] {
-    *result = environment->verify_blocking(nullptr);
+  const GiveUpAtEnd waits;
+  std::function<void()> run = [result, environment = environment_, given_up = waits.given_up()] {
+    *result = environment->verify_blocking(nullptr, given_up);
   };
   co_await directory_->run({used_bytes(), false}, std::move(run));
   done->set(std::move(*result));

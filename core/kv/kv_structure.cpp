@@ -26,7 +26,7 @@ struct KeyRange {
 
 class Walk {
  public:
-  explicit Walk(ByteView file) : file_(file) {}
+  Walk(ByteView file, const GivenUp& given_up) : file_(file), given_up_(given_up) {}
   Result<void> run();
 
  private:
@@ -41,6 +41,7 @@ class Walk {
   ByteView page_bytes(uint64_t page) const { return file_.subspan(page * kPageBytes, kPageBytes); }
 
   ByteView file_;
+  const GivenUp& given_up_;
   Meta meta_;
   std::vector<bool> taken_;
   bool integer_keys_ = false;  // Of the tree that is walked.
@@ -77,6 +78,7 @@ Result<void> Walk::walk_tree(const Tree& tree, bool integer_keys) {
 }
 
 Result<void> Walk::walk_page(uint64_t page, uint16_t levels, KeyRange range) {
+  if (given_up_) return fail(Code::cancelled, "nobody waits for the check of the file");
   VECTRON_CHECK_OK(take(page, 1));
   const bool leaf = levels == 1;
   VECTRON_TRY(
@@ -180,8 +182,8 @@ bool Walk::is_less(ByteView a, ByteView b) const {
 
 }  // namespace
 
-Result<void> check(ByteView file) {
-  Walk walk(file);
+Result<void> check(ByteView file, const GivenUp& given_up) {
+  Walk walk(file, given_up);
   return walk.run();
 }
 

@@ -10,11 +10,12 @@
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/kv/given_up.h"
 
 namespace vectron::kv_structure {
 
 /// Checks a whole file. An empty one is sound: nothing was made yet. Errors: data_loss, naming the
-/// page. Time: each page is looked at once.
-Result<void> check(ByteView file);
+/// page; cancelled: it was given up before the end. Time: each page is looked at once.
+Result<void> check(ByteView file, const GivenUp& given_up = {});
 
 }  // namespace vectron::kv_structure

@@ -9,7 +9,16 @@ namespace vectron::detail {
 
 using kv_format::Space;
 
-Result<void> KvEnvironment::verify_blocking(KeyPresence* presence) {
+namespace {
+
+std::unexpected<Status> nobody_waits() {
+  return fail(Code::cancelled, "nobody waits for the check of the key-value store");
+}
+
+}  // namespace
+
+Result<void> KvEnvironment::verify_blocking(KeyPresence* presence, const GivenUp& given_up) {
+  if (given_up) return nobody_waits();
   VECTRON_TRY(const std::unique_ptr<KvTransaction> view, KvTransaction::begin(this));
   VECTRON_TRY(const std::optional<kv_format::Header> header, view->header());
   if (!header) return damage("the header of the key-value store is gone");
@@ -17,6 +26,7 @@ Result<void> KvEnvironment::verify_blocking(KeyPresence* presence) {
   kv_format::Header found;
   std::array<uint64_t, kv_format::kBucketCount> sums{};
   VECTRON_CHECK_OK(view->scan_stored({}, [&](ByteView stored_key, ByteView stored) -> Result<bool> {
+    if (given_up) return nobody_waits();
     const auto space = static_cast<Space>(stored_key.empty() ? 255 : stored_key[0]);
     if (space > Space::record) return damage("the key-value store holds a foreign key");
     const ByteView key = stored_key.subspan(1);

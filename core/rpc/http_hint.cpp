@@ -3,16 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace vectron::rpc {
 
+// A word in capitals and a space: HTTP takes any word for a method.
 bool speaks_http(ByteView bytes) {
-  // The last is how HTTP/2 begins.
-  static constexpr std::array<std::string_view, 10> kBeginnings = {
-      "GET ", "POST", "HEAD", "PUT ", "DELE", "PATC", "OPTI", "CONN", "TRAC", "PRI "};
   if (bytes.size() < 4) return false;
-  return std::ranges::find(kBeginnings, as_text(bytes.first(4))) != kBeginnings.end();
+  const std::string_view word = as_text(bytes.first(4));
+  const auto is_printable = [](char letter) { return letter >= ' ' && letter <= '~'; };
+  if (!std::ranges::all_of(word, is_printable)) return false;
+  const size_t letters =
+      std::min(word.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), word.size());
+  return letters == word.size() || (letters > 0 && word[letters] == ' ');
 }
 
 namespace {

@@ -9,8 +9,8 @@
 
 namespace vectron::rpc {
 
-/// Whether a connection that begins with `bytes` speaks HTTP. No frame begins so: its length would
-/// be above a GiB.
+/// Whether a connection that begins with `bytes` speaks HTTP, or another protocol of words. No
+/// first frame begins so: its length would be above 500 MiB, and a Hello is small.
 bool speaks_http(ByteView bytes);
 
 /// The answer: an error, as HTTP has them. `place` is where HTTP is served; none when this process

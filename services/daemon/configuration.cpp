@@ -100,6 +100,14 @@ std::string roles_text(const RoleSet& roles) {
   return out;
 }
 
+// With what the role itself chooses where nothing was said.
+std::string value_of(const Option& option, const Settings& settings, std::optional<Role> role) {
+  std::string shown = option.value.show(settings);
+  if (option.name != "http" || !role || !shown.empty()) return shown;
+  const std::optional<Address> http = settings.http_of(*role);
+  return http.has_value() ? http->text : "none";
+}
+
 std::string shown_value(const std::string& value) {
   return value.empty() ? "(none)" : value;
 }
@@ -151,8 +159,8 @@ std::string list_options(const Configuration& configuration, std::optional<Role>
   for (const Option& option : option_table()) {
     if (role && !option.roles.has(*role)) continue;
     const auto origin = configuration.origins.find(option.name);
-    const std::string value = option.value.show(configuration.settings);
-    const std::string usual = option.value.show(Settings());
+    const std::string value = value_of(option, configuration.settings, role);
+    const std::string usual = value_of(option, Settings(), role);
     out += fmt::format("{} = {}\n", option.name, value.empty() ? "\"\"" : value);
     out += origin == configuration.origins.end() ? "    the default\n"
                                                  : fmt::format("    from {}; the default is {}\n",

@@ -6,6 +6,7 @@
 
 #include "core/base/hash.h"
 #include "core/replica/small_file.h"
+#include "services/daemon/folder_check.h"
 
 namespace vectron {
 namespace {
@@ -43,6 +44,25 @@ Task<Result<std::string>> read_manifest(Disk* disk) {
   auto read = co_await open->read_at(0, into);
   VECTRON_CO_TRY(const size_t size, read);
   co_return std::string(as_text(ByteView(bytes).first(size)));
+}
+
+// The file comes first: before it is durable, a start makes empty folders at most. With a new id
+// the nodes that are there would be strangers to one another.
+Task<Result<void>> check_is_new(Disk* disk) {
+  const auto names = co_await disk->list("");
+  VECTRON_CO_CHECK_OK(names);
+  for (const std::string& name : *names) {
+    if (!is_node_folder(name)) continue;
+    const auto held = co_await disk->list(name);
+    VECTRON_CO_CHECK_OK(held);
+    if (held->empty()) continue;
+    co_return fail(Code::data_loss,
+                   fmt::format("{} is missing, and {} is there: put the file back, for it names "
+                               "the cluster that the folder belongs to",
+                               disk->whole_path(std::string(kManifest)), name),
+                   "data");
+  }
+  co_return Result<void>();
 }
 
 }  // namespace
@@ -100,6 +120,9 @@ Task<Result<DataFolder>> open_data_folder(Disk* disk, uint32_t workers, ClusterI
       co_return fail(decoded.error().with_context(disk->whole_path(std::string(kManifest))));
     }
     folder = *decoded;
+  } else {
+    const auto is_new = co_await check_is_new(disk);
+    VECTRON_CO_CHECK_OK(is_new);
   }
   if (workers < folder.workers) {
     co_return fail(Code::failed_precondition,

@@ -39,7 +39,8 @@ Result<DataFolder> decode_manifest(std::string_view text);
 
 /// Reads the manifest in `disk`'s root, or makes one with `fresh` as the cluster's id when there is
 /// none; counts this start, and has stored that durably when it returns. Errors:
-/// failed_precondition (`workers` is fewer than the folder has), data_loss, resource_exhausted.
+/// failed_precondition (`workers` is fewer than the folder has), data_loss (damaged, or missing
+/// where a node has something), resource_exhausted.
 Task<Result<DataFolder>> open_data_folder(Disk* disk, uint32_t workers, ClusterId fresh);
 
 /// Replaces the manifest, durably.

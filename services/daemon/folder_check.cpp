@@ -17,10 +17,9 @@ bool holds(const std::vector<std::string>& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-// What `up` makes before its file "cluster", which a crash may leave.
+// A crash may leave nodes' folders before there is a file "cluster".
 bool is_of_up(std::string_view name) {
-  return name.starts_with("cluster") || name.starts_with("placement-") ||
-         name.starts_with("gateway-") || name.starts_with("worker-");
+  return name == "cluster" || name == "cluster.new" || is_node_folder(name);
 }
 
 bool is_of_serve(std::string_view name) {
@@ -32,6 +31,15 @@ std::unexpected<Status> refused(std::string why) {
 }
 
 }  // namespace
+
+bool is_node_folder(std::string_view name) {
+  for (const std::string_view before : {"placement-", "gateway-", "worker-"}) {
+    if (!name.starts_with(before)) continue;
+    const std::string_view number = name.substr(before.size());
+    return !number.empty() && number.find_first_not_of("0123456789") == number.npos;
+  }
+  return false;
+}
 
 Result<void> check_folder_names(Role role, std::string_view folder,
                                 const std::vector<std::string>& names) {

@@ -10,6 +10,10 @@
 
 namespace vectron {
 
+/// Whether a node of `vectron up` has a folder of this name: "worker-12", and nothing that merely
+/// begins so, for people name their own files after nodes.
+bool is_node_folder(std::string_view name);
+
 /// `names`: what lies in the folder. Errors: failed_precondition with the field `data`, when the
 /// folder is another role's or holds what no vectron put there.
 Result<void> check_folder_names(Role role, std::string_view folder,

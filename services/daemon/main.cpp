@@ -4,9 +4,8 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <fstream>
-#include <iostream>
 
+#include "services/daemon/config_file.h"
 #include "services/daemon/configuration.h"
 #include "services/daemon/serve.h"
 #include "services/daemon/up.h"
@@ -14,8 +13,6 @@
 namespace {
 
 using namespace vectron;
-
-constexpr uint64_t kConfigFileBytesMax = 1 << 20;
 
 // What the program ends with when it was not used as its help says.
 constexpr int kWrongUse = 2;
@@ -78,20 +75,6 @@ std::map<std::string, std::string> vectron_environment() {
     out.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;
-}
-
-Result<ConfigFile> read_config_file(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(stream)), {});
-  if (stream.bad() || !stream.is_open()) {
-    return fail(Code::not_found, fmt::format("the configuration file {} cannot be read", path));
-  }
-  if (text.size() > kConfigFileBytesMax) {
-    return fail(Code::invalid_argument,
-                fmt::format("the configuration file {} is larger than {} bytes: is it one?", path,
-                            kConfigFileBytesMax));
-  }
-  return parse_config_file(path, text);
 }
 
 Result<Configuration> configuration_of(const Command& command) {

@@ -10,6 +10,10 @@
 namespace vectron {
 namespace {
 
+/// What an entry holds besides the points of a piece as a gateway counts them, at most: of as many
+/// points as there may be.
+constexpr uint64_t kEntryOverheadBytesMax = 32 << 10;
+
 enum class Unit : uint8_t { none, bytes };
 
 /// `larger` is at least `times` as much as `smaller`.
@@ -57,9 +61,23 @@ Result<void> check_operations(const Settings& settings) {
               "entry_operations_max");
 }
 
+// A worker takes what a gateway sends of one upsert in one entry, which holds more than the points.
+Result<void> check_pieces(const Settings& settings) {
+  const uint64_t piece = settings.gateway.write_bytes_max;
+  const uint64_t entry = settings.worker.write_bytes_max;
+  if (entry >= piece + kEntryOverheadBytesMax) return {};
+  return fail(Code::invalid_argument,
+              fmt::format("write_bytes_max is {}, and entry_bytes_max is {}: the latter must be at "
+                          "least {} more than the former; raise it, or lower write_bytes_max",
+                          options::show_bytes(piece), options::show_bytes(entry),
+                          options::show_bytes(kEntryOverheadBytesMax)),
+              "write_bytes_max");
+}
+
 }  // namespace
 
 Result<void> check_pairs_of_roles(const Settings& settings) {
+  VECTRON_CHECK_OK(check_pieces(settings));
   return check({"write_points_max", settings.gateway.write_points_max, "entry_operations_max",
                 settings.worker.write_operations_max});
 }

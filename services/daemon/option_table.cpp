@@ -179,9 +179,11 @@ void add_worker(Rows* rows) {
   rows->push_back({"index_linger_ms", kUpWorker,
                    "How long fewer points than that wait in the flat tail for others.",
                    milliseconds(field(&W::index_linger), 0)});
-  rows->push_back({"entry_bytes_max", kUpWorker,
-                   "Of one write to a shard, which is one entry of its log.",
-                   bytes(field(&W::write_bytes_max), 1'024, kWriteBytesMax, 8 << 20)});
+  rows->push_back(
+      {"entry_bytes_max", kUpWorker,
+       "Of one write to a shard, which is one entry of its log; at least 32KiB more than the "
+       "gateways' write_bytes_max.",
+       bytes(field(&W::write_bytes_max), 1'024, kWriteBytesMax, 8 << 20)});
   rows->push_back({"entry_operations_max", kUpWorker, "Points of one write to a shard.",
                    count(field(&W::write_operations_max), 1, kWriteOperationsMax, 1'000'000)});
   rows->push_back({"reply_bytes_max", kUpWorker, "Vectors and payloads of one shard's answer.",

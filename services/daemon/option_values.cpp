@@ -67,6 +67,7 @@ std::string show_bytes(uint64_t bytes) {
 
 Result<Address> parse_address(std::string_view text) {
   // What is inside the process ("@name:1") is no business of who configures it.
+  if (text.starts_with('@')) return must_be("HOST:PORT", text);
   Address address{std::string(text)};
   const auto parsed = parse_host_port(address);
   if (parsed.has_value()) return address;

@@ -74,10 +74,17 @@ std::string ready_line(const ReadyAddresses& addresses) {
   return line;
 }
 
+// Who never chose a port does not know that there is a choice.
+Status with_advice(const Status& failure) {
+  if (failure.code() != Code::unavailable) return failure;
+  std::string_view advice;
+  if (failure.field() == "rpc") advice = "choose another with --rpc";
+  if (failure.field() == "http") advice = "choose another with --http, or --http none";
+  if (advice.empty()) return failure;
+  return Status(failure.code(), fmt::format("{}; {}", failure.message(), advice), failure.field());
+}
+
 Result<void> run_process(const Settings& settings, const ProcessBody& body) {
-  std::error_code ignored;
-  // One that an earlier, killed process left behind would lie.
-  if (!settings.ready_file.empty()) std::filesystem::remove(settings.ready_file, ignored);
   raise_process_limits();
   LogSink sink(settings.log_level);
   ProductionPools pools(ProductionPools::Config{settings.cpu_threads, settings.file_threads,
@@ -88,6 +95,10 @@ Result<void> run_process(const Settings& settings, const ProcessBody& body) {
   InProcessNetwork network(loop.scheduler(), &tcp);
   VECTRON_TRY(const auto disk,
               FileDisk::open(loop, {&pools.files, &pools.key_values}, settings.data));
+  // One that an earlier, killed process left behind would lie. That of a process which still runs
+  // on this folder stays: it holds the folder's lock.
+  std::error_code ignored;
+  if (!settings.ready_file.empty()) std::filesystem::remove(settings.ready_file, ignored);
 
   const auto ready = [&settings](const ReadyAddresses& addresses) {
     announce(settings, addresses);
@@ -100,6 +111,7 @@ Result<void> run_process(const Settings& settings, const ProcessBody& body) {
   loop.run_until([&outcome] { return outcome.has_value(); });
   VECTRON_ASSERT(outcome.has_value());
   if (!settings.ready_file.empty()) std::filesystem::remove(settings.ready_file, ignored);
+  if (!outcome->has_value()) return fail(with_advice(outcome->error()));
   return *std::move(outcome);
 }
 

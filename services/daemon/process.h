@@ -22,6 +22,10 @@ struct ReadyAddresses {
 /// HTTP. Several addresses stand with commas between them.
 std::string ready_line(const ReadyAddresses& addresses);
 
+/// A failure with what can be done about it, where that is an option of the process: an address at
+/// which it cannot listen (field `rpc` or `http`).
+Status with_advice(const Status& failure);
+
 /// What a process does between its start and its end. Run on the loop until `stop` is set; calls
 /// `ready` once.
 using ProcessBody = std::function<Task<Result<void>>(Ground ground, Disk* disk, Event* stop,

@@ -88,7 +88,10 @@ Result<void> RoleNode::serve_probes(const std::optional<Probes::Config>& config)
   VECTRON_CHECK_OK(config->validate());
   const Probes::Life life{&ready_, &stop_, &ended_};
   probes_ = std::make_unique<Probes>(env_.get(), &process_, life, *config);
-  VECTRON_CHECK_OK(probes_->start());
+  const Result<void> started = probes_->start();
+  if (!started.has_value()) {
+    return fail(started.error().code(), started.error().message(), "http");
+  }
   http_ = probes_->addresses();
   return {};
 }

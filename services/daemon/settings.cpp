@@ -11,10 +11,12 @@
 #include "services/daemon/option.h"
 #include "services/daemon/option_pairs.h"
 #include "services/daemon/option_values.h"
+#include "services/daemon/part_check.h"
 
 namespace vectron {
 namespace {
 
+constexpr size_t kPlacementNodesMax = 7;
 constexpr uint64_t kReplicaBytes = 512 << 10;  // Of memory, for a copy that is nearly empty.
 
 std::vector<Address> addresses_of(const std::vector<PlacementConfig::Member>& members) {
@@ -87,12 +89,28 @@ Result<void> Settings::validate(Role role) const {
   if (data.empty()) return needed("data", "a data folder is needed");
   if (role == Role::up || role == Role::gateway) VECTRON_CHECK_OK(check_sizes(gateway));
   VECTRON_CHECK_OK(check_option_pairs(*this));
+  VECTRON_CHECK_OK(check_parts(*this, role));
   if (role == Role::up) return check_pairs_of_roles(*this);
   if (!cluster)
     return needed("cluster", "the number of the cluster is needed, the same everywhere");
   if (!node) return needed("node", "the number of this node is needed, its own for ever");
   if (members.empty()) {
     return needed("placement", "the placement driver's nodes are needed: NODE=HOST:PORT,...");
+  }
+  if (members.size() > kPlacementNodesMax) {
+    return fail(Code::invalid_argument,
+                fmt::format("placement names {} nodes: a placement driver has 1 to {}",
+                            members.size(), kPlacementNodesMax),
+                "placement");
+  }
+  const bool listed =
+      std::ranges::find(members, node, &PlacementConfig::Member::node) != members.end();
+  if (role == Role::placement && !listed) {
+    return fail(Code::invalid_argument,
+                fmt::format("placement does not name node {}, which this is: it lists all nodes of "
+                            "the placement driver, the same everywhere",
+                            node),
+                "placement");
   }
   for (const PlacementConfig::Member& member : members) {
     if (is_everywhere(member.address)) return nobody_can_connect("placement", member.address);

@@ -94,6 +94,11 @@ http::BrowserPolicy::Config browser_config(const GatewayConfig& config) {
   return out;
 }
 
+// An address at which nobody can listen is that of one of two options.
+Status about_option(const Status& failure, std::string_view option) {
+  return Status(failure.code(), failure.message(), std::string(option));
+}
+
 // Counts what comes in, and turns it away once the gateway is stopping.
 class Door final : public rpc::Interceptor {
  public:
@@ -140,7 +145,7 @@ class Gateway {
 
   Task<Result<void>> run() {
     const Result<void> started = server_.start(config_.listen);
-    VECTRON_CO_CHECK_OK(started);
+    if (!started.has_value()) co_return fail(about_option(started.error(), "rpc"));
     env_.log().info("gateway", "listens on {}", server_.address().text);
     const Result<void> http_started = start_http();
     VECTRON_CO_CHECK_OK(http_started);
@@ -166,7 +171,8 @@ class Gateway {
 
   Result<void> start_http() {
     if (!config_.http_listen.has_value()) return {};
-    VECTRON_CHECK_OK(http_server_.start(*config_.http_listen));
+    const Result<void> started = http_server_.start(*config_.http_listen);
+    if (!started.has_value()) return fail(about_option(started.error(), "http"));
     env_.log().info("gateway", "listens for HTTP on {}", http_server_.address().text);
     server_.set_http_place(http_server_.address());
     if (config_.on_http_listening) config_.on_http_listening(http_server_.addresses());

@@ -108,6 +108,15 @@ class Watched {
   std::shared_ptr<RequestSubject> subject_ = std::make_shared<RequestSubject>();
 };
 
+// Which collection a request is about shows in its path, however its body ends.
+std::string collection_in_path(const http::Request& request) {
+  for (const std::string_view parameter : {"collection", "name"}) {
+    const std::string* value = http::find_field(request.parameters, parameter);
+    if (value != nullptr) return *value;
+  }
+  return {};
+}
+
 // Of numbers mostly, as measured (150 MB of JSON a second), a number taking three times its bytes.
 CpuCost writing_cost(size_t bytes) {
   return {.nanoseconds = 1000 + 20 * bytes};
@@ -224,6 +233,7 @@ Task<http::Response> HttpApi::serve(const rpc::MethodInfo* method,
                                     Operation<Request, Reply> operation, http::Request request) {
   const auto watched = std::make_shared<Watched>(env_, parts_.observer, method, request.body.size(),
                                                  request_id(request));
+  watched->subject()->collection = collection_in_path(request);
   if (request.outcome != nullptr) {
     request.outcome->watch([watched](Code code, size_t bytes) { watched->ended(code, bytes); });
   }

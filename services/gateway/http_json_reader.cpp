@@ -291,9 +291,10 @@ class Reading {
   bool number_or_text(json::value& from, uint64_t* to) {
     json::json_type type{};
     if (const auto error = from.type().get(type)) return syntax(error);
-    if (type != json::json_type::string) {
+    if (type == json::json_type::number) {
       return whole_number(from, std::numeric_limits<uint64_t>::max(), to);
     }
+    if (type != json::json_type::string) return wrong_type("a whole number or a text", type);
     std::string text_id;
     if (!text(from, &text_id)) return false;
     const Result<uint64_t> number = number_of_text(text_id);

@@ -178,7 +178,8 @@ Task<Result<api::DeleteCollectionReply>> PublicHandler::delete_collection(
     if (!reply.has_value()) co_return about_name(reply.error());
     parts_.routes->forget(internal.name, CollectionId(internal.id));
     const Duration left = context.deadline - parts_.env->clock().monotonic();
-    if (reply->complete || left < kWorthWaiting) co_return to_api(*std::move(reply));
+    const bool settled = reply->complete || reply->absent;
+    if (settled || left < kWorthWaiting) co_return to_api(*std::move(reply));
     co_await parts_.env->clock().sleep_for(parts_.config->backoff_min);
   }
 }

@@ -64,7 +64,8 @@ void RequestMetrics::append_text(std::string* out) const {
   for (const auto& [key, row] : rows_) {
     fmt::format_to(into, "vectron_request_bytes_total{{{}}} {}\n", labels(key), row.request_bytes);
   }
-  append_head(out, "vectron_reply_bytes_total", "counter", "bodies of answers to public requests");
+  append_head(out, "vectron_reply_bytes_total", "counter",
+              "bodies of answers to public requests, over HTTP also of errors");
   for (const auto& [key, row] : rows_) {
     fmt::format_to(into, "vectron_reply_bytes_total{{{}}} {}\n", labels(key), row.reply_bytes);
   }

@@ -92,6 +92,12 @@ bool ClusterView::is_live(NodeId node, Instant now, Duration silence_max) const 
   return found != workers_.end() && now - found->second.when <= silence_max;
 }
 
+bool ClusterView::is_down(NodeId node, const Watching& watching) const {
+  const auto found = workers_.find(node);
+  const Instant since = found == workers_.end() ? watching.since : found->second.when;
+  return watching.now - since > watching.silence_max;
+}
+
 bool ClusterView::takes_replicas(NodeId node, Instant now, Duration silence_max) const {
   if (!is_live(node, now, silence_max)) return false;
   const Condition& condition = workers_.at(node).condition;
@@ -164,6 +170,18 @@ bool ClusterView::is_fenced(const stored::RemovedCollection& removed) const {
     return left * 2 <= shard.replicas.size();
   };
   return std::all_of(removed.collection.shards.begin(), removed.collection.shards.end(), fenced);
+}
+
+bool ClusterView::may_drop_more(const stored::RemovedCollection& removed,
+                                const Watching& watching) const {
+  for (const stored::ShardRecord& shard : removed.collection.shards) {
+    for (const stored::ReplicaRecord& replica : shard.replicas) {
+      const NodeId node(replica.node_id);
+      if (is_down(node, watching)) continue;
+      if (!has_dropped(node, ReplicaId(replica.replica_id), removed.revision)) return true;
+    }
+  }
+  return false;
 }
 
 bool ClusterView::is_gone(const stored::RemovedCollection& removed) const {
@@ -281,7 +299,7 @@ wire::WorkerStatus status_of(const PlacementState& state, const ClusterView& vie
   const auto heard = view.workers_.find(NodeId(worker.node_id));
   if (heard == view.workers_.end()) {
     // It has had its time to report to this leader, or it has not.
-    const bool late = watching.now - watching.since > watching.silence_max;
+    const bool late = view.is_down(NodeId(worker.node_id), watching);
     status.state = late ? wire::WorkerState::down : wire::WorkerState::joining;
     if (late) status.silence_ms = to_milliseconds(watching.now - watching.since);
     return status;
@@ -289,7 +307,7 @@ wire::WorkerStatus status_of(const PlacementState& state, const ClusterView& vie
   const Duration silence = watching.now - heard->second.when;
   const bool draining = heard->second.condition.draining;
   status.state = draining ? wire::WorkerState::draining : wire::WorkerState::ready;
-  if (silence > watching.silence_max) status.state = wire::WorkerState::down;
+  if (view.is_down(NodeId(worker.node_id), watching)) status.state = wire::WorkerState::down;
   status.silence_ms = to_milliseconds(silence);
   status.stored_bytes = heard->second.condition.stored_bytes;
   for (const auto& [id, report] : heard->second.reports) {

@@ -48,6 +48,8 @@ class ClusterView {
 
   /// Heard within `silence_max` of `now`.
   bool is_live(NodeId node, Instant now, Duration silence_max) const;
+  /// Silent for too long; before it was heard, since the leader listens.
+  bool is_down(NodeId node, const Watching& watching) const;
   /// Whether it may get new replicas: live, and neither draining nor full.
   bool takes_replicas(NodeId node, Instant now, Duration silence_max) const;
   /// Marks the assignments of `node` of which another member's worker is full.
@@ -66,6 +68,8 @@ class ClusterView {
   /// Whether no replica group of a removed collection has a quorum any more: nothing can be
   /// acknowledged for it.
   bool is_fenced(const stored::RemovedCollection& removed) const;
+  /// Whether a worker that is not down may hold a copy of it: it has not said that it dropped it.
+  bool may_drop_more(const stored::RemovedCollection& removed, const Watching& watching) const;
   /// Whether no worker holds anything of a removed collection.
   bool is_gone(const stored::RemovedCollection& removed) const;
   /// Replicas that `node` reported and that are removed for ever: it has no assignment of them, and

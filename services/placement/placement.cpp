@@ -15,6 +15,7 @@ namespace {
 constexpr uint32_t kReplicationDefault = 3;
 constexpr Duration kRecheckInterval = 100ms;
 constexpr Duration kAppliedLook = 5ms;
+constexpr Duration kTellOfTwoInterval = 10s;
 
 CollectionOptions options_of(const wire::CreateCollectionRequest& request, uint32_t replication) {
   CollectionOptions options;
@@ -165,8 +166,11 @@ Task<Result<wire::RegisterWorkerReply>> Placement::register_worker(
   command.register_worker->incarnation = request.incarnation;
   command.register_worker->folder_id = request.folder_id;
   if (state_->counters().lineage == 0) command.lineage = std::max<uint64_t>(random_.next(), 1);
+  const NodeId node(request.node_id);
+  const auto other = heard_from_another_folder(node, request.folder_id);
   const auto registered = co_await propose(std::move(command), deadline);
   VECTRON_CO_CHECK_OK(registered);
+  if (other.has_value()) tell_of_two(node, *other);
   wire::RegisterWorkerReply reply;
   reply.cluster_id = config_->cluster.value();
   reply.lineage = state_->counters().lineage;
@@ -214,6 +218,27 @@ Task<Result<void>> Placement::make_room_for(NodeId node, Instant deadline) {
     pushed_.erase(NodeId(id));
   }
   co_return Result<void>();
+}
+
+// Where the worker of this number was that reported a moment ago, if its folder was another one.
+std::optional<std::string> Placement::heard_from_another_folder(NodeId node,
+                                                                uint64_t folder_id) const {
+  const auto known = state_->workers().find(node);
+  if (known == state_->workers().end() || known->second.folder_id == folder_id) return std::nullopt;
+  const Instant now = env_->clock().monotonic();
+  if (!view_.is_live(node, now, config_->worker_silence_max)) return std::nullopt;
+  return known->second.address;
+}
+
+// Each of the two takes the number from the other, again and again, until one holds copies.
+void Placement::tell_of_two(NodeId node, const std::string& before) {
+  const Instant now = env_->clock().monotonic();
+  if (now < tell_of_two_next_) return;
+  tell_of_two_next_ = now + kTellOfTwoInterval;
+  env_->log().warning("placement",
+                      "worker {} came with another folder, at {}, while the one at {} was there a "
+                      "moment ago: if both run, give one of them another number (option node)",
+                      node, state_->workers().at(node).address, before);
 }
 
 // What was heard in another term is forgotten: this node may not have led in between.
@@ -420,8 +445,18 @@ bool Placement::is_fenced(CollectionId collection) const {
   return removed == state_->removed().end() || view_.is_fenced(removed->second);
 }
 
+// Whether all that is missing lies on workers that are down, so that waiting changes nothing.
+bool Placement::is_hopeless(CollectionId collection) const {
+  const auto removed = state_->removed().find(collection);
+  if (removed == state_->removed().end() || is_fenced(collection)) return false;
+  const Watching watching{led_since_, env_->clock().monotonic(), config_->worker_silence_max};
+  return !view_.may_drop_more(removed->second, watching);
+}
+
 Task<void> Placement::wait_for_fence(CollectionId collection, Instant deadline) {
-  while (env_->clock().monotonic() < deadline && replica_->is_leader() && !is_fenced(collection)) {
+  notice_term();
+  while (env_->clock().monotonic() < deadline && replica_->is_leader() && !is_fenced(collection) &&
+         !is_hopeless(collection)) {
     co_await next_report(deadline);
   }
 }
@@ -447,6 +482,7 @@ Task<Result<wire::DeleteCollectionReply>> Placement::delete_collection(
   wire::DeleteCollectionReply reply;
   reply.id = request.id;
   reply.complete = is_fenced(id);
+  reply.absent = is_hopeless(id);
   co_return reply;
 }
 

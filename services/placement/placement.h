@@ -64,7 +64,10 @@ class Placement final : public wire::PlacementHandler {
   Result<bool> check_delete(const wire::DeleteCollectionRequest& request) const;
   Task<void> wait_for_fence(CollectionId collection, Instant deadline);
   bool is_fenced(CollectionId collection) const;
+  bool is_hopeless(CollectionId collection) const;
   void notice_term();
+  std::optional<std::string> heard_from_another_folder(NodeId node, uint64_t folder_id) const;
+  void tell_of_two(NodeId node, const std::string& before);
   void hear(NodeId node, uint64_t revision, std::span<const wire::ReplicaReport> reports);
   Result<const stored::CollectionRecord*> find(const std::string& name) const;
 
@@ -83,8 +86,9 @@ class Placement final : public wire::PlacementHandler {
   rpc::ChannelPool* channels_;
   RandomStream random_;  // Of lineages.
   ClusterView view_;
-  Instant led_since_{};  // When the first report of led_term_ came.
-  Term led_term_;        // Of view_ and pushed_.
+  Instant led_since_{};         // When the first report of led_term_ came.
+  Term led_term_;               // Of view_ and pushed_.
+  Instant tell_of_two_next_{};  // No line about two workers with one number is written before.
   /// What a push would say is known to be as it was while these are.
   struct Basis {
     uint64_t revision = 0;  // Of the state.

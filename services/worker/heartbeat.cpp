@@ -63,14 +63,15 @@ void Heartbeat::follow(const Status& failure) {
   target_ = (target_ + 1) % config_->placement.size();
 }
 
-// What no patience changes; none for all else. A worker that has served goes on: its copies may be
-// the only ones, and whoever knows the way to them still gets answers.
+// What no patience changes; none for all else. A worker that has served and has copies goes on:
+// they may be the only ones, and whoever knows the way to them still gets answers. One without any
+// would say for ever that it is ready, and nobody would ever use it.
 std::optional<Status> Heartbeat::why_never(const Status& failure) const {
-  if (said_ready_) return std::nullopt;
+  if (said_ready_ && worker_->replicas() > 0) return std::nullopt;
   if (is_refused_for_ever(failure)) {
     return failure.with_context("the placement driver refuses this worker for good");
   }
-  if (!refusals_.by_all()) return std::nullopt;
+  if (said_ready_ || !refusals_.by_all()) return std::nullopt;
   return Status(Code::failed_precondition,
                 fmt::format("no placement node belongs to cluster {}, as this worker does: check "
                             "the options cluster and placement ({})",
@@ -81,14 +82,15 @@ std::optional<Status> Heartbeat::why_never(const Status& failure) const {
 // Whoever waits for this worker reads what for. The first moments of a start, and of an election,
 // are no reason to complain. But what an operator must see to is told at once, and once: another
 // cluster's state, a lost disk, a folder that was replaced, a number that is used twice.
-void Heartbeat::tell(const Status& failure) {
+void Heartbeat::tell(const Status& failure, Instant asked) {
   if (failure.code() == Code::failed_precondition && failure.message() != told_refusal_) {
     env_->log().error(kComponent, "this worker is refused: {}", failure.to_string());
     told_refusal_ = failure.message();
     return;
   }
   const Instant now = env_->clock().monotonic();
-  if (!failing_since_.has_value()) failing_since_ = now;
+  // Somebody who takes the question and is silent fails late.
+  if (!failing_since_.has_value()) failing_since_ = asked;
   if (now < *failing_since_ + kQuietAtFirst) return;
   complain(said_ready_ ? "the placement driver does not take the reports of this worker"
                        : "this worker is not ready, the placement driver must take it",
@@ -124,12 +126,13 @@ void Heartbeat::say_ready() {
 
 Task<Status> Heartbeat::run() {
   while (true) {
+    const Instant asked = env_->clock().monotonic();
     const auto done = co_await beat();
     refusals_.note(target_, status_of(done));
     if (!done.has_value()) {
       std::optional<Status> never = why_never(done.error());
       if (never.has_value()) co_return *std::move(never);
-      tell(done.error());
+      tell(done.error(), asked);
       if (done.error().code() == Code::not_found) registered_ = false;
       follow(done.error());
       co_await env_->clock().sleep_for(config_->change_interval);

@@ -29,8 +29,8 @@ class Heartbeat {
 
   /// Registers and reports: every heartbeat_interval, and when something changed: a new leader or a
   /// new replica at once, counts change_interval after the report before at the earliest. Returns
-  /// only when nothing will ever come of it: the placement driver refuses this worker for good and
-  /// has never taken it since its start.
+  /// only when nothing will ever come of it: the placement driver refuses this worker for good, and
+  /// has never taken it since its start, or the worker holds nothing.
   Task<Status> run();
   /// Says once that the worker stops, so that nothing new is placed there. Requires: run() was
   /// ended.
@@ -44,7 +44,7 @@ class Heartbeat {
   wire::PlacementClient leader();
   void follow(const Status& failure);
   std::optional<Status> why_never(const Status& failure) const;
-  void tell(const Status& failure);
+  void tell(const Status& failure, Instant asked);
   void complain(std::string_view what, const Status& failure);
   void say_ready();
   Task<void> wait_for_change();

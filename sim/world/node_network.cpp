@@ -265,7 +265,8 @@ Task<Result<std::unique_ptr<Connection>>> NodeNetwork::connect(Address address) 
   SleepAwaiter answer(scheduler_, world_.now() + back->latency);
   co_await answer;
   if (connection == nullptr) {
-    co_return fail(Code::unavailable, fmt::format("'{}' refused the connection", address.text),
+    co_return fail(Code::unavailable,
+                   fmt::format("'{}' refused the connection: {}", address.text, kNobodyListens),
                    std::string(kRefusedField));
   }
   co_return connection;

@@ -427,6 +427,8 @@ TEST_P(NetworkConformance, ConnectingWhereNobodyListensIsRefused) {
   EXPECT_EQ(run(connect_code(&env(0), address)), Code::unavailable);
   const auto connected = run(env(0).network().connect(address));
   EXPECT_EQ(status_of(connected).field(), kRefusedField);
+  EXPECT_TRUE(status_of(connected).message().ends_with(kNobodyListens))
+      << status_of(connected).message();
 }
 
 TEST_P(NetworkConformance, ADestroyedListenerRefusesAndItsPortIsFree) {

@@ -54,6 +54,9 @@ TEST(OperationsPage, IsTrue) {
   ASSERT_TRUE(outcome.has_value());
   EXPECT_EQ(outcome->status, 0) << outcome->text;
   EXPECT_THAT(outcome->text, testing::HasSubstr("the page is done"));
+  // Nodes that are ready are used: whoever asks for the workers sees them.
+  EXPECT_THAT(outcome->text, testing::HasSubstr("\"workers\":[{"));
+  EXPECT_THAT(outcome->text, testing::Not(testing::HasSubstr("\"workers\":[]")));
   std::filesystem::remove_all(pattern);
 }
 

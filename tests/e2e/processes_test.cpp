@@ -277,17 +277,24 @@ TEST_F(Processes, EndWithTheReasonWhenTheNumberOfTheClusterIsWrong) {
 
 TEST_F(Processes, StopWhileTheyWaitForOthers) {
   cluster_->kill_all();
-  Process& worker = cluster_->process("worker", 0);
-  ASSERT_TRUE(ProcessCluster::launch(&worker).has_value());
-  const auto said = [&worker] {
-    std::ifstream stream(worker.options.log);
-    const std::string text((std::istreambuf_iterator<char>(stream)), {});
-    return text.contains("this worker is not ready");
-  };
-  while (!said()) run(pause());
-  const auto ended = run(ProcessCluster::end(env_.get(), &worker, SIGTERM));
-  ASSERT_TRUE(ended.has_value()) << ended.error().to_string();
-  EXPECT_EQ(*ended, 0);
+  const std::vector<std::pair<std::string, std::string>> waiting = {
+      {"worker", "this worker is not ready"},
+      {"gateway", "not ready, the placement driver must be found"}};
+  for (const auto& [role, line] : waiting) {
+    Process& process = cluster_->process(role, 0);
+    std::filesystem::remove(process.options.log);
+    ASSERT_TRUE(ProcessCluster::launch(&process).has_value());
+    const auto said = [&process] {
+      std::ifstream stream(process.options.log);
+      return std::string((std::istreambuf_iterator<char>(stream)), {});
+    };
+    while (!said().contains(line)) run(pause());
+    // As the page about operations shows it, and decision 0071: by the name, not by the system's.
+    EXPECT_THAT(said(), testing::HasSubstr("nobody listens there"));
+    const auto ended = run(ProcessCluster::end(env_.get(), &process, SIGTERM));
+    ASSERT_TRUE(ended.has_value()) << ended.error().to_string();
+    EXPECT_EQ(*ended, 0) << role;
+  }
 }
 
 TEST_F(Processes, SayWhatIsWrongWithWhatTheyAreTold) {

@@ -108,6 +108,15 @@ class UpTest : public testing::Test {
       co_await env_->clock().sleep_for(5ms);
     }
   }
+  /// False when the server has ended without it, or says that it is ready.
+  Task<bool> wait_until_logged(std::string line) {
+    while (!log().contains(line)) {
+      const auto ready = server_->poll_ready(options_);
+      if (!ready.has_value() || *ready) co_return false;
+      co_await env_->clock().sleep_for(5ms);
+    }
+    co_return true;
+  }
   std::string log() const {
     std::ifstream stream(options_.log);
     return std::string((std::istreambuf_iterator<char>(stream)), {});
@@ -293,6 +302,21 @@ TEST_F(UpTest, GoesOnWithoutAWorkerThatIsRefused) {
   EXPECT_EQ(end_by(SIGTERM), 0);
 }
 
+// All its nodes run, and the copies of its collection take their time to elect a leader: one after
+// the placement driver, which is alone, has had its own.
+TEST_F(UpTest, StopsWhileItWaitsForACollection) {
+  start({"--workers", "3"});
+  create(1, 3, api::Distance::dot);
+  EXPECT_EQ(server_->stop(), 0);
+  std::filesystem::remove(options_.log);
+  options_.arguments.insert(options_.arguments.end(), {"--election-ticks", "60"});
+  auto server = Server::launch(options_);
+  ASSERT_TRUE(server.has_value()) << server.error().to_string();
+  server_.emplace(*std::move(server));
+  ASSERT_TRUE(run(wait_until_logged("waits for collection 'c'"))) << log();
+  EXPECT_EQ(end_by(SIGTERM), 0);
+}
+
 TEST_F(UpTest, EndsWithTheReasonWhenItsOnlyWorkerIsRefused) {
   start();
   create(1, 1, api::Distance::dot);
@@ -330,6 +354,12 @@ TEST_F(UpTest, SaysWhyItCannotListen) {
       options_.binary, {"up", "--data", folder_ + "/other", "--rpc", server_->rpc().text});
   EXPECT_EQ(second->status, 1);
   EXPECT_THAT(second->text, HasSubstr("unavailable"));
+  EXPECT_THAT(second->text, HasSubstr("choose another with --rpc"));
+  const auto third = demo::run_command(
+      options_.binary,
+      {"up", "--data", folder_ + "/third", "--rpc", "127.0.0.1:0", "--http", server_->http().text});
+  EXPECT_EQ(third->status, 1);
+  EXPECT_THAT(third->text, HasSubstr("choose another with --http, or --http none"));
 }
 
 TEST_F(UpTest, SaysThatThereAreTooFewWorkersForSoManyCopies) {
@@ -341,6 +371,20 @@ TEST_F(UpTest, SaysThatThereAreTooFewWorkersForSoManyCopies) {
   const Status refused = status_of(run(client_->create_collection(request)));
   EXPECT_EQ(refused.code(), Code::failed_precondition);
   EXPECT_THAT(refused.message(), HasSubstr("need 3 workers, and 1 are ready"));
+}
+
+// Whoever looks for a client that sends nonsense needs to know where to.
+TEST_F(UpTest, LogsWhichCollectionARefusedRequestWasAbout) {
+  start({"--log-level", "info"});
+  const std::string url = "http://" + server_->http().text + "/v1/collections/films";
+  ASSERT_TRUE(
+      demo::run_command("/usr/bin/curl", {"-s", url + "/points", "--json", "{"}).has_value());
+  ASSERT_TRUE(demo::run_command("/usr/bin/curl", {"-s", url + "?timeout_ms=x"}).has_value());
+  for (const std::string operation : {"Upsert", "GetCollectionStatus"}) {
+    EXPECT_THAT(log(), testing::ContainsRegex("operation=" + operation +
+                                              " protocol=http code=invalid_argument .*"
+                                              "reply_bytes=[1-9][0-9]* collection=.films."));
+  }
 }
 
 TEST_F(UpTest, TellsTheMetricsOfAllItsNodes) {
@@ -432,7 +476,11 @@ TEST_F(UpTest, RefusesArgumentsThatItDoesNotKnow) {
                              {"up", "more"},
                              {"help", "nobody"},
                              {"help", "serve", "up"},
-                             {"config", "nobody"}}) {
+                             {"config", "nobody"},
+                             {"up", "--config", folder_},
+                             {"up", "--config", folder_ + "/absent"},
+                             {"up", "--rpc", "@x:1"},
+                             {"up", "--http-hosts", "a/b"}}) {
     EXPECT_EQ(said(wrong).status, 2) << (wrong.empty() ? "" : wrong.back());
   }
   for (const Words& right : {Words{"--version"},

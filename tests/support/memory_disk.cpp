@@ -195,7 +195,8 @@ Task<Result<void>> MemoryDisk::sync_directory(std::string path) {
 
 Task<Result<std::vector<std::string>>> MemoryDisk::list(std::string path) {
   co_await pause(write_time);
-  if (!folders_.contains(path)) co_return fail(Code::not_found, path + " is absent");
+  const bool there = path.empty() || folders_.contains(path);
+  if (!there) co_return fail(Code::not_found, path + " is absent");
   const size_t begin = path.empty() ? 0 : path.size() + 1;
   std::set<std::string> result;
   for (const auto& [name, data] : names_) {

@@ -29,6 +29,37 @@ KvConfig small_config() {
   return config;
 }
 
+/// Work of a store's folder that a busy thread has not come to yet.
+struct HeldWork {
+  size_t runs_first = 0;       // So many are run at once.
+  std::function<void()> kept;  // The next one.
+  Event never;
+};
+
+class HoldingDirectory final : public BlockingDirectory {
+ public:
+  HoldingDirectory(std::string path, HeldWork* held) : path_(std::move(path)), held_(held) {}
+  const std::string& path() const override { return path_; }
+  Task<void> run(BlockingCost, std::function<void()> work) override {
+    if (held_->runs_first > 0) {
+      --held_->runs_first;
+      work();
+      co_return;
+    }
+    held_->kept = std::move(work);
+    co_await held_->never.wait();
+  }
+
+ private:
+  std::string path_;
+  HeldWork* held_;
+};
+
+Task<void> open_and_drop(Env* env) {
+  const auto opened = co_await KvStore::open(env, "shard/kv", small_config());
+  (void)opened;
+}
+
 class KvStoreTest : public ::testing::Test {
  protected:
   Result<std::unique_ptr<KvStore>> try_open(KvConfig config = small_config()) {
@@ -556,6 +587,37 @@ TEST_F(KvStoreTest, ManyCommitsAtOnceRunOneAfterAnother) {
   };
   EXPECT_TRUE(env_.run(all(&commits)));
   EXPECT_EQ(store_->item_count(), 20u);
+}
+
+// Who stops a node waits for what its threads have begun: a start that is given up does not read a
+// large store to its end. What would be read is taken away here, so that reading it shows.
+TEST_F(KvStoreTest, AStartThatIsGivenUpReadsNoFurther) {
+  for (const size_t runs_first : {0, 1}) {
+    open();
+    ASSERT_TRUE(put("key", "value").has_value());
+    const std::string file = data_file();
+    store_.reset();
+    HeldWork held{runs_first, nullptr, Event(env_.scheduler())};
+    env_.disk().make_directory = [&held](std::string path) {
+      return std::make_unique<HoldingDirectory>(std::move(path), &held);
+    };
+    {
+      TaskGroup starting(env_.scheduler());
+      starting.spawn(open_and_drop(&env_));
+      env_.run_all();
+      ASSERT_TRUE(held.kept);
+    }
+    env_.disk().make_directory = nullptr;
+    const std::string kept = file + ".kept";
+    std::filesystem::copy_file(file, kept);
+    std::filesystem::resize_file(file, 0);
+    held.kept();
+    held.kept = nullptr;
+    EXPECT_EQ(std::filesystem::file_size(file), 0u);
+    std::filesystem::rename(kept, file);
+    open();
+    EXPECT_EQ(get("key"), "value");
+  }
 }
 
 // Random batches, reopenings and scans against std::map.

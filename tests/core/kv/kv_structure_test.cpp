@@ -96,6 +96,16 @@ TEST_F(KvStructure, AFileOfTheLibraryIsWhole) {
   EXPECT_GT(leaves().size(), 2u);
 }
 
+TEST_F(KvStructure, NothingMoreIsReadWhenNobodyWaits) {
+  GivenUp given_up;
+  {
+    const GiveUpAtEnd waits;
+    given_up = waits.given_up();
+    EXPECT_TRUE(kv_structure::check(file_, given_up).has_value());
+  }
+  EXPECT_EQ(status_of(kv_structure::check(file_, given_up)).code(), Code::cancelled);
+}
+
 TEST_F(KvStructure, AKeyThatBelongsToTheNextPageIsFound) {
   const uint64_t leaf = leaves().front();
   const ByteView last = leaf_node(leaf, nodes_of(leaf) - 1).key;

@@ -970,10 +970,9 @@ TEST_F(ServerTest, StopsWithEverythingThatRuns) {
   EXPECT_EQ(words.server().connections(), 0u);
 }
 
-Task<void> ask_in_http(Env* env, std::string* received, bool* ended) {
+Task<void> ask_in_http(Env* env, std::string question, std::string* received, bool* ended) {
   auto connected = co_await env->network().connect(kServerAddress);
   VECTRON_ASSERT(connected.has_value());
-  const std::string question = "GET / HTTP/1.1\r\n\r\n";
   const ByteView bytes = as_bytes(question);
   const auto written = co_await write_all(connected->get(), bytes);
   VECTRON_ASSERT(written.has_value());
@@ -1006,12 +1005,30 @@ TEST_F(ServerTest, AnswersHttpWithWhereToGo) {
     std::string received;
     bool ended = false;
     TaskGroup tasks(client.scheduler());
-    tasks.spawn(ask_in_http(&client, &received, &ended));
+    tasks.spawn(ask_in_http(&client, "GET / HTTP/1.1\r\n\r\n", &received, &ended));
     own.run_for(100ms);
     EXPECT_TRUE(received.starts_with("HTTP/1.1 400 ")) << received;
     EXPECT_TRUE(received.ends_with("}\n"));
     EXPECT_NE(received.find(place.told), std::string::npos) << received;
     EXPECT_TRUE(ended);
+  }
+}
+
+// Whatever the method is called, and however short the request: nobody waits for a whole frame
+// head.
+TEST_F(ServerTest, AnswersAShortHttpRequestOfAnyMethod) {
+  for (const std::string question : {"FOO / HTTP/1.1\r\n\r\n", "A / HTTP/1.0\r\n", "PROPFIND /"}) {
+    RpcWorld own;
+    RpcEnv server{own, 1h};
+    RpcEnv client{own, 2h};
+    WordServer words(server);
+    std::string received;
+    bool ended = false;
+    TaskGroup tasks(client.scheduler());
+    tasks.spawn(ask_in_http(&client, question, &received, &ended));
+    own.run_for(100ms);
+    EXPECT_TRUE(received.starts_with("HTTP/1.1 400 ")) << question << received;
+    EXPECT_TRUE(ended) << question;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -195,6 +196,16 @@ TEST(ListOptions, ShowsValueOriginDefaultAndMeaning) {
   EXPECT_THAT(worker, testing::Not(HasSubstr("route_bytes_max")));
 }
 
+TEST(ListOptions, ShowsWhereARoleServesHttpWhenNothingIsSaid) {
+  const auto usual = resolve(sources({}));
+  EXPECT_THAT(list_options(*usual, Role::up),
+              HasSubstr("http = 127.0.0.1:8080\n    the default\n"));
+  EXPECT_THAT(list_options(*usual, Role::worker), HasSubstr("http = none\n    the default\n"));
+  const auto none = resolve(sources({{"http", "none"}}));
+  EXPECT_THAT(list_options(*none, Role::up),
+              HasSubstr("http = none\n    from --http; the default is 127.0.0.1:8080\n"));
+}
+
 TEST(ConfigurationPage, IsMadeFromTheTable) {
   std::ifstream stream(VECTRON_SOURCE_DIR "/docs/configuration.md");
   const std::string page((std::istreambuf_iterator<char>(stream)), {});
@@ -209,6 +220,11 @@ TEST(Configuration, SaysHowAValueMayLook) {
               AllOf(HasSubstr("brackets"), HasSubstr("[::1]:8080")));
   EXPECT_THAT(refusal(sources({{"http", "8080"}})), HasSubstr("must be HOST:PORT, not \"8080\""));
   EXPECT_EQ(refusal(sources({{"http", "*:8080"}})), "");
+  // Inside a process nobody connects to it.
+  for (const std::string name : {"rpc", "http", "advertise"}) {
+    EXPECT_THAT(refusal(sources({{name, "@x:1"}})), HasSubstr("must be HOST:PORT, not \"@x:1\""));
+  }
+  EXPECT_THAT(refusal(sources({{"placement", "1=@x:1"}})), HasSubstr("must be HOST:PORT"));
 }
 
 TEST(Configuration, ASizeThatDoesNotFitAnotherNamesTheOneThatWasSet) {
@@ -245,7 +261,9 @@ TEST(Configuration, OptionsThatDoNotFitTogetherAreBothNamed) {
                                    {"kv_batch_bytes_max", "1MiB", "flush_bytes_max"},
                                    {"wal_segment_bytes_max", "1TiB", "wal_retention_bytes_max"},
                                    {"wal_retention_bytes_max", "4KiB", "wal_segment_bytes_max"},
-                                   {"entry_operations_max", "499", "write_points_max"}};
+                                   {"entry_operations_max", "499", "write_points_max"},
+                                   {"entry_bytes_max", "1KiB", "write_bytes_max"},
+                                   {"entry_bytes_max", "1055KiB", "write_bytes_max"}};
   for (const Case& set : cases) {
     const auto configuration = resolve(sources({{set.set, set.value}}));
     ASSERT_TRUE(configuration.has_value()) << set.set;
@@ -263,6 +281,80 @@ TEST(Configuration, OptionsThatDoNotFitTogetherAreBothNamed) {
   const Status status = status_of(narrow->settings.validate(Role::up));
   EXPECT_EQ(status.field(), "entry_operations_max");
   EXPECT_THAT(status.message(), HasSubstr("kv_batch_bytes_max is 3MiB"));
+}
+
+std::vector<std::string> extremes_of(const Option& option) {
+  std::vector<std::string> out = {"1", "2", "4097", "300001", "1KiB", "1MiB", "1GiB", "x y"};
+  std::string range = option.value.range;
+  const std::string_view least = "at least ";
+  if (range.starts_with(least)) range.erase(0, least.size());
+  const size_t middle = range.find(" to ");
+  out.push_back(range.substr(0, middle));
+  if (middle != std::string::npos) out.push_back(range.substr(middle + 4));
+  return out;
+}
+
+// A value that no part of the process takes is refused under the name that its user gave, before
+// anything is made: what passes here, the parts take.
+TEST(Configuration, WhatNoPartTakesIsNamedAsItWasSet) {
+  const std::map<std::string, std::string> identity = {
+      {"cluster", "1"}, {"node", "1"}, {"placement", "1=a:1"}, {"advertise", "a:2"}};
+  for (const Option& option : option_table()) {
+    if (identity.contains(option.name)) continue;
+    for (const Role role : kRoles) {
+      if (!option.roles.has(role)) continue;
+      for (const std::string& value : extremes_of(option)) {
+        std::map<std::string, std::string> flags = identity;
+        flags[option.name] = value;
+        const auto configuration = resolve(sources(flags));
+        if (!configuration.has_value()) continue;
+        const Status status = status_of(configuration->settings.validate(role));
+        const std::string set = fmt::format("{} = {} of {}: {}", option.name, value,
+                                            role_name(role), status.to_string());
+        if (!status.ok()) {
+          EXPECT_THAT(status.message(), HasSubstr(option.name)) << set;
+          EXPECT_NE(find_option(status.field()), nullptr) << set;
+          continue;
+        }
+        const Settings& settings = configuration->settings;
+        GatewayConfig gateway = gateway_config(settings);
+        gateway.incarnation = 1;
+        Status taken;
+        if (role == Role::placement) taken = status_of(placement_config(settings).validate());
+        if (role == Role::worker) taken = status_of(worker_config(settings, 1).validate());
+        if (role == Role::gateway) taken = status_of(gateway.validate());
+        EXPECT_TRUE(taken.ok()) << set << taken.to_string();
+      }
+    }
+  }
+}
+
+TEST(Configuration, WhatAPartRefusesSaysTheOptionAndItsValue) {
+  const auto said = [](Role role, std::map<std::string, std::string> flags) {
+    flags.insert({{"cluster", "1"}, {"node", "9"}, {"placement", "9=a:1"}});
+    const auto configuration = resolve(sources(flags));
+    return status_of(configuration->settings.validate(role));
+  };
+  for (const Role role : {Role::up, Role::placement, Role::worker}) {
+    const Status start = said(role, {{"kv_map_bytes_start", "300001"}});
+    EXPECT_EQ(start.field(), "kv_map_bytes_start");
+    EXPECT_THAT(start.message(),
+                AllOf(HasSubstr("kv_map_bytes_start is 300001"), HasSubstr("a multiple of 4096")));
+  }
+  for (const Role role : kRoles) {
+    const Status hosts = said(role, {{"http_hosts", "a/b"}});
+    EXPECT_EQ(hosts.field(), "http_hosts") << role_name(role);
+    EXPECT_THAT(hosts.message(), HasSubstr("http_hosts is a/b"));
+  }
+  const Status origins = said(Role::up, {{"http_origins", "app.example"}});
+  EXPECT_THAT(origins.message(), HasSubstr("http_origins is app.example"));
+  const Status stranger = said(Role::placement, {{"node", "8"}});
+  EXPECT_EQ(stranger.field(), "placement");
+  EXPECT_THAT(stranger.message(), HasSubstr("does not name node 8"));
+  EXPECT_TRUE(said(Role::worker, {{"node", "8"}}).ok());
+  const Status many =
+      said(Role::worker, {{"placement", "1=a:1,2=a:2,3=a:3,4=a:4,5=a:5,6=a:6,7=a:7,8=a:8"}});
+  EXPECT_THAT(many.message(), HasSubstr("names 8 nodes"));
 }
 
 // What one turn of an event loop does not take is no option's value. Files of before start all the
@@ -331,6 +423,43 @@ TEST(Configuration, AsksForRoomForThreeFrames) {
   };
   EXPECT_TRUE(room("128MiB", "384MiB").ok()) << room("128MiB", "384MiB").to_string();
   EXPECT_THAT(room("128MiB", "256MiB").message(), HasSubstr("at least 3 times"));
+}
+
+TEST(Process, SaysWhatCanBeDoneAboutAnAddressThatIsTaken) {
+  const auto said = [](Code code, std::string field) {
+    return with_advice(Status(code, "gateway-1: cannot listen", std::move(field))).message();
+  };
+  EXPECT_EQ(said(Code::unavailable, "http"),
+            "gateway-1: cannot listen; choose another with --http, or --http none");
+  EXPECT_EQ(said(Code::unavailable, "rpc"), "gateway-1: cannot listen; choose another with --rpc");
+  EXPECT_EQ(said(Code::unavailable, ""), "gateway-1: cannot listen");
+  EXPECT_EQ(said(Code::data_loss, "http"), "gateway-1: cannot listen");
+}
+
+// A start that is refused because another process has the folder takes nothing of that one away.
+TEST(Process, LeavesTheReadyFileOfTheOneThatHasTheFolder) {
+  std::string folder = testing::TempDir() + "vectron-process-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  Settings settings;
+  settings.data = folder + "/data";
+  settings.ready_file = folder + "/ready";
+  std::ofstream(settings.ready_file) << "vectron is ready\n";
+  const ProcessBody body = [](Ground, Disk*, Event*,
+                              std::function<void(ReadyAddresses)>) -> Task<Result<void>> {
+    co_return Result<void>();
+  };
+  {
+    ProductionPools pools(ProductionPools::Config{1, 1, 1});
+    EventLoop loop;
+    const auto other = FileDisk::open(loop, {&pools.files, &pools.key_values}, settings.data);
+    ASSERT_TRUE(other.has_value()) << other.error().to_string();
+    EXPECT_EQ(status_of(run_process(settings, body)).code(), Code::failed_precondition);
+    EXPECT_TRUE(std::filesystem::exists(settings.ready_file));
+  }
+  // One that was killed left a folder that nobody has.
+  EXPECT_TRUE(run_process(settings, body).has_value());
+  EXPECT_FALSE(std::filesystem::exists(settings.ready_file));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(ReadyLine, SaysAllAddresses) {

@@ -33,6 +33,26 @@ TEST(DataFolder, RefusesFewerWorkersThanItHas) {
   EXPECT_EQ(status_of(again).field(), "workers");
 }
 
+// A fresh id beside nodes that belong to another would make the folder useless for good.
+TEST(DataFolder, IsNotBegunAnewWhereANodeHasSomething) {
+  for (const std::string node : {"placement-1", "worker-3"}) {
+    MemoryEnv env;
+    // A first start that was killed leaves empty folders, and what an operator put there.
+    ASSERT_TRUE(env.run(env.disk().create_directory("placement-1")).has_value());
+    ASSERT_TRUE(env.run(env.disk().create_directory("worker-3")).has_value());
+    ASSERT_TRUE(env.run(env.disk().create_directory("worker-notes/old")).has_value());
+    ASSERT_TRUE(env.run(open_data_folder(&env.disk(), 3, ClusterId(7))).has_value());
+    ASSERT_TRUE(env.run(env.disk().remove("cluster")).has_value());
+    env.disk().put(node + "/node.manifest", Bytes{1});
+    const Status lost = status_of(env.run(open_data_folder(&env.disk(), 3, ClusterId(8))));
+    EXPECT_EQ(lost.code(), Code::data_loss);
+    EXPECT_NE(lost.message().find("cluster is missing, and " + node + " is there: put the file"),
+              std::string::npos)
+        << lost.to_string();
+    EXPECT_FALSE(env.disk().has("cluster"));
+  }
+}
+
 TEST(DataFolder, RemembersThatItWasBootstrapped) {
   MemoryEnv env;
   auto made = env.run(open_data_folder(&env.disk(), 1, ClusterId(7)));

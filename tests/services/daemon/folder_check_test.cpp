@@ -19,6 +19,8 @@ TEST(FolderCheck, TakesEmptyFoldersAndItsOwn) {
   EXPECT_EQ(refusal(Role::up, {"lost+found"}), "");
   EXPECT_EQ(refusal(Role::up, {"cluster", "gateway-1", "placement-1", "worker-1"}), "");
   EXPECT_EQ(refusal(Role::up, {"placement-1"}), "");  // Killed in its first start.
+  EXPECT_EQ(refusal(Role::up, {"cluster.new"}), "");
+  EXPECT_EQ(refusal(Role::up, {"gateway-1", "placement-1", "worker-12"}), "");
   EXPECT_EQ(refusal(Role::worker, {"node"}), "");
   EXPECT_EQ(refusal(Role::gateway, {"node", "notes.txt"}), "");
 }
@@ -30,6 +32,17 @@ TEST(FolderCheck, RefusesFoldersOfOthers) {
     EXPECT_THAT(refusal(role, {"Documents", "Music"}), HasSubstr("it holds \"Documents\""));
     EXPECT_THAT(refusal(role, {".bashrc"}), HasSubstr("is not empty"));
   }
+}
+
+// Files of an operator that are named after nodes, as configurations and process ids are.
+TEST(FolderCheck, NamesThatOnlyBeginLikeItsOwnAreForeign) {
+  for (const std::string name :
+       {"cluster.conf", "clusters", "worker-1.pid", "worker-", "worker-1a", "gateway-1.log",
+        "placement-1.conf", "placement-one", "gateway-", "worker"}) {
+    EXPECT_THAT(refusal(Role::up, {"letter.txt", name}), HasSubstr("is no data folder")) << name;
+    EXPECT_THAT(refusal(Role::worker, {name}), HasSubstr("it holds \"" + name + "\"")) << name;
+  }
+  EXPECT_THAT(refusal(Role::worker, {"nodes"}), HasSubstr("it holds \"nodes\""));
 }
 
 TEST(FolderCheck, LooksAtTheRealFolder) {

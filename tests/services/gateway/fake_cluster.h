@@ -58,6 +58,7 @@ class FakePlacement final : public wire::PlacementHandler {
   std::vector<std::string> routed;  ///< Collections whose routes were asked for.
   std::vector<uint64_t> deleted;    ///< Ids, for each removal that was asked for.
   int incomplete_deletes = 0;       ///< So many are answered as not complete yet.
+  bool workers_are_down = false;    ///< Those for want of which they are not.
 
   Task<Result<wire::RegisterWorkerReply>> register_worker(RequestContext,
                                                           wire::RegisterWorkerRequest) override {
@@ -86,6 +87,7 @@ class FakePlacement final : public wire::PlacementHandler {
     wire::DeleteCollectionReply reply;
     reply.id = request.id;
     reply.complete = incomplete_deletes == 0;
+    reply.absent = !reply.complete && workers_are_down;
     if (incomplete_deletes > 0) --incomplete_deletes;
     co_return reply;
   }

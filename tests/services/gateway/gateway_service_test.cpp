@@ -472,6 +472,21 @@ TEST(Gateway, RemovesTheCollectionThatHasTheNameAndWaitsUntilThatIsComplete) {
   EXPECT_EQ(status_of(cluster.run(client.delete_collection({}, request))).code(), Code::not_found);
 }
 
+// Nothing comes of waiting for workers that are down: the rest is done when they are back.
+TEST(Gateway, ARemovalDoesNotWaitForWorkersThatAreDown) {
+  FakeCluster cluster(1, 1);
+  cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+  cluster.placement[0]->incomplete_deletes = INT_MAX;
+  cluster.placement[0]->workers_are_down = true;
+  auto client = cluster.client();
+  api::DeleteCollectionRequest request;
+  request.name = "c";
+  const auto removed = cluster.run(client.delete_collection({}, request));
+  ASSERT_TRUE(removed.has_value()) << removed.error().to_string();
+  EXPECT_FALSE(removed->complete);
+  EXPECT_EQ(cluster.placement[0]->deleted, (std::vector<uint64_t>{5}));
+}
+
 TEST(Gateway, SaysSoonThatNobodyListensAtAnyPlacementNode) {
   FakeCluster cluster(0, 1);
   cluster.config.placement = {Address{"@nobody-1:1"}, Address{"@nobody-2:1"}};

@@ -590,6 +590,10 @@ TEST(HttpApi, CountsRequestsByOperationAndOutcome) {
                                  "protocol=\"http\",le=\"+Inf\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("vectron_request_bytes_total{operation=\"Search\","
                                  "protocol=\"http\"} 2\n"));
+  // Errors have bodies, too.
+  EXPECT_THAT(metrics,
+              HasSubstr("vectron_reply_bytes_total{operation=\"Search\",protocol=\"http\"} " +
+                        std::to_string(refused.body.size()) + "\n"));
 }
 
 TEST(HttpApi, CountsWhatNoOperationSaw) {

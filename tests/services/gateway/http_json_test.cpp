@@ -94,6 +94,8 @@ TEST(HttpJson, NamesThePlaceOfEveryError) {
       {R"({"request_id":-1})", "request_id", "whole number"},
       {R"({"request_id":""})", "request_id", "a text of 1 to 64 bytes"},
       {R"({"request_id":1.0})", "request_id", "whole number"},
+      {R"({"request_id":null})", "request_id", "a whole number or a text, not null"},
+      {R"({"request_id":true})", "request_id", "a whole number or a text, not true or false"},
       {R"({"points":[{"id":1,"vector":[],"payload":{"a":{"b":[1,{"c":tru}]}}}]})",
        "points[0].payload.a.b[1].c", "not valid JSON"},
       {R"({"points":[{"id":1,"vector":[],"payload":{"a":18446744073709551616}}]})",

@@ -170,9 +170,10 @@ RC_GTEST_PROP(Translation, LosesNothingOfARemovalOfACollection, ()) {
   RC_ASSERT(internal.name == name);
   RC_ASSERT(internal.id == collection_id);
   wire::DeleteCollectionReply reply;
-  auto& [id, complete] = reply;
+  auto& [id, complete, absent] = reply;
   id = any<uint64_t>();
   complete = any<bool>();
+  absent = any<bool>();  // For the gateway alone.
   RC_ASSERT(to_api(reply).collection_id == id);
   RC_ASSERT(to_api(reply).complete == complete);
 }

@@ -614,6 +614,27 @@ TEST_F(PlacementStateTest, CountsAShardAsFencedWhenItsQuorumIsGone) {
   EXPECT_TRUE(remove(1).status.ok());
 }
 
+TEST_F(PlacementStateTest, MoreDropsMayComeWhileAWorkerThatIsNotDownHoldsACopy) {
+  for (const uint64_t node : {7, 8, 9}) register_worker(node, 1);
+  create("a", {7, 8, 9});
+  ClusterView view;
+  remove(1);
+  const stored::RemovedCollection removed = state_.removed().at(CollectionId(1));
+  const auto may_at = [&](Duration now) {
+    return view.may_drop_more(removed, Watching{Instant(0s), Instant(now), 15s});
+  };
+  // Nobody was heard yet, which says nothing before they had their time to report.
+  EXPECT_TRUE(may_at(15s));
+  EXPECT_FALSE(may_at(16s));
+  report(&view, 7, 1, true, 1);  // At one second, holding its copy.
+  EXPECT_TRUE(may_at(16s));
+  EXPECT_FALSE(may_at(17s));
+  view.hear(NodeId(7), Instant(14s), removed.revision, {});
+  EXPECT_TRUE(may_at(15s));   // For the two others.
+  EXPECT_FALSE(may_at(16s));  // It is there, and has nothing left to drop.
+  EXPECT_FALSE(view.is_fenced(removed));
+}
+
 TEST_F(PlacementStateTest, PlacesNothingNewOnAWorkerThatDrainsOrIsFull) {
   ClusterView view;
   const auto takes = [&] { return view.takes_replicas(NodeId(7), Instant(1s), 15s); };

@@ -57,7 +57,7 @@ class WorkerCluster : public testing::Test {
   void start_worker(sim::SimNode& node, size_t i, int port = 1) {
     WorkerConfig config;
     config.cluster = cluster_;
-    config.node = NodeId(100 + i);
+    config.node = NodeId(100 + number_of_.value_or(i));
     config.listen = Address{fmt::format("worker-{}:{}", i, port)};
     for (const auto& member : members_) config.placement.push_back(member.address);
     config.replica.kv.map_bytes_max = 16 << 20;
@@ -254,7 +254,8 @@ class WorkerCluster : public testing::Test {
   uint32_t index_batch_points_max_ = 8;
   Duration index_linger_ = 200ms;
   uint32_t graph_points_min_ = 0;
-  uint32_t m_ = 16;  // Of the collection.
+  uint32_t m_ = 16;                  // Of the collection.
+  std::optional<size_t> number_of_;  ///< A worker that starts has the number of that one.
   uint64_t replicas_max_ = 0;
   size_t workers_max_ = kWorkersMax;  // Of the placement driver.
   uint64_t wal_reserve_bytes_ = WalConfig().reserve_bytes;

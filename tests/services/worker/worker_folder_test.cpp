@@ -11,12 +11,13 @@ using sim::CrashKind;
 using sim::SimNode;
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class WorkerFolder : public WorkerCluster {
  protected:
-  void boot_logged() {
+  void boot_logged(LogLevel level = LogLevel::error) {
     sim::WorldConfig config;
-    config.log_level = LogLevel::error;
+    config.log_level = level;
     config.log_sink = [this](const sim::LogLine& line) { errors_.emplace_back(line.text); };
     boot(1, 3, std::move(config));
   }
@@ -188,6 +189,47 @@ TEST_F(WorkerFolder, AFolderThatHasOnlyItsLogLeftIsNotBegunAnew) {
   EXPECT_EQ(failures_.front().code(), Code::data_loss);
   EXPECT_THAT(failures_.front().message(), HasSubstr("wal/"));
   EXPECT_FALSE(victim_->disk().exists("node.manifest").value());
+}
+
+// While neither holds a copy, each takes the number from the other. Once one does, the other is
+// refused, and does not live on as a worker that is ready and that nobody will use.
+TEST_F(WorkerFolder, OfTwoWorkersWithOneNumberOneEnds) {
+  boot_logged(LogLevel::warning);
+  world_->run_for(2s);
+  EXPECT_THAT(errors_, Not(Contains(HasSubstr("came with another folder"))));
+  number_of_ = 2;
+  start_worker(world_->add_node("worker-9"), 9);
+  world_->run_for(5s);
+  EXPECT_TRUE(ready_.contains("worker-9"));
+  EXPECT_EQ(ends_, 0u);
+  EXPECT_EQ(std::ranges::count_if(errors_,
+                                  [](const std::string& line) {
+                                    return line.contains("worker 102 came with another folder") &&
+                                           line.contains("worker-9:1") &&
+                                           line.contains("worker-2:1");
+                                  }),
+            1);
+  ASSERT_TRUE(create(1, 3).has_value());
+  world_->run_for(10s);
+  ASSERT_EQ(ends_, 1u);
+  ASSERT_EQ(failures_.size(), 1u);
+  EXPECT_EQ(failures_.front().field(), "folder_id");
+  EXPECT_EQ(victim_status().replicas, 1u);
+  EXPECT_TRUE(write(5, {1, 2, 3, 4}).has_value());
+}
+
+// A worker that moves to a new folder after it was stopped is no second one.
+TEST_F(WorkerFolder, ANewFolderAfterASilenceIsNoSecondWorker) {
+  boot_logged(LogLevel::warning);
+  world_->run_for(2s);
+  SimNode& node = *world_->find_node("worker-2");
+  node.crash(CrashKind::power_loss);
+  world_->run_for(20s);
+  node.lose_disk();
+  start_worker(node, 2);
+  world_->run_for(5s);
+  EXPECT_TRUE(failures_.empty());
+  EXPECT_THAT(errors_, Not(Contains(HasSubstr("came with another folder"))));
 }
 
 TEST_F(WorkerFolder, AReplacedFolderIsRefusedAloud) {

@@ -1,4 +1,6 @@
 // Nodes that move, stop, come back or lost their disks.
+#include <gmock/gmock.h>
+
 #include "tests/services/worker/worker_cluster.h"
 
 namespace vectron {
@@ -338,6 +340,32 @@ TEST_F(WorkerCluster, AWorkerIsReadyWhenThePlacementDriverKnowsIt) {
   ASSERT_TRUE(listed.has_value()) << listed.error().to_string();
   ASSERT_EQ(listed->workers.size(), 1u);
   EXPECT_EQ(listed->workers[0].state, wire::WorkerState::ready);
+}
+
+Task<void> accept_and_be_silent(Env* env, Address address) {
+  const auto listening = env->network().listen(address);
+  VECTRON_ASSERT(listening.has_value());
+  std::vector<std::unique_ptr<Connection>> kept;
+  while (true) {
+    auto accepted = co_await (*listening)->accept();
+    if (accepted.has_value()) kept.push_back(*std::move(accepted));
+  }
+}
+
+// An address that was mistyped may be that of another program, which waits for its own clients.
+TEST_F(WorkerCluster, AWorkerSaysWithinThreeSecondsThatAPlacementNodeIsSilent) {
+  std::vector<std::string> lines;
+  sim::WorldConfig config;
+  config.log_level = LogLevel::warning;
+  config.log_sink = [&lines](const sim::LogLine& line) { lines.emplace_back(line.text); };
+  boot(0, 0, std::move(config));
+  members_.push_back({NodeId(1), Address{"placement-0:1"}});
+  world_->add_node("placement-0").start([this](Env& env) {
+    return accept_and_be_silent(&env, members_[0].address);
+  });
+  start_worker(world_->add_node("worker-0"), 0);
+  world_->run_for(3s);
+  EXPECT_THAT(lines, testing::Contains(testing::HasSubstr("the placement driver must take it")));
 }
 
 TEST_F(WorkerCluster, NodesThatWaitForOthersStopAtOnce) {

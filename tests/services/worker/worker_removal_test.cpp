@@ -175,6 +175,30 @@ TEST_F(WorkerCluster, ARemovalIsNotCompleteWhileAQuorumIsAway) {
   EXPECT_TRUE(remove_collection(1, 20s).complete);
 }
 
+// Who asks is not kept waiting for workers that are known to be down; what they hold goes when they
+// come back.
+TEST_F(WorkerCluster, ARemovalDoesNotWaitForWorkersThatAreDown) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  SimNode& node = *world_->find_node("worker-0");
+  node.crash(CrashKind::process_kill);
+  world_->run_for(1s);
+  Instant asked = world_->now();
+  wire::DeleteCollectionReply reply = remove_collection(1, 4s);
+  EXPECT_FALSE(reply.complete);
+  EXPECT_FALSE(reply.absent);  // It may be slow only.
+  EXPECT_GE(world_->now() - asked, 1s);
+  world_->run_for(20s);
+  asked = world_->now();
+  reply = remove_collection(1, 30s);
+  EXPECT_FALSE(reply.complete);
+  EXPECT_TRUE(reply.absent);
+  EXPECT_LT(world_->now() - asked, 1s);
+  start_worker(node, 0);
+  EXPECT_TRUE(world_->run_until([&] { return no_folders(1); }, world_->now() + 20s));
+  EXPECT_TRUE(remove_collection(1, 30s).complete);
+}
+
 TEST_F(WorkerCluster, ARemovalThatAPowerLossCutsShortIsMadeGood) {
   boot(1, 1);
   for (int round = 0; round < 12; ++round) {

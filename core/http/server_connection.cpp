@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/async/combine.h"
+#include "core/base/memory_refusal.h"
 #include "core/env/goodbye.h"
 #include "core/http/response_writer.h"
 
@@ -318,9 +319,7 @@ void ServerConnection::finish(Slot* slot, Response response) {
   uncount_probe(slot);
   if (keeps_out(*slot, response)) {
     server_.env_.metrics().add(Metric::http_answers_dropped);
-    Response refusal = error_response(
-        Status(Code::resource_exhausted,
-               "answers that wait for their readers hold as much memory as they may: retry later"));
+    Response refusal = error_response(memory_refusal("answers that wait for their readers"));
     std::ranges::move(response.headers, std::back_inserter(refusal.headers));
     response = std::move(refusal);
   }

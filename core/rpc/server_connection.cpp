@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/async/combine.h"
+#include "core/base/memory_refusal.h"
 #include "core/env/goodbye.h"
 #include "core/rpc/error_body.h"
 #include "core/rpc/http_hint.h"
@@ -345,8 +346,7 @@ Result<void> ServerConnection::begin(const Server::Method* method, const Frame& 
     return fail(Code::resource_exhausted, "too many requests are running: retry later");
   }
   if (frame.dropped || !share_.fits(frame.body.size())) {
-    return fail(Code::resource_exhausted,
-                "requests and answers hold as much memory as they may: retry later");
+    return fail(memory_refusal("requests and answers"));
   }
   VECTRON_TRY(RequestContext context, make_context(header, *method->info));
   context.cancellation = call->cancellation;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/async/combine.h"
+#include "core/base/memory_refusal.h"
 #include "core/http/json_text.h"
 #include "schemas/vectron_openapi.h"
 #include "services/gateway/http_binding.h"
@@ -354,8 +355,7 @@ Task<HttpApi::Written<Reply>> HttpApi::write_on_pool(bool read_only,
   if (read_only && share != nullptr && !share->fits(held_bytes)) {
     env_.metrics().add(Metric::http_answers_dropped);
     Written<Reply> refused;
-    refused.body = fail(Code::resource_exhausted,
-                        "answers that become JSON hold as much memory as they may: retry later");
+    refused.body = fail(memory_refusal("answers that become JSON"));
     co_return refused;
   }
   const HeldBytes held(share, held_bytes);

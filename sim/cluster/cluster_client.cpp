@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/base/memory_refusal.h"
 #include "schemas/point_id_message.h"
 #include "sim/history/value.h"
 
@@ -75,7 +76,7 @@ ClusterClient::ClusterClient(Env* env, const Plan* plan, Protocol protocol, Obje
 // All requests of the workload are valid, so an answer that says otherwise is wrong.
 void ClusterClient::check(std::string_view operation, const Status& status) const {
   if (!object_) return;
-  if (status.message().contains("as much memory as they may")) {
+  if (status.message().contains(kPeersHoldAll)) {
     object_("crowded_out",
             fmt::format("a small {} found no room: {}", operation, status.to_string()));
   }

@@ -61,6 +61,9 @@ class ClusterNodes {
   /// Starts every node and the supervisor, which lives as long as the world's driver.
   void start();
 
+  /// The plan's faults begin: their times count from now on.
+  void workload_begins() { leader_watch_.workload_begins(record_.world.now()); }
+
   /// What a fault of class `crash` says: ends a process, cuts the power in its next commits, or
   /// tells it to stop; it comes back after its duration. Does nothing when it is down.
   void crash(Node* node, const PlannedFault& fault);

@@ -1,5 +1,7 @@
 #include "sim/cluster/frame_plan.h"
 
+#include "sim/cluster/cluster_nodes.h"
+
 namespace vectron::sim {
 
 Plan frame_plan() {
@@ -14,6 +16,11 @@ Plan frame_plan() {
   plan.workload.duration_ms = 2'500;
   plan.loaded = {.from_ms = 0, .to_ms = 2'500};
   return plan;
+}
+
+bool holds_whoever_lies(const Violation& violation) {
+  return violation.kind == kEndedByItself || violation.oracle == oracle::kBounds ||
+         violation.oracle == oracle::kPeers || violation.oracle == oracle::kLoop;
 }
 
 RunReport run_frames(ByteView bytes) {

@@ -8,6 +8,10 @@ namespace vectron::sim {
 /// One of each role but for three workers, one collection, a light workload and no other fault.
 Plan frame_plan();
 
+/// Whether the promise that is broken holds whatever somebody says who is believed: that no process
+/// ends, and what bounds what peers may take of memory and of event loops.
+bool holds_whoever_lies(const Violation& violation);
+
 /// Runs it while a FrameForger plays `bytes`.
 RunReport run_frames(ByteView bytes);
 

@@ -2,10 +2,12 @@
 //
 // A start on a full disk has room for votes (docs/decisions/0066-room-for-a-vote.md). Asked by the
 // supervisor of a run's nodes at each of its looks; judges only where the plan leaves the network
-// alone, and where all processes have run for long enough.
+// alone and logs have a reserve, where all processes have run for long enough, and groups that have
+// had a leader before.
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "core/base/ids.h"
 #include "sim/oracle/violation.h"
@@ -25,6 +27,8 @@ class LeaderWatch {
     /// Some disk is full, and every process whose disk is full has started since it is.
     bool started_full = false;
   };
+  /// The plan's faults have their times from here on; nothing is judged before.
+  void workload_begins(Instant now) { begin_ = now; }
   void look(Instant now, Machines machines);
 
  private:
@@ -36,6 +40,7 @@ class LeaderWatch {
   ViolationLog& log_;
   const Duration patience_;
   const bool judges_;
+  std::optional<Instant> begin_;
   Instant calm_since_{};
   std::map<GroupId, Instant> led_;  ///< When each group had a leader last.
   bool reported_ = false;

@@ -24,10 +24,14 @@ class ViolationLog {
   static constexpr size_t kViolationsMax = 50;
 
   void add(std::string_view oracle, Instant at, std::string text, std::string_view kind = {}) {
+    Violation violation{std::string(oracle), at, std::move(text), std::string(kind)};
+    if (counts_ != nullptr && !counts_(violation)) return;
     ++count_;
     if (kept_.size() >= kViolationsMax) return;
-    kept_.push_back({std::string(oracle), at, std::move(text), std::string(kind)});
+    kept_.push_back(std::move(violation));
   }
+  /// From now on those alone count of which this is true.
+  void count_only(bool (*counts)(const Violation&)) { counts_ = counts; }
   bool empty() const { return count_ == 0; }
   uint64_t count() const { return count_; }
   const std::vector<Violation>& kept() const { return kept_; }
@@ -35,6 +39,7 @@ class ViolationLog {
  private:
   std::vector<Violation> kept_;
   uint64_t count_ = 0;
+  bool (*counts_)(const Violation&) = nullptr;
 };
 
 struct OracleInfo {

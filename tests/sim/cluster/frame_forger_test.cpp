@@ -14,6 +14,7 @@
 #include <map>
 
 #include "core/base/random.h"
+#include "sim/cluster/cluster_nodes.h"
 #include "sim/cluster/frame_plan.h"
 #include "sim/cluster/frame_seeds.h"
 
@@ -72,6 +73,18 @@ TEST(FrameForger, SeedsGetAnswersFromEachRole) {
     EXPECT_GT(counts.errors, 10u) << what;
   }
   for (const auto& [target, count] : answers) EXPECT_GT(count, 0u) << "target " << int{target};
+}
+
+TEST(FrameForger, MembersAnswerForWhatNeedsNoTrust) {
+  for (const std::string_view name : {oracle::kBounds, oracle::kPeers, oracle::kLoop}) {
+    EXPECT_TRUE(holds_whoever_lies({.oracle = std::string(name), .text = "", .kind = ""})) << name;
+  }
+  EXPECT_TRUE(holds_whoever_lies({.oracle = std::string(oracle::kDurability),
+                                  .text = "",
+                                  .kind = std::string(kEndedByItself)}));
+  for (const std::string_view name : {oracle::kDurability, oracle::kRaftSafety, oracle::kSearch}) {
+    EXPECT_FALSE(holds_whoever_lies({.oracle = std::string(name), .text = "", .kind = ""})) << name;
+  }
 }
 
 TEST(FrameForger, WhatWasFoundStaysRepaired) {

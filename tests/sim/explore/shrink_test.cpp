@@ -54,7 +54,7 @@ TEST(ShrinkPlan, LeavesExactlyWhatTheFailureNeeds) {
     const Plan small = shrink_plan(
         plan, first_failing([&](const Plan& candidate) {
           return has_fault(candidate, one) && has_fault(candidate, two) && does(candidate, 1, 20) &&
-                 does(candidate, 2, 3) && candidate.intensities.reset_ppm > 0 &&
+                 does(candidate, 2, 3) && candidate.intensities.short_io_ppm > 0 &&
                  candidate.lost_unsynced && candidate.knobs.tick_ms == plan.knobs.tick_ms &&
                  candidate.shape.workers >= 3;
         }),

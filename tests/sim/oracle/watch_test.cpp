@@ -115,6 +115,18 @@ TEST_F(ReplicaWatchTest, KnowsWhoLeads) {
   EXPECT_FALSE(watch_.leader_of(GroupId(9)).has_value());
 }
 
+TEST(ViolationLog, CountsOnlyWhatItIsToldTo) {
+  ViolationLog log;
+  log.count_only([](const Violation& violation) { return violation.oracle == oracle::kPeers; });
+  for (size_t i = 0; i < 2 * ViolationLog::kViolationsMax; ++i) {
+    log.add(oracle::kSearch, Instant(), "what a lie made of it");
+  }
+  EXPECT_TRUE(log.empty());
+  log.add(oracle::kPeers, Instant(), "what needs no trust");
+  ASSERT_EQ(log.kept().size(), 1u);
+  EXPECT_EQ(log.kept()[0].oracle, oracle::kPeers);
+}
+
 CollectionView view(uint64_t epoch, uint64_t invoke, std::vector<std::string> zones) {
   CollectionView out{.name = "a", .id = 1, .epoch = epoch, .replication = 3};
   CollectionView::Shard shard{.shard_id = 1, .hash_low = 0, .hash_high = UINT64_MAX};

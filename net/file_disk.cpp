@@ -80,6 +80,11 @@ const char* or_dot(const std::string& path) {
   return path.empty() ? "." : path.c_str();
 }
 
+/// Whether others than its owner may do something with it. Earlier versions made such files.
+bool is_open_to_others(const struct stat& status) {
+  return (status.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+}
+
 Result<void> make_folders(const Base& base, const std::string& path) {
   for (size_t end = path.find('/');; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
@@ -93,6 +98,11 @@ Result<void> make_folders(const Base& base, const std::string& path) {
     return last_error("cannot read '" + base.whole(path) + "'");
   if (!S_ISDIR(status.st_mode))
     return fail(Code::failed_precondition, "'" + base.whole(path) + "' is a file, not a folder");
+  // Not the data folder itself, nor those above it: whoever made these knows why.
+  const bool is_ours = !base.path.empty();
+  if (is_ours && is_open_to_others(status)) {
+    (void)::fchmodat(base.folder, path.c_str(), kFolderMode, 0);
+  }
   return {};
 }
 
@@ -155,6 +165,7 @@ Result<std::shared_ptr<OpenDescriptor>> open_file(const Base& base, const std::s
     return fail(system_status(errno, "cannot open '" + base.whole(path) + "'"));
   if (S_ISDIR(status.st_mode))
     return fail(Code::failed_precondition, "'" + base.whole(path) + "' is a folder");
+  if (is_open_to_others(status)) (void)::fchmod(file->number(), kFileMode);
   return file;
 }
 

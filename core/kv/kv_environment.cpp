@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "core/base/assert.h"
 #include "core/env/descriptors.h"
@@ -23,19 +24,49 @@ namespace {
 constexpr mode_t kFileMode = 0600;
 constexpr std::string_view kLockFile = "lock.mdb";
 
+/// At least what LMDB wants its lock file to have: a cache line for each reader, and fewer than a
+/// page for all else. What is more becomes room for readers.
+constexpr uint64_t kLockBytesOfReader = 64;
+constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kReadBytesMax = 1 << 20;
+
+uint64_t lock_file_bytes(uint32_t readers_max) {
+  const uint64_t bytes = kPageBytes + readers_max * kLockBytesOfReader;
+  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
+
 /// LMDB writes to its lock file through a map: where the disk has no block for a page of it, the
-/// process would end by a signal. So its blocks are there before it is mapped. Returns an errno, or
-/// 0. Requires: the environment is not open (closing a descriptor of the file would drop its lock).
-int fill_lock_file(const std::string& path) {
+/// process would end by a signal. LMDB itself would make or enlarge it without blocks; so it is
+/// made here, as large as it will be, and all its blocks are there before it is mapped. Whoever
+/// opens it first fills it in, whatever it holds. Returns an errno, or 0. Requires: the environment
+/// is not open (closing a descriptor of the file would drop its lock).
+int fill_lock_file(const std::string& path, uint32_t readers_max) {
   const std::string name = path + "/" + std::string(kLockFile);
-  const int file = ::open(name.c_str(), O_RDWR | O_CLOEXEC, kFileMode);
-  if (file < 0) return errno == ENOENT ? 0 : errno;
+  const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode);
+  if (file < 0) return errno;
   struct stat status{};
   int failed = ::fstat(file, &status) == 0 ? 0 : errno;
-  if (failed == 0 && status.st_size > 0) failed = ::posix_fallocate(file, 0, status.st_size);
+  if (failed == 0) {
+    const uint64_t wanted =
+        std::max(lock_file_bytes(readers_max), static_cast<uint64_t>(status.st_size));
+    failed = ::posix_fallocate(file, 0, static_cast<off_t>(wanted));
+  }
   ::close(file);
   // Some file systems cannot, and have no such blocks either.
   return failed == EINVAL || failed == EOPNOTSUPP ? 0 : failed;
+}
+
+/// Reads all of a file: a sector that the device cannot read is an error here, and a signal that
+/// ends the process where it is read through a map. Returns an errno, or 0.
+int read_through(int file, uint64_t bytes) {
+  std::vector<uint8_t> piece(std::min<uint64_t>(bytes, kReadBytesMax));
+  for (uint64_t offset = 0; offset < bytes;) {
+    const ssize_t count = ::pread(file, piece.data(), piece.size(), static_cast<off_t>(offset));
+    if (count == 0) return 0;
+    if (count < 0 && errno != EINTR) return errno;
+    if (count > 0) offset += static_cast<uint64_t>(count);
+  }
+  return 0;
 }
 
 bool has_address_space(uint64_t bytes) {
@@ -63,7 +94,7 @@ Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::s
   environment->folder_name_ = config.folder_name;
   environment->trusts_values_ = config.planted_trust_values;
   environment->planted_short_write_ = config.planted_short_write_is_damage;
-  if (int code = fill_lock_file(path); code != 0) {
+  if (int code = fill_lock_file(path, config.readers_max); code != 0) {
     return environment->error(code, "give the lock file its blocks");
   }
   if (int code = mdb_env_create(&environment->env_); code != 0) {
@@ -111,9 +142,12 @@ Result<void> KvEnvironment::check_structure(const std::string& path, const Given
   if (bytes == 0) return {};
   const int descriptor = ::open((path + "/data.mdb").c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return error(errno, "open the file");
-  void* const begin = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
-  const int failed = begin == MAP_FAILED ? errno : 0;
+  const int unread = read_through(descriptor, bytes);
+  void* const begin =
+      unread == 0 ? ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0) : MAP_FAILED;
+  const int failed = unread == 0 && begin == MAP_FAILED ? errno : 0;
   ::close(descriptor);
+  if (unread != 0) return error(unread, "read its file");
   if (failed != 0) return error(failed, "map the file");
   const Result<void> checked =
       kv_structure::check(ByteView(static_cast<const uint8_t*>(begin), bytes), given_up);

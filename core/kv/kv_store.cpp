@@ -377,7 +377,7 @@ Task<Result<void>> KvStore::commit_in_turn(KvBatch batch) {
 }
 
 Result<std::unique_ptr<KvReader>> KvStore::open_reader() {
-  // One slot is for latest_, one for verify().
+  // One slot is for latest_, one for what checks the store.
   if (readers_.size() + 2 >= config_.readers_max) {
     return fail(Code::resource_exhausted,
                 fmt::format("{} readers are open already (readers_max)", readers_.size()));

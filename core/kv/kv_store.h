@@ -139,7 +139,8 @@ class KvStore {
   /// A view of the latest commit. Errors: resource_exhausted (readers_max).
   Result<std::unique_ptr<KvReader>> open_reader();
 
-  /// Reads everything and compares all hashes and digests. Errors: data_loss, saying what is wrong.
+  /// Reads everything and compares all hashes and digests, as open() does. Errors: data_loss,
+  /// saying what is wrong.
   Task<Result<void>> verify();
 
   /// Checks about `bytes_max` more of the store, between two commits; true while there is more,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/raft/message_check.h"
 #include "core/replica/hand_over.h"
 
 namespace vectron {
@@ -89,6 +90,13 @@ Result<void> Replica::check_recovered(const WalGroupState& recovered,
                                       const raft::SnapshotMeta& base) {
   const LogIndex last = recovered.entries.empty() ? base.index : recovered.entries.back().index;
   const LogIndex applied = overlay_->applied_index();
+  // Earlier versions took such a term from whoever sent it. No election would have one above it.
+  if (recovered.hard_state.term.value() > raft::kTermMax) {
+    return fail(Code::data_loss,
+                fmt::format("replica {} has logged term {}, which no group ever reaches: its log "
+                            "is damaged or was forged, so it must not vote",
+                            spec_.self, recovered.hard_state.term));
+  }
   if (applied > last || recovered.hard_state.commit_index > last || applied < base.index) {
     return fail(
         Code::data_loss,
@@ -540,6 +548,7 @@ void Replica::refuse_waiting() {
     *round = nullptr;
   }
   read_in_flight_ = 0;
+  end_install(fail(Code::unavailable, "the replica stopped: " + failure_.message()));
   applied_changed_.notify_all();
 }
 
@@ -562,9 +571,6 @@ Task<void> Replica::stop(Status why) {
   sending_.clear();
   persist_queue_.clear();
   apply_queue_.clear();
-  if (incoming_ && incoming_->installed) {
-    incoming_->installed->set(fail(Code::unavailable, "the replica stopped"));
-  }
   // Whoever receives a piece of a snapshot still uses the incoming store.
   const auto turn = co_await incoming_turn_.acquire();
   co_await drop_incoming();

@@ -214,7 +214,6 @@ class Replica {
     uint64_t next_offset = 0;
     std::unique_ptr<KvStore> store;
     bool complete = false;
-    std::shared_ptr<Completion<Result<void>>> installed;
   };
   class PumpEvent final : public QueuedEvent {
    public:
@@ -276,6 +275,7 @@ class Replica {
   Task<Result<void>> check_pairs(const stored::KeyValuePage* page, KvBatch* batch);
   Task<Result<void>> install_incoming();
   Task<Result<void>> switch_to_snapshot(raft::SnapshotMeta meta);
+  void end_install(Result<void> outcome);
   Task<void> end_work_on_store();
   Task<void> remove_store(std::unique_ptr<KvStore> store, std::string folder);
   void go_on_after_snapshot(LogIndex index);
@@ -321,6 +321,7 @@ class Replica {
 
   LogRetention retention_;
   std::optional<Incoming> incoming_;
+  std::shared_ptr<Completion<Result<void>>> installed_;  // What its last piece waits for, or null.
   Semaphore incoming_turn_;
   std::map<ReplicaId, TaskGroup::TaskNumber> sending_;  // Snapshots on the way, by receiver.
   TaskGroup::TaskNumber flush_task_ = 0;

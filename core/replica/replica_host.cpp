@@ -31,8 +31,8 @@ Result<void> check_format(uint32_t version, std::string_view what) {
 }
 
 // Whether it is that of the folder's replica, and names it as one of the members.
-Result<void> check_manifest(const stored::ReplicaManifest& manifest, ReplicaId replica) {
-  const std::string path = fmt::format("{}/{}", folder_of(replica), kReplicaManifest);
+Result<void> check_manifest(const stored::ReplicaManifest& manifest, ReplicaId replica,
+                            std::string_view path) {
   if (manifest.replica_id != replica.value()) {
     return fail(Code::data_loss, fmt::format("{} is that of replica {}: put the right file back",
                                              path, manifest.replica_id));
@@ -210,7 +210,8 @@ Task<Result<void>> ReplicaHost::read_replica_folder(ReplicaId replica) {
   const auto format =
       check_format(manifest->format_version, "the folder " + env_->disk().whole_path(folder));
   VECTRON_CO_CHECK_OK(format);
-  const auto fits = check_manifest(*manifest, replica);
+  const std::string path = env_->disk().whole_path(fmt::format("{}/{}", folder, name));
+  const auto fits = check_manifest(*manifest, replica, path);
   VECTRON_CO_CHECK_OK(fits);
   manifests_.emplace(replica, *manifest);
   if (*removing) {
@@ -269,7 +270,8 @@ Task<Result<void>> ReplicaHost::remove_birth_remains(ReplicaId replica) {
                                       env_->disk().whole_path(folder)));
     co_return Result<void>();
   }
-  env_->log().info(kComponent, "{} is removed: its birth was cut short", folder);
+  env_->log().info(kComponent, "{} is removed: its birth was cut short",
+                   env_->disk().whole_path(folder));
   const auto removed = co_await env_->disk().remove_tree(folder);
   co_return removed;
 }

@@ -145,7 +145,6 @@ Task<Result<void>> Replica::begin_incoming(SnapshotPiece piece) {
   incoming.term = piece.term;
   incoming.meta = piece.meta;
   incoming.generation = generation_ + 1;
-  incoming.installed = std::make_shared<Completion<Result<void>>>(parts_.env->scheduler());
   const std::string folder = generation_folder(incoming.generation);
   const auto cleared = co_await parts_.env->disk().remove_tree(folder);
   VECTRON_CO_CHECK_OK(cleared);
@@ -208,7 +207,8 @@ Task<Result<void>> Replica::install_incoming() {
     co_return fail(Code::failed_precondition, "the snapshot is not needed any more");
   }
   incoming_->complete = true;
-  const auto installed = incoming_->installed;
+  installed_ = std::make_shared<Completion<Result<void>>>(parts_.env->scheduler());
+  const auto installed = installed_;
   raft::Message message;
   message.kind = raft::MessageKind::install_snapshot;
   message.from = incoming_->from;
@@ -219,6 +219,7 @@ Task<Result<void>> Replica::install_incoming() {
   pump();
   if (!switching_) {
     // Raft had a reason of its own not to take it (an older term).
+    installed_.reset();
     co_await drop_incoming();
     co_return fail(Code::failed_precondition, "the snapshot is of an older term");
   }
@@ -226,7 +227,15 @@ Task<Result<void>> Replica::install_incoming() {
   co_return installed->get();
 }
 
-// Runs in persist_loop() once the record that names the new generation is durable.
+// Whoever sent the last piece is told, and the next one may come; it must not be left waiting,
+// whichever way the switch ends.
+void Replica::end_install(Result<void> outcome) {
+  if (installed_) installed_->set(std::move(outcome));
+  installed_.reset();
+}
+
+// Runs in persist_loop() once the record that names the new generation is durable. After an error
+// the replica must stop.
 Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   VECTRON_ASSERT(switching_ && incoming_ && incoming_->complete && incoming_->meta == meta);
   co_await end_work_on_store();
@@ -235,7 +244,6 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   std::string old_folder = generation_folder(generation_);
   kv_ = std::move(incoming_->store);
   generation_ = incoming_->generation;
-  const auto installed = incoming_->installed;
   incoming_.reset();
   auto overlay = OverlayStore::open(parts_.env, kv_.get(), config_.overlay);
   VECTRON_CO_TRY(overlay_, overlay);
@@ -245,7 +253,7 @@ Task<Result<void>> Replica::switch_to_snapshot(raft::SnapshotMeta meta) {
   old_overlay.reset();
   co_await remove_store(std::move(old_store), std::move(old_folder));
   go_on_after_snapshot(meta.index);
-  installed->set(Result<void>());
+  end_install(Result<void>());
   parts_.env->metrics().add(Metric::raft_snapshots_installed);
   co_return Result<void>();
 }
@@ -281,8 +289,8 @@ Task<void> Replica::remove_store(std::unique_ptr<KvStore> store, std::string fol
   store.reset();
   const auto removed = co_await parts_.env->disk().remove_tree(folder);
   if (removed.has_value()) co_return;
-  parts_.env->log().warning(kComponent, "folder {} was not removed: {}", folder,
-                            removed.error().to_string());
+  parts_.env->log().warning(kComponent, "folder {} was not removed: {}",
+                            parts_.env->disk().whole_path(folder), removed.error().to_string());
 }
 
 // What a crash left of a snapshot that was not complete, or that had replaced an older state. Only

@@ -142,8 +142,7 @@ Task<Result<void>> Wal::start_segment() {
     }
     auto opened = co_await env_->disk().open(path_of(next_segment_), OpenMode::create);
     if (opened.has_value()) {
-      file_ = *std::move(opened);
-      tell_space();
+      file_ = *std::move(opened);  // No proof of space: an empty file needs none.
       break;
     }
     if (opened.error().code() == Code::resource_exhausted) tell_full(opened.error());
@@ -232,7 +231,6 @@ Task<Result<void>> Wal::write_in_flight() {
     const auto handled = co_await go_on_after(written.error(), true);
     co_return handled;
   }
-  tell_space();
   if (!env_->planted("wal_skip_sync")) {
     const auto synced = co_await file_->sync();
     if (!synced.has_value() && !env_->planted("ignore_sync_failure")) {
@@ -242,6 +240,7 @@ Task<Result<void>> Wal::write_in_flight() {
     ++syncs_;
     env_->metrics().add(Metric::wal_syncs);
   }
+  tell_space();  // Where blocks are given out late, the write alone proves nothing.
   segments_.back().bytes += buffer_.size();
   if (!named_) {
     // The name of the segment, before anything in it is acknowledged.
@@ -353,7 +352,7 @@ void Wal::relocate_oldest() {
 
 Task<void> Wal::remove_oldest() {
   const uint64_t number = segments_.front().number;
-  auto removed = co_await env_->disk().remove(path_of(number));
+  auto removed = co_await remove_segment(number);
   // One name at a time becomes durable, the oldest first: a crash must not bring back a segment
   // whose successor is gone.
   if (removed.has_value()) removed = co_await sync_names();

@@ -124,6 +124,8 @@ class Wal {
   Task<void> keep_reserve();
   Task<Result<void>> take_reserve();
   Task<Result<void>> leave_segment();
+  Task<Result<void>> cut_segment(Segment last);
+  Task<Result<void>> remove_segment(uint64_t number);
   Task<Result<void>> go_on_after(Status cause, bool synced);
   Task<Result<std::unique_ptr<File>>> open_segment(uint64_t number, OpenMode mode);
   bool lives_on_reserve() const;

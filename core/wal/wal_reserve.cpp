@@ -120,7 +120,13 @@ Task<Result<void>> Wal::make_reserve() {
   const std::string fresh = reserve_path() + std::string(kReserveNew);
   made = co_await write_zeros(&disk, fresh, config_.reserve_bytes);
   if (made.has_value()) made = co_await disk.rename(fresh, reserve_path());
-  if (made.has_value()) made = co_await disk.sync_directory(folder_);
+  if (made.has_value()) {
+    made = co_await disk.sync_directory(folder_);
+    // A device says once what it lost. The writer's next sync of the folder may well succeed, and
+    // the name of its segment is not on the disk all the same.
+    const bool lost = !made.has_value() && made.error().code() != Code::resource_exhausted;
+    if (lost) fail_log(made.error());
+  }
   if (made.has_value()) {
     reserved_ = true;
     tell_space();
@@ -158,19 +164,38 @@ Task<Result<void>> Wal::leave_segment() {
   encoded_ = false;
   const Segment last = segments_.back();
   if (last.bytes == 0) {
-    const auto removed = co_await env_->disk().remove(path_of(last.number));
+    const auto removed = co_await remove_segment(last.number);
     VECTRON_CO_CHECK_OK(removed);
     segments_.pop_back();
     next_segment_ = last.number;
     co_return Result<void>();
   }
-  // By another handle: one whose sync failed believes nothing any more.
+  while (true) {
+    const auto cut = co_await cut_segment(last);
+    if (cut.has_value()) co_return Result<void>();
+    const auto waited = co_await wait_for_space(cut.error());
+    VECTRON_CO_CHECK_OK(waited);
+  }
+}
+
+/// By another handle: one whose sync failed believes nothing any more.
+Task<Result<void>> Wal::cut_segment(Segment last) {
   auto opened = co_await open_segment(last.number, OpenMode::read_write);
   VECTRON_CO_TRY(const std::unique_ptr<File> file, opened);
   const auto cut = co_await file->truncate(last.bytes);
   VECTRON_CO_CHECK_OK(cut);
   const auto synced = co_await file->sync();
   co_return synced;
+}
+
+/// Where files are never written over in place, even a removal needs space: it waits for some.
+Task<Result<void>> Wal::remove_segment(uint64_t number) {
+  while (true) {
+    const auto removed = co_await env_->disk().remove(path_of(number));
+    if (removed.has_value()) co_return Result<void>();
+    const auto waited = co_await wait_for_space(removed.error());
+    VECTRON_CO_CHECK_OK(waited);
+  }
 }
 
 /// After a write (`synced` is true) or a sync that failed. Without space nothing is lost: a write
@@ -180,6 +205,8 @@ Task<Result<void>> Wal::leave_segment() {
 Task<Result<void>> Wal::go_on_after(Status cause, bool synced) {
   if (cause.code() != Code::resource_exhausted) co_return fail(std::move(cause));
   tell_full(cause);
+  // A sync may go on failing as quickly as the disk answers.
+  if (!synced && !may_take_reserve()) co_await env_->clock().sleep_for(config_.full_pause);
   if (!synced || may_take_reserve()) {
     const auto left = co_await leave_segment();
     co_return left;

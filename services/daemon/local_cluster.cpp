@@ -140,6 +140,7 @@ Task<Result<void>> LocalCluster::start_worker(uint32_t number) {
   // One process is one failure domain in truth; calling each worker a host of its own lets copies
   // be tried out here.
   config.host = node->name();
+  replicas_open_max_ = config.replicas_open_max;
   Result<void> started = co_await node->start(std::move(config), std::nullopt);
   co_return started;
 }
@@ -177,7 +178,7 @@ Task<Result<void>> LocalCluster::wait_until_usable() {
     std::vector<Unready> unready;
     if (listed.has_value() && workers.has_value()) {
       const std::set<uint64_t> silent = silent_nodes(*workers);
-      unready = unready_collections(*listed, silent);
+      unready = unready_collections(*listed, silent, replicas_open_max_);
       const bool hope = std::ranges::any_of(unready, &Unready::may_come);
       if (!patience.goes_on(progress_of(*listed, silent), now) || !hope) {
         tell_unready(LogLevel::error, "is ready without", unready);

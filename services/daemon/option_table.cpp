@@ -128,8 +128,8 @@ void add_identity(Rows* rows) {
                    options::text(at(&S::worker, &WorkerConfig::host))});
   rows->push_back({"replicas_max", kUpWorker,
                    "Copies of shards that a worker can hold; a collection that needs more is "
-                   "refused. 0: what the limit of descriptors (three for a copy, of half of them) "
-                   "and the memory (512KiB for a copy) allow.",
+                   "refused. Never more than the limit of descriptors allows (three for a copy, of "
+                   "half of them). 0: what it and the memory (512KiB for a copy) allow.",
                    count(at(&S::worker, &WorkerConfig::replicas_max), 0)});
   rows->push_back({"capacity_bytes", kWorker, "How much the worker may store, for reports.",
                    bytes(at(&S::worker, &WorkerConfig::capacity_bytes), 1)});

@@ -151,11 +151,11 @@ WorkerConfig worker_config(const Settings& settings, uint64_t workers) {
   if (config.memory_bytes_max == 0) {
     config.memory_bytes_max = worker_memory_bytes_default(machine_memory_bytes(), workers);
   }
-  if (config.replicas_max == 0) {
-    const uint64_t open = replicas_for(descriptors_max()) / std::max<uint64_t>(workers, 1);
-    config.replicas_max = std::clamp<uint64_t>(config.memory_bytes_max / kReplicaBytes, 1,
-                                               std::max<uint64_t>(open, 1));
-  }
+  const uint64_t open = replicas_for(descriptors_max()) / std::max<uint64_t>(workers, 1);
+  config.replicas_open_max = std::max<uint64_t>(open, 1);
+  const uint64_t wanted =
+      config.replicas_max == 0 ? config.memory_bytes_max / kReplicaBytes : config.replicas_max;
+  config.replicas_max = std::clamp<uint64_t>(wanted, 1, config.replicas_open_max);
   return config;
 }
 

@@ -2,31 +2,70 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+#include <map>
+#include <string_view>
+
 namespace vectron {
 namespace {
 
 constexpr std::string_view kWhatToDo =
     "; bring back the folder of that copy from a backup, or delete the collection";
 
-Unready look_at(const api::CollectionStatus& collection, const std::set<uint64_t>& silent) {
-  Unready unready{collection.name, true, {}};
-  for (const api::ShardStatus& shard : collection.shards) {
-    size_t lost = 0;
-    for (const api::ReplicaStatus& replica : shard.replicas) {
-      const bool away = silent.contains(replica.node_id);
-      if (!replica.lost && !away) continue;
-      ++lost;
-      unready.why +=
-          fmt::format("{}replica {} of shard {} on worker {} is {}",
-                      unready.why.empty() ? "" : ", ", replica.replica_id, shard.shard_id,
-                      replica.node_id, replica.lost ? "lost" : "away with its worker");
+constexpr std::string_view kRaiseLimit =
+    "; raise the limit of descriptors (ulimit -n) and start it again";
+
+/// The copies that their workers keep closed: all but the first `open_max` of each that are whole.
+std::set<uint64_t> closed_replicas(const api::ListCollectionsReply& listed, uint64_t open_max) {
+  std::map<uint64_t, std::set<uint64_t>> whole;  // Replicas by worker.
+  for (const api::CollectionStatus& collection : listed.collections) {
+    for (const api::ShardStatus& shard : collection.shards) {
+      for (const api::ReplicaStatus& replica : shard.replicas) {
+        if (!replica.lost) whole[replica.node_id].insert(replica.replica_id);
+      }
     }
-    if (lost * 2 >= shard.replicas.size()) unready.may_come = false;
+  }
+  std::set<uint64_t> closed;
+  for (const auto& [node, replicas] : whole) {
+    if (open_max == 0 || replicas.size() <= open_max) continue;
+    closed.insert(std::next(replicas.begin(), static_cast<ptrdiff_t>(open_max)), replicas.end());
+  }
+  return closed;
+}
+
+/// Copies that do not run.
+struct Absent {
+  const std::set<uint64_t>& silent;
+  const std::set<uint64_t>& closed;
+
+  /// Nothing for one that may run.
+  std::string_view why(const api::ReplicaStatus& replica) const {
+    if (replica.lost) return "lost";
+    if (silent.contains(replica.node_id)) return "away with its worker";
+    return closed.contains(replica.replica_id) ? "closed" : "";
+  }
+};
+
+Unready look_at(const api::CollectionStatus& collection, const Absent& absent) {
+  Unready unready{collection.name, true, {}};
+  bool all_closed = true;
+  for (const api::ShardStatus& shard : collection.shards) {
+    size_t missing = 0;
+    for (const api::ReplicaStatus& replica : shard.replicas) {
+      const std::string_view why = absent.why(replica);
+      if (why.empty()) continue;
+      ++missing;
+      all_closed = all_closed && why == "closed";
+      unready.why += fmt::format("{}replica {} of shard {} on worker {} is {}",
+                                 unready.why.empty() ? "" : ", ", replica.replica_id,
+                                 shard.shard_id, replica.node_id, why);
+    }
+    if (missing * 2 >= shard.replicas.size()) unready.may_come = false;
   }
   if (unready.why.empty()) {
     unready.why = "its shards have no leaders yet, it may become ready later";
   } else {
-    unready.why += kWhatToDo;
+    unready.why += all_closed ? kRaiseLimit : kWhatToDo;
   }
   return unready;
 }
@@ -62,10 +101,12 @@ std::string progress_of(const api::ListCollectionsReply& listed, const std::set<
 }
 
 std::vector<Unready> unready_collections(const api::ListCollectionsReply& listed,
-                                         const std::set<uint64_t>& silent) {
+                                         const std::set<uint64_t>& silent, uint64_t open_max) {
   std::vector<Unready> unready;
+  const std::set<uint64_t> closed = closed_replicas(listed, open_max);
+  const Absent absent{silent, closed};
   for (const api::CollectionStatus& collection : listed.collections) {
-    if (!collection.ready) unready.push_back(look_at(collection, silent));
+    if (!collection.ready) unready.push_back(look_at(collection, absent));
   }
   return unready;
 }

@@ -13,17 +13,18 @@ namespace vectron {
 /// A collection that is not ready.
 struct Unready {
   std::string name;
-  bool may_come = false;  ///< Every shard has a majority of copies that are not lost.
-  std::string why;        ///< Which copies are lost, where, and what to do.
+  bool may_come = false;  ///< Every shard has a majority of copies that can run.
+  std::string why;        ///< Which copies cannot, where, and what to do.
 };
 
 /// The workers that have not been heard of by this placement driver's leader, or no longer are.
 std::set<uint64_t> silent_nodes(const api::ListWorkersReply& workers);
 
 /// The collections that are not ready, in the order of the reply. `silent`: workers whose copies
-/// count as lost. Requires: every worker that will ever come has been heard of.
+/// count as lost. `open_max`: how many copies each worker may open, those of the lowest numbers; 0:
+/// no bound. Requires: every worker that will ever come has been heard of.
 std::vector<Unready> unready_collections(const api::ListCollectionsReply& listed,
-                                         const std::set<uint64_t>& silent);
+                                         const std::set<uint64_t>& silent, uint64_t open_max);
 
 /// All by which it shows that those who are not ready are on their way: what it is says nothing, a
 /// change of it does.

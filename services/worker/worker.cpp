@@ -6,6 +6,7 @@
 
 #include "core/async/combine.h"
 #include "core/base/hash.h"
+#include "core/env/descriptors.h"
 
 namespace vectron {
 namespace {
@@ -133,8 +134,39 @@ Task<size_t> Worker::start_known_replicas() {
                           host_->presence(group, replica) == ReplicaHost::Presence::born;
     if (is_known) known.push_back(replica);
   }
-  for (const ReplicaId replica : known) co_await start_replica(replica);
+  Status closed;
+  for (const ReplicaId replica : known) {
+    const auto room = room_to_start(replica);
+    if (room.has_value()) {
+      co_await start_replica(replica);
+    } else {
+      closed = room.error();
+    }
+  }
+  if (!closed.ok()) {
+    env_->log().error(kComponent, "starts with {} of {} copies: {}", shards_.size(), known.size(),
+                      closed.to_string());
+  }
   co_return shards_.size();
+}
+
+// Whether one more may have its files open. Where not, the connections of the others would be
+// refused next, or the process would end. It is tried again: others may go.
+Result<void> Worker::room_to_start(ReplicaId replica) {
+  const uint64_t open_max = config_->replicas_open_max;
+  const auto under_way = static_cast<uint64_t>(
+      std::ranges::count_if(starts_, [](const auto& start) { return start.second.under_way; }));
+  if (open_max == 0 || shards_.size() + under_way < open_max) return {};
+  Start& start = starts_[replica];
+  start.failure =
+      Status(Code::resource_exhausted,
+             fmt::format("this worker may open {} copies with the limit of descriptors of its "
+                         "process, three for a copy, of half of them: raise the limit (ulimit -n) "
+                         "and start it again",
+                         open_max),
+             std::string(kDescriptorsField));
+  start.pause.failed(env_->clock().monotonic());
+  return fail(start.failure);
 }
 
 Task<void> Worker::start_replica(ReplicaId replica) {
@@ -177,6 +209,7 @@ Result<void> Worker::begin_start(ReplicaId replica) {
   Start& start = starts_[replica];
   if (start.under_way) return {};
   if (!start.pause.is_over(env_->clock().monotonic())) return fail(start.failure);
+  VECTRON_CHECK_OK(room_to_start(replica));
   start.under_way = true;
   const Status before = start.failure;
   tasks_.spawn(start_replica(replica));
@@ -447,8 +480,9 @@ Task<Result<void>> Worker::hold(wire::Assignment assignment) {
   const GroupId group(assignment.shard.shard_id);
   const ReplicaId replica(assignment.replica_id);
   // Its turn comes with a later heartbeat.
-  const bool in_use = std::ranges::any_of(
-      dropping_, [&](const auto& dropping) { return dropping.second == group; });
+  const bool in_use = std::ranges::any_of(dropping_, [&](const auto& dropping) {
+    return dropping.first == replica || dropping.second == group;
+  });
   if (in_use) co_return Result<void>();
   const auto known = host_->manifests().find(replica);
   if (known != host_->manifests().end() && GroupId(known->second.group_id) != group) {

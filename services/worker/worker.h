@@ -115,6 +115,7 @@ class Worker final : public wire::WorkerHandler {
   void relieve_memory();
   void reclaim_tombstones();
   Task<void> start_replica(ReplicaId replica);
+  Result<void> room_to_start(ReplicaId replica);
   Task<Result<void>> try_start(stored::ReplicaManifest manifest);
   Task<bool> write_all_checkpoints();
   bool has_lost(uint64_t shard_id) const;

@@ -36,6 +36,10 @@ struct WorkerConfig {
 
   /// How many copies of shards it can hold; the placement driver gives it no more. 0: no bound.
   uint64_t replicas_max = 0;
+  /// How many copies' files it may have open at a time, whatever its folder holds: it was filled
+  /// under another limit of descriptors, perhaps. The others stay closed, and are tried again. 0:
+  /// no bound.
+  uint64_t replicas_open_max = 0;
 
   Duration heartbeat_interval =
       5s;  ///< Reports to the placement driver; sooner when something changed.

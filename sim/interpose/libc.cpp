@@ -1,5 +1,5 @@
-// The libc calls by which LMDB changes files, defined here so that the simulation's programs bind
-// to them.
+// The libc calls by which LMDB, and core/kv around it, read and change files, defined here so that
+// the simulation's programs bind to them.
 //
 // This file must reach the link as an object (the OBJECT library sim_interpose): from an archive
 // the linker would take libc's definitions instead, silently. A descriptor that was not opened
@@ -163,6 +163,10 @@ int sync_tracked(Descriptor* open) {
 int truncate_tracked(int descriptor, Descriptor* open, uint64_t size) {
   TrackedFile& file = *open->file;
   if (file.volatile_content) {
+    // It is written to through a map, and a page without a block ends the process by SIGBUS.
+    const bool sparse = size > std::max(file.allocated_bytes, file.size);
+    VECTRON_ASSERT(!sparse || file.power->trouble(FileCall::allocate, true) != ENOSPC,
+                   "{} grows to {} bytes without blocks, on a full disk", file.path, size);
     const int result = kernel::ftruncate(descriptor, size);
     if (result == 0) file.size = size;
     return result;
@@ -178,6 +182,30 @@ int truncate_tracked(int descriptor, Descriptor* open, uint64_t size) {
   if (cut) return fail_with(EIO);
   file.size = size;
   return 0;
+}
+
+/// Returns an errno, as its libc twin does. Blocks that are there already need no space.
+int allocate_tracked(int descriptor, Descriptor* open, uint64_t end) {
+  TrackedFile& file = *open->file;
+  VECTRON_ASSERT(file.volatile_content, "the interposers do not know how to fill {}", file.path);
+  if (file.power->off()) return EIO;
+  if (end <= file.allocated_bytes) return 0;
+  const int trouble = file.power->trouble(FileCall::allocate, true);
+  if (trouble != 0) return trouble;
+  if (kernel::fallocate(descriptor, end) != 0) return errno;
+  file.allocated_bytes = end;
+  file.size = std::max(file.size, end);
+  return 0;
+}
+
+ssize_t read_tracked(int descriptor, Descriptor* open, void* into, size_t size, uint64_t offset) {
+  TrackedFile& file = *open->file;
+  if (!file.volatile_content) {
+    if (file.power->off()) return fail_with(EIO);
+    const int trouble = file.power->trouble(FileCall::read, false);
+    if (trouble != 0) return fail_with(trouble);
+  }
+  return kernel::pread(descriptor, into, size, offset);
 }
 
 off_t seek_tracked(Descriptor* open, off_t offset, int whence) {
@@ -239,6 +267,19 @@ __attribute__((visibility("default"))) int open64(const char* path, int flags, .
 
 __attribute__((visibility("default"))) int close(int descriptor) {
   return close_any(descriptor);
+}
+
+__attribute__((visibility("default"))) ssize_t pread(int descriptor, void* into, size_t size,
+                                                     off_t offset) {
+  Descriptor* open = tracked(descriptor);
+  const auto place = static_cast<uint64_t>(offset);
+  if (open == nullptr) return kernel::pread(descriptor, into, size, place);
+  return read_tracked(descriptor, open, into, size, place);
+}
+
+__attribute__((visibility("default"))) ssize_t pread64(int descriptor, void* into, size_t size,
+                                                       off64_t offset) {
+  return pread(descriptor, into, size, offset);
 }
 
 __attribute__((visibility("default"))) ssize_t pwrite(int descriptor, const void* bytes,
@@ -310,6 +351,19 @@ __attribute__((visibility("default"))) int ftruncate(int descriptor, off_t size)
 
 __attribute__((visibility("default"))) int ftruncate64(int descriptor, off64_t size) noexcept {
   return ftruncate(descriptor, size);
+}
+
+__attribute__((visibility("default"))) int posix_fallocate(int descriptor, off_t offset,
+                                                           off_t size) {
+  Descriptor* open = tracked(descriptor);
+  const auto end = static_cast<uint64_t>(offset + size);
+  if (open != nullptr) return allocate_tracked(descriptor, open, end);
+  return kernel::fallocate(descriptor, end) == 0 ? 0 : errno;
+}
+
+__attribute__((visibility("default"))) int posix_fallocate64(int descriptor, off64_t offset,
+                                                             off64_t size) {
+  return posix_fallocate(descriptor, offset, size);
 }
 
 /// LMDB syncs its map only under MDB_WRITEMAP, which is never used. Passed on.

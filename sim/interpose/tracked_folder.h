@@ -21,9 +21,10 @@
 
 namespace vectron::sim {
 
-/// The calls that change something, and so count for PowerSwitch::cut_at; and the opening of what
-/// is there, which does not.
-enum class FileCall : uint8_t { create, write, sync, truncate, open };
+/// The calls that change something, and so count for PowerSwitch::cut_at; and those that do not:
+/// the opening of what is there, the giving of blocks to a file that is shared memory, and reading
+/// other than through a map.
+enum class FileCall : uint8_t { create, write, sync, truncate, open, allocate, read };
 
 /// What one such call was.
 struct FileCallRecord {
@@ -97,6 +98,8 @@ struct TrackedFile {
   bool durable_name = false;
   /// LMDB's lock file: shared memory between processes, worthless after a power loss.
   bool volatile_content = false;
+  /// How much of a file with volatile content has its blocks on the disk.
+  uint64_t allocated_bytes = 0;
   size_t descriptors = 0;
   PageUndo undo;
   PageUndo doomed;  ///< Pages whose sync failed: they look clean, and are lost at a power loss.

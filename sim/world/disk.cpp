@@ -346,6 +346,8 @@ int SimDisk::trouble_of_call(FileCall call, bool needs_space) {
   const bool opens = call == FileCall::create || call == FileCall::open;
   if (opens && trouble_.has_no_descriptor()) return EMFILE;
   if (call == FileCall::open) return 0;
+  if (call == FileCall::read) return trouble_.read_fails() ? EIO : 0;
+  if (call == FileCall::allocate) return trouble_.is_full() ? ENOSPC : 0;
   if (trouble_.write_fails()) return EIO;
   return needs_space && trouble_.is_full() ? ENOSPC : 0;
 }

@@ -258,6 +258,36 @@ TEST_F(UpTest, IsReadyWithWhatIsThereWhenACopyIsDamaged) {
   EXPECT_EQ(end_by(SIGTERM), 0);
 }
 
+TEST_F(UpTest, IsReadyWithTheCopiesThatItHasDescriptorsFor) {
+  constexpr size_t kCollections = 9;
+  start();
+  for (size_t i = 0; i < kCollections; ++i) {
+    api::CreateCollectionRequest request;
+    request.name = fmt::format("c{}", i);
+    request.dimension = kDimension;
+    request.shards = 1;
+    const auto created = run(client_->create_collection(request));
+    ASSERT_TRUE(created.has_value()) << created.error().to_string();
+  }
+  EXPECT_EQ(server_->stop(), 0);
+  // Of 110 descriptors, 55 are for files, 40 of these for other ones than stores.
+  const std::string limited = folder_ + "/limited";
+  std::ofstream(limited) << "#!/bin/sh\nulimit -n 110\nexec " << options_.binary << " \"$@\"\n";
+  std::filesystem::permissions(limited, std::filesystem::perms::owner_all);
+  options_.binary = limited;
+  start();
+  EXPECT_THAT(log(), HasSubstr("starts with 5 of 9 copies"));
+  EXPECT_THAT(log(), HasSubstr("is ready without collection 'c5'"));
+  EXPECT_THAT(log(), HasSubstr("raise the limit of descriptors (ulimit -n)"));
+  const auto listed = run(client_->list_collections());
+  ASSERT_TRUE(listed.has_value()) << listed.error().to_string();
+  ASSERT_EQ(listed->collections.size(), kCollections);
+  for (size_t i = 0; i < kCollections; ++i) {
+    EXPECT_EQ(listed->collections[i].ready, i < 5) << listed->collections[i].name;
+  }
+  EXPECT_EQ(end_by(SIGTERM), 0);
+}
+
 TEST_F(UpTest, NamesTheWholePathOfWhatIsMissingOrDamaged) {
   start();
   create(1, 1, api::Distance::dot);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "core/async/task_group.h"
 #include "tests/net/production_world.h"
@@ -74,6 +75,26 @@ TEST_F(FileDiskTest, WhatItMakesIsForItsUserAlone) {
     EXPECT_EQ(mode_of(made), 0700u) << made;
   }
   EXPECT_EQ(mode_of("/a/root/x/file"), 0600u);
+}
+
+// Earlier versions made them so. The data folder itself is whoever's who made it.
+TEST_F(FileDiskTest, WhatOthersCouldReadIsForItsUserAloneOnceItIsUsed) {
+  const std::string root = folder.path() + "/root";
+  std::filesystem::create_directories(root + "/wal");
+  std::ofstream(root + "/wal/1") << "text";
+  for (const char* name : {"", "/wal", "/wal/1"})
+    ASSERT_EQ(::chmod((root + name).c_str(), 0755), 0);
+  const auto disk = open_disk(root);
+  ASSERT_TRUE(run(disk->create_directory("wal")).has_value());
+  ASSERT_TRUE(run(disk->open("wal/1", OpenMode::read)).has_value());
+  const auto mode_of = [&](const std::string& name) {
+    struct stat status{};
+    EXPECT_EQ(::stat((root + name).c_str(), &status), 0) << name;
+    return status.st_mode & 07777;
+  };
+  EXPECT_EQ(mode_of(""), 0755u);
+  EXPECT_EQ(mode_of("/wal"), 0700u);
+  EXPECT_EQ(mode_of("/wal/1"), 0600u);
 }
 
 TEST_F(FileDiskTest, EveryMessageNamesTheWholePath) {

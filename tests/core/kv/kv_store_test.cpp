@@ -141,6 +141,19 @@ uint64_t digest_of(const Model& model) {
   return sum;
 }
 
+TEST_F(KvStoreTest, ItsLockFileHasAllItsBlocksAlsoWhenItGrows) {
+  for (const uint32_t readers_max : {8, 640}) {
+    KvConfig config = small_config();
+    config.readers_max = readers_max;
+    open(config);
+    ASSERT_TRUE(put("a", "b").has_value());
+    struct stat status{};
+    ASSERT_EQ(::stat((real_folder() + "/lock.mdb").c_str(), &status), 0);
+    EXPECT_GE(static_cast<uint64_t>(status.st_size), readers_max * uint64_t{64});
+    EXPECT_GE(status.st_blocks * 512, status.st_size) << readers_max;
+  }
+}
+
 TEST_F(KvStoreTest, ItsMapGrowsUnderAReaderThatKeepsItsView) {
   KvConfig config = small_config();
   config.map_bytes_max = 8 << 20;

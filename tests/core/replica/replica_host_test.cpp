@@ -6,10 +6,11 @@
 #include <fstream>
 #include <set>
 
+#include "core/async/combine.h"
 #include "core/replica/birth_remains.h"
 #include "core/replica/manifest_file.h"
 #include "core/replica/raft_transport.h"
-#include "tests/core/replica/refusing_env.h"
+#include "tests/support/refusing_env.h"
 
 namespace vectron {
 namespace {
@@ -22,9 +23,13 @@ constexpr uint8_t kImpossible = 0xee;
 // Stores its last command.
 class LastCommand final : public StateMachine {
  public:
-  Task<Result<void>> load(OverlayStore* store, StateHome) override {
+  /// `generation_max`: it cannot be loaded from a later one.
+  explicit LastCommand(uint64_t generation_max = UINT64_MAX) : generation_max_(generation_max) {}
+
+  Task<Result<void>> load(OverlayStore* store, StateHome home) override {
     store_ = store;
-    co_return Result<void>();
+    if (home.generation <= generation_max_) co_return Result<void>();
+    co_return fail(Code::resource_exhausted, "there is no memory for it");
   }
   Result<void> check(ByteView, size_t) const override { return {}; }
   Result<void> check_pair(ByteView, ByteView value) const override {
@@ -37,6 +42,7 @@ class LastCommand final : public StateMachine {
   }
 
  private:
+  uint64_t generation_max_;
   OverlayStore* store_ = nullptr;
 };
 
@@ -86,13 +92,13 @@ class ReplicaHostTest : public testing::Test {
     return env_.below().run(host_->bear(std::move(manifest)));
   }
   /// A follower: the other one lives elsewhere, and nobody has stood for election yet.
-  Result<void> bear_one_of_two() {
+  Result<void> bear_one_of_two(uint64_t generation_max = UINT64_MAX) {
     stored::ReplicaManifest manifest;
     manifest.group_id = kGroup.value();
     manifest.replica_id = kReplica.value();
     manifest.members = {{1, 1, "here:1"}, {2, 2, "there:1"}};
     VECTRON_CHECK_OK(env_.below().run(host_->bear(std::move(manifest))));
-    auto starting = host_->start(kGroup, std::make_unique<LastCommand>());
+    auto starting = host_->start(kGroup, std::make_unique<LastCommand>(generation_max));
     const auto started = env_.below().run(std::move(starting));
     VECTRON_CHECK_OK(started);
     return {};
@@ -366,6 +372,47 @@ TEST_F(ReplicaHostTest, ASnapshotWithAPairThatCannotBeLoadedIsNotTaken) {
     EXPECT_TRUE(host_->find(kGroup)->serving());
     EXPECT_EQ(host_->find(kGroup)->applied_index(), LogIndex(value == kImpossible ? 0 : 5));
   }
+}
+
+// Whoever sends it may set no deadline. The removal of the replica waits for the same turn.
+TEST_F(ReplicaHostTest, ASnapshotThatCannotBeLoadedKeepsNobodyWaiting) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear_one_of_two(1).has_value());
+  auto receiving = host_->find(kGroup)->receive_snapshot(NodeId(2), snapshot_of(1));
+  auto bounded =
+      with_deadline(&env_.scheduler(), env_.scheduler().now() + 5s, std::move(receiving));
+  const auto taken = env_.below().run(std::move(bounded));
+  ASSERT_TRUE(taken.has_value()) << "it still waits";
+  EXPECT_FALSE(taken->has_value());
+  EXPECT_FALSE(host_->find(kGroup)->serving());
+  auto removing = host_->drop(kGroup, kReplica);
+  auto soon = with_deadline(&env_.scheduler(), env_.scheduler().now() + 5s, std::move(removing));
+  const auto removed = env_.below().run(std::move(soon));
+  ASSERT_TRUE(removed.has_value()) << "it still waits";
+  EXPECT_TRUE(removed->has_value());
+  EXPECT_EQ(presence(), ReplicaHost::Presence::absent);
+}
+
+// A program that took any term from the wire may have left it. One above it is 0.
+TEST_F(ReplicaHostTest, AReplicaWhoseLogHasTheLastTermOfAllIsLost) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
+  close();
+  {
+    WalConfig config;
+    config.cluster = ClusterId(5);
+    config.node = NodeId(1);
+    config.segment_bytes_max = 1 << 20;
+    const auto opened = env_.below().run(Wal::open(&env_, "wal", config));
+    ASSERT_TRUE(opened.has_value());
+    WalBatch batch;
+    batch.group = kGroup;
+    batch.hard_state = raft::HardState{Term(UINT64_MAX), ReplicaId(), LogIndex()};
+    ASSERT_TRUE(env_.below().run(opened->wal->append_and_sync(std::move(batch))).has_value());
+  }
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(start().code(), Code::data_loss);
+  EXPECT_EQ(presence(), ReplicaHost::Presence::lost);
 }
 
 // It would take the place of everything that the replica has.

@@ -4,6 +4,7 @@
 
 #include "core/wal/wal.h"
 #include "tests/core/wal/wal_test_log.h"
+#include "tests/support/refusing_env.h"
 
 namespace vectron {
 namespace {
@@ -132,6 +133,88 @@ TEST_F(WalReserve, ASegmentWhoseFirstSyncFindsNoSpaceIsBegunAnew) {
   log.crash(CrashMode::drop_unsynced);
   log.open();
   EXPECT_THAT(texts(log.group(1).entries), ElementsAre("1@1:x"));
+}
+
+// A disk may take writes and refuse their sync, as quickly as it can.
+TEST_F(WalReserve, ASyncThatGoesOnFindingNoSpaceIsTriedAgainWithPauses) {
+  for (const uint64_t reserve_bytes : {0, 16'384}) {
+    for (const uint64_t before : {0, 1}) {
+      TestLog log;
+      log.config.reserve_bytes = reserve_bytes;
+      log.open();
+      if (before > 0) ASSERT_TRUE(log.write(entries_batch(1, 1, 1, 1, "x")).has_value());
+      const uint64_t syncs = log.env.disk().sync_count;
+      const Instant begin = log.env.scheduler().now();
+      log.env.disk().syncs_without_space = 50;
+      const std::string large(6'000, 'y');  // It does not go into the reserve.
+      const auto ticket = log.wal().append(entries_batch(1, before + 1, 1, 1, large));
+      size_t opened_again = 0;
+      for (bool was_full = false; log.wal().durable_ticket() < *ticket;) {
+        log.env.run_for(1ms);
+        const bool is_full = log.wal().is_full();
+        if (was_full && !is_full && log.wal().durable_ticket() < *ticket) ++opened_again;
+        was_full = is_full;
+        ASSERT_LT(log.env.scheduler().now(), begin + 60s);
+      }
+      EXPECT_EQ(opened_again, 0u) << "clients were let in " << reserve_bytes << " " << before;
+      EXPECT_GE(log.env.scheduler().now(), begin + 9s) << reserve_bytes << " " << before;
+      EXPECT_LE(log.env.disk().sync_count - syncs, 60u);
+      log.crash(CrashMode::drop_unsynced);
+      log.open();
+      EXPECT_EQ(log.group(1).entries.size(), before + 1);
+    }
+  }
+}
+
+/// A log on a disk that refuses what a test names.
+struct RefusedLog {
+  explicit RefusedLog(WalConfig wanted = {}) {
+    wanted.cluster = ClusterId(7);
+    wanted.node = NodeId(3);
+    auto result = env.below().run(Wal::open(&env, "node/wal", wanted));
+    VECTRON_ASSERT(result.has_value(), "{}", result.error().to_string());
+    wal = std::move(result->wal);
+  }
+  bool write(WalBatch batch) {
+    return env.below().run(wal->append_and_sync(std::move(batch))).has_value();
+  }
+  RefusingEnv env;
+  std::unique_ptr<Wal> wal;
+};
+
+// The device says once what it lost, and the log's next segment would have its name there.
+TEST_F(WalReserve, AFolderWhoseSyncFailedUnderTheReserveEndsTheLog) {
+  RefusedLog log;
+  MemoryDisk& disk = log.env.below().disk();
+  disk.capacity_bytes = disk.used_bytes();
+  ASSERT_TRUE(log.write(hard_state_batch(1, 1, 1)));  // Takes the reserve.
+  log.env.disk().refused["node/wal/"] = {Status(Code::data_loss, "the device fails"), 1};
+  disk.capacity_bytes = UINT64_MAX;
+  log.env.below().run_for(2s);
+  EXPECT_EQ(log.wal->failure().code(), Code::data_loss);
+  EXPECT_THAT(log.wal->failure().message(), testing::HasSubstr("the device fails"));
+}
+
+// Where nothing is written in place, a removal needs space too.
+TEST_F(WalReserve, ASegmentThatCannotBeRemovedOnAFullDiskGoesLater) {
+  WalConfig config;
+  config.segment_bytes_max = 8'192;
+  config.retention_bytes_max = 65'536;
+  config.prefill_bytes = 0;
+  config.reserve_bytes = 0;
+  RefusedLog log(config);
+  ASSERT_TRUE(log.write(entries_batch(1, 1, 1, 1, std::string(9'000, 'x'))));
+  log.env.disk().refused[TestLog::path(1)] = {Status(Code::resource_exhausted, "no space"), 3};
+  ASSERT_TRUE(log.write(entries_batch(1, 2, 1, 1, "y")));
+  log.wal->release(GroupId(1), LogIndex(1));
+  log.env.below().run_for(400ms);
+  EXPECT_TRUE(log.env.below().disk().has(TestLog::path(1)));
+  EXPECT_TRUE(log.wal->is_full());
+  log.env.below().run_for(2s);
+  EXPECT_TRUE(log.wal->failure().ok()) << log.wal->failure().to_string();
+  EXPECT_FALSE(log.env.below().disk().has(TestLog::path(1)));
+  ASSERT_TRUE(log.write(entries_batch(1, 3, 1, 1, "z")));
+  EXPECT_FALSE(log.wal->is_full());
 }
 
 TEST_F(WalReserve, IsNotMissedByALogThatKeepsNone) {

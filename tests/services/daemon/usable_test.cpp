@@ -1,5 +1,6 @@
 #include "services/daemon/usable.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +29,7 @@ api::CollectionStatus collection(std::string name, size_t copies, const std::set
 std::vector<Unready> look_at(api::CollectionStatus one, const std::set<uint64_t>& silent) {
   api::ListCollectionsReply listed;
   listed.collections.push_back(std::move(one));
-  return unready_collections(listed, silent);
+  return unready_collections(listed, silent, 0);
 }
 
 TEST(Usable, WaitsForCollectionsThatMayStillGetALeader) {
@@ -50,6 +51,23 @@ TEST(Usable, NamesTheCopiesWithoutWhichThereIsNoLeader) {
   const Unready away = look_at(collection("a", 3, {0}), {103}).at(0);
   EXPECT_FALSE(away.may_come);
   EXPECT_THAT(away.why, HasSubstr("replica 12 of shard 4 on worker 103 is away"));
+}
+
+TEST(Usable, DoesNotWaitForCopiesThatTheirWorkerHasNoDescriptorsFor) {
+  api::ListCollectionsReply listed;
+  for (uint64_t number = 0; number < 4; ++number) {
+    listed.collections.push_back(collection(fmt::format("c{}", number), 1, {}));
+    listed.collections.back().shards[0].replicas[0].replica_id = 10 + number;
+  }
+  listed.collections[0].shards[0].replicas[0].lost = true;
+  listed.collections[1].ready = true;
+  EXPECT_TRUE(unready_collections(listed, {}, 3).at(1).may_come);
+  const std::vector<Unready> unready = unready_collections(listed, {}, 2);
+  ASSERT_EQ(unready.size(), 3u);
+  EXPECT_TRUE(unready[1].may_come);  // 11 and 12 are open, 10 is lost.
+  EXPECT_FALSE(unready[2].may_come);
+  EXPECT_THAT(unready[2].why, HasSubstr("replica 13 of shard 4 on worker 101 is closed"));
+  EXPECT_THAT(unready[2].why, HasSubstr("ulimit -n"));
 }
 
 TEST(Usable, WaitsAsLongAsSomethingMoves) {

@@ -71,6 +71,7 @@ class WorkerCluster : public testing::Test {
     config.index_batch_points_max = index_batch_points_max_;
     config.index_linger = index_linger_;
     config.replicas_max = replicas_max_;
+    config.replicas_open_max = replicas_open_max_;
     config.wal.reserve_bytes = wal_reserve_bytes_;
     config.stop = &stop_of(fmt::format("worker-{}", i));
     config.on_ready = [this, i] { ready_.insert(fmt::format("worker-{}", i)); };
@@ -257,6 +258,7 @@ class WorkerCluster : public testing::Test {
   uint32_t m_ = 16;                  // Of the collection.
   std::optional<size_t> number_of_;  ///< A worker that starts has the number of that one.
   uint64_t replicas_max_ = 0;
+  uint64_t replicas_open_max_ = 0;
   size_t workers_max_ = kWorkersMax;  // Of the placement driver.
   uint64_t wal_reserve_bytes_ = WalConfig().reserve_bytes;
 };

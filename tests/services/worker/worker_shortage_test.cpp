@@ -285,6 +285,44 @@ TEST_F(WorkerCluster, AWorkerIsNotReadyWhileNoneOfItsCopiesRuns) {
   EXPECT_TRUE(read(5)->points[0].found);
 }
 
+// Its folder was filled under a higher limit.
+TEST_F(WorkerCluster, AWorkerOpensNoMoreCopiesThanItHasDescriptorsFor) {
+  boot(1, 1);
+  ASSERT_TRUE(create(2, 1).has_value());
+  wire::CreateCollectionRequest more;
+  more.name = "more";
+  more.dimension = 4;
+  more.shards = 2;
+  more.replication = 1;
+  auto client = placement(0);
+  ASSERT_TRUE(await(client.create_collection(context(20s), more)).has_value());
+  world_->run_for(2s);
+  SimNode& node = *world_->find_node("worker-0");
+  node.crash(CrashKind::process_kill);
+  world_->run_for(100ms);
+  replicas_open_max_ = 3;
+  ready_.clear();
+  start_worker(node, 0);
+  EXPECT_TRUE(
+      world_->run_until([this] { return ready_.contains("worker-0"); }, world_->now() + 10s));
+  const auto is_open = [this](uint64_t shard) {
+    wire::ReadRequest request;
+    request.shard_id = shard;
+    request.epoch = 1;
+    request.ids.resize(1);
+    request.ids[0].number = 5;
+    auto asked = worker(Address{"worker-0:1"});
+    return await(asked.read(context(), request)).has_value();
+  };
+  world_->run_for(20s);
+  for (uint64_t shard = 1; shard <= 4; ++shard) EXPECT_EQ(is_open(shard), shard <= 3) << shard;
+  EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
+  // Where others go, it comes.
+  EXPECT_TRUE(remove_collection(1, 20s).complete);
+  for (int round = 0; round < 20 && !is_open(4); ++round) world_->run_for(1s);
+  EXPECT_TRUE(is_open(4));
+}
+
 TEST_F(WorkerCluster, CollectionsThatAreMadeAtOnceShareTheRoomThatThereIs) {
   replicas_max_ = 3;
   boot(1, 1);

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "core/kv/kv_store.h"
 #include "sim/interpose/stored_values.h"
 #include "tests/sim/world/run_task.h"
@@ -221,6 +223,40 @@ TEST_F(StoreTroubleTest, AWriteThatEndsEarlyIsAFullDiskAndNoDamage) {
   store.reset();
   store = open();
   EXPECT_EQ(**store->get(as_bytes("more-99")), Bytes(700, 2));
+}
+
+// LMDB would make its lock file without blocks, and the first touch of its map would end the
+// process.
+TEST_F(StoreTroubleTest, ANewStoreOnAFullDiskIsRefusedBeforeItsLockFileIsMapped) {
+  ASSERT_TRUE(run(node_, env()->disk().create_directory("store")).has_value());
+  trouble().fill_up(world_.now() + 1s);
+  const auto refused = run(node_, KvStore::open(env(), "store", kv_config()));
+  EXPECT_EQ(status_of(refused).code(), Code::resource_exhausted);
+  EXPECT_THAT(status_of(refused).message(), testing::HasSubstr("No space left on device"));
+  world_.run_for(1s);
+  EXPECT_TRUE(run(node_, open()->commit(batch_of(1))).has_value());
+}
+
+TEST_F(StoreTroubleTest, AStoreOpensAgainOnAFullDiskAsItsLockFileHasItsBlocks) {
+  ASSERT_TRUE(run(node_, open()->commit(batch_of(1))).has_value());
+  trouble().fill_up(world_.now() + 1s);
+  EXPECT_EQ(**open()->get(as_bytes("key-7")), Bytes(700, 1));
+  // More readers need a larger one.
+  KvConfig config = kv_config();
+  config.readers_max = 640;
+  const auto refused = run(node_, KvStore::open(env(), "store", config));
+  EXPECT_EQ(status_of(refused).code(), Code::resource_exhausted);
+}
+
+// Read through a map, the same sector would end the process.
+TEST_F(StoreTroubleTest, ASectorThatCannotBeReadIsAnErrorOfTheStart) {
+  ASSERT_TRUE(run(node_, open()->commit(batch_of(1))).has_value());
+  node_.disk().power().set_trouble(
+      [](FileCall call, bool) { return call == FileCall::read ? EIO : 0; });
+  const auto refused = run(node_, KvStore::open(env(), "store", kv_config()));
+  EXPECT_EQ(status_of(refused).code(), Code::data_loss);
+  EXPECT_THAT(status_of(refused).message(), testing::HasSubstr("could not read its file"));
+  EXPECT_THAT(status_of(refused).message(), testing::HasSubstr("Input/output error"));
 }
 
 TEST_F(StoreTroubleTest, AnIoErrorOfTheDeviceIsNoFullDisk) {

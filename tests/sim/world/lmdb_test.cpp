@@ -293,14 +293,15 @@ TEST(Lmdb, ImportsNoFileSystemCallThatWeDoNotKnow) {
   ASSERT_NE(dladdr(reinterpret_cast<void*>(&mdb_env_open), &info), 0);
   const std::set<std::string> imported = imported_symbols(info.dli_fname);
   ASSERT_GT(imported.size(), 20u) << info.dli_fname;
-  const std::set<std::string> interposed{
-      "close", "fdatasync", "fsync",  "ftruncate", "ftruncate64", "lseek", "lseek64", "msync",
-      "open",  "open64",    "pwrite", "pwrite64",  "pwritev",     "write", "writev"};
+  const std::set<std::string> interposed{"close", "fdatasync", "fsync",  "ftruncate", "ftruncate64",
+                                         "lseek", "lseek64",   "msync",  "open",      "open64",
+                                         "pread", "pread64",   "pwrite", "pwrite64",  "pwritev",
+                                         "write", "writev"};
   // They change nothing, or memory only. fcntl: record locks on the lock file, which end with its
   // descriptor.
-  const std::set<std::string> harmless{"__fxstat",  "fstat",   "fcntl",   "fcntl64", "fstatfs",
-                                       "fstatfs64", "madvise", "mmap",    "mmap64",  "munmap",
-                                       "pread",     "pread64", "sysconf", "uname",   "getpid"};
+  const std::set<std::string> harmless{"__fxstat",  "fstat",   "fcntl", "fcntl64", "fstatfs",
+                                       "fstatfs64", "madvise", "mmap",  "mmap64",  "munmap",
+                                       "sysconf",   "uname",   "getpid"};
   // Not about files at all.
   const std::set<std::string> other{"_ITM_deregisterTMCloneTable",
                                     "_ITM_registerTMCloneTable",

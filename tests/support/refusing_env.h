@@ -9,7 +9,8 @@
 namespace vectron {
 
 /// Passes everything on to the disk below, but for the paths in `refused`: each is refused as often
-/// as it says, whatever the operation is.
+/// as it says, whatever the operation is. The sync of a folder has that folder's path with a '/'
+/// behind it.
 class RefusingDisk final : public Disk {
  public:
   struct Refusal {
@@ -30,7 +31,12 @@ class RefusingDisk final : public Disk {
   Task<Result<void>> rename(std::string from, std::string to) override {
     return below_.rename(std::move(from), std::move(to));
   }
-  Task<Result<void>> remove(std::string path) override { return below_.remove(std::move(path)); }
+  Task<Result<void>> remove(std::string path) override {
+    const Status why = ask(path);
+    if (!why.ok()) co_return fail(why);
+    auto done = co_await below_.remove(std::move(path));
+    co_return done;
+  }
   Task<Result<void>> remove_tree(std::string path) override {
     const Status why = ask(path);
     if (!why.ok()) co_return fail(why);
@@ -41,7 +47,10 @@ class RefusingDisk final : public Disk {
     return below_.create_directory(std::move(path));
   }
   Task<Result<void>> sync_directory(std::string path) override {
-    return below_.sync_directory(std::move(path));
+    const Status why = ask(path + "/");
+    if (!why.ok()) co_return fail(why);
+    auto done = co_await below_.sync_directory(std::move(path));
+    co_return done;
   }
   Task<Result<std::vector<std::string>>> list(std::string path) override {
     const Status why = ask(path);

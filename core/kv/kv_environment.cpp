@@ -38,8 +38,9 @@ uint64_t lock_file_bytes(uint32_t readers_max) {
 /// LMDB writes to its lock file through a map: where the disk has no block for a page of it, the
 /// process would end by a signal. LMDB itself would make or enlarge it without blocks; so it is
 /// made here, as large as it will be, and all its blocks are there before it is mapped. Whoever
-/// opens it first fills it in, whatever it holds. Returns an errno, or 0. Requires: the environment
-/// is not open (closing a descriptor of the file would drop its lock).
+/// opens it first fills it in, whatever it holds. It is synced when it was made or grew: after a
+/// power loss the blocks are still there, also on a disk that is full. Returns an errno, or 0.
+/// Requires: the environment is not open (closing a descriptor of the file would drop its lock).
 int fill_lock_file(const std::string& path, uint32_t readers_max) {
   const std::string name = path + "/" + std::string(kLockFile);
   const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode);
@@ -49,7 +50,9 @@ int fill_lock_file(const std::string& path, uint32_t readers_max) {
   if (failed == 0) {
     const uint64_t wanted =
         std::max(lock_file_bytes(readers_max), static_cast<uint64_t>(status.st_size));
+    const bool was_whole = static_cast<uint64_t>(status.st_size) == wanted;
     failed = ::posix_fallocate(file, 0, static_cast<off_t>(wanted));
+    if (failed == 0 && !was_whole && ::fsync(file) != 0) failed = errno;
   }
   ::close(file);
   // Some file systems cannot, and have no such blocks either.

@@ -217,8 +217,9 @@ PowerLossCounts TrackedFolder::lose_power(PageFates* fates) {
   PowerLossCounts counts;
   for (const std::string& name : names()) {
     TrackedFile& file = *files_.at(name);
+    const bool keeps_blocks = file.durable_name && file.durable_size == file.size;
     if (file.volatile_content) {
-      remove(name);
+      if (!keeps_blocks) remove(name);
     } else if (!file.durable_name && fates->loses_metadata()) {
       remove(name);
       ++counts.lost;

@@ -241,6 +241,8 @@ TEST_F(StoreTroubleTest, AStoreOpensAgainOnAFullDiskAsItsLockFileHasItsBlocks) {
   ASSERT_TRUE(run(node_, open()->commit(batch_of(1))).has_value());
   trouble().fill_up(world_.now() + 1s);
   EXPECT_EQ(**open()->get(as_bytes("key-7")), Bytes(700, 1));
+  lose_power();
+  EXPECT_EQ(**open()->get(as_bytes("key-7")), Bytes(700, 1));
   // More readers need a larger one.
   KvConfig config = kv_config();
   config.readers_max = 640;

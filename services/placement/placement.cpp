@@ -233,12 +233,13 @@ std::optional<std::string> Placement::heard_from_another_folder(NodeId node,
 // Each of the two takes the number from the other, again and again, until one holds copies.
 void Placement::tell_of_two(NodeId node, const std::string& before) {
   const Instant now = env_->clock().monotonic();
-  if (now < tell_of_two_next_) return;
+  const auto record = state_->workers().find(node);
+  if (now < tell_of_two_next_ || record == state_->workers().end()) return;
   tell_of_two_next_ = now + kTellOfTwoInterval;
   env_->log().warning("placement",
                       "worker {} came with another folder, at {}, while the one at {} was there a "
                       "moment ago: if both run, give one of them another number (option node)",
-                      node, state_->workers().at(node).address, before);
+                      node, record->second.address, before);
 }
 
 // What was heard in another term is forgotten: this node may not have led in between.

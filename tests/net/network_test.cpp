@@ -85,7 +85,8 @@ TEST_F(NetworkTest, AnAddressOfAnotherMachineCannotBeListenedAt) {
 TEST_F(NetworkTest, RefusalSaysWhereAndWhy) {
   const auto connection = connect(tcp, "127.0.0.1:1");
   ASSERT_FALSE(connection.has_value());
-  EXPECT_EQ(connection.error().message(), "cannot connect to 127.0.0.1:1: Connection refused");
+  EXPECT_EQ(connection.error().message(),
+            "cannot connect to 127.0.0.1:1: Connection refused: nobody listens there");
 }
 
 TEST_F(NetworkTest, ASocketNeverConnectsToItself) {

@@ -43,11 +43,8 @@ FirstFailingPlan first_failing(std::function<bool(const Plan&)> fails) {
 }
 
 TEST(ShrinkPlan, LeavesExactlyWhatTheFailureNeeds) {
-  size_t plans = 0;
-  for (uint64_t seed = 1; plans < 5; ++seed) {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
     const Plan plan = plan_of(seed);
-    if (plan.intensities.reset_ppm == 0) continue;  // An act of it leaves the network alone.
-    ++plans;
     ASSERT_GE(plan.faults.size(), 4u);
     const std::string one = plan.faults.front().id;
     const std::string two = plan.faults[plan.faults.size() / 2].id;

@@ -2,9 +2,9 @@
 // what waits to be taken), against one bound.
 //
 // Each connection has a BodyShare, by the host that it comes from: one host may hold a part of the
-// whole only. Who holds some has a HeldBytes, which says how much at present. A quarter of every
-// bound is kept for small things, so that a few large ones never keep everybody else out. Small
-// things that are bounded by their number need not be counted. Single-threaded.
+// whole only. Who holds some has a HeldBytes, which says how much at present. Of every bound large
+// things that arrive leave a quarter, of which answers in the making may use half: small things
+// always find room. Those that are bounded by their number need not be counted. Single-threaded.
 #pragma once
 
 #include <algorithm>

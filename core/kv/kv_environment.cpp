@@ -60,10 +60,11 @@ int fill_lock_file(const std::string& path, uint32_t readers_max) {
 }
 
 /// Reads all of a file: a sector that the device cannot read is an error here, and a signal that
-/// ends the process where it is read through a map. Returns an errno, or 0.
-int read_through(int file, uint64_t bytes) {
+/// ends the process where it is read through a map. Ends early where nobody waits for it. Returns
+/// an errno, or 0.
+int read_through(int file, uint64_t bytes, const GivenUp& given_up) {
   std::vector<uint8_t> piece(std::min<uint64_t>(bytes, kReadBytesMax));
-  for (uint64_t offset = 0; offset < bytes;) {
+  for (uint64_t offset = 0; offset < bytes && !given_up;) {
     const ssize_t count = ::pread(file, piece.data(), piece.size(), static_cast<off_t>(offset));
     if (count == 0) return 0;
     if (count < 0 && errno != EINTR) return errno;
@@ -145,7 +146,7 @@ Result<void> KvEnvironment::check_structure(const std::string& path, const Given
   if (bytes == 0) return {};
   const int descriptor = ::open((path + "/data.mdb").c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return error(errno, "open the file");
-  const int unread = read_through(descriptor, bytes);
+  const int unread = read_through(descriptor, bytes, given_up);
   void* const begin =
       unread == 0 ? ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0) : MAP_FAILED;
   const int failed = unread == 0 && begin == MAP_FAILED ? errno : 0;

@@ -16,7 +16,8 @@ static_assert(kLogEntryBytesMax + (4 << 10) <= rpc::kOneWayBytesMax);
 static_assert(4 * kBatchBytesMax <= rpc::kOneWayBytesMax);
 static_assert(kBatchBytesTaken + (512 << 10) <= rpc::kOneWayBytesTaken);
 
-// Of a simulated node now and then, whose batches are small: two messages.
+// The bytes of a turn that the simulation sometimes uses instead, because its batches are small:
+// two messages.
 constexpr size_t kShortTurnBytes = 2 * kMessageCostBytes;
 
 size_t cost_of(const raft::Message& message) {

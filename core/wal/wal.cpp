@@ -142,7 +142,10 @@ Task<Result<void>> Wal::start_segment() {
     }
     auto opened = co_await env_->disk().open(path_of(next_segment_), OpenMode::create);
     if (opened.has_value()) {
-      file_ = *std::move(opened);  // No proof of space: an empty file needs none.
+      file_ = *std::move(opened);
+      // No proof of space: an empty file needs none. But where nothing waits to be written, only
+      // what is relocated into it can find out, and nothing is relocated without space.
+      if (in_flight_.empty() && queue_.empty()) tell_space();
       break;
     }
     if (opened.error().code() == Code::resource_exhausted) tell_full(opened.error());

@@ -93,12 +93,15 @@ Result<void> run_process(const Settings& settings, const ProcessBody& body) {
   StopSignals signals(loop);
   TcpNetwork tcp(loop, pools.files);
   InProcessNetwork network(loop.scheduler(), &tcp);
-  VECTRON_TRY(const auto disk,
-              FileDisk::open(loop, {&pools.files, &pools.key_values}, settings.data));
+  auto opened = FileDisk::open(loop, {&pools.files, &pools.key_values}, settings.data);
   // One that an earlier, killed process left behind would lie. That of a process which still runs
   // on this folder stays: it holds the folder's lock.
+  const bool is_held = status_of(opened).code() == Code::failed_precondition;
   std::error_code ignored;
-  if (!settings.ready_file.empty()) std::filesystem::remove(settings.ready_file, ignored);
+  if (!settings.ready_file.empty() && !is_held) {
+    std::filesystem::remove(settings.ready_file, ignored);
+  }
+  VECTRON_TRY(const auto disk, std::move(opened));
 
   const auto ready = [&settings](const ReadyAddresses& addresses) {
     announce(settings, addresses);

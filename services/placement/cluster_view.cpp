@@ -110,12 +110,14 @@ uint64_t ClusterView::replicas_max(NodeId node) const {
   return said == 0 ? UINT64_MAX : said;
 }
 
-void ClusterView::mark_crowded(NodeId node, std::vector<wire::Assignment>* assignments) const {
+void ClusterView::mark_crowded(NodeId node, const Watching& watching,
+                               std::vector<wire::Assignment>* assignments) const {
   for (wire::Assignment& assignment : *assignments) {
     assignment.crowded = std::ranges::any_of(assignment.members, [&](const wire::Member& member) {
-      const auto heard = workers_.find(NodeId(member.node_id));
-      return NodeId(member.node_id) != node && heard != workers_.end() &&
-             heard->second.condition.memory_full;
+      const NodeId other(member.node_id);
+      const auto heard = workers_.find(other);
+      return other != node && heard != workers_.end() && heard->second.condition.memory_full &&
+             !is_down(other, watching);
     });
   }
 }

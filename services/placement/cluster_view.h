@@ -52,8 +52,10 @@ class ClusterView {
   bool is_down(NodeId node, const Watching& watching) const;
   /// Whether it may get new replicas: live, and neither draining nor full.
   bool takes_replicas(NodeId node, Instant now, Duration silence_max) const;
-  /// Marks the assignments of `node` of which another member's worker is full.
-  void mark_crowded(NodeId node, std::vector<wire::Assignment>* assignments) const;
+  /// Marks the assignments of `node` of which another member's worker is full. One that is down is
+  /// not: nobody knows what it holds by now, and it may never come back.
+  void mark_crowded(NodeId node, const Watching& watching,
+                    std::vector<wire::Assignment>* assignments) const;
   /// How many replicas `node` can hold.
   uint64_t replicas_max(NodeId node) const;
   /// The last report of a replica, or null.

@@ -242,6 +242,10 @@ void Placement::tell_of_two(NodeId node, const std::string& before) {
                       node, record->second.address, before);
 }
 
+Watching Placement::watching() const {
+  return {led_since_, env_->clock().monotonic(), config_->worker_silence_max};
+}
+
 // What was heard in another term is forgotten: this node may not have led in between.
 void Placement::notice_term() {
   if (led_term_ != replica_->status().term) {
@@ -281,7 +285,7 @@ Task<Result<wire::HeartbeatReply>> Placement::heartbeat(RequestContext context,
   wire::HeartbeatReply reply;
   reply.revision = state_->counters().revision;
   reply.assignments = assignments_of(*state_, node);
-  view_.mark_crowded(node, &reply.assignments);
+  view_.mark_crowded(node, watching(), &reply.assignments);
   reply.removed = view_.removed_replicas(*state_, node);
   reply.lineage = state_->counters().lineage;
   reply.starts = starts_of_peers(*state_, reply.assignments);
@@ -450,8 +454,7 @@ bool Placement::is_fenced(CollectionId collection) const {
 bool Placement::is_hopeless(CollectionId collection) const {
   const auto removed = state_->removed().find(collection);
   if (removed == state_->removed().end() || is_fenced(collection)) return false;
-  const Watching watching{led_since_, env_->clock().monotonic(), config_->worker_silence_max};
-  return !view_.may_drop_more(removed->second, watching);
+  return !view_.may_drop_more(removed->second, watching());
 }
 
 Task<void> Placement::wait_for_fence(CollectionId collection, Instant deadline) {
@@ -513,10 +516,9 @@ Task<Result<wire::ListWorkersReply>> Placement::list_workers(RequestContext cont
   const auto reached = co_await reach(deadline_of(context));
   VECTRON_CO_CHECK_OK(reached);
   notice_term();
-  const Watching watching{led_since_, env_->clock().monotonic(), config_->worker_silence_max};
   wire::ListWorkersReply reply;
   for (const auto& [node, worker] : state_->workers()) {
-    reply.workers.push_back(status_of(*state_, view_, watching, worker));
+    reply.workers.push_back(status_of(*state_, view_, watching(), worker));
   }
   co_return reply;
 }
@@ -609,7 +611,7 @@ void Placement::push_changes() {
     wire::AssignRequest request;
     request.revision = state_->counters().revision;
     request.assignments = assignments_of(*state_, node);
-    view_.mark_crowded(node, &request.assignments);
+    view_.mark_crowded(node, watching(), &request.assignments);
     request.removed = view_.removed_replicas(*state_, node);
     request.folder_id = record.folder_id;
     request.lineage = state_->counters().lineage;

@@ -66,6 +66,7 @@ class Placement final : public wire::PlacementHandler {
   bool is_fenced(CollectionId collection) const;
   bool is_hopeless(CollectionId collection) const;
   void notice_term();
+  Watching watching() const;
   std::optional<std::string> heard_from_another_folder(NodeId node, uint64_t folder_id) const;
   void tell_of_two(NodeId node, const std::string& before);
   void hear(NodeId node, uint64_t revision, std::span<const wire::ReplicaReport> reports);

@@ -165,7 +165,6 @@ Result<void> Worker::room_to_start(ReplicaId replica) {
                          "and start it again",
                          open_max),
              std::string(kDescriptorsField));
-  start.pause.failed(env_->clock().monotonic());
   return fail(start.failure);
 }
 
@@ -208,8 +207,9 @@ Task<Result<void>> Worker::try_start(stored::ReplicaManifest manifest) {
 Result<void> Worker::begin_start(ReplicaId replica) {
   Start& start = starts_[replica];
   if (start.under_way) return {};
+  // No order fails for that, or the placement driver would send it again and again.
+  if (!room_to_start(replica).has_value()) return {};
   if (!start.pause.is_over(env_->clock().monotonic())) return fail(start.failure);
-  VECTRON_CHECK_OK(room_to_start(replica));
   start.under_way = true;
   const Status before = start.failure;
   tasks_.spawn(start_replica(replica));

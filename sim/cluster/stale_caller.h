@@ -24,7 +24,7 @@ class StaleCaller {
   explicit StaleCaller(Parts parts) : parts_(parts) {}
 
   /// Asks all replicas that run. Requires a cluster that is well: who cannot be asked within a few
-  /// attempts is an objection too.
+  /// attempts is an objection too (by the older map: a newer one is answered as a lost call is).
   Task<void> ask_all(std::vector<ProbedShard> shards);
 
  private:

@@ -339,7 +339,7 @@ TEST_F(UpTest, StopsWhileItWaitsForACollection) {
   create(1, 3, api::Distance::dot);
   EXPECT_EQ(server_->stop(), 0);
   std::filesystem::remove(options_.log);
-  options_.arguments.insert(options_.arguments.end(), {"--election-ticks", "60"});
+  options_.arguments.insert(options_.arguments.end(), {"--election-ticks", "200"});
   auto server = Server::launch(options_);
   ASSERT_TRUE(server.has_value()) << server.error().to_string();
   server_.emplace(*std::move(server));

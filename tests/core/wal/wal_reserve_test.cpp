@@ -217,6 +217,25 @@ TEST_F(WalReserve, ASegmentThatCannotBeRemovedOnAFullDiskGoesLater) {
   EXPECT_FALSE(log.wal->is_full());
 }
 
+// Nothing waits to be written: a segment is begun to take in what is left of the oldest one.
+TEST_F(WalReserve, ALogThatOnlyTidiesUpFindsOutThatThereIsSpaceAgain) {
+  WalConfig config;
+  config.segment_bytes_max = 8'192;
+  config.prefill_bytes = 0;
+  RefusedLog log(config);
+  ASSERT_TRUE(log.write(entries_batch(1, 1, 1, 1, std::string(6'000, 'x'))));
+  ASSERT_TRUE(log.write(entries_batch(2, 1, 1, 1, std::string(3'000, 'x'))));  // Fills the first.
+  ASSERT_TRUE(log.write(entries_batch(1, 2, 1, 1, std::string(9'000, 'y'))));  // And the second.
+  log.env.disk().refused[TestLog::path(3)] = {Status(Code::resource_exhausted, "no space"), 2};
+  log.wal->release(GroupId(1), LogIndex(1));
+  log.env.below().run_for(50ms);
+  EXPECT_TRUE(log.wal->is_full());
+  log.env.below().run_for(5s);
+  EXPECT_FALSE(log.wal->is_full());
+  EXPECT_FALSE(log.env.below().disk().has(TestLog::path(1))) << "it was tidied up";
+  EXPECT_TRUE(log.write(entries_batch(1, 3, 1, 1, "z")));
+}
+
 TEST_F(WalReserve, IsNotMissedByALogThatKeepsNone) {
   log_.config.reserve_bytes = 0;
   log_.open();

@@ -655,9 +655,10 @@ TEST_F(PlacementStateTest, TellsAllOthersOfAShardThatAMemberIsFull) {
   create("a", {7, 8});
   create("b", {9});
   ClusterView view;
+  Instant now(2s);
   const auto crowded = [&](uint64_t node) {
     auto assignments = assignments_of(state_, NodeId(node));
-    view.mark_crowded(NodeId(node), &assignments);
+    view.mark_crowded(NodeId(node), {Instant(0s), now, 15s}, &assignments);
     return assignments.front().crowded;
   };
   view.hear(NodeId(8), Instant(1s), 0, {});
@@ -666,6 +667,9 @@ TEST_F(PlacementStateTest, TellsAllOthersOfAShardThatAMemberIsFull) {
   EXPECT_TRUE(crowded(7));
   EXPECT_FALSE(crowded(8));  // It knows that of itself.
   EXPECT_FALSE(crowded(9));
+  // Its machine is lost: what it last said must not end all writes for ever.
+  now = Instant(17s);
+  EXPECT_FALSE(crowded(7));
 }
 
 TEST_F(PlacementStateTest, ACollectionIsReadyOnceItsLeadersHaveAllThatWasCommitted) {

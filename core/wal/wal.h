@@ -104,7 +104,8 @@ class Wal {
 
   /// Reads one segment into the index; returns the bytes of its torn tail, which it cuts.
   Task<Result<uint64_t>> recover_segment(uint64_t number, bool is_newest);
-  Task<Result<uint64_t>> settle_segment(File* file, Bytes content, uint64_t kept, bool is_newest);
+  Task<Result<uint64_t>> settle_segment(File* file, Bytes* content, uint64_t kept, bool is_newest);
+  Task<Result<uint64_t>> settle_once(File* file, Bytes* content, uint64_t kept, bool is_newest);
   Task<Result<void>> sync_names();
   Task<Result<void>> wait_for_space(Status cause);
   Task<void> write_loop();

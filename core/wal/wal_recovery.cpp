@@ -130,7 +130,7 @@ Task<Result<uint64_t>> Wal::recover_segment(uint64_t number, bool is_newest) {
 
   const uint64_t kept = scan->record_count > 0 ? scan->valid_bytes : 0;
   const uint64_t torn = torn_bytes(*content, scan->valid_bytes);
-  auto settled = co_await settle_segment(file.get(), *std::move(content), kept, is_newest);
+  auto settled = co_await settle_segment(file.get(), &*content, kept, is_newest);
   VECTRON_CO_TRY(const uint64_t size, settled);
   next_sequence_ = std::max(next_sequence_, scan->next_sequence);
   next_segment_ = number + (kept > 0 ? 1 : 0);
@@ -146,9 +146,23 @@ Task<Result<uint64_t>> Wal::recover_segment(uint64_t number, bool is_newest) {
 /// Makes the records of a segment durable, its first `kept` bytes, and takes away what lies behind
 /// them. Returns how far it reaches then. What was read may be in the page cache only (the process
 /// was killed, the machine was not); the node will act on it, so it must be durable first, and a
-/// torn tail must be gone before the log goes on.
-Task<Result<uint64_t>> Wal::settle_segment(File* file, Bytes content, uint64_t kept,
+/// torn tail must be gone before the log goes on. Where blocks are given out late, the sync may be
+/// what finds no space for a record that the process before had written: the start waits for some,
+/// as nobody knows whether that record was acknowledged.
+Task<Result<uint64_t>> Wal::settle_segment(File* file, Bytes* content, uint64_t kept,
                                            bool is_newest) {
+  while (true) {
+    const auto settled = co_await settle_once(file, content, kept, is_newest);
+    if (settled.has_value()) {
+      tell_space();
+      co_return settled;
+    }
+    const auto waited = co_await wait_for_space(settled.error());
+    VECTRON_CO_CHECK_OK(waited);
+  }
+}
+
+Task<Result<uint64_t>> Wal::settle_once(File* file, Bytes* content, uint64_t kept, bool is_newest) {
   const Result<uint64_t> size = file->size();
   VECTRON_CO_CHECK_OK(size);
   // Without a reserve the room behind the records is all that a full disk may have left for a vote:
@@ -160,11 +174,11 @@ Task<Result<uint64_t>> Wal::settle_segment(File* file, Bytes content, uint64_t k
     VECTRON_CO_CHECK_OK(truncated);
   }
   if (!is_newest) co_return end;
-  content.resize(kept);
-  content.resize(end);  // Zeros.
+  content->resize(kept);
+  content->resize(end);  // Zeros.
   // Written again, not just synced: after a sync that failed the kernel calls pages clean that
   // never reached the disk, and a further sync of those succeeds without doing anything.
-  const auto written = co_await file->write_at(0, content);
+  const auto written = co_await file->write_at(0, *content);
   VECTRON_CO_CHECK_OK(written);
   const auto synced = co_await file->sync();
   VECTRON_CO_CHECK_OK(synced);

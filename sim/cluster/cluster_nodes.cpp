@@ -175,7 +175,7 @@ Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   record_.violations.add(
       oracle::kDurability, record_.world.now(),
       fmt::format("{} ended by itself: {}", node->machine->name(), status.to_string()),
-      kEndedByItself);
+      is_refused_for_ever(status) ? kRefusedForEver : kEndedByItself);
 }
 
 Task<void> ClusterNodes::supervise() {

@@ -22,6 +22,8 @@ namespace vectron::sim {
 
 /// The kind of a violation: a process ended by itself and had no reason to.
 inline constexpr std::string_view kEndedByItself = "ended";
+/// The same, because the placement driver will never take that start of it.
+inline constexpr std::string_view kRefusedForEver = "refused";
 
 class ClusterNodes {
  public:

@@ -139,7 +139,11 @@ void FaultPlayer::strike_disk(const PlannedFault& fault, DiskTrouble* trouble) {
       }
       break;
     case FaultClass::disk_full:
-      trouble->fill_up(until);
+      if (record_.world.random(fmt::format("fault[{}]", fault.id)).below(3) == 0) {
+        trouble->fill_up_late(until);
+      } else {
+        trouble->fill_up(until);
+      }
       break;
     case FaultClass::descriptors:
       trouble->run_out_of_descriptors(until);

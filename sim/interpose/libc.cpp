@@ -150,7 +150,7 @@ int sync_tracked(Descriptor* open) {
     file.durable_size = file.allocated_bytes;  // Its blocks; nobody misses what is in them.
     return 0;
   }
-  const int trouble = file.power->trouble(FileCall::sync, false);
+  const int trouble = file.power->trouble(FileCall::sync, file.size > file.durable_size);
   if (trouble != 0) {
     doom_pages(&file);
     return fail_with(trouble);

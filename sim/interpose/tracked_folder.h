@@ -53,8 +53,8 @@ class PowerSwitch {
     observer_ = std::move(observer);
   }
 
-  /// Asked before each call (`needs_space`: it adds bytes or a name): 0, or the errno with which
-  /// the call fails.
+  /// Asked before each call (`needs_space`: it adds bytes or a name, or syncs bytes that were
+  /// added): 0, or the errno with which the call fails.
   using Trouble = std::function<int(FileCall call, bool needs_space)>;
   void set_trouble(Trouble trouble) { trouble_ = std::move(trouble); }
   /// Asked when a write is to fail with ENOSPC: how many of the `bytes` that it lacks there are all

@@ -342,12 +342,13 @@ void SimDisk::lose_power(DiskNode* node, PageFates* fates, PowerLossCounts* coun
 }
 
 int SimDisk::trouble_of_call(FileCall call, bool needs_space) {
-  if (call == FileCall::sync) return trouble_.sync_fails() ? EIO : 0;
+  if (call == FileCall::sync && trouble_.sync_fails()) return EIO;
+  if (call == FileCall::sync) return needs_space && trouble_.sync_finds_no_space() ? ENOSPC : 0;
   const bool opens = call == FileCall::create || call == FileCall::open;
   if (opens && trouble_.has_no_descriptor()) return EMFILE;
   if (call == FileCall::open) return 0;
   if (call == FileCall::read) return trouble_.read_fails() ? EIO : 0;
-  if (call == FileCall::allocate) return trouble_.is_full() ? ENOSPC : 0;
+  if (call == FileCall::allocate) return trouble_.has_no_block() ? ENOSPC : 0;
   if (trouble_.write_fails()) return EIO;
   return needs_space && trouble_.is_full() ? ENOSPC : 0;
 }

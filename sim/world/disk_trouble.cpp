@@ -27,8 +27,15 @@ void DiskTrouble::fail_syncs(uint32_t count) {
 void DiskTrouble::fill_up(Instant until) {
   if (!world_.fault_enabled(FaultClass::disk_full)) return;
   full_until_ = std::max(full_until_, until);
+  gives_blocks_late_ = false;
   const uint64_t drawn = mix64(static_cast<uint64_t>(until.time_since_epoch().count()));
   last_space_bytes_ = kSectorBytes * (1 + drawn % kLastSectorsMax);
+}
+
+void DiskTrouble::fill_up_late(Instant until) {
+  if (!world_.fault_enabled(FaultClass::disk_full) || is_full_now()) return;
+  full_until_ = until;
+  gives_blocks_late_ = true;
 }
 
 void DiskTrouble::run_out_of_descriptors(Instant until) {
@@ -77,7 +84,15 @@ bool DiskTrouble::sync_fails() {
 }
 
 bool DiskTrouble::is_full() {
-  if (full_until_ <= world_.now()) return false;
+  return !gives_blocks_late_ && has_no_block();
+}
+
+bool DiskTrouble::sync_finds_no_space() {
+  return gives_blocks_late_ && has_no_block();
+}
+
+bool DiskTrouble::has_no_block() {
+  if (!is_full_now()) return false;
   ++errors_given_;
   world_.fault_fired(FaultClass::disk_full);
   return true;

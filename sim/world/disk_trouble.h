@@ -30,6 +30,9 @@ class DiskTrouble {
   /// There is no space for anything new until then, but for a few sectors: the first write that
   /// needs more ends early.
   void fill_up(Instant until);
+  /// The same of a file system that gives out blocks late: what is written is taken, and each sync
+  /// of a file that has grown fails as syncs fail (fail_syncs), with ENOSPC.
+  void fill_up_late(Instant until);
   /// The machine's process gets mostly no new descriptor until then.
   void run_out_of_descriptors(Instant until);
   /// Everything takes `factor` times as long until then.
@@ -44,8 +47,12 @@ class DiskTrouble {
   bool read_fails();
   bool write_fails();
   bool sync_fails();
-  /// Whether something that needs space must fail.
+  /// Whether a write, or a new name, that needs space must fail.
   bool is_full();
+  /// Whether a sync of a file that has grown must fail for want of space.
+  bool sync_finds_no_space();
+  /// Whether a call that asks for blocks at once must fail.
+  bool has_no_block();
   /// How many of `bytes`, for which a full disk has no space, it takes all the same: some sectors
   /// of the first write, and nothing of the later ones.
   uint64_t take_last_space(uint64_t bytes);
@@ -76,6 +83,7 @@ class DiskTrouble {
   uint32_t failing_writes_ = 0;
   uint32_t failing_syncs_ = 0;
   Instant full_until_{};
+  bool gives_blocks_late_ = false;
   uint64_t last_space_bytes_ = 0;
   Instant no_descriptor_until_{};
   uint64_t descriptor_tries_ = 0;

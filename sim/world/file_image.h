@@ -39,6 +39,8 @@ class FileImage {
   /// Bytes of the pages that are not durable.
   uint64_t unsynced_bytes() const;
   bool synced() const { return generations_.empty(); }
+  /// Whether it is larger than what is durable of it.
+  bool has_grown() const { return !synced() && size() > generations_.front().size_before; }
 
   /// Makes the content what a power loss leaves of it.
   PowerLossCounts lose_power(PageFates* fates);

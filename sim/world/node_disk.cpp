@@ -247,15 +247,19 @@ Task<Result<void>> NodeDisk::sync_file(std::shared_ptr<DiskNode> file) {
   const uint64_t generation = file->image.begin_sync();
   SleepAwaiter device = device_delay(through + sync_latency());
   co_await device;
-  const bool failed = disk_.trouble().sync_fails();
-  if (failed) {
-    file->image.fail_sync(generation);
-  } else {
-    file->image.end_sync(generation);
+  Result<void> result;
+  if (disk_.trouble().sync_fails()) {
+    result = io_error();
+  } else if (file->image.has_grown() && disk_.trouble().sync_finds_no_space()) {
+    result = no_space();
   }
-  ended(Operation::sync, file->id, !failed);
-  if (failed) co_return io_error();
-  co_return Result<void>();
+  if (result.has_value()) {
+    file->image.end_sync(generation);
+  } else {
+    file->image.fail_sync(generation);
+  }
+  ended(Operation::sync, file->id, result.has_value());
+  co_return result;
 }
 
 Task<Result<void>> NodeDisk::truncate_file(std::shared_ptr<DiskNode> file, uint64_t size) {

@@ -236,6 +236,24 @@ TEST_F(WalReserve, ALogThatOnlyTidiesUpFindsOutThatThereIsSpaceAgain) {
   EXPECT_TRUE(log.write(entries_batch(1, 3, 1, 1, "z")));
 }
 
+// A killed process left a record in the page cache, and it may have been acknowledged.
+TEST_F(WalReserve, AStartWaitsForTheSpaceOfARecordThatWasLeftInThePageCache) {
+  for (const uint64_t reserve_bytes : {0, 16'384}) {
+    TestLog log;
+    log.config.reserve_bytes = reserve_bytes;
+    log.open();
+    ASSERT_TRUE(log.write(entries_batch(1, 1, 1, 1, "x")).has_value());
+    log.crash(CrashMode::process_kill);
+    log.env.disk().syncs_without_space = 5;
+    const Instant begin = log.env.scheduler().now();
+    log.open();
+    EXPECT_GE(log.env.scheduler().now(), begin + 1s) << reserve_bytes;
+    EXPECT_EQ(log.env.disk().syncs_without_space, 0u);
+    EXPECT_EQ(log.group(1).entries.size(), 1u);
+    EXPECT_FALSE(log.wal().is_full()) << "there is space again";
+  }
+}
+
 TEST_F(WalReserve, IsNotMissedByALogThatKeepsNone) {
   log_.config.reserve_bytes = 0;
   log_.open();

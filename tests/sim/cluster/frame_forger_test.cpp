@@ -82,6 +82,10 @@ TEST(FrameForger, MembersAnswerForWhatNeedsNoTrust) {
   EXPECT_TRUE(holds_whoever_lies({.oracle = std::string(oracle::kDurability),
                                   .text = "",
                                   .kind = std::string(kEndedByItself)}));
+  // The number of a worker's folder is told to members only, and whoever knows it is that worker.
+  EXPECT_FALSE(holds_whoever_lies({.oracle = std::string(oracle::kDurability),
+                                   .text = "",
+                                   .kind = std::string(kRefusedForEver)}));
   for (const std::string_view name : {oracle::kDurability, oracle::kRaftSafety, oracle::kSearch}) {
     EXPECT_FALSE(holds_whoever_lies({.oracle = std::string(name), .text = "", .kind = ""})) << name;
   }

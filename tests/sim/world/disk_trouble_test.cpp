@@ -120,6 +120,19 @@ TEST_F(DiskTroubleTest, RefusesWhatNeedsSpaceUntilThereIsSome) {
   EXPECT_EQ(fired(FaultClass::disk_full), 2u);
 }
 
+TEST_F(DiskTroubleTest, TellsASyncThatThereIsNoSpaceWhereBlocksComeLate) {
+  ASSERT_TRUE(write("f", 0, Bytes(100, 1)).has_value());
+  trouble().fill_up_late(world_.now() + 1s);
+  EXPECT_TRUE(write("f", 0, Bytes(100, 3)).has_value());  // Its blocks are there.
+  EXPECT_EQ(write("f", 50, Bytes(10'000, 2)).error().code(), Code::resource_exhausted);
+  EXPECT_EQ(fired(FaultClass::disk_full), 1u);
+  EXPECT_EQ(read("f")->size(), 10'050u);  // It was taken, and looks well.
+  world_.run_for(1s);
+  EXPECT_TRUE(write("g", 0, Bytes(1, 1)).has_value());
+  lose_power();
+  EXPECT_EQ(*read("f"), Bytes(100, 3));
+}
+
 TEST_F(DiskTroubleTest, TakesLongerAndStalls) {
   const Instant begin = world_.now();
   const Duration usual = run(node_, time_of_sync(env())) - begin;
@@ -223,6 +236,25 @@ TEST_F(StoreTroubleTest, AWriteThatEndsEarlyIsAFullDiskAndNoDamage) {
   store.reset();
   store = open();
   EXPECT_EQ(**store->get(as_bytes("more-99")), Bytes(700, 2));
+}
+
+TEST_F(StoreTroubleTest, ACommitWhoseSyncFindsNoSpaceDidNotHappen) {
+  std::unique_ptr<KvStore> store = open();
+  ASSERT_TRUE(run(node_, store->commit(batch_of(1))).has_value());
+  KvBatch larger;
+  for (int i = 0; i < 100; ++i) {
+    larger.put(as_bytes(fmt::format("more-{}", i)), Bytes(700, 2));
+  }
+  trouble().fill_up_late(world_.now() + 1s);
+  EXPECT_EQ(status_of(run(node_, store->commit(larger))).code(), Code::resource_exhausted);
+  EXPECT_EQ(**store->get(as_bytes("key-7")), Bytes(700, 1));
+  world_.run_for(1s);
+  EXPECT_TRUE(run(node_, store->commit(larger)).has_value());
+  store.reset();
+  lose_power();
+  store = open();
+  EXPECT_EQ(**store->get(as_bytes("more-99")), Bytes(700, 2));
+  EXPECT_TRUE(run(node_, store->verify()).has_value());
 }
 
 // LMDB would make its lock file without blocks, and the first touch of its map would end the

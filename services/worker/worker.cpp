@@ -251,6 +251,18 @@ bool Worker::has_lost(uint64_t shard_id) const {
   });
 }
 
+// Of a copy that is here and does not run: others may answer for the shard meanwhile.
+Status Worker::why_closed(GroupId shard) const {
+  for (const auto& [replica, start] : starts_) {
+    if (group_of(replica) != shard || dropping_.contains(replica)) continue;
+    const std::string_view why =
+        start.failure.ok() ? "it is being opened" : std::string_view(start.failure.message());
+    return {Code::unavailable,
+            fmt::format("the copy of shard {} on this worker is not open: {}", shard, why)};
+  }
+  return {};
+}
+
 Result<std::shared_ptr<Shard>> Worker::shard_of(uint64_t shard_id) const {
   const auto found = shards_.find(ShardId(shard_id));
   const bool damaged =
@@ -263,6 +275,8 @@ Result<std::shared_ptr<Shard>> Worker::shard_of(uint64_t shard_id) const {
                 "shard_id");
   }
   if (found != shards_.end()) return found->second;
+  const Status closed = why_closed(GroupId(shard_id));
+  if (!closed.ok()) return fail(closed);
   return fail(Code::not_found, fmt::format("this worker does not hold shard {}", shard_id));
 }
 

@@ -119,8 +119,9 @@ class Worker final : public wire::WorkerHandler {
   Task<Result<void>> try_start(stored::ReplicaManifest manifest);
   Task<bool> write_all_checkpoints();
   bool has_lost(uint64_t shard_id) const;
-  /// Errors: not_found; data_loss with the field "shard_id" (its copy is damaged: nothing was
-  /// begun).
+  Status why_closed(GroupId shard) const;
+  /// Errors: not_found; unavailable (its copy is not open); data_loss with the field "shard_id"
+  /// (its copy is damaged: nothing was begun).
   Result<std::shared_ptr<Shard>> shard_of(uint64_t shard_id) const;
   RequestContext with_deadline_of(RequestContext context) const;
 

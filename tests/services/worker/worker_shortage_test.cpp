@@ -305,17 +305,21 @@ TEST_F(WorkerCluster, AWorkerOpensNoMoreCopiesThanItHasDescriptorsFor) {
   start_worker(node, 0);
   EXPECT_TRUE(
       world_->run_until([this] { return ready_.contains("worker-0"); }, world_->now() + 10s));
-  const auto is_open = [this](uint64_t shard) {
+  const auto read = [this](uint64_t shard) {
     wire::ReadRequest request;
     request.shard_id = shard;
     request.epoch = 1;
     request.ids.resize(1);
     request.ids[0].number = 5;
     auto asked = worker(Address{"worker-0:1"});
-    return await(asked.read(context(), request)).has_value();
+    return await(asked.read(context(), request));
   };
+  const auto is_open = [&](uint64_t shard) { return read(shard).has_value(); };
   world_->run_for(20s);
   for (uint64_t shard = 1; shard <= 4; ++shard) EXPECT_EQ(is_open(shard), shard <= 3) << shard;
+  const auto closed = read(4);
+  EXPECT_EQ(status_of(closed).code(), Code::unavailable) << "another copy may be open";
+  EXPECT_THAT(status_of(closed).message(), testing::HasSubstr("ulimit -n"));
   EXPECT_TRUE(failures_.empty()) << failures_.front().to_string();
   // Where others go, it comes.
   EXPECT_TRUE(remove_collection(1, 20s).complete);

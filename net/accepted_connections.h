@@ -38,7 +38,8 @@ class AcceptedConnections {
     AcceptedConnection* connection = nullptr;
     std::map<std::string, size_t, std::less<>>::iterator host;
     Instant moved{};
-    bool holds_unsent = false;  ///< Seen so since it last moved.
+    /// Seen so since it last moved.
+    bool holds_unsent = false;
   };
   using Place = std::list<Entry>::iterator;
 

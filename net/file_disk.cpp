@@ -69,7 +69,8 @@ Result<void> check_path(const std::string& path, bool root_is_allowed) {
 /// Where relative paths begin: an open folder, and how messages name what is below it.
 struct Base {
   int folder;
-  std::string path;  ///< Without a slash at its end; empty: the root of the file system.
+  /// Without a slash at its end; empty: the root of the file system.
+  std::string path;
 
   std::string whole(const std::string& below) const {
     return below.empty() ? path : path + "/" + below;

@@ -19,9 +19,10 @@ namespace vectron {
 class FileDisk final : public Disk {
  public:
   struct Pools {
-    ThreadPool* files;       ///< Syncs, page-cache misses and names.
-    ThreadPool* key_values;  ///< Work of blocking directories: apart, so that no log sync waits
-                             ///< behind a commit.
+    /// Syncs, page-cache misses and names.
+    ThreadPool* files;
+    /// Work of blocking directories: apart, so that no log sync waits behind a commit.
+    ThreadPool* key_values;
   };
 
   /// Creates the folder when absent, durably, and locks it for this process. Errors:

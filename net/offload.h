@@ -35,7 +35,8 @@ class Offload {
   ~Offload();
 
   enum class Weight : uint8_t {
-    heavy,  ///< In line with everybody else's work on the pool.
+    /// In line with everybody else's work on the pool.
+    heavy,
     /// Quick, and somebody waits for it: the loop does it itself when it has nothing else to do (no
     /// thread is woken then), otherwise the pool does, ahead of heavy work.
     light,

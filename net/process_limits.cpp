@@ -11,9 +11,12 @@ namespace vectron {
 namespace {
 
 constexpr uint64_t kConnectionsMin = 16;
-constexpr uint64_t kSpareDescriptors = 16;      ///< For what is opened for a moment.
-constexpr uint64_t kDescriptorsOfReplica = 3;   ///< LMDB: the data twice, the lock file.
-constexpr uint64_t kDescriptorsOfProcess = 40;  ///< Logs, folders, the loop, standard streams.
+/// For what is opened for a moment.
+constexpr uint64_t kSpareDescriptors = 16;
+/// LMDB: the data twice, the lock file.
+constexpr uint64_t kDescriptorsOfReplica = 3;
+/// Logs, folders, the loop, standard streams.
+constexpr uint64_t kDescriptorsOfProcess = 40;
 constexpr uint64_t kDescriptorsUnlimited = 1 << 20;
 
 // Of the process, as its descriptors are: it may have several loops.

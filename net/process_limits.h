@@ -23,8 +23,10 @@ bool may_keep_connection(uint64_t number, uint64_t connections, uint64_t descrip
 
 /// Accepted connections that this process has closed for want of descriptors.
 struct ConnectionsClosed {
-  uint64_t still = 0;  ///< They had moved no byte for longest, and made room for others.
-  uint64_t fresh = 0;  ///< They had just come, and no other was still enough.
+  /// They had moved no byte for longest, and made room for others.
+  uint64_t still = 0;
+  /// They had just come, and no other was still enough.
+  uint64_t fresh = 0;
 };
 ConnectionsClosed connections_closed();
 void count_closed_still();

@@ -21,7 +21,8 @@ namespace vectron {
 /// The threads of a process beside its loops. Shared by all of its nodes.
 struct ProductionPools {
   struct Config {
-    size_t cpu_threads = 0;  ///< Of each pool that computes. 0: one for each core.
+    /// Of each pool that computes. 0: one for each core.
+    size_t cpu_threads = 0;
     size_t file_threads = 4;
     size_t key_value_threads = 4;
   };
@@ -32,14 +33,18 @@ struct ProductionPools {
         key_values("kv", config.key_value_threads) {}
 
   ThreadPool cpu;
-  ThreadPool background;  ///< As many again, for what nobody waits for.
-  ThreadPool files;       ///< Also resolves host names.
+  /// As many again, for what nobody waits for.
+  ThreadPool background;
+  /// Also resolves host names.
+  ThreadPool files;
   ThreadPool key_values;
 };
 
 struct ProductionEnvConfig {
-  std::string node_name;  ///< For logs.
-  std::string root;       ///< The node's data folder; created when absent.
+  /// For logs.
+  std::string node_name;
+  /// The node's data folder; created when absent.
+  std::string root;
 };
 
 class ProductionEnv final : public Env {

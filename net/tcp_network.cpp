@@ -183,7 +183,8 @@ class TcpConnection final : public Connection, private AcceptedConnection {
   Scheduler& scheduler_;
   WatchedDescriptor socket_;
   Address peer_;
-  std::shared_ptr<AcceptedConnections> accepted_;  ///< Null once it is closed.
+  /// Null once it is closed.
+  std::shared_ptr<AcceptedConnections> accepted_;
   AcceptedConnections::Place place_{};
   std::function<bool()> owes_;
   bool failed_ = false;

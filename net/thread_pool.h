@@ -32,8 +32,10 @@ class ThreadPool {
 
   size_t threads() const { return threads_.size(); }
   enum class Turn : uint8_t {
-    in_line,  ///< Behind everything that waits.
-    ahead,    ///< Before everything that waits in line: for quick work that somebody waits for.
+    /// Behind everything that waits.
+    in_line,
+    /// Before everything that waits in line: for quick work that somebody waits for.
+    ahead,
   };
   /// Runs `function` on one of the threads; those of one turn first in, first out. Thread-safe.
   /// Bounded by its users' bounds.

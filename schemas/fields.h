@@ -1,6 +1,5 @@
 // The names of fields and of enumerators, for code that treats all messages alike (tests now, JSON
-// later). Each generated
-// `*_fields.h` specialises what stands here and overloads visit_fields().
+// later). Each generated `*_fields.h` specialises what stands here and overloads visit_fields().
 #pragma once
 
 #include <string_view>
@@ -10,10 +9,14 @@ namespace vectron {
 /// What is known of a field besides its type.
 struct FieldRow {
   std::string_view name;
-  bool required = false;    ///< An encoded message without it is refused.
-  bool flexbuffer = false;  ///< Bytes that must be a valid FlexBuffer when there are any.
-  bool needed = false;      ///< JSON without it is refused.
-  bool text_too = false;    ///< A number that JSON may also say as a text, which is hashed to one.
+  /// An encoded message without it is refused.
+  bool required = false;
+  /// Bytes that must be a valid FlexBuffer when there are any.
+  bool flexbuffer = false;
+  /// JSON without it is refused.
+  bool needed = false;
+  /// A number that JSON may also say as a text, which is hashed to one.
+  bool text_too = false;
 };
 
 /// `EnumNames<E>::values`: the names of an enumeration's values, in their order, which counts from

@@ -129,8 +129,10 @@ class EventQueue {
 
   // Most events are due when they are queued and run soon afterwards: in a heap of their own they
   // do not travel through all the timers.
-  Heap due_;     ///< What was due when it was queued.
-  Heap timers_;  ///< What was not; its time may have come since.
+  /// What was due when it was queued.
+  Heap due_;
+  /// What was not; its time may have come since.
+  Heap timers_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
   Instant now_{};
@@ -138,13 +140,16 @@ class EventQueue {
   uint64_t running_sequence_ = 0;
   uint64_t events_run_ = 0;
   size_t live_ = 0;
-  std::map<uint32_t, std::vector<Entry>> held_;  ///< By owner: what was due since hold().
+  /// By owner: what was due since hold().
+  std::map<uint32_t, std::vector<Entry>> held_;
 };
 
 /// What waits for the end of a turn, in the order in which it runs then.
 enum class TurnEnd : uint8_t {
-  gather,  ///< Puts together what the turn made, for one of the next kind.
-  send,    ///< Hands all that was made to the system.
+  /// Puts together what the turn made, for one of the next kind.
+  gather,
+  /// Hands all that was made to the system.
+  send,
 };
 
 /// A node's way into its EventQueue: it draws the ties. One for each node, so that one node's

@@ -21,7 +21,8 @@ class BodyMemory {
  public:
   struct Limits {
     size_t bytes_max = 0;
-    size_t host_bytes_max = SIZE_MAX;  ///< Of one host.
+    /// Of one host.
+    size_t host_bytes_max = SIZE_MAX;
   };
   explicit BodyMemory(Limits limits) : limits_(limits) {}
   BodyMemory(const BodyMemory&) = delete;

@@ -45,16 +45,24 @@ class StrongIndex {
   uint64_t value_ = 0;
 };
 
-using ClusterId =
-    StrongId<struct ClusterIdTag>;          ///< One deployment; a wrong one is refused at Hello.
-using NodeId = StrongId<struct NodeIdTag>;  ///< One process identity (its data folder).
-using CollectionId = StrongId<struct CollectionIdTag>;  ///< Never reused.
-using ShardId = StrongId<struct ShardIdTag>;            ///< Never reused.
-using ReplicaId = StrongId<struct ReplicaIdTag>;        ///< A Raft member; never reused.
-using GroupId = StrongId<struct GroupIdTag>;  ///< A Raft group (a shard, or the placement group).
-using Term = StrongIndex<struct TermTag>;     ///< Raft term.
-using LogIndex = StrongIndex<struct LogIndexTag>;  ///< Raft log index; the first entry is 1.
-using Epoch = StrongIndex<struct EpochTag>;  ///< Version of a collection's shard map; only grows.
+/// One deployment; a wrong one is refused at Hello.
+using ClusterId = StrongId<struct ClusterIdTag>;
+/// One process identity (its data folder).
+using NodeId = StrongId<struct NodeIdTag>;
+/// Never reused.
+using CollectionId = StrongId<struct CollectionIdTag>;
+/// Never reused.
+using ShardId = StrongId<struct ShardIdTag>;
+/// A Raft member; never reused.
+using ReplicaId = StrongId<struct ReplicaIdTag>;
+/// A Raft group (a shard, or the placement group).
+using GroupId = StrongId<struct GroupIdTag>;
+/// Raft term.
+using Term = StrongIndex<struct TermTag>;
+/// Raft log index; the first entry is 1.
+using LogIndex = StrongIndex<struct LogIndexTag>;
+/// Version of a collection's shard map; only grows.
+using Epoch = StrongIndex<struct EpochTag>;
 
 }  // namespace vectron
 

@@ -12,11 +12,16 @@ namespace vectron {
 
 /// Of one connection.
 struct HeldForPeer {
-  std::string_view peer;  ///< "host:port".
-  size_t arrived = 0;     ///< Bytes of what has come in part. Counted above kSmallBytesMax.
-  size_t waiting = 0;     ///< Bytes of answers that the network has not taken.
-  size_t buffers = 0;     ///< Memory to which its input is read.
-  size_t running = 0;     ///< Requests that are being worked on, and wait for nothing of the peer.
+  /// "host:port".
+  std::string_view peer;
+  /// Bytes of what has come in part. Counted above kSmallBytesMax.
+  size_t arrived = 0;
+  /// Bytes of answers that the network has not taken.
+  size_t waiting = 0;
+  /// Memory to which its input is read.
+  size_t buffers = 0;
+  /// Requests that are being worked on, and wait for nothing of the peer.
+  size_t running = 0;
 };
 
 class PeerHolder {

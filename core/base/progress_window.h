@@ -14,7 +14,8 @@ class ProgressWindow {
  public:
   struct Rate {
     Duration window{};
-    size_t bytes_min = 0;  ///< Of each window.
+    /// Of each window.
+    size_t bytes_min = 0;
   };
   ProgressWindow(Rate rate, Instant now) : rate_(rate), end_(now + rate.window) {}
 

@@ -16,26 +16,40 @@ namespace vectron {
 /// What went wrong, by the reaction it calls for. The numbers are part of the wire format.
 enum class Code : uint8_t {
   ok = 0,
-  cancelled = 1,          ///< The caller gave up. The operation may or may not have happened.
-  unknown = 2,            ///< A peer answered with a code that this version does not know.
-  invalid_argument = 3,   ///< The request is wrong whatever the state: correct it. Did not happen.
-  deadline_exceeded = 4,  ///< Time ran out before the operation began. Did not happen; retry.
-  not_found = 5,          ///< The named thing does not exist.
-  already_exists = 6,     ///< The thing to be created exists.
-  permission_denied = 7,  ///< The caller is known and may not do this.
-  resource_exhausted =
-      8,  ///< A bound is reached (queue, memory, size). Did not happen; retry later.
-  failed_precondition =
-      9,               ///< The state forbids it (stale epoch, wrong cluster): refresh, then retry.
-  aborted = 10,        ///< Lost a race and did not happen; retry.
-  out_of_range = 11,   ///< Past the end of something (a compacted log index).
-  unimplemented = 12,  ///< This server does not know the method.
-  internal = 13,       ///< An invariant of ours is broken.
-  unavailable =
-      14,          ///< Not now, or not here (not the leader, no connection). Did not happen; retry.
-  data_loss = 15,  ///< Stored bytes are damaged or gone.
-  unauthenticated = 16,  ///< The caller is not known.
-  unknown_outcome = 17,  ///< The write may or may not have happened: read before writing again.
+  /// The caller gave up. The operation may or may not have happened.
+  cancelled = 1,
+  /// A peer answered with a code that this version does not know.
+  unknown = 2,
+  /// The request is wrong whatever the state: correct it. Did not happen.
+  invalid_argument = 3,
+  /// Time ran out before the operation began. Did not happen; retry.
+  deadline_exceeded = 4,
+  /// The named thing does not exist.
+  not_found = 5,
+  /// The thing to be created exists.
+  already_exists = 6,
+  /// The caller is known and may not do this.
+  permission_denied = 7,
+  /// A bound is reached (queue, memory, size). Did not happen; retry later.
+  resource_exhausted = 8,
+  /// The state forbids it (stale epoch, wrong cluster): refresh, then retry.
+  failed_precondition = 9,
+  /// Lost a race and did not happen; retry.
+  aborted = 10,
+  /// Past the end of something (a compacted log index).
+  out_of_range = 11,
+  /// This server does not know the method.
+  unimplemented = 12,
+  /// An invariant of ours is broken.
+  internal = 13,
+  /// Not now, or not here (not the leader, no connection). Did not happen; retry.
+  unavailable = 14,
+  /// Stored bytes are damaged or gone.
+  data_loss = 15,
+  /// The caller is not known.
+  unauthenticated = 16,
+  /// The write may or may not have happened: read before writing again.
+  unknown_outcome = 17,
 };
 
 inline constexpr uint8_t kCodeCount = 18;
@@ -90,7 +104,8 @@ class [[nodiscard]] Status {
   /// What it says, to be changed.
   What& own();
 
-  std::unique_ptr<What> what_;  ///< Null: success.
+  /// Null: success.
+  std::unique_ptr<What> what_;
 };
 
 /// True when an operation that ended with `code` certainly had no effect, so that it can be sent

@@ -17,17 +17,24 @@ namespace vectron {
 class Acceptor {
  public:
   struct Config {
-    std::string_view name;            ///< Of the protocol, in log lines.
-    Metric refused{};                 ///< Counts the connections that are turned away.
-    size_t connections_max = 0;       ///< At a time.
-    size_t host_connections_max = 0;  ///< At a time, from one host.
-    PeerWatcher* watcher = nullptr;   ///< Told of those that are turned away; may be null.
+    /// Of the protocol, in log lines.
+    std::string_view name;
+    /// Counts the connections that are turned away.
+    Metric refused{};
+    /// At a time.
+    size_t connections_max = 0;
+    /// At a time, from one host.
+    size_t host_connections_max = 0;
+    /// Told of those that are turned away; may be null.
+    PeerWatcher* watcher = nullptr;
   };
   /// What the server says and does.
   struct Hooks {
-    std::function<size_t()> connections;  ///< How many it has.
+    /// How many it has.
+    std::function<size_t()> connections;
     std::function<void(std::unique_ptr<Connection>)> take;
-    std::function<Bytes()> goodbye;  ///< What somebody is told for whom there is no room.
+    /// What somebody is told for whom there is no room.
+    std::function<Bytes()> goodbye;
   };
 
   /// `holder` is the server, whose counter() knows how many connections each host has. `env` and
@@ -57,8 +64,10 @@ class Acceptor {
   Config config_;
   const PeerHolder& holder_;
   Hooks hooks_;
-  size_t goodbyes_ = 0;  ///< Being said.
-  Instant waited_{};     ///< When it last waited for room.
+  /// Being said.
+  size_t goodbyes_ = 0;
+  /// When it last waited for room.
+  Instant waited_{};
   Seldom turned_away_;
   std::unique_ptr<Listener> listener_;
   TaskGroup tasks_;  // Last: the tasks use all of the above.

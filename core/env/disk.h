@@ -37,10 +37,14 @@ class File {
 };
 
 enum class OpenMode : uint8_t {
-  read,        ///< Must exist; not_found otherwise.
-  read_write,  ///< Must exist; not_found otherwise.
-  create,      ///< Created when absent; read and write.
-  create_new,  ///< already_exists when present; read and write.
+  /// Must exist; not_found otherwise.
+  read,
+  /// Must exist; not_found otherwise.
+  read_write,
+  /// Created when absent; read and write.
+  create,
+  /// Read and write; already_exists when present.
+  create_new,
 };
 
 /// What a blocking call will cost, for the simulation's model of a disk.

@@ -24,8 +24,10 @@ namespace vectron {
 enum class MessageFate : uint8_t {
   deliver,
   lose,
-  repeat,    ///< It goes out twice.
-  overtake,  ///< It goes out behind messages that are sent later.
+  /// It goes out twice.
+  repeat,
+  /// It goes out behind messages that are sent later.
+  overtake,
 };
 
 class Env {

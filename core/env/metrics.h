@@ -20,7 +20,8 @@ struct MetricRow {
   std::string_view name;
   std::string_view unit;
   std::string_view meaning;
-  bool gauge = false;  ///< A level rather than a count.
+  /// A level rather than a count.
+  bool gauge = false;
 };
 const MetricRow& metric_row(Metric metric);
 

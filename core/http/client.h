@@ -15,9 +15,12 @@ namespace vectron::http {
 
 /// Bounds and times of a Client.
 struct ClientConfig {
-  ParserLimits limits;                 ///< Of answers.
-  size_t requests_in_flight_max = 64;  ///< More are refused.
-  size_t idle_connections_max = 8;     ///< Kept for later requests; further ones are closed.
+  /// Of answers.
+  ParserLimits limits;
+  /// More are refused.
+  size_t requests_in_flight_max = 64;
+  /// Kept for later requests; further ones are closed.
+  size_t idle_connections_max = 8;
   /// An idle connection is not used again after it. Below the server's, which would close it under
   /// the next request.
   Duration idle_timeout = 30s;
@@ -65,7 +68,8 @@ class Client {
   Env& env_;
   Address server_;
   ClientConfig config_;
-  std::deque<Idle> idle_;  ///< The one used last is at the back, and used first.
+  /// The one used last is at the back, and used first.
+  std::deque<Idle> idle_;
   size_t in_flight_ = 0;
 };
 

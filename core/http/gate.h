@@ -11,10 +11,14 @@ namespace vectron::http {
 
 /// What a server has to know of a route beside its handler.
 enum class RouteKind : uint8_t {
-  reads,   ///< Runs beside others of its connection that only read.
-  writes,  ///< Runs alone on its connection; cut short, nobody knows whether it was done.
-  probe,   ///< Reads, and is answered however busy the server is.
-  report,  ///< As a probe; but what it tells is not for everybody.
+  /// Runs beside others of its connection that only read.
+  reads,
+  /// Runs alone on its connection; cut short, nobody knows whether it was done.
+  writes,
+  /// Reads, and is answered however busy the server is.
+  probe,
+  /// As a probe; but what it tells is not for everybody.
+  report,
 };
 
 /// Whether it is served outside of the bound on requests, so that whoever looks after the server
@@ -24,8 +28,10 @@ constexpr bool is_always_served(RouteKind kind) {
 }
 
 struct Verdict {
-  std::vector<Field> fields;        ///< Of the answer, whatever it becomes.
-  std::optional<Response> refusal;  ///< The answer, where the handler may not run.
+  /// Of the answer, whatever it becomes.
+  std::vector<Field> fields;
+  /// The answer, where the handler may not run.
+  std::optional<Response> refusal;
 };
 
 /// `kind` is that of the request's route; none where it has no route.

@@ -53,13 +53,20 @@ class Outcome {
 
 struct Request {
   Method method = Method::get;
-  std::vector<std::string> segments;  ///< Of the path, percent-decoded: "/a/b%2Fc" is a, b/c.
-  std::vector<Field> query;           ///< In their order, decoded.
-  std::vector<Field> headers;         ///< In their order; names in lower case.
-  std::vector<Field> parameters;      ///< What the route's pattern named; filled by the router.
-  std::string body;                   ///< Without its chunks.
-  bool body_follows = false;          ///< Only the head is here; the client waits to send the rest.
-  std::shared_ptr<Outcome> outcome;   ///< Null where nobody will tell.
+  /// Of the path, percent-decoded: "/a/b%2Fc" is a, b/c.
+  std::vector<std::string> segments;
+  /// In their order, decoded.
+  std::vector<Field> query;
+  /// In their order; names in lower case.
+  std::vector<Field> headers;
+  /// What the route's pattern named; filled by the router.
+  std::vector<Field> parameters;
+  /// Without its chunks.
+  std::string body;
+  /// Only the head is here; the client waits to send the rest.
+  bool body_follows = false;
+  /// Null where nobody will tell.
+  std::shared_ptr<Outcome> outcome;
   /// Set when nobody waits for the answer any more.
   CancellationToken cancellation = CancellationToken::create();
 
@@ -69,10 +76,13 @@ struct Request {
 
 struct Response {
   int status = 200;
-  std::string content_type = "application/json";  ///< Empty for none.
-  std::vector<Field> headers;  ///< Besides those of the framing. Without CR, LF or NUL.
+  /// Empty for none.
+  std::string content_type = "application/json";
+  /// Besides those of the framing. Without CR, LF or NUL.
+  std::vector<Field> headers;
   std::string body;
-  Code code = Code::ok;  ///< What an error says in its body.
+  /// What an error says in its body.
+  Code code = Code::ok;
 };
 
 /// Answers a request. The task owns all that it touches, or its objects outlive the server; it is

@@ -12,7 +12,8 @@ struct RefusedRequest {
   /// "POST /v1/collections"; empty where no route fits, or where the head did not come.
   std::string_view route;
   Code code = Code::ok;
-  size_t request_bytes = 0;  ///< Of its body, as far as that came.
+  /// Of its body, as far as that came.
+  size_t request_bytes = 0;
   size_t reply_bytes = 0;
 };
 

@@ -14,9 +14,12 @@
 namespace vectron::http {
 
 struct ParserLimits {
-  size_t head_bytes_max = 16 << 10;  ///< Request line and headers; of trailers and chunk lines too.
-  size_t headers_max = 100;          ///< Header fields, trailers included.
-  size_t body_bytes_max = 64 << 20;  ///< Chunks taken off.
+  /// Request line and headers; of trailers and chunk lines too.
+  size_t head_bytes_max = 16 << 10;
+  /// Header fields, trailers included.
+  size_t headers_max = 100;
+  /// Chunks taken off.
+  size_t body_bytes_max = 64 << 20;
 };
 
 /// Why a request cannot be read. The connection can only be closed after the answer: where the next

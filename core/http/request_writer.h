@@ -14,8 +14,10 @@ struct ClientRequest {
   Method method = Method::get;
   /// Path and query as they stand in the request line; percent_encode() makes their pieces.
   std::string target = "/";
-  std::vector<Field> headers;  ///< Besides Host and those of the framing. Without CR, LF or NUL.
-  std::string content_type = "application/json";  ///< Told only where there is a body.
+  /// Besides Host and those of the framing. Without CR, LF or NUL.
+  std::vector<Field> headers;
+  /// Told only where there is a body.
+  std::string content_type = "application/json";
   std::string body;
 };
 

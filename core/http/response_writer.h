@@ -11,11 +11,16 @@ namespace vectron::http {
 
 /// What a response's bytes depend on besides the response.
 struct Framing {
-  WallTime now;                   ///< For the Date field.
-  bool closes = false;            ///< Say that the connection ends after it.
-  bool http_1_0 = false;          ///< Say that it stays open, where it does.
-  bool without_body = false;      ///< An answer to HEAD: the length is told, the body not sent.
-  std::span<const Field> fields;  ///< Besides the response's own.
+  /// For the Date field.
+  WallTime now;
+  /// Say that the connection ends after it.
+  bool closes = false;
+  /// Say that it stays open, where it does.
+  bool http_1_0 = false;
+  /// An answer to HEAD: the length is told, the body not sent.
+  bool without_body = false;
+  /// Besides the response's own.
+  std::span<const Field> fields;
 };
 
 /// All of the response but its body.

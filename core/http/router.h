@@ -17,7 +17,8 @@ class Router {
   struct Match {
     const Handler* handler = nullptr;
     RouteKind kind = RouteKind::reads;
-    std::string_view route;  ///< As routes() has it.
+    /// As routes() has it.
+    std::string_view route;
   };
 
   /// `pattern` is like "/v1/collections/{name}/points": a segment in braces takes any one that is
@@ -42,12 +43,14 @@ class Router {
 
  private:
   struct Segment {
-    std::string text;  ///< Literal, or the parameter's name.
+    /// Literal, or the parameter's name.
+    std::string text;
     bool parameter = false;
   };
   struct Route {
     Method method = Method::get;
-    std::string name;  ///< "POST /v1/collections".
+    /// "POST /v1/collections".
+    std::string name;
     std::vector<Segment> segments;
     Handler handler;
     RouteKind kind = RouteKind::reads;

@@ -22,11 +22,14 @@ namespace vectron::http {
 /// Bounds and times of a Server.
 struct ServerConfig {
   ParserLimits limits;
-  size_t connections_max = 4'096;  ///< More are answered 503, and closed.
+  /// More are answered 503, and closed.
+  size_t connections_max = 4'096;
   /// Of them, from one host. Servers that share `bodies` count a host's connections together.
   size_t host_connections_max = SIZE_MAX;
-  size_t requests_in_flight_max = 4'096;  ///< Over all connections, probes aside; more get 503.
-  size_t probes_in_flight_max = 256;      ///< The same of probes, while their handlers run.
+  /// Over all connections, probes aside; more get 503.
+  size_t requests_in_flight_max = 4'096;
+  /// The same of probes, while their handlers run.
+  size_t probes_in_flight_max = 256;
   /// Of them, from one host. Servers that share `bodies` count a host's requests together.
   size_t host_requests_in_flight_max = SIZE_MAX;
   /// Of one connection, read but not answered; further ones wait in the network.
@@ -44,12 +47,17 @@ struct ServerConfig {
   BodyMemory* bodies = nullptr;
   /// Told of requests that no handler sees. May be null; outlives the server.
   RefusalObserver* refusals = nullptr;
-  PeerWatcher* watcher = nullptr;  ///< The simulation's; may be null; outlives the server.
+  /// The simulation's; may be null; outlives the server.
+  PeerWatcher* watcher = nullptr;
 
-  Duration idle_timeout = 75s;   ///< Between an answer and the first byte of the next request.
-  Duration head_timeout = 10s;   ///< From the first byte to the end of the head; then 408.
-  Duration body_timeout = 60s;   ///< From there to the end of the body; then 408.
-  Duration write_timeout = 30s;  ///< Within it an answer is taken, or progress_bytes_min of it are.
+  /// Between an answer and the first byte of the next request.
+  Duration idle_timeout = 75s;
+  /// From the first byte to the end of the head; then 408.
+  Duration head_timeout = 10s;
+  /// From there to the end of the body; then 408.
+  Duration body_timeout = 60s;
+  /// Within it an answer is taken, or progress_bytes_min of it are.
+  Duration write_timeout = 30s;
   /// Also of a body in each quarter of body_timeout, where it does not end before; else 408.
   size_t progress_bytes_min = 64 << 10;
 

@@ -41,24 +41,37 @@ class ServerConnection {
       if (outcome != nullptr) outcome->tell(Code::cancelled, 0);
     }
 
-    std::string bytes;        ///< The answer, once `ready`,
-    std::string large_body;   ///< and its body, where that is not worth copying.
-    bool ready = false;       ///< Whether the handler is through.
-    bool last = false;        ///< The connection ends after this answer.
-    bool of_request = false;  ///< Not an interim answer, nor one to what cannot be read.
+    /// The answer, once `ready`.
+    std::string bytes;
+    /// The answer's body, where it is not worth copying.
+    std::string large_body;
+    /// Whether the handler is through.
+    bool ready = false;
+    /// The connection ends after this answer.
+    bool last = false;
+    /// Not an interim answer, nor one to what cannot be read.
+    bool of_request = false;
     bool only_reads = false;
-    bool counted = false;  ///< In Server::requests_in_flight_.
-    bool probes = false;   ///< In Server::probes_in_flight_.
-    bool handled = false;  ///< A handler was asked.
+    /// In Server::requests_in_flight_.
+    bool counted = false;
+    /// In Server::probes_in_flight_.
+    bool probes = false;
+    /// A handler was asked.
+    bool handled = false;
     TaskGroup::TaskNumber handler = 0;
     bool without_body = false;
     bool http_1_0 = false;
-    std::vector<Field> fields;  ///< Of the answer, as the gate says.
-    HeldBytes body;             ///< Of the request.
-    HeldBytes answer;           ///< `bytes` and `large_body`.
+    /// Of the answer, as the gate says.
+    std::vector<Field> fields;
+    /// Of the request.
+    HeldBytes body;
+    /// `bytes` and `large_body`.
+    HeldBytes answer;
     CancellationToken cancellation;
-    std::shared_ptr<Outcome> outcome;  ///< Who wants to know how it ends; may be null.
-    std::string_view route;            ///< As Router has it; empty for none.
+    /// Who wants to know how it ends; may be null.
+    std::shared_ptr<Outcome> outcome;
+    /// As Router has it; empty for none.
+    std::string_view route;
     size_t request_bytes = 0;
   };
   enum class Read : uint8_t { request, refused, ended, lost };

@@ -59,7 +59,8 @@ class Copies {
   /// An open-addressed table: a place is empty while its node is 0.
   struct Place {
     uint32_t hash = 0;
-    uint32_t node = 0;  ///< Slot + 1.
+    /// Slot + 1.
+    uint32_t node = 0;
   };
 
   uint32_t hash_of(Slot slot) const;
@@ -75,10 +76,12 @@ class Copies {
   }
 
   const VectorStore& vectors_;
-  SegmentedArray<uint32_t>
-      next_;                  ///< For a node its latest copy + 1, for a copy the one before it.
-  std::mutex mutex_;          ///< Guards the table, and who changes a chain.
-  std::vector<Place> table_;  ///< Its size is 0 or a power of two.
+  /// For a node its latest copy + 1, for a copy the one before it.
+  SegmentedArray<uint32_t> next_;
+  /// Guards the table, and who changes a chain.
+  std::mutex mutex_;
+  /// Its size is 0 or a power of two.
+  std::vector<Place> table_;
   size_t published_ = 0;
   std::atomic<uint64_t> table_bytes_ = 0;
   std::atomic<uint64_t> count_ = 0;

@@ -43,8 +43,8 @@ bool normalize(std::span<float> vector) {
     for (size_t i = 0; i < count; ++i) sums[i] += sums[i + count];
   }
   if (!(sums[0] > 0)) return false;
-  const double scale =
-      1.0 / std::sqrt(sums[0]);  // correctly rounded by IEEE 754, unlike the rest of libm
+  // A square root is correctly rounded by IEEE 754, unlike the rest of libm.
+  const double scale = 1.0 / std::sqrt(sums[0]);
   for (float& element : vector) element = static_cast<float>(element * scale);
   return true;
 }

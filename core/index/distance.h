@@ -18,12 +18,16 @@ namespace vectron::index {
 /// How two vectors are compared, as a collection declares it. The numbers are part of stored
 /// formats.
 enum class Metric : uint8_t {
-  cosine = 0,     ///< Similarity: inner product of the normalised vectors; higher is better.
-  dot = 1,        ///< Similarity: inner product; higher is better.
-  euclidean = 2,  ///< Distance: square root of the summed squares; lower is better.
+  /// Similarity: inner product of the normalised vectors; higher is better.
+  cosine = 0,
+  /// Similarity: inner product; higher is better.
+  dot = 1,
+  /// Distance: square root of the summed squares; lower is better.
+  euclidean = 2,
 };
 
-inline constexpr size_t kDimensionMax = 65'536;  ///< Elements of a vector.
+/// Elements of a vector.
+inline constexpr size_t kDimensionMax = 65'536;
 
 /// A distance of two vectors of `dimension` elements (of any alignment): smaller is nearer, never
 /// NaN, never -0.

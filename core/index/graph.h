@@ -36,8 +36,10 @@
 namespace vectron::index {
 
 struct GraphOptions {
-  uint32_t m = 16;  ///< Links that a node makes on each level; level 0 keeps up to twice as many.
-  uint32_t ef_construction = 200;  ///< Candidates kept while a node is linked.
+  /// Links that a node makes on each level; level 0 keeps up to twice as many.
+  uint32_t m = 16;
+  /// Candidates kept while a node is linked.
+  uint32_t ef_construction = 200;
   /// By which neighbours are chosen; null: by the distance of searches. ShardIndex says when they
   /// differ.
   DistanceFunction link_distance = nullptr;
@@ -63,8 +65,10 @@ class Graph {
   bool add(Slot slot);
 
   struct WalkOptions {
-    size_t ef = 0;                          ///< Nodes kept.
-    uint64_t evaluations_max = UINT64_MAX;  ///< Distances and copies; beyond these it gives up.
+    /// Nodes kept.
+    size_t ef = 0;
+    /// Distances and copies; beyond these it gives up.
+    uint64_t evaluations_max = UINT64_MAX;
   };
   /// Offers `best` the slots of the up to `ef` nearest nodes to `query` that are live at `cut`, or
   /// have copies that are. Dead nodes are walked through and do not count against ef. Returns false
@@ -175,23 +179,29 @@ class Graph {
   std::span<const Slot> read_unvisited(Slot slot, int level, WalkScratch& scratch) const;
 
   const VectorStore& vectors_;
-  const DistanceFunction distance_;  ///< Of searches.
+  /// Of searches.
+  const DistanceFunction distance_;
   const DistanceFunction link_distance_;
   const GraphOptions options_;
 
-  SegmentedArray<Word> level0_;  ///< For each slot, 2m words.
-  SegmentedArray<Word*> upper_;  ///< For each node of a level above 0: level x m words; else null.
+  /// For each slot, 2m words.
+  SegmentedArray<Word> level0_;
+  /// For each node of a level above 0: level x m words; else null.
+  SegmentedArray<Word*> upper_;
   Copies copies_;
-  std::atomic<uint64_t> entry_ = 0;  ///< (level + 1) << 32 | slot; 0 while the graph is empty.
-  std::mutex entry_mutex_;           ///< Held by whoever changes entry_.
+  /// (level + 1) << 32 | slot; 0 while the graph is empty.
+  std::atomic<uint64_t> entry_ = 0;
+  /// Held by whoever changes entry_.
+  std::mutex entry_mutex_;
   std::atomic<uint64_t> nodes_ = 0;
   std::atomic<uint64_t> upper_bytes_ = 0;
 
-  static constexpr size_t kStripes =
-      256;  ///< Writers of one node's lists exclude one another by its stripe.
+  /// Writers of one node's lists exclude one another by its stripe.
+  static constexpr size_t kStripes = 256;
   std::array<std::mutex, kStripes> stripes_;
 
-  static constexpr size_t kIdleScratchesMax = 64;  ///< Beyond these a returned scratch is freed.
+  /// Beyond these a returned scratch is freed.
+  static constexpr size_t kIdleScratchesMax = 64;
   mutable std::mutex scratches_mutex_;
   mutable std::vector<std::unique_ptr<WalkScratch>> idle_scratches_;
 };

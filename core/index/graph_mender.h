@@ -54,15 +54,18 @@ class GraphMender {
   Graph* graph_;
   const Slot slot_end_;
   Step step_ = Step::begin;
-  std::vector<Slot>
-      parent_;               ///< By slot: from which node the tree comes to it; kNone: it does not.
-  std::vector<Slot> queue_;  ///< Nodes whose links were not followed yet.
+  /// By slot: from which node the tree comes to it; kNone: it does not.
+  std::vector<Slot> parent_;
+  /// Nodes whose links were not followed yet.
+  std::vector<Slot> queue_;
   std::vector<bool> leads_back_;
   Slot next_ = 0;
   int passes_ = 0;
-  bool pass_may_link_ = false;  ///< The pass before found nothing more by looking alone.
+  /// The pass before found nothing more by looking alone.
+  bool pass_may_link_ = false;
   bool pass_changed_ = false;
-  uint64_t looked_ = 0;  ///< Slots looked at, each pass counted.
+  /// Slots looked at, each pass counted.
+  uint64_t looked_ = 0;
   uint64_t mended_ = 0;
 };
 

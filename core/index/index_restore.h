@@ -69,13 +69,17 @@ class IndexRestore {
   ShardIndex* index_;
   const Slot slots_;
   Slot graph_end_ = 0;
-  std::vector<bool> linked_;      ///< Its links came.
-  std::vector<bool> has_vector_;  ///< Its vector came.
+  /// Its links came.
+  std::vector<bool> linked_;
+  /// Its vector came.
+  std::vector<bool> has_vector_;
   bool forgets_holes_ = false;
   Step step_ = Step::bridge;
-  Slot next_ = 0;  ///< Of the step.
+  /// Of the step.
+  Slot next_ = 0;
   std::vector<Graph::NewLink> new_links_;
-  std::unique_ptr<GraphMender> mender_;  ///< In the last step.
+  /// In the last step.
+  std::unique_ptr<GraphMender> mender_;
 };
 
 }  // namespace vectron::index

@@ -12,10 +12,12 @@ namespace vectron::index {
 
 /// A vector's position in one index instance: given out in increasing order from 0, never reused.
 using Slot = uint32_t;
-inline constexpr Slot kSlotsMax = 1u << 31;  ///< Slots of one index instance.
+/// Slots of one index instance.
+inline constexpr Slot kSlotsMax = 1u << 31;
 
 struct Neighbor {
-  float distance = 0;  ///< Smaller is nearer. Never NaN, never -0.
+  /// Smaller is nearer. Never NaN, never -0.
+  float distance = 0;
   Slot slot = 0;
   bool operator==(const Neighbor&) const = default;
 };

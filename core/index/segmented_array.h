@@ -20,9 +20,12 @@ namespace vectron::index {
 
 /// Zeroed memory of `bytes`, aligned to a cache line. Aborts when there is none.
 struct SegmentMemory {
-  void* block = nullptr;    ///< What free_segment() takes back.
-  void* first = nullptr;    ///< The aligned beginning.
-  size_t mapped_bytes = 0;  ///< Of `block`, where it is a mapping of its own; else 0.
+  /// What free_segment() takes back.
+  void* block = nullptr;
+  /// The aligned beginning.
+  void* first = nullptr;
+  /// Of `block`, where it is a mapping of its own; else 0.
+  size_t mapped_bytes = 0;
 };
 SegmentMemory allocate_segment(size_t bytes);
 void free_segment(SegmentMemory memory);
@@ -70,7 +73,8 @@ class SegmentedArray {
   }
 
  private:
-  static constexpr uint32_t kFirst = 64;  ///< Elements of the first segment.
+  /// Elements of the first segment.
+  static constexpr uint32_t kFirst = 64;
   static constexpr unsigned kSegments = 26;
 
   static unsigned segment_of(uint32_t index) {
@@ -86,7 +90,8 @@ class SegmentedArray {
 
   const size_t width_;
   std::array<std::atomic<T*>, kSegments> segments_ = {};
-  std::array<SegmentMemory, kSegments> memory_ = {};  ///< Guarded by growth_mutex_.
+  /// Guarded by growth_mutex_.
+  std::array<SegmentMemory, kSegments> memory_ = {};
   std::mutex growth_mutex_;
 };
 

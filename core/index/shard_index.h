@@ -34,9 +34,12 @@ namespace vectron::index {
 
 struct ShardIndexOptions {
   Metric metric = Metric::cosine;
-  uint32_t dimension = 0;          ///< Elements of each vector, 1 to kDimensionMax.
-  uint32_t m = 16;                 ///< Links a point makes on each level, 2 to 256.
-  uint32_t ef_construction = 200;  ///< Candidates kept while a point is linked, 1 to 4,096.
+  /// Elements of each vector, 1 to kDimensionMax.
+  uint32_t dimension = 0;
+  /// Links a point makes on each level, 2 to 256.
+  uint32_t m = 16;
+  /// Candidates kept while a point is linked, 1 to 4,096.
+  uint32_t ef_construction = 200;
   /// With fewer slots there is no graph: all are in the flat tail, and comparing them one by one is
   /// both exact and faster than a walk. A graph that is there once stays.
   uint32_t graph_slots_min = 0;
@@ -46,40 +49,57 @@ struct ShardIndexOptions {
 };
 
 struct SearchOptions {
-  uint32_t k = 10;     ///< Hits wanted, 1 to kHitsMax.
-  uint32_t ef = 100;   ///< Candidates kept by the graph walk; at least k is used, at most kEfMax.
-  bool exact = false;  ///< Scan everything instead of walking the graph.
+  /// Hits wanted, 1 to kHitsMax.
+  uint32_t k = 10;
+  /// Candidates kept by the graph walk; at least k is used, at most kEfMax.
+  uint32_t ef = 100;
+  /// Scan everything instead of walking the graph.
+  bool exact = false;
   /// Settles ties; null: the lower slot comes first. Outlives the search.
   const TieOrder* ties = nullptr;
-  bool planted_skip_tail = false;  ///< The planted bug search_skips_tail.
+  /// The planted bug search_skips_tail.
+  bool planted_skip_tail = false;
 };
 
-inline constexpr uint32_t kHitsMax = 65'536;  ///< Bound of SearchOptions::k.
-inline constexpr uint32_t kEfMax = 65'536;    ///< Bound of SearchOptions::ef.
+/// Bound of SearchOptions::k.
+inline constexpr uint32_t kHitsMax = 65'536;
+/// Bound of SearchOptions::ef.
+inline constexpr uint32_t kEfMax = 65'536;
 
 struct Hit {
   Slot slot = 0;
-  float distance = 0;      ///< Internal, smaller is nearer; score_of() makes it the client's score.
-  bool from_tail = false;  ///< It was not in the graph yet, so it was compared exactly.
+  /// Internal, smaller is nearer; score_of() makes it the client's score.
+  float distance = 0;
+  /// It was not in the graph yet, so it was compared exactly.
+  bool from_tail = false;
   bool operator==(const Hit&) const = default;
 };
 
 /// About how many distances a search evaluates; for Cpu accounting.
 struct SearchCost {
-  uint64_t walked = 0;   ///< On its way through the graph,
-  uint64_t scanned = 0;  ///< and one after the other.
+  /// On its way through the graph.
+  uint64_t walked = 0;
+  /// One after the other, of the flat tail.
+  uint64_t scanned = 0;
   bool operator==(const SearchCost&) const = default;
 };
 
 /// Figures for reports and back-pressure. Bytes are counted, never measured from the process.
 struct ShardIndexStats {
-  uint64_t slots = 0;       ///< Ever appended.
-  uint64_t live = 0;        ///< Slots that are not tombstones.
-  uint64_t tombstones = 0;  ///< Many of them call for a rebuild: a new index of the live.
-  uint64_t indexed = 0;  ///< Slots [0, indexed) are done: linked, or dead before it came to that.
-  uint64_t tail = 0;     ///< Slots [indexed, slots): scanned exactly.
-  uint64_t vector_bytes = 0;  ///< All vectors, the tail included.
-  uint64_t graph_bytes = 0;   ///< Links of the graph and tombstones.
+  /// Ever appended.
+  uint64_t slots = 0;
+  /// Slots that are not tombstones.
+  uint64_t live = 0;
+  /// Many of them call for a rebuild: a new index of the live.
+  uint64_t tombstones = 0;
+  /// Slots [0, indexed) are done: linked, or dead before it came to that.
+  uint64_t indexed = 0;
+  /// Slots [indexed, slots): scanned exactly.
+  uint64_t tail = 0;
+  /// All vectors, the tail included.
+  uint64_t vector_bytes = 0;
+  /// Links of the graph and tombstones.
+  uint64_t graph_bytes = 0;
 };
 
 class ShardIndex {
@@ -181,12 +201,13 @@ class ShardIndex {
   Tombstones tombstones_;
   Graph graph_;
 
-  std::atomic<Slot> indexed_ =
-      0;  ///< Every slot below it is done; only grows; written under claims_mutex_.
+  /// Every slot below it is done; only grows; written under claims_mutex_.
+  std::atomic<Slot> indexed_ = 0;
   mutable std::mutex claims_mutex_;
-  Slot claimed_ = 0;  ///< Slots below it are claimed or done.
-  std::vector<Range>
-      finished_;  ///< Done ranges beyond indexed_, sorted; one for each concurrent caller at most.
+  /// Slots below it are claimed or done.
+  Slot claimed_ = 0;
+  /// Done ranges beyond indexed_, sorted; one for each concurrent caller at most.
+  std::vector<Range> finished_;
 };
 
 }  // namespace vectron::index

@@ -19,8 +19,10 @@ namespace vectron::index {
 
 /// A moment in the life of a ShardIndex. It stays meaningful as long as the index.
 struct Cut {
-  Slot slots = 0;         ///< Slots appended before the cut: [0, slots).
-  uint32_t removals = 0;  ///< Removals made before the cut.
+  /// Slots appended before the cut: [0, slots).
+  Slot slots = 0;
+  /// Removals made before the cut.
+  uint32_t removals = 0;
   uint64_t live() const { return static_cast<uint64_t>(slots) - removals; }
   bool operator==(const Cut&) const = default;
 };

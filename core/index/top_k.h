@@ -50,7 +50,8 @@ class TopK {
 
   const size_t k_;
   const TieOrder* const ties_;
-  std::vector<NeighborKey> heap_;  ///< The nearest so far, the farthest of them in front.
+  /// The nearest so far, the farthest of them in front.
+  std::vector<NeighborKey> heap_;
 };
 
 }  // namespace vectron::index

@@ -17,15 +17,23 @@ namespace vectron::index {
 /// What one walk needs besides the graph. It keeps its memory from walk to walk; its contents mean
 /// nothing between them.
 struct WalkScratch {
-  std::vector<uint64_t> visited;  ///< a bit for each slot
-  std::vector<Slot> touched;      ///< the first `touched_count`: slots whose bit is set
+  /// A bit for each slot.
+  std::vector<uint64_t> visited;
+  /// The first `touched_count` of them: slots whose bit is set.
+  std::vector<Slot> touched;
   size_t touched_count = 0;
-  uint32_t salt = 0;                  ///< Of the keys below.
-  uint64_t evaluations = 0;           ///< Distances and copies looked at by the last walk.
-  std::vector<NeighborKey> frontier;  ///< min-heap: seen and not expanded
-  std::vector<NeighborKey> best;      ///< max-heap: the accepted nearest so far
-  std::vector<NeighborKey> relink;    ///< candidates of a full list
-  std::array<std::vector<NeighborKey>, kLevelMax + 1> neighbors;  ///< of a new node, by level
+  /// Of the keys below.
+  uint32_t salt = 0;
+  /// Distances and copies looked at by the last walk.
+  uint64_t evaluations = 0;
+  /// A min-heap: seen and not expanded.
+  std::vector<NeighborKey> frontier;
+  /// A max-heap: the accepted nearest so far.
+  std::vector<NeighborKey> best;
+  /// Candidates of a full list.
+  std::vector<NeighborKey> relink;
+  /// Of a new node, by level.
+  std::array<std::vector<NeighborKey>, kLevelMax + 1> neighbors;
 
   /// Forgets the last walk. `keys_salt`: of the keys of this one (core/index/salted_key.h).
   void begin_walk(uint32_t keys_salt) {

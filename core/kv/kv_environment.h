@@ -29,17 +29,21 @@ struct KvCommit {
   KvBatch batch;
   /// For each operation: whether its key must be there when its turn comes.
   std::vector<uint8_t> expected;
-  Bytes scrubbed_until;  ///< Content keys before this one were scrubbed in this pass.
+  /// Content keys before this one were scrubbed in this pass.
+  Bytes scrubbed_until;
 };
 struct KvCommitted {
   KvTotals totals;
-  uint64_t scrubbed_change = 0;  ///< Of the sum of pair hashes before `scrubbed_until`.
+  /// Of the sum of pair hashes before `scrubbed_until`.
+  uint64_t scrubbed_change = 0;
 };
 
 /// A slice of a scrub.
 struct KvScrubbed {
-  KvScanEnd next;    ///< None: the end of the content.
-  uint64_t sum = 0;  ///< Of the pair hashes that it saw.
+  /// None: the end of the content.
+  KvScanEnd next;
+  /// Of the pair hashes that it saw.
+  uint64_t sum = 0;
 };
 
 /// See the top of this file.
@@ -102,14 +106,20 @@ class KvEnvironment {
   Result<void> check_structure(const std::string& path, const GivenUp& given_up);
 
   MDB_env* env_ = nullptr;
-  std::string folder_name_;  ///< As messages say it.
+  /// As messages say it.
+  std::string folder_name_;
   unsigned database_ = 0;
-  uint64_t map_bytes_ = 0;      ///< At present.
-  uint64_t map_bytes_max_ = 0;  ///< What it may become.
+  /// At present.
+  uint64_t map_bytes_ = 0;
+  /// What it may become.
+  uint64_t map_bytes_max_ = 0;
   std::atomic<bool> wants_larger_map_{false};
-  bool planted_short_write_ = false;  ///< Planted bug.
-  bool trusts_values_ = false;        ///< Planted bug.
-  bool believes_absence_ = false;     ///< Planted bug.
+  /// Planted bug.
+  bool planted_short_write_ = false;
+  /// Planted bug.
+  bool trusts_values_ = false;
+  /// Planted bug.
+  bool believes_absence_ = false;
   std::atomic<bool> damaged_{false};
   std::atomic<int> live_transactions_{0};
 };

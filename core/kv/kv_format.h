@@ -64,9 +64,12 @@ Bytes sealed(Space space, ByteView key, Bytes value);
 /// What one record of the system space says of the whole store.
 struct Header {
   uint32_t version = kVersion;
-  uint64_t item_count = 0;      ///< Pairs in the content space.
-  uint64_t content_digest = 0;  ///< The sum of their hashes.
-  uint64_t record_digest = 0;   ///< The sum of the hashes of the record space.
+  /// Pairs in the content space.
+  uint64_t item_count = 0;
+  /// The sum of their hashes.
+  uint64_t content_digest = 0;
+  /// The sum of the hashes of the record space.
+  uint64_t record_digest = 0;
 };
 ByteView header_key();
 Bytes encode_header(const Header& header);

@@ -31,10 +31,13 @@ uint64_t kv_pair_hash(ByteView key, ByteView value);
 
 /// What a scan covers and when it stops. Keys are ordered as unsigned bytes.
 struct KvScanRange {
-  Bytes from;                  ///< The first key; empty: from the start.
-  std::optional<Bytes> until;  ///< Excluded; none: to the end.
+  /// The first key; empty: from the start.
+  Bytes from;
+  /// Excluded; none: to the end.
+  std::optional<Bytes> until;
   size_t items_max = SIZE_MAX;
-  size_t bytes_max = SIZE_MAX;  ///< Keys and values; at least one item is always given.
+  /// Keys and values; at least one item is always given.
+  size_t bytes_max = SIZE_MAX;
 };
 /// Called for each pair in order of keys; returns whether to go on after this pair. The views live
 /// until it returns, and are NOT aligned: copy before reading them as anything but bytes. It must
@@ -46,7 +49,8 @@ using KvScanEnd = std::optional<Bytes>;
 
 /// What a commit knows of the whole content.
 struct KvTotals {
-  uint64_t digest = 0;  ///< The sum of all pair hashes.
+  /// The sum of all pair hashes.
+  uint64_t digest = 0;
   uint64_t item_count = 0;
 };
 

@@ -26,7 +26,8 @@ inline constexpr size_t kPayloadBytesMax = 1 << 20;
 /// each.
 inline constexpr size_t kWriteBytesMax = 1'344 << 10;
 static_assert(kPayloadBytesMax + kDimensionMax * sizeof(float) + (32 << 10) < kWriteBytesMax);
-inline constexpr size_t kWriteOperationsMax = 500;  ///< The same, in points.
+/// The same, in points.
+inline constexpr size_t kWriteOperationsMax = 500;
 /// What logs of before these bounds may have: such entries are still taken from other members, and
 /// hold the event loop for longer than a turn.
 inline constexpr size_t kWriteBytesOfBefore = 8 << 20;
@@ -47,9 +48,12 @@ inline constexpr double kVectorLengthMin = 1e-12;
 
 /// Parameters of the HNSW graph (Malkov, Yashunin 2016, section 4).
 struct IndexOptions {
-  uint32_t m = 16;  ///< Links a node keeps on each level above 0; twice that on level 0. 2 to 128.
-  uint32_t ef_construction = 200;  ///< Candidates kept while inserting. 4 to 4096.
-  uint32_t ef_search = 100;  ///< Candidates kept while searching, where the request names none.
+  /// Links a node keeps on each level above 0; twice that on level 0. 2 to 128.
+  uint32_t m = 16;
+  /// Candidates kept while inserting. 4 to 4096.
+  uint32_t ef_construction = 200;
+  /// Candidates kept while searching, where the request names none.
+  uint32_t ef_search = 100;
   bool operator==(const IndexOptions&) const = default;
 };
 

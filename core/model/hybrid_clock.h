@@ -22,10 +22,12 @@ class HybridClock {
   void observe(uint64_t timestamp);
 
   static constexpr unsigned kCounterBits = 16;
-  static constexpr int64_t kCatchUpShare = 8;  ///< Differences shrink by 1/8 of the time passed.
+  /// Differences shrink by 1/8 of the time passed.
+  static constexpr int64_t kCatchUpShare = 8;
 
  private:
-  Duration estimate_{};  ///< Of the time since 1970, at `read_at_`.
+  /// Of the time since 1970, at `read_at_`.
+  Duration estimate_{};
   Instant read_at_{};
   bool has_read_ = false;
   uint64_t last_ = 0;

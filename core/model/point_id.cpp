@@ -10,8 +10,8 @@
 namespace vectron {
 namespace {
 
-constexpr uint64_t kPlacementHashSeed =
-    0x706c6163656d6e74ULL;  // Pinned: stored data depends on it.
+// Pinned: stored data depends on it.
+constexpr uint64_t kPlacementHashSeed = 0x706c6163656d6e74ULL;
 constexpr uint8_t kNumberTag = 'n';
 constexpr uint8_t kTextTag = 't';
 

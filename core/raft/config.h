@@ -16,26 +16,30 @@ namespace vectron::raft {
 /// Bugs that only the simulation and the explorer switch on, to prove that their checks find them.
 /// Production never does.
 struct Planted {
-  bool commit_old_term_by_count =
-      false;  ///< Commits entries of older terms by counting replicas (paper, figure 8).
+  /// Commits entries of older terms by counting replicas (paper, figure 8).
+  bool commit_old_term_by_count = false;
   /// A new leader appends no entry of its own, so that commit_old_term_by_count has the time that
   /// figure 8 needs.
   bool skip_noop = false;
-  bool ack_before_quorum = false;  ///< The leader commits as soon as its own disk has the entry.
-  bool read_index_without_quorum =
-      false;                ///< Answers a ReadIndex without asking anybody whether it still leads.
-  bool vote_twice = false;  ///< Forgets that it has voted in this term.
-  bool vote_without_log_check = false;  ///< Votes for a candidate whose log is behind.
-  bool ack_before_persist = false;      ///< Sends votes and append replies before they are durable.
-  bool truncate_on_any_append =
-      false;  ///< Cuts the log after every append, so a late message erases newer entries.
-  bool append_without_previous_check =
-      false;  ///< Appends whatever comes, whether or not the previous entry matches.
+  /// The leader commits as soon as its own disk has the entry.
+  bool ack_before_quorum = false;
+  /// Answers a ReadIndex without asking anybody whether it still leads.
+  bool read_index_without_quorum = false;
+  /// Forgets that it has voted in this term.
+  bool vote_twice = false;
+  /// Votes for a candidate whose log is behind.
+  bool vote_without_log_check = false;
+  /// Sends votes and append replies before they are durable.
+  bool ack_before_persist = false;
+  /// Cuts the log after every append, so a late message erases newer entries.
+  bool truncate_on_any_append = false;
+  /// Appends whatever comes, whether or not the previous entry matches.
+  bool append_without_previous_check = false;
 
-  bool campaign_before_persist =
-      false;  ///< Asks for votes before its term and its own vote are durable.
-  bool read_joins_older_round =
-      false;  ///< A ReadIndex joins the round that was sent before it came.
+  /// Asks for votes before its term and its own vote are durable.
+  bool campaign_before_persist = false;
+  /// A ReadIndex joins the round that was sent before it came.
+  bool read_joins_older_round = false;
 
   bool any() const {
     return campaign_before_persist || read_joins_older_round || commit_old_term_by_count ||

@@ -78,15 +78,16 @@ class Log {
  private:
   struct Slot {
     Entry entry;
-    uint64_t bytes_end;  ///< Cost of all entries ever appended up to this one: differences give the
-                         ///< bytes of a range.
+    /// Cost of all entries ever appended up to this one: differences give the bytes of a range.
+    uint64_t bytes_end;
   };
   const Slot& slot(LogIndex index) const;
   uint64_t bytes_end_at(LogIndex index) const;
 
   SnapshotMeta snapshot_;
   std::deque<Slot> slots_;
-  uint64_t bytes_base_ = 0;  ///< bytes_end of the last compacted entry.
+  /// bytes_end of the last compacted entry.
+  uint64_t bytes_base_ = 0;
 };
 
 }  // namespace vectron::raft

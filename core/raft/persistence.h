@@ -60,8 +60,8 @@ class Persistence {
  private:
   struct InFlight {
     uint64_t sequence;
-    LogIndex
-        claim;  ///< The current log is durable up to here once the batch is; zero claims nothing.
+    /// The current log is durable up to here once the batch is; zero claims nothing.
+    LogIndex claim;
   };
   struct Held {
     uint64_t wait_sequence;
@@ -74,7 +74,8 @@ class Persistence {
   uint64_t last_sequence_ = 0;
   uint64_t persisted_sequence_ = 0;
   std::deque<InFlight> batches_;
-  std::deque<Held> held_;  ///< wait_sequence never falls.
+  /// wait_sequence never falls.
+  std::deque<Held> held_;
 };
 
 }  // namespace vectron::raft

@@ -42,7 +42,8 @@ class Inflights {
     size_t bytes;
   };
   Limits limits_;
-  std::vector<Sent> sent_;  ///< A queue: live from head_ on.
+  /// A queue: live from head_ on.
+  std::vector<Sent> sent_;
   size_t head_ = 0;
   size_t bytes_ = 0;
 };
@@ -57,16 +58,22 @@ struct Progress {
   ReplicaId id;
   bool learner = false;
   ProgressState state = ProgressState::probe;
-  LogIndex match;        ///< Durable at the member and equal to ours; only grows within a term.
-  LogIndex next{1};      ///< The next index to send. Always above match.
-  LogIndex sent_commit;  ///< The highest commit index told to it.
-  LogIndex pending_snapshot;   ///< State snapshot: the least index that the snapshot under way has.
-  uint64_t read_round = 0;     ///< The highest read round that it has echoed.
-  bool recent_active = false;  ///< Heard from since the last check-quorum.
-  bool paused =
-      false;  ///< State probe: one message is out, wait for its reply or for a heartbeat's.
-  bool append_due =
-      false;  ///< A heartbeat's reply showed it behind: send one append even if the window is full.
+  /// Durable at the member and equal to ours; only grows within a term.
+  LogIndex match;
+  /// The next index to send. Always above match.
+  LogIndex next{1};
+  /// The highest commit index told to it.
+  LogIndex sent_commit;
+  /// State snapshot: the least index that the snapshot under way has.
+  LogIndex pending_snapshot;
+  /// The highest read round that it has echoed.
+  uint64_t read_round = 0;
+  /// Heard from since the last check-quorum.
+  bool recent_active = false;
+  /// State probe: one message is out, wait for its reply or for a heartbeat's.
+  bool paused = false;
+  /// A heartbeat's reply showed it behind: send one append even if the window is full.
+  bool append_due = false;
   Inflights inflights;
 
   void become_probe();

@@ -6,10 +6,10 @@
 //
 //   raft.step(message) / raft.tick() / raft.propose(data) ...
 //   while (raft.has_ready()) {
-//     Ready ready = raft.ready();                     // Raft considers all of it taken care of
-//     send(ready.messages);                           // at once: whatever must wait for the disk
-//     is not in there wal.write(ready.persist) -> later: raft.persisted(ready.persist.sequence) //
-//     in order of sequence apply(ready.committed)   -> later: raft.applied_to(last index)
+//     Ready ready = raft.ready();  // Raft considers all of it taken care of
+//     send(ready.messages);        // at once: what must wait for the disk is not in there
+//     wal.write(ready.persist)     // later, in order of sequence: raft.persisted(persist.sequence)
+//     apply(ready.committed)       // later: raft.applied_to(last index)
 //   }
 //
 // Several Readies may be under way. A crash loses any suffix of the batches not yet reported;
@@ -60,7 +60,8 @@ struct RaftStatus {
     bool recent_active = false;
     size_t inflight_count = 0;
   };
-  std::vector<Peer> peers;  ///< On a leader only; every member, itself too, by id.
+  /// On a leader only; every member, itself too, by id.
+  std::vector<Peer> peers;
 };
 
 class Raft {
@@ -230,7 +231,8 @@ class Raft {
   RandomStream random_;
   Log log_;
   Persistence persistence_;
-  std::vector<Progress> peers_;  ///< Every member, itself too, by id. Kept up by a leader only.
+  /// Every member, itself too, by id. Kept up by a leader only.
+  std::vector<Progress> peers_;
   VoteTally votes_;
   ReadOnly read_only_;
 
@@ -238,15 +240,21 @@ class Raft {
   Term term_;
   ReplicaId voted_for_;
   ReplicaId leader_;
-  ReplicaId transfer_target_;  ///< On a leader: whom it is handing over to; none otherwise.
-  LogIndex term_start_index_;  ///< On a leader: the index of its noop; commits count from here on.
-  LogIndex commit_index_;      ///< Never falls; never beyond last_index().
-  LogIndex handed_to_apply_;   ///< In [applied_index_, commit_index_].
+  /// On a leader: whom it is handing over to; none otherwise.
+  ReplicaId transfer_target_;
+  /// On a leader: the index of its noop; commits count from here on.
+  LogIndex term_start_index_;
+  /// Never falls; never beyond last_index().
+  LogIndex commit_index_;
+  /// In [applied_index_, commit_index_].
+  LogIndex handed_to_apply_;
   LogIndex applied_index_;
-  uint32_t election_elapsed_ticks_ =
-      0;  ///< Since a leader was heard, or since the last check-quorum on a leader.
-  uint32_t heartbeat_elapsed_ticks_ = 0;  ///< On a leader.
-  uint32_t election_timeout_ticks_ = 0;   ///< Drawn for this election.
+  /// Since a leader was heard, or since the last check-quorum on a leader.
+  uint32_t election_elapsed_ticks_ = 0;
+  /// On a leader.
+  uint32_t heartbeat_elapsed_ticks_ = 0;
+  /// Drawn for this election.
+  uint32_t election_timeout_ticks_ = 0;
 
   // Output that waits for ready().
   std::vector<Message> outbox_;

@@ -19,11 +19,12 @@ class ReadOnly {
  public:
   struct Request {
     uint64_t request_id = 0;
-    ReplicaId from;  ///< Who asked: this replica or a follower that forwarded.
-    LogIndex index;  ///< Zero while the leader has not committed an entry of its term and so does
-                     ///< not know its index.
-    uint64_t round =
-        0;  ///< The round that must be confirmed; zero while it waits for the next one.
+    /// Who asked: this replica or a follower that forwarded.
+    ReplicaId from;
+    /// Zero while the leader has not committed an entry of its term and so does not know its index.
+    LogIndex index;
+    /// The round that must be confirmed; zero while it waits for the next one.
+    uint64_t round = 0;
   };
 
   explicit ReadOnly(size_t requests_max) : requests_max_(requests_max) {}
@@ -59,12 +60,14 @@ class ReadOnly {
 
  private:
   size_t requests_max_;
-  std::deque<Request> requests_;  ///< In order of arrival, so in order of rounds: in a round, then
-                                  ///< waiting, then postponed.
+  /// In order of arrival, so in order of rounds: in a round, then waiting, then postponed.
+  std::deque<Request> requests_;
   uint64_t round_ = 0;
   uint64_t confirmed_ = 0;
-  size_t waiting_ = 0;    ///< Requests with an index and without a round.
-  size_t postponed_ = 0;  ///< Requests without an index, at the end.
+  /// Requests with an index and without a round.
+  size_t waiting_ = 0;
+  /// Requests without an index, at the end.
+  size_t postponed_ = 0;
 };
 
 }  // namespace vectron::raft

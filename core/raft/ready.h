@@ -42,7 +42,8 @@ struct PersistBatch {
 /// For the caller's routing and metrics; not to be persisted.
 struct SoftState {
   Role role = Role::follower;
-  ReplicaId leader;  ///< None (zero) when unknown.
+  /// None (zero) when unknown.
+  ReplicaId leader;
 
   bool operator==(const SoftState&) const = default;
 };
@@ -61,19 +62,21 @@ struct ReadState {
 struct SnapshotRequest {
   ReplicaId to;
   LogIndex index_min;
-  Term term;  ///< For Message::term of the install_snapshot that the receiver steps.
+  /// For Message::term of the install_snapshot that the receiver steps.
+  Term term;
 };
 
 struct Ready {
-  std::optional<SoftState> soft_state;  ///< Set when role or leader changed.
+  /// Set when role or leader changed.
+  std::optional<SoftState> soft_state;
   PersistBatch persist;
   std::vector<Message> messages;
   /// Committed and durable here; to be applied in order, after persist.snapshot, then reported by
   /// applied_to().
   std::vector<Entry> committed;
   std::vector<ReadState> reads;
-  std::vector<uint64_t>
-      dropped_reads;  ///< Requests that will not be answered: leadership was lost. Ask again.
+  /// Requests that will not be answered: leadership was lost. Ask again.
+  std::vector<uint64_t> dropped_reads;
   std::vector<SnapshotRequest> snapshots_to_send;
 };
 

@@ -24,12 +24,16 @@ namespace vectron::raft {
 class Raft;
 
 enum class SafetyProperty : uint8_t {
-  election_safety,     ///< At most one leader in a term.
-  leader_append_only,  ///< A leader never overwrites or deletes entries of its log.
-  log_matching,  ///< Two logs with an entry of the same index and term are identical up to it.
-  leader_completeness,   ///< A committed entry is in the logs of the leaders of all later terms.
-  state_machine_safety,  ///< No two members commit or apply different entries at one index, or out
-                         ///< of order.
+  /// At most one leader in a term.
+  election_safety,
+  /// A leader never overwrites or deletes entries of its log.
+  leader_append_only,
+  /// Two logs with an entry of the same index and term are identical up to it.
+  log_matching,
+  /// A committed entry is in the logs of the leaders of all later terms.
+  leader_completeness,
+  /// No two members commit or apply different entries at one index, or out of order.
+  state_machine_safety,
 };
 std::string_view to_string(SafetyProperty property);
 
@@ -48,11 +52,13 @@ class SafetyChecker {
     ReplicaId replica;
     Term term;
     Role role = Role::follower;
-    LogIndex first_index{1};  ///< Entries before it are compacted.
+    /// Entries before it are compacted.
+    LogIndex first_index{1};
     LogIndex commit_index;
-    const SnapshotMeta* installed =
-        nullptr;                      ///< The log was replaced by this snapshot, before `appended`.
-    std::span<const Entry> appended;  ///< They replace what the log had from their first index on.
+    /// The log was replaced by this snapshot, before `appended`.
+    const SnapshotMeta* installed = nullptr;
+    /// They replace what the log had from their first index on.
+    std::span<const Entry> appended;
     std::span<const Entry> applied;
   };
 
@@ -85,7 +91,8 @@ class SafetyChecker {
   /// An entry together with all before it.
   struct Link {
     Term term;
-    uint64_t chain = 0;  ///< Hash over this entry and all before it.
+    /// Hash over this entry and all before it.
+    uint64_t chain = 0;
     bool operator==(const Link&) const = default;
   };
   struct Member {
@@ -93,11 +100,13 @@ class SafetyChecker {
     bool running = false;
     Role role = Role::follower;
     Term term;
-    LogIndex base_index;  ///< The compacted prefix ends here, with `base`.
+    /// The compacted prefix ends here, with `base`.
+    LogIndex base_index;
     Link base;
     std::deque<Link> links;
     LogIndex commit_index;
-    LogIndex told_commit_index;  ///< Beyond commit_index while the entries have not been told yet.
+    /// Beyond commit_index while the entries have not been told yet.
+    LogIndex told_commit_index;
     LogIndex applied_index;
 
     LogIndex last_index() const { return base_index + links.size(); }
@@ -108,19 +117,24 @@ class SafetyChecker {
   struct Slot {
     Link first;
     std::vector<Link> others;
-    Link committed;  ///< Its term is zero while nothing is committed here.
+    /// Its term is zero while nothing is committed here.
+    Link committed;
   };
   struct CommitMark {
-    Term term;       ///< The term in which it was first seen committed.
-    LogIndex index;  ///< The highest index committed in this term or an earlier one.
+    /// The term in which it was first seen committed.
+    Term term;
+    /// The highest index committed in this term or an earlier one.
+    LogIndex index;
   };
   struct Group {
     GroupId id;
     std::map<ReplicaId, Member> members;
     std::map<Term, ReplicaId> leaders;
-    std::vector<Slot> slots{Slot{}};  ///< By index; the first stands for the empty log.
+    /// By index; the first stands for the empty log.
+    std::vector<Slot> slots{Slot{}};
     LogIndex committed_index;
-    std::vector<CommitMark> marks;  ///< By term.
+    /// By term.
+    std::vector<CommitMark> marks;
   };
 
   Group& group_of(GroupId id);

@@ -26,11 +26,15 @@ inline constexpr size_t kEntryOverheadBytes = 64;
 
 /// What an entry is for. The numbers are part of stored formats.
 enum class EntryKind : uint8_t {
-  normal = 0,      ///< A command for the state machine.
-  noop = 1,        ///< Appended by a new leader so that it can commit (dissertation 6.4); the state
-                   ///< machine ignores it.
-  membership = 2,  ///< Reserved: a change of the group's members.
-  barrier = 3,     ///< Reserved: a mark in the log (backup, feature level).
+  /// A command for the state machine.
+  normal = 0,
+  /// Appended by a new leader so that it can commit (dissertation 6.4); the state machine ignores
+  /// it.
+  noop = 1,
+  /// Reserved: a change of the group's members.
+  membership = 2,
+  /// Reserved: a mark in the log (backup, feature level).
+  barrier = 3,
 };
 
 /// Immutable bytes, shared by the log, the messages to each peer, the WAL and apply, so none of
@@ -61,7 +65,8 @@ struct Entry {
 /// a hint at restart.
 struct HardState {
   Term term;
-  ReplicaId voted_for;  ///< None (zero) when this replica has not voted in `term`.
+  /// None (zero) when this replica has not voted in `term`.
+  ReplicaId voted_for;
   LogIndex commit_index;
 
   bool operator==(const HardState&) const = default;
@@ -92,20 +97,28 @@ enum class Role : uint8_t { follower = 0, pre_candidate = 1, candidate = 2, lead
 
 /// The numbers are part of the wire format.
 enum class MessageKind : uint8_t {
-  pre_vote = 0,        ///< Would you vote for me? Changes nobody's state (dissertation 9.6).
-  pre_vote_reply = 1,  ///< Granted: carries the asked term. Rejected: carries the voter's term.
-  vote = 2,            ///< RequestVote (3.4).
-  vote_reply = 3,      ///< Sent once the vote is durable.
-  append = 4,          ///< AppendEntries (3.5).
-  append_reply =
-      5,  ///< Success is sent once the entries are durable. Also answers a leader of an older term.
-  heartbeat = 6,  ///< Liveness, commit index and ReadIndex rounds; carries no entries, so nodes may
-                  ///< coalesce it.
-  heartbeat_reply = 7,   ///< Echoes the round.
-  install_snapshot = 8,  ///< Stepped by the replica layer itself when a streamed snapshot is
-                         ///< durable; never on the wire.
-  timeout_now = 9,       ///< Campaign at once: leadership transfer (3.10).
-  read_index = 10,       ///< A follower asks its leader for a ReadIndex (6.4).
+  /// Would you vote for me? Changes nobody's state (dissertation 9.6).
+  pre_vote = 0,
+  /// Granted: carries the asked term. Rejected: carries the voter's term.
+  pre_vote_reply = 1,
+  /// RequestVote (3.4).
+  vote = 2,
+  /// Sent once the vote is durable.
+  vote_reply = 3,
+  /// AppendEntries (3.5).
+  append = 4,
+  /// Success is sent once the entries are durable. Also answers a leader of an older term.
+  append_reply = 5,
+  /// Liveness, commit index and ReadIndex rounds; carries no entries, so nodes may coalesce it.
+  heartbeat = 6,
+  /// Echoes the round.
+  heartbeat_reply = 7,
+  /// Stepped by the replica layer itself when a streamed snapshot is durable; never on the wire.
+  install_snapshot = 8,
+  /// Campaign at once: leadership transfer (3.10).
+  timeout_now = 9,
+  /// A follower asks its leader for a ReadIndex (6.4).
+  read_index = 10,
   read_index_reply = 11,
 };
 inline constexpr uint8_t kMessageKindCount = 12;
@@ -115,25 +128,31 @@ struct Message {
   MessageKind kind = MessageKind::heartbeat;
   ReplicaId from;
   ReplicaId to;
-  Term term;  ///< The sender's term; the term it campaigns for in pre_vote and vote.
+  /// The sender's term; the term it campaigns for in pre_vote and vote.
+  Term term;
 
   /// append: the entry before `entries`. append_reply: success: the last index known to match;
   /// rejection: the refused previous index. vote, pre_vote: the candidate's last index.
   /// read_index_reply: the index to wait for.
   LogIndex index;
-  Term log_term;          ///< append, vote, pre_vote: the term of the entry at `index`.
-  LogIndex commit_index;  ///< append, heartbeat: the leader's, as far as the receiver may use it.
-  bool rejected = false;  ///< vote_reply, pre_vote_reply, append_reply, read_index_reply.
+  /// append, vote, pre_vote: the term of the entry at `index`.
+  Term log_term;
+  /// append, heartbeat: the leader's, as far as the receiver may use it.
+  LogIndex commit_index;
+  /// vote_reply, pre_vote_reply, append_reply, read_index_reply.
+  bool rejected = false;
   /// append_reply with `rejected`: where the logs may agree (the newest entry of the follower, at
   /// or before `index`, whose term is not above the refused `log_term`), and its term.
   LogIndex hint_index;
   Term hint_term;
-  uint64_t context =
-      0;  ///< heartbeat(_reply): the read round. read_index(_reply): the caller's request id.
-  bool transfer =
-      false;  ///< vote: asked for by the old leader, so a live leader is no reason to refuse.
-  std::vector<Entry> entries;  ///< append: contiguous from index + 1.
-  SnapshotMeta snapshot;       ///< install_snapshot.
+  /// heartbeat(_reply): the read round. read_index(_reply): the caller's request id.
+  uint64_t context = 0;
+  /// vote: asked for by the old leader, so a live leader is no reason to refuse.
+  bool transfer = false;
+  /// append: contiguous from index + 1.
+  std::vector<Entry> entries;
+  /// install_snapshot.
+  SnapshotMeta snapshot;
 };
 
 /// True when the fields of a message from outside fit together (entries contiguous, terms ascending

@@ -26,12 +26,18 @@ struct ReplicaName {
 
 /// What became of the index of a shard replica.
 enum class IndexEvent : uint8_t {
-  learnt,        ///< Loaded from the store's points alone.
-  restored,      ///< Loaded with the graph of a checkpoint.
-  refused,       ///< A checkpoint was there and could not be used.
-  rebuilt,       ///< A new one without tombstones took its place.
-  checkpointed,  ///< A checkpoint of it is durable.
-  mended,        ///< What no walk led to was given links, and nothing was linked meanwhile.
+  /// Loaded from the store's points alone.
+  learnt,
+  /// Loaded with the graph of a checkpoint.
+  restored,
+  /// A checkpoint was there and could not be used.
+  refused,
+  /// A new one without tombstones took its place.
+  rebuilt,
+  /// A checkpoint of it is durable.
+  checkpointed,
+  /// What no walk led to was given links, and nothing was linked meanwhile.
+  mended,
 };
 
 inline constexpr size_t kIndexEvents = static_cast<size_t>(IndexEvent::mended) + 1;
@@ -47,13 +53,17 @@ constexpr std::string_view index_event_name(IndexEvent event) {
 struct GraphSight {
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  bool by_inner_product = false;  ///< How its vectors are compared.
+  /// How its vectors are compared.
+  bool by_inner_product = false;
   uint32_t dimension = 0;
-  uint32_t entry = kNone;                    ///< Where walks begin.
-  std::vector<std::vector<uint32_t>> links;  ///< By slot.
+  /// Where walks begin.
+  uint32_t entry = kNone;
+  /// By slot.
+  std::vector<std::vector<uint32_t>> links;
   /// By slot, the node at which it is found: itself, or one with the same vector.
   std::vector<uint32_t> found_at;
-  std::vector<uint32_t> live;  ///< Slots of points that are there.
+  /// Slots of points that are there.
+  std::vector<uint32_t> live;
 };
 
 class ReplicaObserver {

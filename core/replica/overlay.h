@@ -29,10 +29,11 @@ struct OverlayConfig {
   /// The same in keys written: putting them in order is work of the event loop, about a millisecond
   /// for these.
   size_t flush_writes_max = 4'096;
-  /// flush_loop() flushes once this much is waiting,
+  /// flush_loop() flushes once this much is waiting, or something has waited for flush_interval.
   size_t flush_bytes_min = size_t{1} << 20;
-  /// or when something has waited this long. Each flush is a commit with a sync of its own, for
-  /// every replica of the node; what waits is in the write-ahead log, so waiting risks nothing.
+  /// How long something waits for flush_loop() at most. Each flush is a commit with a sync of its
+  /// own, for every replica of the node; what waits is in the write-ahead log, so waiting risks
+  /// nothing.
   Duration flush_interval = std::chrono::seconds(1);
   /// The pause of flush_loop() after the disk was full.
   Duration full_pause = std::chrono::milliseconds(500);

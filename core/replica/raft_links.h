@@ -26,12 +26,17 @@ struct SnapshotPiece {
   GroupId group;
   ReplicaId from;
   ReplicaId to;
-  Term term;                ///< The sending leader's.
-  raft::SnapshotMeta meta;  ///< What the whole snapshot is.
-  uint64_t offset = 0;      ///< Of `page` in the stream of pages; 0 begins anew.
-  Bytes page;               ///< An encoded KeyValuePage.
+  /// The sending leader's.
+  Term term;
+  /// What the whole snapshot is.
+  raft::SnapshotMeta meta;
+  /// Of `page` in the stream of pages; 0 begins anew.
+  uint64_t offset = 0;
+  /// An encoded KeyValuePage.
+  Bytes page;
   bool last = false;
-  uint64_t digest = 0;  ///< In the last piece: KvStore::digest of the whole content.
+  /// In the last piece: KvStore::digest of the whole content.
+  uint64_t digest = 0;
 };
 
 class RaftLinks {

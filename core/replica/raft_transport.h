@@ -62,9 +62,11 @@ class RaftTransport final : public RaftLinks {
     Address address_;
     wire::RaftBatch batch_;
     size_t batch_bytes_ = 0;
-    std::vector<wire::RaftMessage> overtaken_;  ///< Go with the next frame (MessageFate::overtake).
+    /// Go with the next frame (MessageFate::overtake).
+    std::vector<wire::RaftMessage> overtaken_;
     size_t overtaken_bytes_ = 0;
-    bool dropping_ = false;  ///< The last frame was not taken.
+    /// The last frame was not taken.
+    bool dropping_ = false;
   };
 
   Env* env_;
@@ -100,7 +102,8 @@ class RaftReceiver final : public wire::RaftHandler {
 
   ReplicaHost* host_;
   std::deque<Waiting> waiting_;
-  std::map<NodeId, size_t> waiting_of_;  ///< How many of them are a node's; none has an entry.
+  /// How many of them are a node's; none has an entry.
+  std::map<NodeId, size_t> waiting_of_;
   size_t waiting_bytes_ = 0;
   bool working_ = false;
   TaskGroup tasks_;

@@ -40,23 +40,30 @@ struct ReplicaSpec {
   GroupId group;
   ReplicaId self;
   NodeId node;
-  std::vector<ReplicaMember>
-      members;         ///< All voters of the group, itself too, sorted by replica id.
-  std::string folder;  ///< "replicas/<replica id>"; generations lie below it.
+  /// All voters of the group, itself too, sorted by replica id.
+  std::vector<ReplicaMember> members;
+  /// "replicas/<replica id>"; generations lie below it.
+  std::string folder;
 };
 
 /// A proposal that was applied.
 struct Applied {
-  LogIndex index;  ///< Of its log entry.
-  Bytes answer;    ///< What StateMachine::apply returned.
+  /// Of its log entry.
+  LogIndex index;
+  /// What StateMachine::apply returned.
+  Bytes answer;
 };
 
 /// Counted bytes that a replica keeps in memory.
 struct ReplicaMemory {
-  uint64_t log = 0;       ///< Entries that are not committed, not applied, or kept for followers.
-  uint64_t overlay = 0;   ///< Applied writes that are not in the store yet.
-  uint64_t snapshot = 0;  ///< Pieces of snapshots on their way in or out.
-  uint64_t keys = 0;      ///< Which keys the store holds.
+  /// Entries that are not committed, not applied, or kept for followers.
+  uint64_t log = 0;
+  /// Applied writes that are not in the store yet.
+  uint64_t overlay = 0;
+  /// Pieces of snapshots on their way in or out.
+  uint64_t snapshot = 0;
+  /// Which keys the store holds.
+  uint64_t keys = 0;
 };
 
 /// A copy of what can be observed.
@@ -64,7 +71,8 @@ struct ReplicaStatus {
   ReplicaId self;
   bool is_leader = false;
   Term term;
-  std::optional<ReplicaMember> leader;  ///< None while unknown.
+  /// None while unknown.
+  std::optional<ReplicaMember> leader;
   LogIndex commit_index;
   LogIndex applied_index;
   LogIndex last_index;
@@ -79,7 +87,8 @@ class Replica {
     Env* env = nullptr;
     Wal* wal = nullptr;
     RaftLinks* links = nullptr;
-    ReplicaObserver* observer = nullptr;  ///< May be null.
+    /// May be null.
+    ReplicaObserver* observer = nullptr;
     /// Makes read request ids differ between starts of the node.
     uint64_t incarnation = 0;
     /// One replica of the node at a time checks what it has stored.
@@ -138,8 +147,7 @@ class Replica {
 
   /// Hands leadership to the member that is furthest (hand_over_target); writes are refused until
   /// that one leads, or until an election timeout has passed. Does nothing while that is under way.
-  /// Errors: unavailable (not the leader,
-  /// or nobody can take over).
+  /// Errors: unavailable (not the leader, or nobody can take over).
   Result<void> hand_over();
 
   /// Loads the state machine anew from the store, soon, while nothing is applied: it gives back
@@ -309,10 +317,12 @@ class Replica {
 
   StallWatch log_stall_;
   StallWatch apply_stall_;
-  uint32_t hand_over_pause_ticks_ = 0;  ///< Until the next try.
+  /// Until the next try.
+  uint32_t hand_over_pause_ticks_ = 0;
   uint64_t hand_over_attempts_ = 0;
 
-  uint32_t planted_lease_ticks_ = 0;  ///< Planted bug stale_read_after_pause.
+  /// Planted bug stale_read_after_pause.
+  uint32_t planted_lease_ticks_ = 0;
   uint64_t refused_messages_ = 0;
   uint64_t next_read_id_ = 0;
   uint64_t read_in_flight_ = 0;  // 0: none.

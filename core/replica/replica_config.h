@@ -71,8 +71,10 @@ struct ReplicaConfig {
 struct LogExtent {
   LogIndex first_index;
   LogIndex flushed_index;
-  LogIndex needed_from;  ///< LogRetention::needed_from().
-  size_t bytes = 0;      ///< In memory.
+  /// LogRetention::needed_from().
+  LogIndex needed_from;
+  /// In memory.
+  size_t bytes = 0;
 };
 LogIndex compaction_index(const ReplicaConfig& config, const LogExtent& log);
 

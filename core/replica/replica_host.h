@@ -26,17 +26,21 @@ Task<Result<stored::NodeManifest>> open_node_folder(Env* env, ClusterId cluster,
 struct ReplicaHostConfig {
   ClusterId cluster;
   NodeId node;
-  uint64_t incarnation = 0;  ///< From open_node_folder.
+  /// From open_node_folder.
+  uint64_t incarnation = 0;
   ReplicaConfig replica;
-  WalConfig wal;  ///< Its cluster and node are filled in.
+  /// Its cluster and node are filled in.
+  WalConfig wal;
 };
 
 class ReplicaHost {
  public:
   /// What the disk holds of a replica.
   enum class Presence : uint8_t {
-    absent,  ///< Nothing.
-    born,    ///< Made and durable, not running.
+    /// Nothing.
+    absent,
+    /// Made and durable, not running.
+    born,
     running,
     /// It must not vote, and is kept as it is: the log names it and its folder is gone, its folder
     /// holds data and the log does not name it, its manifest or its store is missing or damaged, or

@@ -19,7 +19,8 @@ struct ReplicaNodeConfig {
   NodeId node;
   ReplicaConfig replica;
   WalConfig wal;
-  ReplicaObserver* observer = nullptr;  ///< May be null; outlives the node.
+  /// May be null; outlives the node.
+  ReplicaObserver* observer = nullptr;
   rpc::PeerBounds peers;
 };
 

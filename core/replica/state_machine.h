@@ -15,8 +15,10 @@ class OverlayStore;
 /// Where a state machine may keep files of its own, and whose they are.
 struct StateHome {
   ReplicaName name;
-  std::string folder;       ///< The replica's; the generations of its store lie in it too.
-  uint64_t generation = 0;  ///< Of the store: files made for another one are worthless.
+  /// The replica's; the generations of its store lie in it too.
+  std::string folder;
+  /// Of the store: files made for another one are worthless.
+  uint64_t generation = 0;
 };
 
 /// Owned by its Replica, touched on the node's event loop only.

@@ -3,11 +3,9 @@
 //
 // What a failed call says of its effect is what linearizability rests on:
 //   - it failed before the first byte of its request was handed to the connection: `unavailable` or
-//   `deadline_exceeded`;
-//     it certainly was not done;
+//     `deadline_exceeded`; it certainly was not done;
 //   - the connection was lost, or the deadline passed, after that: `unknown_outcome`; for methods
-//   that only read,
-//     `unavailable` or `deadline_exceeded`.
+//     that only read, `unavailable` or `deadline_exceeded`.
 // A call whose task is destroyed sends a cancel frame, and its answer is dropped.
 #pragma once
 
@@ -30,15 +28,22 @@ namespace vectron::rpc {
 /// Bounds and times of a Channel.
 struct ClientConfig {
   Identity identity;
-  NodeId expected_node;  ///< Refuse to talk to another node at the address; zero for any.
-  size_t frame_bytes_max = 64 << 20;    ///< Of one frame, both ways.
-  size_t calls_max = 10'000;            ///< Waiting for an answer; more are refused.
-  size_t queued_bytes_max = 128 << 20;  ///< Waiting to be written; more calls are refused.
-  size_t one_way_queued_bytes_max =
-      16 << 20;  ///< One-way frames above it are dropped, unless one is alone.
-  uint32_t stream_window_bytes = 256 << 10;  ///< Credit of a server stream.
-  Duration connect_timeout = 3s;             ///< Of connect and Hello together.
-  Duration backoff_min = 10ms;               ///< Before the second attempt; doubled from then on.
+  /// Refuse to talk to another node at the address; zero for any.
+  NodeId expected_node;
+  /// Of one frame, both ways.
+  size_t frame_bytes_max = 64 << 20;
+  /// Waiting for an answer; more are refused.
+  size_t calls_max = 10'000;
+  /// Waiting to be written; more calls are refused.
+  size_t queued_bytes_max = 128 << 20;
+  /// One-way frames above it are dropped, unless one is alone.
+  size_t one_way_queued_bytes_max = 16 << 20;
+  /// Credit of a server stream.
+  uint32_t stream_window_bytes = 256 << 10;
+  /// Of connect and Hello together.
+  Duration connect_timeout = 3s;
+  /// Before the second attempt; doubled from then on.
+  Duration backoff_min = 10ms;
   Duration backoff_max = 1s;
   /// A ping goes out when nothing came in, or nothing went out, for so long.
   Duration ping_interval = 1s;
@@ -121,7 +126,8 @@ class Channel final : private Admission {
   Env& env_;
   Address address_;
   ClientConfig config_;
-  size_t request_bytes_max_;  ///< Of a frame: what both ends take, as far as that is known.
+  /// Of a frame: what both ends take, as far as that is known.
+  size_t request_bytes_max_;
   RandomStream random_;
   uint64_t last_call_id_ = 0;
   uint64_t failures_in_a_row_ = 0;
@@ -129,15 +135,16 @@ class Channel final : private Admission {
   bool backing_off_ = false;
   bool welcomed_ = false;
   uint64_t reads_ = 0;
-  std::optional<FrameHeader>
-      held_back_;  // A one-way frame that the simulation delays past the next.
+  /// A one-way frame that the simulation delays past the next.
+  std::optional<FrameHeader> held_back_;
   Bytes held_back_body_;
   Status lost_because_;
   std::map<uint64_t, Exchange*> exchanges_;
   FrameWriter writer_;
   FrameBuffer buffer_;
   Condition demand_;
-  Condition established_;  // Or failed to be: then why.
+  /// Or failed to be: then why.
+  Condition established_;
   Status not_established_;
   std::unique_ptr<Connection> connection_;
   TaskGroup connection_tasks_;

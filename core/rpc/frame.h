@@ -30,7 +30,8 @@ enum class FrameKind : uint8_t {
   response = 2,
   stream_item = 3,
   stream_end = 4,
-  error = 5,  ///< Ends the call; with call id 0, the connection.
+  /// Ends the call; with call id 0, the connection.
+  error = 5,
   cancel = 6,
   one_way = 7,
   hello = 8,
@@ -45,13 +46,14 @@ struct FrameHeader {
   FrameKind kind = FrameKind::request;
   uint8_t priority = 0;
   uint32_t method = 0;
-  uint32_t credit_bytes = 0;  ///< request of a stream: its first credit. credit: what is added.
+  /// request of a stream: its first credit. credit: what is added.
+  uint32_t credit_bytes = 0;
   uint64_t call_id = 0;
   uint64_t remaining_us = kNoTimeLimit;
   uint64_t trace_id = 0;
   uint64_t idempotency_key = 0;
-  uint32_t credential_slot =
-      0;  ///< Which of the connection's credentials the call uses; 0 for none.
+  /// Which of the connection's credentials the call uses; 0 for none.
+  uint32_t credential_slot = 0;
 
   bool operator==(const FrameHeader&) const = default;
 };
@@ -81,7 +83,8 @@ void append_frame(Bytes& out, const FrameHeader& header, ByteView body);
 struct Frame {
   FrameHeader header;
   ByteView body;
-  bool dropped = false;  ///< The body was checked and not kept (FrameBuffer::drop_body).
+  /// The body was checked and not kept (FrameBuffer::drop_body).
+  bool dropped = false;
 };
 
 /// A body with the memory that it lies in. Moved only: a copy would point into the other's memory.

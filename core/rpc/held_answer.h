@@ -40,7 +40,8 @@ class HeldAnswer final : public AnswerRoom {
   BodyShare* share_;
   Metrics* metrics_;
   std::optional<HeldBytes> held_;
-  bool refused_ = false;  ///< Who asks again is not counted again.
+  /// Who asks again is not counted again.
+  bool refused_ = false;
 };
 
 /// Ends one when the request is over.

@@ -15,16 +15,21 @@ inline constexpr uint32_t kFeatureLevel = 1;
 
 /// Who an end is. A client library belongs to no cluster and is no node: it leaves both zero.
 struct Identity {
-  ClusterId cluster;         ///< Zero fits every cluster.
-  NodeId node;               ///< Zero for a client.
-  uint64_t incarnation = 0;  ///< Counts the node's starts.
+  /// Zero fits every cluster.
+  ClusterId cluster;
+  /// Zero for a client.
+  NodeId node;
+  /// Counts the node's starts.
+  uint64_t incarnation = 0;
 };
 
 /// The body of the first frame in each direction.
 struct Hello {
   Identity identity;
-  uint32_t protocol_min = kProtocolMin;  ///< The oldest protocol that this end speaks.
-  uint32_t protocol_max = kProtocolMax;  ///< The newest one. Both use the newest that both speak.
+  /// The oldest protocol that this end speaks.
+  uint32_t protocol_min = kProtocolMin;
+  /// The newest one. Both use the newest that both speak.
+  uint32_t protocol_max = kProtocolMax;
   uint32_t feature_level = kFeatureLevel;
   /// The largest frame that this end takes; 0 in a program that does not say.
   uint32_t frame_bytes_max = 0;

@@ -8,20 +8,27 @@
 namespace vectron::rpc {
 
 enum class MethodKind : uint8_t {
-  unary,          ///< One request, one response.
-  server_stream,  ///< One request, any number of items, an end.
-  one_way,        ///< One message, nothing comes back; may be lost.
+  /// One request, one response.
+  unary,
+  /// One request, any number of items, an end.
+  server_stream,
+  /// One message, nothing comes back; may be lost.
+  one_way,
 };
 
 /// A row of a generated method table; lives as long as the program.
 struct MethodInfo {
-  uint32_t id = 0;  ///< FNV-1a of "Service.Method"; the method's number in frames.
+  /// FNV-1a of "Service.Method"; the method's number in frames.
+  uint32_t id = 0;
   std::string_view service;
   std::string_view name;
-  std::string_view permission;  ///< What the caller must be granted.
-  std::string_view http;        ///< "POST /v1/collections"; empty when HTTP does not offer it.
+  /// What the caller must be granted.
+  std::string_view permission;
+  /// "POST /v1/collections"; empty when HTTP does not offer it.
+  std::string_view http;
   MethodKind kind = MethodKind::unary;
-  bool read_only = false;  ///< Changes nothing, so a lost answer is `unavailable`, never unknown.
+  /// Changes nothing, so a lost answer is `unavailable`, never unknown.
+  bool read_only = false;
 };
 
 }  // namespace vectron::rpc

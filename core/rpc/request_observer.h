@@ -15,13 +15,18 @@ namespace vectron::rpc {
 struct RequestEnd {
   const MethodInfo* method = nullptr;
   bool over_http = false;
-  Code code = Code::ok;  ///< `cancelled` when nobody waited for the answer any more.
-  Duration took{};       ///< From its last byte to its answer's first one.
+  /// `cancelled` when nobody waited for the answer any more.
+  Code code = Code::ok;
+  /// From its last byte to its answer's first one.
+  Duration took{};
   uint64_t request_bytes = 0;
-  uint64_t reply_bytes = 0;  ///< Of the body; an error over RPC has none.
+  /// Of the body; an error over RPC has none.
+  uint64_t reply_bytes = 0;
   uint64_t trace_id = 0;
-  std::string_view id;          ///< What the client is told to call it; empty over RPC.
-  std::string_view collection;  ///< Empty where it is about none, or was refused before that.
+  /// What the client is told to call it; empty over RPC.
+  std::string_view id;
+  /// Empty where it is about none, or was refused before that.
+  std::string_view collection;
 };
 
 class RequestObserver {

@@ -46,16 +46,20 @@ struct ServerConfig {
   /// The service is starting and does not have all of its methods yet: one that is not known is
   /// answered `unavailable` (ask another node), not `unimplemented` (this program is older).
   bool starting = false;
-  size_t connections_max = 4'096;  ///< More are told so, and closed.
+  /// More are told so, and closed.
+  size_t connections_max = 4'096;
   /// Of them, from one host. Servers that share `bodies` count a host's connections together.
   size_t host_connections_max = SIZE_MAX;
-  size_t requests_in_flight_max = 20'000;  ///< Over all connections; more are refused.
+  /// Over all connections; more are refused.
+  size_t requests_in_flight_max = 20'000;
   /// Of them, from one host. Servers that share `bodies` count a host's requests together.
   size_t host_requests_in_flight_max = SIZE_MAX;
-  size_t connection_requests_in_flight_max = 4'096;  ///< Of one connection; more are refused.
-  size_t frame_bytes_max = 64 << 20;                 ///< Of one frame, both ways.
-  size_t queued_bytes_max =
-      64 << 20;  ///< Answers of one connection that wait; above it, it is not read.
+  /// Of one connection; more are refused.
+  size_t connection_requests_in_flight_max = 4'096;
+  /// Of one frame, both ways.
+  size_t frame_bytes_max = 64 << 20;
+  /// Answers of one connection that wait; above it, it is not read.
+  size_t queued_bytes_max = 64 << 20;
   /// Of all connections together: requests that arrive or are worked on, and answers that wait.
   /// Further requests are refused, and frames of more than 64 KiB thrown away as they come.
   size_t body_bytes_in_flight_max = 256 << 20;
@@ -64,9 +68,12 @@ struct ServerConfig {
   /// Counts them together with those of other servers, instead of the two lines above. May be null;
   /// outlives the server.
   BodyMemory* bodies = nullptr;
-  PeerWatcher* watcher = nullptr;   ///< The simulation's; may be null; outlives the server.
-  size_t nodes_known_max = 65'536;  ///< Nodes whose last start is known (Server::know_starts).
-  Duration hello_timeout = 5s;      ///< For the first frame to come.
+  /// The simulation's; may be null; outlives the server.
+  PeerWatcher* watcher = nullptr;
+  /// Nodes whose last start is known (Server::know_starts).
+  size_t nodes_known_max = 65'536;
+  /// For the first frame to come.
+  Duration hello_timeout = 5s;
   /// A connection on which nothing comes, and nothing that was sent is taken, for so long is
   /// closed.
   Duration silence_max = 30s;

@@ -92,7 +92,8 @@ class ServerConnection {
   std::list<ServerConnection*>::iterator place_;
   std::unique_ptr<Connection> connection_;
   Identity peer_;
-  size_t answer_bytes_max_ = 0;  ///< Of a frame: what both ends take.
+  /// Of a frame: what both ends take.
+  size_t answer_bytes_max_ = 0;
   uint64_t reads_ = 0;
   uint64_t bytes_read_ = 0;
   uint64_t frames_read_ = 0;

@@ -94,11 +94,13 @@ class Wal {
   /// A record that no sync has covered yet: it may have to be written again elsewhere.
   struct InFlight {
     WalBatch batch;
-    WalTicket ticket;  ///< None: a relocation.
+    /// None: a relocation.
+    WalTicket ticket;
   };
   struct Segment {
     uint64_t number = 0;
-    uint64_t bytes = 0;  ///< Header and records that are synced.
+    /// Header and records that are synced.
+    uint64_t bytes = 0;
   };
   Wal(Env* env, std::string folder, WalConfig config);
 

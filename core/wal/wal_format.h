@@ -30,7 +30,8 @@ struct SegmentIdentity {
 
 struct SegmentHeader {
   SegmentIdentity identity;
-  uint64_t first_sequence = 0;  ///< Of its first record.
+  /// Of its first record.
+  uint64_t first_sequence = 0;
 };
 
 Bytes encode_segment_header(const SegmentHeader& header);
@@ -40,14 +41,18 @@ Result<std::optional<SegmentHeader>> decode_segment_header(ByteView bytes,
                                                            const SegmentIdentity& expected);
 
 enum class RecordKind : uint8_t {
-  batch = 1,       ///< A WalBatch as it was appended.
-  relocation = 2,  ///< What is alive, written again by a reclaim.
+  /// A WalBatch as it was appended.
+  batch = 1,
+  /// What is alive, written again by a reclaim.
+  relocation = 2,
 };
 
 struct RecordHeader {
-  uint32_t body_bytes = 0;  ///< Padded to kAlignmentBytes.
+  /// Padded to kAlignmentBytes.
+  uint32_t body_bytes = 0;
   RecordKind kind = RecordKind::batch;
-  uint64_t sequence = 0;  ///< Consecutive over the whole log, from 1 on.
+  /// Consecutive over the whole log, from 1 on.
+  uint64_t sequence = 0;
   /// All records up to this one were synced before this one was written. After damage it tells
   /// what the damage destroyed: something durable, or a write that was never acknowledged.
   uint64_t durable_sequence = 0;

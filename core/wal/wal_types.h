@@ -64,13 +64,16 @@ struct WalDropped {
 /// A group that keeps the oldest segment from being reclaimed.
 struct WalPinning {
   GroupId group;
-  LogIndex oldest_needed;   ///< Its first entry that was not released.
-  uint64_t live_bytes = 0;  ///< What of it lies in the oldest segment.
+  /// Its first entry that was not released.
+  LogIndex oldest_needed;
+  /// What of it lies in the oldest segment.
+  uint64_t live_bytes = 0;
 };
 
 /// Settings of a node's log.
 struct WalConfig {
-  ClusterId cluster;  ///< Written into each segment; a log of another cluster or node is refused.
+  /// Written into each segment; a log of another cluster or node is refused.
+  ClusterId cluster;
   NodeId node;
   /// A segment that has reached this size gets no further write. One write may overshoot it.
   uint64_t segment_bytes_max = uint64_t{64} << 20;

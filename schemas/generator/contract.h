@@ -15,11 +15,16 @@ enum class Shape { scalar, boolean, enumeration, text, table };
 /// The type of a field, or of the elements of a vector.
 struct Type {
   Shape shape = Shape::scalar;
-  std::string cpp;        ///< "uint64_t", "wire::Distance", "std::string", ...
-  std::string flat;       ///< The type in flatc's C++ header, for enumerations and tables.
-  std::string pack_path;  ///< The namespace whose pack functions know a table, "wire".
-  size_t size_bytes = 0;  ///< Of a scalar.
-  int64_t enum_max = 0;   ///< The largest value of an enumeration.
+  /// "uint64_t", "wire::Distance", "std::string", ...
+  std::string cpp;
+  /// The type in flatc's C++ header, for enumerations and tables.
+  std::string flat;
+  /// The namespace whose pack functions know a table, "wire".
+  std::string pack_path;
+  /// Of a scalar.
+  size_t size_bytes = 0;
+  /// The largest value of an enumeration.
+  int64_t enum_max = 0;
 };
 
 struct Field {
@@ -28,21 +33,29 @@ struct Field {
   Type type;
   bool vector = false;
   bool required = false;
-  bool optional = false;    ///< May be absent: std::optional.
-  bool flexbuffer = false;  ///< Bytes that must be a valid FlexBuffer.
-  bool needed = false;      ///< HTTP refuses a request without it, as with `required`.
-  bool text_too = false;    ///< A number that JSON may also say as a text.
-  std::string at_least;     ///< Of a number, or of a length; empty for no bound.
+  /// May be absent: std::optional.
+  bool optional = false;
+  /// Bytes that must be a valid FlexBuffer.
+  bool flexbuffer = false;
+  /// HTTP refuses a request without it, as with `required`.
+  bool needed = false;
+  /// A number that JSON may also say as a text.
+  bool text_too = false;
+  /// Of a number, or of a length; empty for no bound.
+  std::string at_least;
   std::string at_most;
-  std::string initial;  ///< The default as a C++ literal; empty where there is none.
+  /// The default as a C++ literal; empty where there is none.
+  std::string initial;
 
   bool bytes() const { return vector && type.shape == Shape::scalar && type.cpp == "uint8_t"; }
 };
 
 struct Table {
-  std::string name;  ///< Without its namespace.
+  /// Without its namespace.
+  std::string name;
   std::vector<std::string> docs;
-  std::vector<Field> fields;  ///< In the order of their ids.
+  /// In the order of their ids.
+  std::vector<Field> fields;
 };
 
 struct EnumValue {
@@ -59,31 +72,46 @@ struct Enumeration {
 };
 
 struct Method {
-  std::string name;        ///< As in the schema, "CreateCollection".
-  std::string cpp_name;    ///< In snake_case, with '_' after a word that C++ keeps.
-  std::string request;     ///< A table of the same file.
-  std::string reply;       ///< A table of the same file.
-  std::string permission;  ///< Never empty.
-  std::string http;        ///< "POST /v1/..."; empty for none.
-  std::string kind;        ///< An enumerator of rpc::MethodKind.
+  /// As in the schema, "CreateCollection".
+  std::string name;
+  /// In snake_case, with '_' after a word that C++ keeps.
+  std::string cpp_name;
+  /// A table of the same file.
+  std::string request;
+  /// A table of the same file.
+  std::string reply;
+  /// Never empty.
+  std::string permission;
+  /// "POST /v1/..."; empty for none.
+  std::string http;
+  /// An enumerator of rpc::MethodKind.
+  std::string kind;
   bool read_only = false;
-  uint32_t id = 0;  ///< FNV-1a of "Service.Method".
+  /// FNV-1a of "Service.Method".
+  uint32_t id = 0;
   std::vector<std::string> docs;
 };
 
 struct Service {
-  std::string name;        ///< "WorkerService".
-  std::string short_name;  ///< "Worker".
+  /// "WorkerService".
+  std::string name;
+  /// "Worker".
+  std::string short_name;
   std::vector<std::string> docs;
-  std::vector<Method> methods;  ///< In the order of their names, as reflection has them.
+  /// In the order of their names, as reflection has them.
+  std::vector<Method> methods;
 };
 
 struct Contract {
-  std::string file;                   ///< "worker".
-  std::string namespace_name;         ///< "wire": the part after "vectron."
-  std::vector<std::string> includes;  ///< Files whose types this one uses: "model".
+  /// "worker".
+  std::string file;
+  /// "wire": the part after "vectron."
+  std::string namespace_name;
+  /// Files whose types this one uses: "model".
+  std::vector<std::string> includes;
   std::vector<Enumeration> enumerations;
-  std::vector<Table> tables;  ///< Each after the tables that it contains.
+  /// Each after the tables that it contains.
+  std::vector<Table> tables;
   std::vector<Service> services;
 };
 

@@ -190,7 +190,8 @@ const Table& table_of(const Contract& contract, const std::string& name) {
 }
 
 struct Route {
-  std::string verb;  ///< In lower case.
+  /// In lower case.
+  std::string verb;
   std::string path;
   std::set<std::string> parameters;
   bool has_body = false;

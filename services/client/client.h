@@ -20,7 +20,8 @@
 namespace vectron {
 
 struct ClientConfig {
-  std::vector<Address> gateways;  ///< At least one.
+  /// At least one.
+  std::vector<Address> gateways;
   /// The deadline of each call, attempts at several gateways included.
   Duration request_timeout = 10s;
   /// How long one gateway may think about a read before another one is asked. Only where there are
@@ -33,7 +34,8 @@ struct ClientConfig {
   Duration backoff_max = 500ms;
   /// Attempts of one call, all gateways together. They end with the deadline too.
   uint32_t attempts_max = 32;
-  size_t frame_bytes_max = 64 << 20;  ///< The largest request or reply.
+  /// The largest request or reply.
+  size_t frame_bytes_max = 64 << 20;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;
@@ -41,8 +43,8 @@ struct ClientConfig {
 
 /// Tasks it returned must end or be destroyed before it is. Errors of every operation: those of the
 /// contract; unavailable (no gateway could be reached, or none could do it; not done; said at once
-/// when nobody listens at any of them),
-/// deadline_exceeded (not done), and for writes unknown_outcome.
+/// when nobody listens at any of them), deadline_exceeded (not done), and for writes
+/// unknown_outcome.
 class Client {
  public:
   /// `env` outlives it. Requires: config.validate().

@@ -17,12 +17,14 @@ namespace vectron {
 struct ConfigLine {
   std::string key;
   std::string value;
-  uint32_t line = 0;  ///< From 1.
+  /// From 1.
+  uint32_t line = 0;
 };
 
 /// A configuration file, read but not judged.
 struct ConfigFile {
-  std::string path;  ///< For messages.
+  /// For messages.
+  std::string path;
   std::vector<ConfigLine> lines;
 };
 
@@ -32,8 +34,10 @@ Result<ConfigFile> parse_config_file(std::string path, std::string_view text);
 
 /// What a process was told, by where.
 struct ConfigSources {
-  std::map<std::string, std::string> flags;        ///< By option name.
-  std::map<std::string, std::string> environment;  ///< By variable: those that begin VECTRON_.
+  /// By option name.
+  std::map<std::string, std::string> flags;
+  /// By variable: those that begin VECTRON_.
+  std::map<std::string, std::string> environment;
   std::optional<ConfigFile> file;
 };
 

@@ -21,9 +21,12 @@ namespace vectron {
 struct DataFolder {
   static constexpr uint32_t kFormatVersion = 1;
 
-  ClusterId cluster;     ///< Drawn once, when the folder is new.
-  uint64_t starts = 0;   ///< Counts starts: the incarnation of every node of the process.
-  uint32_t workers = 0;  ///< How many workers the folder was ever started with.
+  /// Drawn once, when the folder is new.
+  ClusterId cluster;
+  /// Counts starts: the incarnation of every node of the process.
+  uint64_t starts = 0;
+  /// How many workers the folder was ever started with.
+  uint32_t workers = 0;
   /// Whether the placement driver's group was made here: from then on a folder of it that is
   /// missing is a loss, not a beginning.
   bool bootstrapped = false;

@@ -11,12 +11,15 @@
 
 namespace vectron::demo {
 
-inline constexpr size_t kDimension = 784;  ///< 28 x 28 grey values.
+/// 28 x 28 grey values.
+inline constexpr size_t kDimension = 784;
 
 /// Images with the number of the class that each belongs to. Immutable once read.
 struct Images {
-  std::vector<uint8_t> pixels;  ///< Row-major, count() x kDimension.
-  std::vector<uint8_t> labels;  ///< count() numbers from 0 to 9.
+  /// Row-major, count() x kDimension.
+  std::vector<uint8_t> pixels;
+  /// count() numbers from 0 to 9.
+  std::vector<uint8_t> labels;
 
   size_t count() const { return labels.size(); }
   std::span<const uint8_t> row(size_t index) const {
@@ -27,8 +30,10 @@ struct Images {
 };
 
 struct Dataset {
-  Images points;   ///< The 60,000 training images.
-  Images queries;  ///< The 10,000 test images.
+  /// The 60,000 training images.
+  Images points;
+  /// The 10,000 test images.
+  Images queries;
 };
 
 /// Reads the gzipped idx files in `folder`. Errors: not_found (the package is not installed),

@@ -22,17 +22,23 @@ struct ProcessClusterShape {
   uint32_t placement = 3;
   uint32_t workers = 3;
   uint32_t gateways = 1;
-  std::string binary;                     ///< The path of `vectron`.
-  std::string folder;                     ///< Where data, logs and the configuration file go.
-  std::vector<std::string> config_lines;  ///< Further lines of the file that all share.
+  /// The path of `vectron`.
+  std::string binary;
+  /// Where data, logs and the configuration file go.
+  std::string folder;
+  /// Further lines of the file that all share.
+  std::vector<std::string> config_lines;
 };
 
 class ProcessCluster {
  public:
   struct Process {
-    std::string role;     ///< "placement", "worker" or "gateway".
-    uint32_t number = 0;  ///< Among those of its role, from 0.
-    std::string name;     ///< "worker-0".
+    /// "placement", "worker" or "gateway".
+    std::string role;
+    /// Among those of its role, from 0.
+    uint32_t number = 0;
+    /// "worker-0".
+    std::string name;
     ServerOptions options;
     std::optional<Server> server;
   };

@@ -16,12 +16,18 @@
 namespace vectron::demo {
 
 struct ServerOptions {
-  std::string binary;                         ///< The path of `vectron`.
-  std::vector<std::string> command = {"up"};  ///< What it runs as: up, or serve and a role.
-  std::string data;                           ///< Its --data.
-  std::string rpc = "127.0.0.1:0";            ///< Its --rpc.
-  std::string log;                            ///< A file that its standard error is appended to.
-  std::vector<std::string> arguments;         ///< Further arguments.
+  /// The path of `vectron`.
+  std::string binary;
+  /// What it runs as: up, or serve and a role.
+  std::vector<std::string> command = {"up"};
+  /// Its --data.
+  std::string data;
+  /// Its --rpc.
+  std::string rpc = "127.0.0.1:0";
+  /// A file that its standard error is appended to.
+  std::string log;
+  /// Further arguments.
+  std::vector<std::string> arguments;
   std::chrono::seconds ready_timeout{120};
 };
 

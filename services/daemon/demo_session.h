@@ -63,9 +63,12 @@ class DemoSession {
                                          Duration patience);
 
   struct Answers {
-    std::vector<std::vector<uint64_t>> found;  ///< For each query the ids, best first.
-    std::vector<Duration> latencies;           ///< For each query.
-    double seconds = 0;                        ///< Of the whole.
+    /// For each query the ids, best first.
+    std::vector<std::vector<uint64_t>> found;
+    /// For each query.
+    std::vector<Duration> latencies;
+    /// Of the whole.
+    double seconds = 0;
   };
   /// Searches with the first `count` of `queries` from `callers` at once.
   Result<Answers> search(const Images& queries, size_t count, size_t callers,

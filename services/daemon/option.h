@@ -29,9 +29,12 @@ constexpr RoleSet only(Role role) {
 
 /// How an option's text becomes a field of Settings, and back. option_values.h makes them.
 struct OptionValue {
-  std::string type;   ///< "a number", "a duration", ...
-  std::string unit;   ///< "ms", "bytes"; empty for none.
-  std::string range;  ///< "1 to 64"; empty for any.
+  /// "a number", "a duration", ...
+  std::string type;
+  /// "ms", "bytes"; empty for none.
+  std::string unit;
+  /// "1 to 64"; empty for any.
+  std::string range;
   bool is_switch = false;
   /// Errors: invalid_argument with what the text must be; without a field.
   std::function<Result<void>(Settings* settings, std::string_view text)> read;
@@ -42,11 +45,13 @@ struct OptionValue {
 };
 
 struct Option {
-  std::string name;  ///< snake_case, the unit last: the key in a configuration file.
+  /// snake_case, the unit last: the key in a configuration file.
+  std::string name;
   RoleSet roles;
   std::string meaning;
   OptionValue value;
-  bool common = false;  ///< Most people set it; the others tune.
+  /// Most people set it; the others tune.
+  bool common = false;
 
   /// "--wal-queue-bytes-max".
   std::string flag() const;

@@ -37,7 +37,8 @@ std::unexpected<Status> must_be(std::string_view what, std::string_view text);
 struct NumberRange {
   uint64_t min = 0;
   uint64_t max = UINT64_MAX;
-  uint64_t max_before = 0;  ///< Of older programs, where that was more.
+  /// Of older programs, where that was more.
+  uint64_t max_before = 0;
 };
 
 template <typename Field>

@@ -28,25 +28,33 @@ struct Settings {
   static constexpr uint32_t kWorkersMax = 64;
 
   // The process.
-  std::string data = "./vectron-data";  ///< Everything that must not be lost; made when absent.
-  std::string ready_file;               ///< Written when the process is ready; empty for none.
+  /// Everything that must not be lost; made when absent.
+  std::string data = "./vectron-data";
+  /// Written when the process is ready; empty for none.
+  std::string ready_file;
   LogLevel log_level = LogLevel::warning;
-  size_t cpu_threads = 0;  ///< For searches and indexing; 0: one for each core.
+  /// For searches and indexing; 0: one for each core.
+  size_t cpu_threads = 0;
   size_t file_threads = 4;
   size_t key_value_threads = 4;
-  Duration drain_max = 5s;  ///< For what is in flight, and for handing leadership over.
+  /// For what is in flight, and for handing leadership over.
+  Duration drain_max = 5s;
 
   // Who and where it is.
   ClusterId cluster;
   NodeId node;
-  Address rpc{"127.0.0.1:7700"};  ///< Port 0 takes a free one.
+  /// Port 0 takes a free one.
+  Address rpc{"127.0.0.1:7700"};
   /// Said with the option `http`: an address, or none. Not said, the role decides (http_of).
   std::optional<Address> http;
   bool http_said = false;
-  std::optional<Address> advertise;  ///< Where others reach a worker, when not at `rpc`.
-  std::vector<PlacementConfig::Member> members;  ///< The placement driver's nodes.
+  /// Where others reach a worker, when not at `rpc`.
+  std::optional<Address> advertise;
+  /// The placement driver's nodes.
+  std::vector<PlacementConfig::Member> members;
   bool bootstrap = false;
-  uint32_t workers = 1;  ///< Of `up`.
+  /// Of `up`.
+  uint32_t workers = 1;
 
   // What the roles share, and what is theirs alone.
   Duration request_timeout = 10s;

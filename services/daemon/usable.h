@@ -13,8 +13,10 @@ namespace vectron {
 /// A collection that is not ready.
 struct Unready {
   std::string name;
-  bool may_come = false;  ///< Every shard has a majority of copies that can run.
-  std::string why;        ///< Which copies cannot, where, and what to do.
+  /// Every shard has a majority of copies that can run.
+  bool may_come = false;
+  /// Which copies cannot, where, and what to do.
+  std::string why;
 };
 
 /// The workers that have not been heard of by this placement driver's leader, or no longer are.

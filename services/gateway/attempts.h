@@ -16,8 +16,10 @@ namespace vectron::gateway {
 
 /// What an operation does, as far as repeating it is concerned.
 enum class Access : uint8_t {
-  read,   ///< May be repeated whatever became of it.
-  write,  ///< May be repeated only when it certainly was not done.
+  /// May be repeated whatever became of it.
+  read,
+  /// May be repeated only when it certainly was not done.
+  write,
   /// May be repeated whatever became of it, because whoever does it recognises a repetition; but
   /// when it fails in the end, an attempt may have been the one that did it.
   repeatable_write,
@@ -25,9 +27,12 @@ enum class Access : uint8_t {
 
 /// What to do about a failed attempt.
 enum class Verdict : uint8_t {
-  give_up,  ///< Tell the caller.
-  ask_on,   ///< Ask another node, or the same one later.
-  refresh,  ///< The sender's route is stale: fetch it, then ask on.
+  /// Tell the caller.
+  give_up,
+  /// Ask another node, or the same one later.
+  ask_on,
+  /// The sender's route is stale: fetch it, then ask on.
+  refresh,
 };
 
 /// Judges the answer of a node that was asked for something of its own (a shard, the placement
@@ -92,7 +97,8 @@ class PatienceForRoom {
 
  private:
   int tries_ = 0;
-  Duration pause_;  ///< The next one, which is twice as long each time.
+  /// The next one, which is twice as long each time.
+  Duration pause_;
 };
 
 /// How long there is patience with those that refuse connections: a start takes less.
@@ -136,8 +142,8 @@ class Attempts {
   size_t targets_;
   size_t target_;
   size_t asked_in_round_ = 1;
-  bool hint_followed_ = false;  // At most one hint a round, so that two nodes that name each other
-                                // do not spin.
+  /// At most one hint a round, so that two nodes that name each other do not spin.
+  bool hint_followed_ = false;
   uint32_t failed_ = 0;
   Duration backoff_{};
   Duration pause_{};

@@ -23,13 +23,19 @@ namespace vectron {
 
 /// All that a gateway must be told. Every bound has its unit in its name.
 struct GatewayConfig {
-  ClusterId cluster;         ///< The deployment; required.
-  NodeId node;               ///< This process; required.
-  uint64_t incarnation = 1;  ///< Counts the starts of this process; at least 1.
+  /// The deployment; required.
+  ClusterId cluster;
+  /// This process; required.
+  NodeId node;
+  /// Counts the starts of this process; at least 1.
+  uint64_t incarnation = 1;
 
-  Address listen;                      ///< Where clients connect. Port 0 takes a free one.
-  std::optional<Address> http_listen;  ///< Where HTTP clients connect; absent for no HTTP.
-  std::vector<Address> placement;      ///< The placement driver's nodes, at least one.
+  /// Where clients connect. Port 0 takes a free one.
+  Address listen;
+  /// Where HTTP clients connect; absent for no HTTP.
+  std::optional<Address> http_listen;
+  /// The placement driver's nodes, at least one.
+  std::vector<Address> placement;
 
   /// The deadline of a request that names none.
   Duration request_timeout = 10s;
@@ -49,11 +55,14 @@ struct GatewayConfig {
   /// the deadline too.
   uint32_t attempts_max = 64;
 
-  size_t route_bytes_max = 64 << 20;   ///< Of memory for routes; the oldest go first.
-  size_t worker_channels_max = 1'024;  ///< Connections to workers and placement nodes.
+  /// Of memory for routes; the oldest go first.
+  size_t route_bytes_max = 64 << 20;
+  /// Connections to workers and placement nodes.
+  size_t worker_channels_max = 1'024;
   /// Clients connected at once, over RPC and over HTTP each; of one host half of it, over both.
   size_t connections_max = 4'096;
-  size_t requests_in_flight_max = 4'096;  ///< Of one host half of it.
+  /// Of one host half of it.
+  size_t requests_in_flight_max = 4'096;
   size_t requests_in_flight_per_connection_max = 1'024;
   /// Bounds and times of HTTP connections: as of http::ServerConfig, of the same names.
   size_t http_head_bytes_max = 16 << 10;
@@ -82,7 +91,8 @@ struct GatewayConfig {
 
   /// Of RPC connections, as of rpc::ServerConfig.
   Duration rpc_silence_max = 30s;
-  PeerWatcher* watcher = nullptr;  ///< The simulation's; may be null; outlives the gateway.
+  /// The simulation's; may be null; outlives the gateway.
+  PeerWatcher* watcher = nullptr;
 
   /// How long requests in flight may go on after `stop` was set.
   Duration drain_timeout = 5s;
@@ -104,7 +114,8 @@ struct GatewayConfig {
   /// What /metrics says of the process (CPU, memory, files), in Prometheus' text format; may be
   /// empty.
   std::function<Task<std::string>()> process_metrics;
-  std::string version = "unknown";  ///< Of the program, for GET /.
+  /// Of the program, for GET /.
+  std::string version = "unknown";
 
   /// Names by which HTTP clients may call this gateway besides loopback's and those of http_listen;
   /// "*" for any.

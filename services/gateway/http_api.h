@@ -22,22 +22,31 @@
 namespace vectron::gateway {
 
 struct HttpApiConfig {
-  size_t reply_bytes_max = 64 << 20;         ///< Of an answer's JSON.
-  size_t inline_body_bytes_max = 128 << 10;  ///< A larger body is read on the Cpu pool.
-  size_t inline_reply_bytes_max = 32 << 10;  ///< A larger answer is written on the Cpu pool.
-  size_t inline_text_bytes_max = 128 << 10;  ///< And one whose JSON is larger.
+  /// Of an answer's JSON.
+  size_t reply_bytes_max = 64 << 20;
+  /// A larger body is read on the Cpu pool.
+  size_t inline_body_bytes_max = 128 << 10;
+  /// A larger answer is written on the Cpu pool.
+  size_t inline_reply_bytes_max = 32 << 10;
+  /// And one whose JSON is larger.
+  size_t inline_text_bytes_max = 128 << 10;
   /// Counts answers while they become JSON. May be null; outlives the API.
   BodyMemory* bodies = nullptr;
   JsonLimits limits;
-  Duration ready_timeout = 1s;                 ///< For /readyz to find the placement driver.
-  const Event* ready_after = nullptr;          ///< /readyz says 503 before; may be null.
-  std::vector<const Metrics*> metrics_beside;  ///< /metrics adds them to those of this node.
+  /// For /readyz to find the placement driver.
+  Duration ready_timeout = 1s;
+  /// /readyz says 503 before; may be null.
+  const Event* ready_after = nullptr;
+  /// /metrics adds them to those of this node.
+  std::vector<const Metrics*> metrics_beside;
   /// Further lines of /metrics; may be empty.
   std::function<void(std::string*)> more_metrics;
   /// The same of the process, which take their time; may be empty.
   std::function<Task<std::string>()> process_metrics;
-  std::string version;       ///< Of the program, for GET /.
-  uint64_t incarnation = 1;  ///< Of this gateway: the first part of the ids that it gives.
+  /// Of the program, for GET /.
+  std::string version;
+  /// Of this gateway: the first part of the ids that it gives.
+  uint64_t incarnation = 1;
 };
 
 class HttpApi final : public http::RefusalObserver {
@@ -93,7 +102,8 @@ class HttpApi final : public http::RefusalObserver {
   template <typename Reply>
   struct Written {
     Result<std::string> body;
-    std::shared_ptr<const Reply> unwritten;  ///< Where its text is longer than the bound.
+    /// Where its text is longer than the bound.
+    std::shared_ptr<const Reply> unwritten;
   };
   /// Counts `held_bytes` meanwhile.
   template <typename Reply>
@@ -115,7 +125,8 @@ class HttpApi final : public http::RefusalObserver {
   Env& env_;
   Parts parts_;
   HttpApiConfig config_;
-  uint64_t requests_ = 0;             ///< Those that were given an id.
+  /// Those that were given an id.
+  uint64_t requests_ = 0;
   std::optional<BodyShare> replies_;  // That become JSON.
   JsonReader reader_;
   http::Router router_;

@@ -21,7 +21,8 @@ Result<api::PointId> point_id_from_text(std::string_view text, IdType type);
 
 /// What may stand in the query of every request.
 struct RequestOptions {
-  std::optional<Duration> timeout;  ///< `timeout_ms`, or the field X-Request-Timeout-Ms.
+  /// `timeout_ms`, or the field X-Request-Timeout-Ms.
+  std::optional<Duration> timeout;
   IdType id_type = IdType::automatic;
 };
 

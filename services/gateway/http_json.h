@@ -28,7 +28,8 @@ inline constexpr size_t kJsonDepthMax = 32;
 inline constexpr size_t kJsonEntriesMax = 100'000;
 
 struct JsonLimits {
-  size_t points_max = kBatchPointsMax;  ///< Of one body.
+  /// Of one body.
+  size_t points_max = kBatchPointsMax;
 };
 
 /// Reads bodies, one at a time, on one thread. Keeps its buffers between them, unless they grew

@@ -14,12 +14,16 @@ namespace vectron::gateway {
 
 struct JsonFault {
   enum class Kind : uint8_t {
-    wrong_byte,  ///< No JSON begins with what comes before and this byte.
-    cut_short,   ///< The text ends before its value does; `at` is its size.
-    trailing,    ///< There is something behind the value.
+    /// No JSON begins with what comes before and this byte.
+    wrong_byte,
+    /// The text ends before its value does; `at` is its size.
+    cut_short,
+    /// There is something behind the value.
+    trailing,
   };
   Kind kind = Kind::wrong_byte;
-  size_t at = 0;  ///< Bytes before the fault: the first byte is 0.
+  /// Bytes before the fault: the first byte is 0.
+  size_t at = 0;
   bool operator==(const JsonFault&) const = default;
 };
 

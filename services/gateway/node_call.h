@@ -19,7 +19,8 @@ namespace vectron::gateway {
 struct Operation {
   const rpc::MethodInfo* method = nullptr;
   Access access = Access::read;
-  bool any_replica = false;  ///< Followers may answer too.
+  /// Followers may answer too.
+  bool any_replica = false;
 };
 
 /// Asks the node behind `channel` once. Requires: nobody changes `request` meanwhile. Errors: those

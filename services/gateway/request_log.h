@@ -12,9 +12,12 @@
 namespace vectron::gateway {
 
 struct RequestLogConfig {
-  LogLevel level = LogLevel::info;  ///< Of the lines.
-  uint32_t share_ppm = 1'000'000;   ///< Of the ordinary requests, in parts per million.
-  Duration slow_min = 1s;           ///< One that takes so long is written whatever the share.
+  /// Of the lines.
+  LogLevel level = LogLevel::info;
+  /// Of the ordinary requests, in parts per million.
+  uint32_t share_ppm = 1'000'000;
+  /// One that takes so long is written whatever the share.
+  Duration slow_min = 1s;
 };
 
 class RequestLog final : public rpc::RequestObserver {

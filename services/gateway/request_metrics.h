@@ -27,7 +27,8 @@ class RequestMetrics {
 
  private:
   struct Key {
-    std::string_view operation;  ///< Of a generated table: lives as long as the program.
+    /// Of a generated table: lives as long as the program.
+    std::string_view operation;
     bool over_http = false;
     auto operator<=>(const Key&) const = default;
   };

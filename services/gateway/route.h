@@ -24,8 +24,10 @@ struct Route {
   };
   struct Shard {
     ShardId id;
-    std::vector<Member> members;  ///< Never empty.
-    size_t leader = 0;            ///< The member that is asked first: last seen to lead.
+    /// Never empty.
+    std::vector<Member> members;
+    /// The member that is asked first: last seen to lead.
+    size_t leader = 0;
   };
 
   CollectionId id;
@@ -34,8 +36,10 @@ struct Route {
   Distance distance = Distance::cosine;
   wire::ReadLevel read_level = wire::ReadLevel::linearizable;
   Epoch epoch;
-  std::vector<HashRange> ranges;  ///< Cover the whole hash space.
-  std::vector<Shard> shards;      ///< One for each range, in the same order.
+  /// Cover the whole hash space.
+  std::vector<HashRange> ranges;
+  /// One for each range, in the same order.
+  std::vector<Shard> shards;
 
   /// About what it takes in memory.
   size_t memory_bytes() const;

@@ -15,9 +15,12 @@ using ShardAnswers = std::vector<Result<wire::ShardSearchReply>>;
 struct SearchReplyOptions {
   size_t k = 10;
   bool allow_partial = false;
-  bool drop_one_shard = false;  ///< The planted bug merge_drops_one_shard.
-  bool keep_worst = false;      ///< The planted bug merge_keeps_worst.
-  bool give_up_shards = false;  ///< The planted bug partial_search_gives_up.
+  /// The planted bug merge_drops_one_shard.
+  bool drop_one_shard = false;
+  /// The planted bug merge_keeps_worst.
+  bool keep_worst = false;
+  /// The planted bug partial_search_gives_up.
+  bool give_up_shards = false;
 };
 
 /// The `k` best hits of all shards. Shards that did not answer are named in the reply when

@@ -13,20 +13,25 @@ namespace vectron::gateway {
 /// Operations that are written in one log entry.
 struct UpsertPiece {
   std::vector<wire::WriteOperation> operations;
-  std::vector<size_t> places;  ///< For each operation, the place of its point in the request.
-  size_t bytes = 0;            ///< Of their vectors, payloads and ids.
+  /// For each operation, the place of its point in the request.
+  std::vector<size_t> places;
+  /// Of their vectors, payloads and ids.
+  size_t bytes = 0;
 };
 
 /// What one shard has to write: pieces one after the other, so that of two points with one id the
 /// later one wins.
 struct UpsertPart {
-  size_t shard = 0;  ///< A position in Route::shards.
+  /// A position in Route::shards.
+  size_t shard = 0;
   std::vector<UpsertPiece> pieces;
 };
 
 struct UpsertPlan {
-  std::vector<UpsertPart> parts;  ///< In the order of their shards; only shards that are concerned.
-  std::vector<api::PointResult> results;  ///< One for each point; those refused are filled in.
+  /// In the order of their shards; only shards that are concerned.
+  std::vector<UpsertPart> parts;
+  /// One for each point; those refused are filled in.
+  std::vector<api::PointResult> results;
 };
 
 struct UpsertLimits {
@@ -41,10 +46,12 @@ UpsertPlan plan_upsert(const Route& route, std::vector<api::Point> points, Upser
 
 /// What became of a piece.
 struct PieceOutcome {
-  std::vector<size_t> places;  ///< Those of the piece.
+  /// Those of the piece.
+  std::vector<size_t> places;
   ShardId shard;
   Status status;
-  LogIndex version;  ///< The version of its points, when it was written.
+  /// The version of its points, when it was written.
+  LogIndex version;
 };
 
 /// The reply to an upsert whose points were refused (`refused`, one for each point of the request)

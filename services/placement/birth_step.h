@@ -18,10 +18,14 @@
 namespace vectron {
 
 enum class BirthStep : uint8_t {
-  wait,    ///< Ask the others again later.
-  bear,    ///< Make the replica, with an empty log.
-  start,   ///< The replica may vote.
-  refuse,  ///< The group lives and this member's part of it is gone.
+  /// Ask the others again later.
+  wait,
+  /// Make the replica, with an empty log.
+  bear,
+  /// The replica may vote.
+  start,
+  /// The group lives and this member's part of it is gone.
+  refuse,
 };
 
 /// `own`: what this node's disk holds. `others`: what the other members said, nothing for those

@@ -36,9 +36,12 @@ class ClusterView {
   /// What a worker says of itself.
   struct Condition {
     uint64_t stored_bytes = 0;
-    bool draining = false;      ///< It is about to stop.
-    bool memory_full = false;   ///< It takes no more points.
-    uint64_t replicas_max = 0;  ///< What it can hold; 0: not said.
+    /// It is about to stop.
+    bool draining = false;
+    /// It takes no more points.
+    bool memory_full = false;
+    /// What it can hold; 0: not said.
+    uint64_t replicas_max = 0;
   };
   /// How `node`, which was heard, is doing.
   void note_condition(NodeId node, Condition condition);

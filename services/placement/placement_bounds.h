@@ -7,9 +7,11 @@
 namespace vectron {
 
 inline constexpr size_t kWorkersMax = 4'096;
-inline constexpr size_t kWorkerTextBytesMax = 256;  ///< Of an address, a zone, a rack, a host.
+/// Of an address, a zone, a rack, a host.
+inline constexpr size_t kWorkerTextBytesMax = 256;
 inline constexpr size_t kCollectionsMax = 65'536;
-inline constexpr size_t kReplicasMax = 262'144;  ///< Of all collections together.
+/// Of all collections together.
+inline constexpr size_t kReplicasMax = 262'144;
 /// Removed collections of which some worker may still hold data. More removals are refused until
 /// workers that are away come back (or placement learns that they never will).
 inline constexpr size_t kRemovedCollectionsMax = 10'000;

@@ -16,8 +16,10 @@ struct Candidate {
   std::string zone;
   std::string rack;
   std::string host;
-  uint64_t replicas = 0;               ///< That it holds already.
-  uint64_t replicas_max = UINT64_MAX;  ///< That it can hold.
+  /// That it holds already.
+  uint64_t replicas = 0;
+  /// That it can hold.
+  uint64_t replicas_max = UINT64_MAX;
 };
 
 /// Chooses `replication` different workers for each of `shards` shards. The replicas of a shard lie

@@ -26,9 +26,12 @@ struct PlacementConfig {
     Address address;
   };
 
-  ClusterId cluster;  ///< The deployment; required.
-  NodeId node;        ///< This node; among the members.
-  Address listen;     ///< Where workers, gateways and other members connect.
+  /// The deployment; required.
+  ClusterId cluster;
+  /// This node; among the members.
+  NodeId node;
+  /// Where workers, gateways and other members connect.
+  Address listen;
   /// All nodes of the group, 1 to 7, the same on each of them. Their ids are those of the group's
   /// first start for ever; their addresses may change from start to start.
   std::vector<Member> members;
@@ -41,19 +44,24 @@ struct PlacementConfig {
   /// Workers on record. Where there are as many, those that are silent and hold nothing are
   /// forgotten for a new one.
   size_t workers_max = kWorkersMax;
-  Duration worker_silence_max =
-      15s;  ///< A worker that was silent for so long gets no new replicas.
+  /// A worker that was silent for so long gets no new replicas.
+  Duration worker_silence_max = 15s;
   /// How long CreateCollection waits for enough workers, and then for every shard to have a leader.
   Duration create_wait = 8s;
-  Duration push_timeout = 3s;      ///< Of one assignment pushed to a worker.
-  Duration push_interval = 500ms;  ///< Before a push that failed is tried again.
-  Duration request_timeout = 10s;  ///< Of a request that names no deadline.
+  /// Of one assignment pushed to a worker.
+  Duration push_timeout = 3s;
+  /// Before a push that failed is tried again.
+  Duration push_interval = 500ms;
+  /// Of a request that names no deadline.
+  Duration request_timeout = 10s;
 
   ReplicaConfig replica;
   WalConfig wal;
 
-  rpc::PeerBounds peers;                ///< Of other nodes and of strangers.
-  ReplicaObserver* observer = nullptr;  ///< The simulation's watcher; null in production.
+  /// Of other nodes and of strangers.
+  rpc::PeerBounds peers;
+  /// The simulation's watcher; null in production.
+  ReplicaObserver* observer = nullptr;
   /// How long handing leadership over and requests in flight may take after `stop` was set.
   Duration drain_timeout = 5s;
   /// When set, the node refuses new requests, hands leadership over, ends what is in flight and

@@ -19,8 +19,10 @@ namespace vectron {
 
 /// What apply() answers the proposer of a command.
 struct PlacementAnswer {
-  Status status;            ///< Not ok: refused, nothing changed.
-  CollectionId collection;  ///< The one that was created or removed.
+  /// Not ok: refused, nothing changed.
+  Status status;
+  /// The one that was created or removed.
+  CollectionId collection;
 };
 Bytes encode_answer(const PlacementAnswer& answer);
 Result<PlacementAnswer> decode_answer(ByteView bytes);
@@ -51,8 +53,10 @@ class PlacementState final : public StateMachine {
   /// Where a replica is on record.
   struct Place {
     CollectionId collection;
-    size_t shard = 0;    ///< In the order of its record.
-    size_t replica = 0;  ///< Likewise.
+    /// In the order of its record.
+    size_t shard = 0;
+    /// Likewise.
+    size_t replica = 0;
   };
   using Places = std::map<ReplicaId, Place>;
   /// All that `node` shall hold.

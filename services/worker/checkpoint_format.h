@@ -38,14 +38,19 @@ struct CheckpointIdentity {
 
 struct CheckpointHeader {
   CheckpointIdentity identity;
-  LogIndex applied_index;  ///< The state that the rows are.
-  index::Slot slots = 0;   ///< Rows.
+  /// The state that the rows are.
+  LogIndex applied_index;
+  /// Rows.
+  index::Slot slots = 0;
 };
 
 enum class CheckpointBlockKind : uint32_t {
-  rows = 1,   ///< The next rows, by slot.
-  links = 2,  ///< The links of the next slots; after all rows.
-  end = 3,    ///< Totals; the last.
+  /// The next rows, by slot.
+  rows = 1,
+  /// The links of the next slots; after all rows.
+  links = 2,
+  /// Totals; the last.
+  end = 3,
 };
 
 Bytes encode_checkpoint_header(const CheckpointHeader& header);
@@ -79,7 +84,8 @@ struct CheckpointContent {
   std::shared_ptr<ShardContent> content;
   std::unique_ptr<index::IndexRestore> restore;
   LogIndex applied_index;
-  std::vector<bool> live;  ///< By slot: whether the row was live.
+  /// By slot: whether the row was live.
+  std::vector<bool> live;
 };
 
 /// Reads a checkpoint piece by piece: give it exactly bytes_wanted() bytes, until done().

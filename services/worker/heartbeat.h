@@ -13,7 +13,8 @@ namespace vectron {
 
 /// What the placement driver is told of this start of the worker.
 struct Registration {
-  Address address;  ///< Where the worker listens.
+  /// Where the worker listens.
+  Address address;
   uint64_t incarnation = 0;
   uint64_t folder_id = 0;
 };

@@ -29,7 +29,8 @@ class HitDetails {
   struct Wanted {
     bool payload = false;
     bool vector = false;
-    size_t bytes_max = 0;  ///< Of all hits together.
+    /// Of all hits together.
+    size_t bytes_max = 0;
     /// The planted bug forget_tombstone: what has changed is answered without details.
     bool planted_any_version = false;
   };
@@ -71,7 +72,8 @@ class HitDetails {
   const Wanted wanted_;
   std::vector<wire::ShardHit>* hits_ = nullptr;
   size_t next_ = 0;
-  std::vector<size_t> changed_;  ///< Positions of hits that are not what is stored.
+  /// Positions of hits that are not what is stored.
+  std::vector<size_t> changed_;
   size_t bytes_ = 0;
   /// Of the search before, by id; looked up, never iterated.
   std::unordered_map<PointId, wire::ShardHit, ShardContent::PlacementHasher> known_;

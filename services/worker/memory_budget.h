@@ -14,14 +14,22 @@ namespace vectron {
 
 /// What counted bytes are for.
 struct MemoryUse {
-  uint64_t log = 0;       ///< Raft entries: not committed yet, or kept for followers that lag.
-  uint64_t overlay = 0;   ///< Applied writes that are not in LMDB yet.
-  uint64_t snapshot = 0;  ///< Pieces of snapshots, sent or received.
-  uint64_t vectors = 0;   ///< Linked or in the flat tail.
-  uint64_t links = 0;     ///< Of the graphs, and tombstones.
-  uint64_t points = 0;    ///< Which point each slot is, and which keys the store holds.
-  uint64_t rebuild = 0;   ///< The second indexes of rebuilds.
-  uint64_t requests = 0;  ///< Request ids that are remembered.
+  /// Raft entries: not committed yet, or kept for followers that lag.
+  uint64_t log = 0;
+  /// Applied writes that are not in LMDB yet.
+  uint64_t overlay = 0;
+  /// Pieces of snapshots, sent or received.
+  uint64_t snapshot = 0;
+  /// Linked or in the flat tail.
+  uint64_t vectors = 0;
+  /// Of the graphs, and tombstones.
+  uint64_t links = 0;
+  /// Which point each slot is, and which keys the store holds.
+  uint64_t points = 0;
+  /// The second indexes of rebuilds.
+  uint64_t rebuild = 0;
+  /// Request ids that are remembered.
+  uint64_t requests = 0;
 
   uint64_t total() const {
     return log + overlay + snapshot + vectors + links + points + rebuild + requests;
@@ -68,8 +76,10 @@ class MemoryBudget {
   const uint64_t bytes_max_;
   MemoryUse use_;
   uint64_t largest_index_bytes_ = 0;
-  uint64_t admitted_ = 0;         ///< Since the last count,
-  uint64_t admitted_before_ = 0;  ///< and between that one and the one before.
+  /// Since the last count.
+  uint64_t admitted_ = 0;
+  /// Between the last count and the one before.
+  uint64_t admitted_before_ = 0;
   bool full_ = false;
   bool rebuilding_ = false;
 };

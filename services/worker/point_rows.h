@@ -19,7 +19,8 @@ namespace vectron {
 /// Which point a slot is. The row of a slot never changes.
 struct PointRow {
   PointId id;
-  uint64_t version = 0;  ///< The log index that wrote it.
+  /// The log index that wrote it.
+  uint64_t version = 0;
 };
 
 class PointRows final : public index::TieOrder {

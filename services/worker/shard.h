@@ -81,11 +81,13 @@ class Shard {
   AnswerTurns* answer_turns_;
   std::shared_ptr<Replica> replica_;
   ShardState* state_;
-  HybridClock timestamps_;  ///< Of the entries that are proposed here.
+  /// Of the entries that are proposed here.
+  HybridClock timestamps_;
   Epoch epoch_;
   Instant crowded_until_{};
   size_t searches_in_flight_ = 0;
-  bool index_lingers_ = false;  ///< One index loop waits for a fuller batch on behalf of all.
+  /// One index loop waits for a fuller batch on behalf of all.
+  bool index_lingers_ = false;
   bool catching_up_ = false;
   ShardUpkeep upkeep_;
   TaskGroup tasks_;

@@ -25,7 +25,8 @@ struct ShardOptions {
   uint32_t dimension = 0;
   Distance distance = Distance::cosine;
   IndexOptions index;
-  uint32_t graph_points_min = 0;  ///< The worker's (WorkerConfig).
+  /// The worker's (WorkerConfig).
+  uint32_t graph_points_min = 0;
 };
 index::ShardIndexOptions index_options(const ShardOptions& options);
 
@@ -60,23 +61,30 @@ struct ShardContent {
   uint64_t version_below(index::Slot end) const;
 
   index::ShardIndex index;
-  PointRows rows;                                                   ///< By slot.
-  std::unordered_map<PointId, index::Slot, PlacementHasher> slots;  ///< Never iterated.
+  /// By slot.
+  PointRows rows;
+  /// Never iterated.
+  std::unordered_map<PointId, index::Slot, PlacementHasher> slots;
 
   /// Nodes of the graph when it was last looked through for nodes that no walk leads to.
   uint64_t nodes_mended = 0;
-  uint64_t mending_bytes = 0;  ///< What that takes while it goes on; counted with the links.
+  /// What that takes while it goes on; counted with the links.
+  uint64_t mending_bytes = 0;
 
  private:
   index::Slot begin_point(const PointId& id, uint64_t version);
 
-  uint64_t text_bytes_ = 0;  ///< Of ids, in rows.
+  /// Of ids, in rows.
+  uint64_t text_bytes_ = 0;
 
   // A load and a rebuild give out slots in the order of ids, and a row that was dead in a
   // checkpoint has no version; what is written later follows in the order of versions.
-  index::Slot ordered_from_ = 0;  ///< From here on versions never go down.
-  uint64_t version_max_ = 0;      ///< Of all slots.
-  uint64_t unordered_max_ = 0;    ///< Of the slots below ordered_from_.
+  /// From here on versions never go down.
+  index::Slot ordered_from_ = 0;
+  /// Of all slots.
+  uint64_t version_max_ = 0;
+  /// Of the slots below ordered_from_.
+  uint64_t unordered_max_ = 0;
 };
 
 }  // namespace vectron

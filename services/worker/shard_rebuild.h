@@ -35,7 +35,8 @@ class ShardRebuild {
 
   std::shared_ptr<const ShardContent> from_;
   std::shared_ptr<ShardContent> to_;
-  std::vector<index::Slot> to_slot_;  ///< By old slot, as far as copied; kNone: it was dead.
+  /// By old slot, as far as copied; kNone: it was dead.
+  std::vector<index::Slot> to_slot_;
   const bool forget_deletes_;
 };
 

@@ -30,12 +30,16 @@ struct ShardAnswer {
   /// Why it changed nothing.
   enum class Refusal : uint8_t {
     none,
-    other_command,  ///< Its request id belongs to another command.
-    memory_full,    ///< A request id that may still be repeated would have to be forgotten.
+    /// Its request id belongs to another command.
+    other_command,
+    /// A request id that may still be repeated would have to be forgotten.
+    memory_full,
   };
   Refusal refused = Refusal::none;
-  LogIndex index;  ///< Of the entry that took effect: for a repetition, that of the first one.
-  Bytes existed;   ///< For each operation, 1 when the point existed before it.
+  /// Of the entry that took effect: for a repetition, that of the first one.
+  LogIndex index;
+  /// For each operation, 1 when the point existed before it.
+  Bytes existed;
 };
 Bytes encode_shard_answer(const ShardAnswer& answer);
 /// Errors: internal.

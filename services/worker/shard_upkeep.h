@@ -31,8 +31,10 @@ class ShardUpkeep {
   Task<void> checkpoint_before_stop();
   /// What building the index anew would give back.
   struct Tombstones {
-    uint64_t bytes = 0;       ///< About; 0 when it is not worthwhile.
-    uint64_t live_bytes = 0;  ///< What a rebuild takes meanwhile.
+    /// About; 0 when it is not worthwhile.
+    uint64_t bytes = 0;
+    /// What a rebuild takes meanwhile.
+    uint64_t live_bytes = 0;
   };
   Tombstones tombstones() const;
   /// Has the index learnt anew from the store, without a second one beside it: the replica does not

@@ -12,11 +12,12 @@ struct UpkeepConfig {
   Duration check_interval = 1s;
 
   /// A checkpoint is due once so many points of a shard were written, removed or linked since the
-  /// last one,
+  /// last one, and checkpoint_share_ppm of its points were.
   uint64_t checkpoint_points_min = 10'000;
-  /// and so large a share of its points (parts per million; a checkpoint writes all links);
+  /// The share of a shard's points beside checkpoint_points_min (parts per million; a checkpoint
+  /// writes all links).
   uint32_t checkpoint_share_ppm = 100'000;
-  /// or when anything changed, and nothing more for so long.
+  /// A checkpoint is also due when anything changed, and nothing more for so long.
   Duration checkpoint_idle = 30s;
   /// No sooner than this after the one before, also after one that failed.
   Duration checkpoint_pause_min = 60s;
@@ -29,9 +30,10 @@ struct UpkeepConfig {
   /// How long a worker that stops takes for the checkpoints of all its shards.
   Duration checkpoint_stop_timeout = 20s;
 
-  /// A shard's index is built anew once so many of its slots are tombstones,
+  /// A shard's index is built anew once so many of its slots are tombstones, and
+  /// rebuild_tombstones_ppm of all its slots are.
   uint64_t rebuild_tombstones_min = 10'000;
-  /// and so large a share of them (parts per million).
+  /// The share of tombstones beside rebuild_tombstones_min (parts per million).
   uint32_t rebuild_tombstones_ppm = 300'000;
   /// Points copied on the event loop for each Cpu thread, and points linked by one of its pieces of
   /// work, in one round of a rebuild.
@@ -48,18 +50,25 @@ struct UpkeepConfig {
 
 /// What decides whether a checkpoint is due.
 struct CheckpointProgress {
-  uint64_t changes = 0;    ///< Points written, removed or linked since the last checkpoint.
-  uint64_t points = 0;     ///< Points of the shard.
-  Duration since_change;   ///< Since the last of the changes.
-  Duration since_attempt;  ///< Since the last checkpoint, whether it succeeded or not.
+  /// Points written, removed or linked since the last checkpoint.
+  uint64_t changes = 0;
+  /// Points of the shard.
+  uint64_t points = 0;
+  /// Since the last of the changes.
+  Duration since_change;
+  /// Since the last checkpoint, whether it succeeded or not.
+  Duration since_attempt;
 };
 bool checkpoint_is_due(const UpkeepConfig& config, const CheckpointProgress& progress);
 
 /// What decides whether a graph is looked through for points that no walk leads to.
 struct MendProgress {
-  uint64_t nodes = 0;         ///< Of the graph now,
-  uint64_t nodes_mended = 0;  ///< and when it was last looked through.
-  Duration since_change;      ///< Since points were last written, removed or linked.
+  /// Of the graph now.
+  uint64_t nodes = 0;
+  /// Nodes when the graph was last looked through.
+  uint64_t nodes_mended = 0;
+  /// Since points were last written, removed or linked.
+  Duration since_change;
 };
 /// It is when that was never done (a rebuild has just ended), once a tenth of the nodes are new,
 /// and once nothing has changed for a while.
@@ -73,11 +82,16 @@ bool rebuild_is_worthwhile(uint64_t slots, uint64_t tombstones);
 
 /// How far a rebuild is.
 struct RebuildProgress {
-  uint64_t slots_before = 0;  ///< Of the old index, when the rebuild began,
-  uint64_t slots = 0;         ///< and now.
-  uint64_t uncopied = 0;      ///< Slots of the old index that were not looked at yet.
-  uint64_t unlinked = 0;      ///< Points of the new index that wait to be linked,
-  uint64_t old_unlinked = 0;  ///< and of the old one.
+  /// Of the old index, when the rebuild began.
+  uint64_t slots_before = 0;
+  /// Of the old index, now.
+  uint64_t slots = 0;
+  /// Slots of the old index that were not looked at yet.
+  uint64_t uncopied = 0;
+  /// Points of the new index that wait to be linked.
+  uint64_t unlinked = 0;
+  /// Points of the old index that wait to be linked.
+  uint64_t old_unlinked = 0;
 };
 enum class RebuildStep : uint8_t { go_on, change_places, give_up };
 /// The new index takes the old one's place once it holds all and its flat tail is hardly longer.

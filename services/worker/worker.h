@@ -20,10 +20,13 @@ namespace vectron {
 
 /// What the placement driver says that a worker shall hold.
 struct WorkerOrders {
-  uint64_t lineage = 0;   ///< Of the placement state that gives them.
-  uint64_t revision = 0;  ///< Orders of the placement driver's states; see AssignRequest.
+  /// Of the placement state that gives them.
+  uint64_t lineage = 0;
+  /// Orders of the placement driver's states; see AssignRequest.
+  uint64_t revision = 0;
   std::vector<wire::Assignment> assignments;
-  std::vector<uint64_t> removed;  ///< Replica ids.
+  /// Replica ids.
+  std::vector<uint64_t> removed;
   /// Whether they answer a heartbeat of this process, and so are at least as new as its start.
   bool answer_heartbeat = false;
 };
@@ -77,8 +80,10 @@ class Worker final : public wire::WorkerHandler {
   uint64_t lineage() const { return holds_replicas() ? lineage_ : 0; }
   /// What reports() says, in short.
   struct Signature {
-    uint64_t state = 0;   ///< Of what the placement driver waits for: replicas, leaders, terms.
-    uint64_t counts = 0;  ///< Of the points of all shards, and of those that are linked.
+    /// Of what the placement driver waits for: replicas, leaders, terms.
+    uint64_t state = 0;
+    /// Of the points of all shards, and of those that are linked.
+    uint64_t counts = 0;
   };
   Signature signature() const;
   /// Replicas that reports() is about.
@@ -90,7 +95,8 @@ class Worker final : public wire::WorkerHandler {
   /// A replica that is born and does not run yet.
   struct Start {
     bool under_way = false;
-    Status failure;  ///< Of the last try.
+    /// Of the last try.
+    Status failure;
     StartPause pause;
   };
   using Done = std::shared_ptr<Completion<Result<void>>>;
@@ -130,7 +136,8 @@ class Worker final : public wire::WorkerHandler {
   ReplicaHost* host_;
   uint64_t folder_id_;
   MemoryBudget budget_;
-  AnswerTurns answer_turns_;                          ///< Of those that are read from the stores.
+  /// Of those that are read from the stores.
+  AnswerTurns answer_turns_;
   std::map<ShardId, std::shared_ptr<Shard>> shards_;  // Requests hold them too.
   std::map<ReplicaId, ShardId> missing_;              // Assigned without bootstrap, and not there.
   std::map<ReplicaId, GroupId> dropping_;             // Being removed, beside all else.

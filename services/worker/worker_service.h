@@ -20,13 +20,16 @@ namespace vectron {
 
 /// All that a worker must be told.
 struct WorkerConfig {
-  ClusterId cluster;  ///< The deployment; required.
-  NodeId node;        ///< This process' identity; its data folder belongs to it. Required.
-  Address listen;  ///< Where gateways, the placement driver and other workers connect. Port 0 takes
-                   ///< a free one.
+  /// The deployment; required.
+  ClusterId cluster;
+  /// This process' identity; its data folder belongs to it. Required.
+  NodeId node;
+  /// Where gateways, the placement driver and other workers connect. Port 0 takes a free one.
+  Address listen;
   /// Where they reach it, when that is not where it listens; port 0 stands for the real one.
   std::optional<Address> advertise;
-  std::vector<Address> placement;  ///< The placement driver's nodes, at least one.
+  /// The placement driver's nodes, at least one.
+  std::vector<Address> placement;
 
   /// Failure domains; replicas of a shard are put into different ones.
   std::string zone;
@@ -41,12 +44,13 @@ struct WorkerConfig {
   /// no bound.
   uint64_t replicas_open_max = 0;
 
-  Duration heartbeat_interval =
-      5s;  ///< Reports to the placement driver; sooner when something changed.
+  /// Reports to the placement driver; sooner when something changed.
+  Duration heartbeat_interval = 5s;
   /// Between two reports because counts changed; also how often the worker looks for changes that
   /// nobody tells it of. A new leader or a new replica is reported at once.
   Duration change_interval = 100ms;
-  Duration request_timeout = 10s;  ///< Of a request that names no deadline.
+  /// Of a request that names no deadline.
+  Duration request_timeout = 10s;
 
   ReplicaConfig replica;
   WalConfig wal;
@@ -54,22 +58,29 @@ struct WorkerConfig {
   /// What all shards together may keep in memory, in counted bytes; writes that would add more are
   /// refused, reads and removals are not. 0: no bound.
   uint64_t memory_bytes_max = 0;
-  size_t searches_in_flight_max = 1'024;  ///< Of one shard; more are refused.
-  size_t tail_bytes_max =
-      size_t{1} << 30;  ///< Vectors of one shard that wait for the graph; more writes are refused.
+  /// Of one shard; more are refused.
+  size_t searches_in_flight_max = 1'024;
+  /// Vectors of one shard that wait for the graph; more writes are refused.
+  size_t tail_bytes_max = size_t{1} << 30;
   /// A shard with fewer vectors has no graph: comparing all of them is exact and faster.
   uint32_t graph_points_min = 1'000;
-  uint32_t index_batch_points_max = 8;  ///< Points linked by one piece of work on the Cpu pool.
+  /// Points linked by one piece of work on the Cpu pool.
+  uint32_t index_batch_points_max = 8;
   /// How long fewer points than that wait in the flat tail for others to be linked with.
   Duration index_linger = 200ms;
-  UpkeepConfig upkeep;                      ///< Checkpoints and rebuilds of the graphs.
-  size_t write_bytes_max = kWriteBytesMax;  ///< Of one write, which is one log entry.
-  size_t reply_bytes_max = 32 << 20;        ///< Vectors and payloads of one answer.
+  /// Checkpoints and rebuilds of the graphs.
+  UpkeepConfig upkeep;
+  /// Of one write, which is one log entry.
+  size_t write_bytes_max = kWriteBytesMax;
+  /// Vectors and payloads of one answer.
+  size_t reply_bytes_max = 32 << 20;
   /// Points of one write. It is applied in one turn of the event loop.
   size_t write_operations_max = kWriteOperationsMax;
 
-  rpc::PeerBounds peers;                ///< Of other nodes and of strangers.
-  ReplicaObserver* observer = nullptr;  ///< The simulation's watcher; null in production.
+  /// Of other nodes and of strangers.
+  rpc::PeerBounds peers;
+  /// The simulation's watcher; null in production.
+  ReplicaObserver* observer = nullptr;
   /// How long handing leadership over and requests in flight may take after `stop` was set.
   Duration drain_timeout = 5s;
   /// When set, the worker refuses new requests, hands its shards over, ends what is in flight and

@@ -26,8 +26,10 @@ class Aftermath {
     RunRecord* record = nullptr;
     ReplicaWatch* watch = nullptr;
     PointClient* client = nullptr;
-    uint32_t client_number = 0;  ///< For the history.
-    std::set<NodeId> hurt;       ///< Nodes that lost what they had stored: they may stay broken.
+    /// For the history.
+    uint32_t client_number = 0;
+    /// Nodes that lost what they had stored: they may stay broken.
+    std::set<NodeId> hurt;
   };
   /// All of `parts` outlives this.
   explicit Aftermath(Parts parts) : parts_(std::move(parts)) {}
@@ -61,7 +63,8 @@ class Aftermath {
 
   Parts parts_;
   uint64_t searches_added_ = 0;
-  bool own_vectors_ = false;  ///< Probes write none that another point has.
+  /// Probes write none that another point has.
+  bool own_vectors_ = false;
 };
 
 }  // namespace vectron::sim

@@ -14,7 +14,8 @@ constexpr uint64_t kTopKMax = 12;
 /// Queries come from value numbers that no upsert has, or (for equal distances) from ones that some
 /// have.
 constexpr ValueNumber kQueryValues = ValueNumber{1} << 48;
-constexpr int kRepetitionsMax = 3;  ///< Of a write that carries a request id.
+/// Of a write that carries a request id.
+constexpr int kRepetitionsMax = 3;
 /// Of those that were answered: a network may bring a request twice.
 constexpr uint64_t kNeedlessRepetitionPpm = 200'000;
 

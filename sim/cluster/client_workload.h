@@ -38,7 +38,8 @@ class ClientWorkload {
     const Plan* plan = nullptr;
     RunRecord* record = nullptr;
     PointClient* client = nullptr;
-    uint32_t number = 0;  ///< Of the client.
+    /// Of the client.
+    uint32_t number = 0;
   };
   /// All of `parts` outlives the workload.
   explicit ClientWorkload(Parts parts);
@@ -49,7 +50,8 @@ class ClientWorkload {
  private:
   /// One operation, from its arrival to its answer.
   struct Arrival {
-    uint32_t number = 0;  ///< Of this client's, from 0.
+    /// Of this client's, from 0.
+    uint32_t number = 0;
     RandomStream random;
   };
 

@@ -42,7 +42,8 @@ class ClusterClient final : public PointClient {
   const Plan* plan_;
   Client client_;
   Object object_;
-  std::unique_ptr<HttpCalls> http_;  ///< Null for RPC.
+  /// Null for RPC.
+  std::unique_ptr<HttpCalls> http_;
 };
 
 }  // namespace vectron::sim

@@ -13,9 +13,11 @@ namespace vectron::sim {
 
 namespace {
 
-constexpr std::string_view kReplicasFolder = "replicas";  ///< A worker's; in it one of each.
+/// A worker's; in it one of each.
+constexpr std::string_view kReplicasFolder = "replicas";
 constexpr Duration kSupervisorInterval = 10ms;
-constexpr Duration kRestartPause = 300ms;  ///< After a node ended by itself.
+/// After a node ended by itself.
+constexpr Duration kRestartPause = 300ms;
 /// A power cut waits for the node's next commits; a node that makes none loses power anyway.
 constexpr Duration kPowerCutPatience = 1s;
 /// A stop may take so much longer than its parts: a worker says that it goes, and answers are on

@@ -33,26 +33,42 @@ class ClusterNodes {
     uint32_t number = 0;
     NodeId id;
     PeerWatcher* peers = nullptr;
-    Instant down_until{};  ///< Not started again before.
+    /// Not started again before.
+    Instant down_until{};
     bool seen_running = false;
     bool ended_by_itself = false;
-    bool reported = false;     ///< As one that ended by itself; once is enough.
-    bool above_bound = false;  ///< A level of it was above its bound; said once.
+    /// As one that ended by itself; once is enough.
+    bool reported = false;
+    /// A level of it was above its bound; said once.
+    bool above_bound = false;
     uint64_t starts = 0;
-    uint64_t disks = 1;          ///< That it has had.
-    bool hurt = false;           ///< Something that it had stored was destroyed.
-    bool gone = false;           ///< Never comes back.
-    bool disk_gone = false;      ///< Its disk is replaced by an empty one as soon as it is down.
-    uint64_t errors_before = 0;  ///< That its disk had given when the process started.
+    /// That it has had.
+    uint64_t disks = 1;
+    /// Something that it had stored was destroyed.
+    bool hurt = false;
+    /// Never comes back.
+    bool gone = false;
+    /// Its disk is replaced by an empty one as soon as it is down.
+    bool disk_gone = false;
+    /// That its disk had given when the process started.
+    uint64_t errors_before = 0;
     uint64_t io_errors_before = 0;
-    bool listens = false;         ///< Its present process has told that it can be reached.
-    Event* stop = nullptr;        ///< Of the running process: tells it to end in order.
-    Duration stop_down{};         ///< How long it stays down once it has ended so.
-    bool stop_disturbed = false;  ///< Something has kept it from ending in time.
-    Instant booted{};             ///< When its present process started.
-    uint64_t folder_id = 0;       ///< Of its folder, as its last start that got ready found it,
-    uint64_t incarnation = 0;     ///< and the number of that start.
-    Instant full_since{};         ///< Since when its disk is full; zero: it is not.
+    /// Its present process has told that it can be reached.
+    bool listens = false;
+    /// Of the running process: tells it to end in order.
+    Event* stop = nullptr;
+    /// How long it stays down once it has ended so.
+    Duration stop_down{};
+    /// Something has kept it from ending in time.
+    bool stop_disturbed = false;
+    /// When its present process started.
+    Instant booted{};
+    /// Of its folder, as its last start that got ready found it.
+    uint64_t folder_id = 0;
+    /// The number of the last start that got ready.
+    uint64_t incarnation = 0;
+    /// Since when its disk is full; zero: it is not.
+    Instant full_since{};
   };
 
   /// Adds the plan's nodes to the world; starts none. All outlive this.
@@ -131,7 +147,8 @@ class ClusterNodes {
   /// A replica that had data when a file beside it was taken away.
   struct Robbed {
     const Node* node = nullptr;
-    uint64_t disk = 0;  ///< Of the disks that the node has had.
+    /// Of the disks that the node has had.
+    uint64_t disk = 0;
     ReplicaId replica;
   };
   std::vector<Robbed> robbed_;

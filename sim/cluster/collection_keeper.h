@@ -18,13 +18,15 @@ namespace vectron::sim {
 
 class CollectionKeepers {
  public:
-  static constexpr uint32_t kClientsMax = 2;  ///< Clients that have keepers.
+  /// Clients that have keepers.
+  static constexpr uint32_t kClientsMax = 2;
 
   struct Parts {
     Env* env = nullptr;
     const Plan* plan = nullptr;
     RunRecord* record = nullptr;
-    uint32_t number = 0;  ///< Of the client.
+    /// Of the client.
+    uint32_t number = 0;
   };
   /// All of `parts` outlives the keepers.
   explicit CollectionKeepers(Parts parts);
@@ -38,7 +40,8 @@ class CollectionKeepers {
   Task<void> keep(uint32_t collection);
 
   Parts parts_;
-  std::unique_ptr<ClusterClient> client_;  ///< Null when there is nothing to keep.
+  /// Null when there is nothing to keep.
+  std::unique_ptr<ClusterClient> client_;
   size_t running_ = 0;
   Condition ended_;
   TaskGroup tasks_;

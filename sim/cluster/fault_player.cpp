@@ -3,9 +3,12 @@
 namespace vectron::sim {
 
 namespace {
-constexpr Duration kHuntInterval = 5ms;          ///< How often a hunt looks for a new leader.
-constexpr Duration kHuntPatience = 5s;           ///< Without a new leader, the hunt ends.
-constexpr uint64_t kMercyMillisecondsMax = 500;  ///< How long a new leader may lead at most.
+/// How often a hunt looks for a new leader.
+constexpr Duration kHuntInterval = 5ms;
+/// Without a new leader, the hunt ends.
+constexpr Duration kHuntPatience = 5s;
+/// How long a new leader may lead at most.
+constexpr uint64_t kMercyMillisecondsMax = 500;
 
 bool is_of_machine(FaultClass fault_class) {
   using enum FaultClass;

@@ -15,8 +15,10 @@ namespace vectron::sim {
 /// What plausible numbers of one group are.
 struct PlausibleGroup {
   uint64_t group = 0;
-  uint64_t from = 0;  ///< A replica on the node that is pretended, where there is one.
-  uint64_t to = 0;    ///< A replica on the target, where there is one.
+  /// A replica on the node that is pretended, where there is one.
+  uint64_t from = 0;
+  /// A replica on the target, where there is one.
+  uint64_t to = 0;
   uint64_t term = 0;
   uint64_t index = 0;
   std::vector<uint64_t> replicas;

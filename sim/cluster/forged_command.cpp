@@ -61,9 +61,12 @@ enum class Impossible : uint8_t {
   infinite,
   too_many_components,
   two_vectors,
-  zero,            ///< Has no direction.
-  too_long,        ///< Its distances overflow.
-  of_many_shards,  ///< No shard holds all of its points.
+  /// Has no direction.
+  zero,
+  /// Its distances overflow.
+  too_long,
+  /// No shard holds all of its points.
+  of_many_shards,
 };
 
 /// Whoever forges does not look up which collection a group is of.

@@ -10,9 +10,12 @@ namespace vectron::sim {
 
 namespace {
 
-constexpr Duration kPause = 40ms;          ///< Between two connections.
-constexpr Duration kCallDeadline = 150ms;  ///< Of what it asks.
-constexpr Duration kLinger = 20ms;         ///< Until what was sent is through.
+/// Between two connections.
+constexpr Duration kPause = 40ms;
+/// Of what it asks.
+constexpr Duration kCallDeadline = 150ms;
+/// Until what was sent is through.
+constexpr Duration kLinger = 20ms;
 constexpr Duration kConnectPoll = 5ms;
 
 constexpr uint64_t kFirstStranger = 0x5747;

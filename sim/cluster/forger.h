@@ -42,7 +42,8 @@ class Forger {
   struct Victim {
     GroupId group;
     ReplicaWatch::Sight target;
-    ReplicaWatch::Sight pretended;  ///< The member in whose name it speaks.
+    /// The member in whose name it speaks.
+    ReplicaWatch::Sight pretended;
   };
 
   Task<void> forge_once(uint64_t messages);

@@ -23,7 +23,8 @@ struct ForgerKnowledge {
   NodeId pretended;
   /// Of workers' folders, as placement has them on record. A stranger knows none, and no lineages.
   std::vector<uint64_t> folders;
-  std::vector<uint64_t> lineages;  ///< Of placement's states.
+  /// Of placement's states.
+  std::vector<uint64_t> lineages;
 
   /// Learns what placement's log says.
   void read_placement_log();

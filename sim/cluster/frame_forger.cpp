@@ -11,7 +11,8 @@ namespace vectron::sim {
 namespace {
 
 constexpr Duration kConnectTime = 30ms;
-constexpr Duration kWriteTime = 20ms;  ///< A node that does not read is left alone.
+/// A node that does not read is left alone.
+constexpr Duration kWriteTime = 20ms;
 constexpr Duration kAnswerTime = 15ms;
 constexpr Duration kWaitMax = 64ms;
 constexpr size_t kAnswerBytesMax = size_t{64} << 20;

@@ -17,8 +17,10 @@ namespace vectron::sim {
 struct ForgedCounts {
   uint64_t connections = 0;
   uint64_t frames = 0;
-  uint64_t answers = 0;  ///< Requests that were carried out,
-  uint64_t errors = 0;   ///< and those that were refused.
+  /// Requests that were carried out.
+  uint64_t answers = 0;
+  /// Requests that were refused.
+  uint64_t errors = 0;
 };
 
 class FrameForger {

@@ -34,7 +34,8 @@ class Choices {
 
 struct FrameProgram {
   static constexpr size_t kStepBytesMax = 1'024;
-  static constexpr size_t kStepsMax = 256;  ///< What follows is not played.
+  /// What follows is not played.
+  static constexpr size_t kStepsMax = 256;
 
   /// It may say Hello as a node that holds replicas, and then what that node might say. Without
   /// authentication it is believed, so of such a program it is only asked that no process ends.

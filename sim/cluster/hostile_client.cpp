@@ -12,7 +12,8 @@ namespace vectron::sim {
 
 namespace {
 
-constexpr uint64_t kAgainMsMax = 1'500;  ///< After a connection was lost, or refused.
+/// After a connection was lost, or refused.
+constexpr uint64_t kAgainMsMax = 1'500;
 constexpr Duration kConnectPatience = 2s;
 constexpr Duration kBurstPause = 20ms;
 constexpr int kBursts = 24;
@@ -25,7 +26,8 @@ constexpr uint32_t kNoMethod = 0x0bad0bad;
 /// Less than any server asks for in its time.
 constexpr uint64_t kTrickleBytesMax = 8;
 constexpr uint64_t kTrickleMsMax = 900;
-constexpr uint32_t kUnfinishedBytes = 1 << 20;  ///< Of a frame; every server takes as much.
+/// Of a frame; every server takes as much.
+constexpr uint32_t kUnfinishedBytes = 1 << 20;
 
 Bytes hello() {
   rpc::Hello hello;

@@ -32,7 +32,8 @@ class HostileClient {
     HostileDoor door = HostileDoor::rpc;
     NodeKind kind = NodeKind::gateway;
     Address address;
-    Instant until{};  ///< Of this machine's monotonic clock.
+    /// Of this machine's monotonic clock.
+    Instant until{};
     RandomStream random;
   };
 

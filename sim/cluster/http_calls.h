@@ -48,7 +48,8 @@ class HttpCalls {
   ObjectToAnswer object_;
   std::vector<std::unique_ptr<http::Client>> gateways_;
   gateway::JsonReader reader_;
-  size_t next_gateway_ = 0;  ///< Calls take turns.
+  /// Calls take turns.
+  size_t next_gateway_ = 0;
 };
 
 /// What an HTTP error says, as the status that the gateway meant; its detail is the token, where it

@@ -11,9 +11,12 @@ namespace vectron::sim {
 
 /// What one process may keep.
 struct LevelBounds {
-  uint64_t bytes_held = 0;   ///< Of what came from peers and of what waits for them.
-  uint64_t nodes_known = 0;  ///< Whose last start is remembered.
-  uint64_t workers = 0;      ///< On record.
+  /// Of what came from peers and of what waits for them.
+  uint64_t bytes_held = 0;
+  /// Whose last start is remembered.
+  uint64_t nodes_known = 0;
+  /// On record.
+  uint64_t workers = 0;
 };
 
 /// Of a node of that kind in a run of that profile.

@@ -178,8 +178,8 @@ GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarna
   config.connections_max = kConnectionsMax;
   config.frame_bytes_max = size_t{1} << 20;
   config.body_bytes_in_flight_max = kGatewayBytesHeldMax;
-  config.write_bytes_max =
-      kEntryBytesMax * 3 / 4;  // Of its entry, which says more than this counts.
+  // Of its entry, which says more than this counts.
+  config.write_bytes_max = kEntryBytesMax * 3 / 4;
   config.write_points_max = kEntryOperationsMax;
   config.rpc_silence_max = kSilenceMax;
   config.http_idle_timeout = kHttpPace;

@@ -25,14 +25,16 @@ struct UpsertAnswer {
     Status status;
     uint64_t version = 0;
   };
-  std::vector<Item> items;  ///< One for each item asked for, in their order.
+  /// One for each item asked for, in their order.
+  std::vector<Item> items;
   std::vector<ShardAt> tokens;
 };
 
 struct GetAnswer {
   Outcome outcome = Outcome::failed;
   Status status;
-  ValueNumber value = kAbsent;  ///< kDamagedValue when vector and payload do not belong together.
+  /// kDamagedValue when vector and payload do not belong together.
+  ValueNumber value = kAbsent;
   uint64_t version = 0;
   std::vector<ShardAt> tokens;
 };

@@ -9,7 +9,8 @@ namespace vectron::sim {
 
 /// A shard to be probed.
 struct ProbedShard {
-  uint32_t collection = 0;  ///< Its position in the plan's workload.
+  /// Its position in the plan's workload.
+  uint32_t collection = 0;
   GroupId group;
   HashRange range;
   size_t replicas = 0;

@@ -29,7 +29,8 @@ class RegisterClient final : public PointClient {
   std::vector<Address> nodes_;
   Duration deadline_;
   rpc::ChannelPool channels_;
-  size_t favourite_ = 0;  ///< The node that answered last.
+  /// The node that answered last.
+  size_t favourite_ = 0;
 };
 
 }  // namespace vectron::sim

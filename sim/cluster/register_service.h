@@ -17,10 +17,13 @@ inline constexpr GroupId kRegisterGroup{1};
 
 struct RegisterConfig {
   ClusterId cluster;
-  NodeId node;  ///< Among the members; replica ids equal node ids.
+  /// Among the members; replica ids equal node ids.
+  NodeId node;
   Address listen;
-  std::vector<ReplicaMember> members;  ///< Sorted by replica id.
-  bool bootstrap = false;              ///< Make the replica when its folder is missing.
+  /// Sorted by replica id.
+  std::vector<ReplicaMember> members;
+  /// Make the replica when its folder is missing.
+  bool bootstrap = false;
   ReplicaConfig replica;
   WalConfig wal;
   ReplicaObserver* observer = nullptr;
@@ -40,8 +43,10 @@ struct RegisterWrite {
   uint64_t value = 0;
 };
 struct RegisterAnswer {
-  uint64_t value = 0;    ///< Of a read; 0 is "never written".
-  uint64_t version = 0;  ///< The log index that wrote it (a read), or that it has now (a write).
+  /// Of a read; 0 is "never written".
+  uint64_t value = 0;
+  /// The log index that wrote it (a read), or that it has now (a write).
+  uint64_t version = 0;
   uint64_t applied_index = 0;
 };
 

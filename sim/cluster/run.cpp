@@ -26,21 +26,25 @@ namespace vectron::sim {
 
 namespace {
 
-constexpr Duration kBootLimit = 90s;  ///< Until every collection is ready.
+/// Until every collection is ready.
+constexpr Duration kBootLimit = 90s;
 constexpr Duration kBootPause = 200ms;
-constexpr Duration kSettleLimit =
-    30s;  ///< Beyond the clients' deadline, for clients to come to an end.
+/// Beyond the clients' deadline, for clients to come to an end.
+constexpr Duration kSettleLimit = 30s;
 /// For what a peer that is believed has begun.
 constexpr Duration kLingerAfterMember = 1s;
 /// What linking and mending take when nothing else is to be done, and a report of it.
 constexpr Duration kMendedWithin = 3s;
-constexpr Duration kRunLimit = 1'200s;      ///< Simulated; a run never comes near.
-constexpr Duration kPeersInterval = 100ms;  ///< How often it is looked at what waits for peers.
+/// Simulated; a run never comes near.
+constexpr Duration kRunLimit = 1'200s;
+/// How often it is looked at what waits for peers.
+constexpr Duration kPeersInterval = 100ms;
 /// Calls between nodes give up sooner, and idle connections are pinged sooner.
 constexpr Duration kBrokenIsNoticedWithin = 5s;
-/// What makes an interval a loaded one: completed within it, for each of its seconds,
+/// What makes an interval a loaded one: operations completed within it, for each of its seconds.
 constexpr double kLoadedPerSecondMin = 200;
-constexpr double kLoadedSearchShareMin = 0.3;  ///< and of them searches.
+/// What makes an interval a loaded one: how many of its operations are searches.
+constexpr double kLoadedSearchShareMin = 0.3;
 
 /// One run, from plan to report.
 class Run {
@@ -737,9 +741,12 @@ class Run {
   Instant loaded_to_{};
   std::vector<ProbedShard> shards_;
   std::vector<CountsSeen> counts_;
-  uint64_t searches_added_ = 0;             ///< By the aftermath, for the recall.
-  std::unique_ptr<HostileClient> hostile_;  ///< Where the plan has any.
-  bool settling_ = false;                   ///< From now on collections stay.
+  /// By the aftermath, for the recall.
+  uint64_t searches_added_ = 0;
+  /// Where the plan has any.
+  std::unique_ptr<HostileClient> hostile_;
+  /// From now on collections stay.
+  bool settling_ = false;
   uint64_t placement_order_ = 0;
   uint32_t clients_running_ = 0;
   bool done_ = false;

@@ -35,14 +35,17 @@ struct RunOptions {
   /// and where the program may pretend to be a member, only that no process ends, and that levels,
   /// memory and turns of event loops stay within their bounds.
   ByteView forged_frames;
-  bool keep_history = false;  ///< Fill RunReport::history.
+  /// Fill RunReport::history.
+  bool keep_history = false;
 };
 
 /// How many operations ended how.
 struct OperationCounts {
   uint64_t ok = 0;
-  uint64_t failed = 0;   ///< Certainly not done.
-  uint64_t unknown = 0;  ///< May or may not have happened.
+  /// Certainly not done.
+  uint64_t failed = 0;
+  /// May or may not have happened.
+  uint64_t unknown = 0;
   uint64_t total() const { return ok + failed + unknown; }
   uint64_t definite() const { return ok + failed; }
 };
@@ -51,14 +54,17 @@ struct RunReport {
   uint64_t seed = 0;
   std::string profile;
   TraceHash trace;
-  std::vector<Violation> violations;  ///< The first few.
+  /// The first few.
+  std::vector<Violation> violations;
   uint64_t violation_count = 0;
 
   Duration simulated{};
-  Duration loaded_simulated{};  ///< Of it, the plan's loaded interval.
+  /// Of it, the plan's loaded interval.
+  Duration loaded_simulated{};
   uint64_t wall_nanoseconds = 0;
   uint64_t loaded_wall_nanoseconds = 0;
-  uint64_t check_wall_nanoseconds = 0;  ///< The oracles' share, after the run.
+  /// The oracles' share, after the run.
+  uint64_t check_wall_nanoseconds = 0;
 
   uint64_t events = 0;
   FaultCounters faults;
@@ -70,11 +76,16 @@ struct RunReport {
   uint64_t gets_ok = 0;
   uint64_t removes_ok = 0;
   uint64_t searches_ok = 0;
-  uint64_t loaded_ok = 0;           ///< Of all kinds, completed within the loaded interval,
-  uint64_t loaded_searches_ok = 0;  ///< and the searches among them.
-  uint64_t http_ok = 0;             ///< Of all kinds, by clients that speak HTTP.
-  uint64_t restarts = 0;            ///< Of processes, after crashes and ends of their own.
-  uint64_t orderly_stops = 0;       ///< Processes that were told to stop and ended by themselves.
+  /// Of all kinds, completed within the loaded interval.
+  uint64_t loaded_ok = 0;
+  /// Searches completed within the loaded interval.
+  uint64_t loaded_searches_ok = 0;
+  /// Of all kinds, by clients that speak HTTP.
+  uint64_t http_ok = 0;
+  /// Of processes, after crashes and ends of their own.
+  uint64_t restarts = 0;
+  /// Processes that were told to stop and ended by themselves.
+  uint64_t orderly_stops = 0;
   Recall recall;
   /// 1 where fewer neighbours were expected than the floor of the recall needs; and where fewer
   /// operations were asked for than a run must have. The run showed nothing of the one or the
@@ -91,14 +102,21 @@ struct RunReport {
   uint64_t indexes_mended = 0;
   /// Nodes whose replicas all do not run in the end, by name: gone, or fenced for what they lost.
   std::vector<std::string> silent_nodes;
-  ForgedCounts forged;           ///< Of RunOptions::forged_frames.
-  uint64_t nodes_ended = 0;      ///< Processes that ended by themselves without a reason.
-  uint64_t peer_bytes_peak = 0;  ///< That lay for peers at one node, in what came and what waits.
-  uint64_t memory_refusals = 0;  ///< Writes that were refused for want of memory.
-  uint64_t large_answers = 0;    ///< 1 when large ones came in the end, over both protocols.
+  /// Of RunOptions::forged_frames.
+  ForgedCounts forged;
+  /// Processes that ended by themselves without a reason.
+  uint64_t nodes_ended = 0;
+  /// That lay for peers at one node, in what came and what waits.
+  uint64_t peer_bytes_peak = 0;
+  /// Writes that were refused for want of memory.
+  uint64_t memory_refusals = 0;
+  /// 1 when large ones came in the end, over both protocols.
+  uint64_t large_answers = 0;
   uint64_t entries_applied = 0;
-  uint64_t log_digest = 0;  ///< Of all entries that were applied, by group and index.
-  std::string history;      ///< JSON lines, when asked for.
+  /// Of all entries that were applied, by group and index.
+  uint64_t log_digest = 0;
+  /// JSON lines, when asked for.
+  std::string history;
 
   bool passed() const { return violation_count == 0; }
 };

@@ -25,7 +25,8 @@ struct RunRecord {
   SimWorld& world;
   History history;
   ViolationLog violations;
-  std::vector<LifeEvent> lives;  ///< Of collections.
+  /// Of collections.
+  std::vector<LifeEvent> lives;
   /// Of the probes after the workload, given out from 1 on; arrivals have value_of_arrival().
   ValueNumber last_value = 0;
   uint64_t last_request = 0;

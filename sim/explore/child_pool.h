@@ -15,24 +15,31 @@ namespace vectron::sim {
 /// How a child ended.
 struct ChildResult {
   enum class Kind : uint8_t {
-    answered,  ///< It returned `answer` and exited with 0.
-    crashed,   ///< A signal, or an exit status that is not 0: an assertion, a sanitizer's report.
-    hung,      ///< It ran past its bound and was ended.
+    /// It returned `answer` and exited with 0.
+    answered,
+    /// A signal, or an exit status that is not 0: an assertion, a sanitizer's report.
+    crashed,
+    /// It ran past its bound and was ended.
+    hung,
   };
   uint64_t job = 0;
   Kind kind = Kind::crashed;
   std::string answer;
-  std::string error_tail;  ///< The end of what it wrote to standard error.
+  /// The end of what it wrote to standard error.
+  std::string error_tail;
   uint64_t cpu_nanoseconds = 0;
   uint64_t wall_nanoseconds = 0;
 };
 
 struct ChildPoolOptions {
-  uint32_t jobs = 1;                               ///< Children at once.
-  uint64_t wall_nanoseconds_max = 60'000'000'000;  ///< Of one child.
+  /// Children at once.
+  uint32_t jobs = 1;
+  /// Of one child.
+  uint64_t wall_nanoseconds_max = 60'000'000'000;
   size_t error_tail_bytes_max = 4'096;
   size_t answer_bytes_max = 64 << 20;
-  std::function<bool()> enough;  ///< Once it says so no further job begins; empty: all do.
+  /// Once it says so no further job begins; empty: all do.
+  std::function<bool()> enough;
 };
 
 /// Calls `work(job)` in a child for each job of [first, first + count) and `done` in this process

@@ -80,12 +80,15 @@ struct Totals {
   double search_share_min = 0;
   uint64_t classes_median = 0;
   FaultCounters faults;
-  std::vector<uint64_t> probe_seeds;  ///< By probe: the seeds that reached it.
-  double ratio = 0;                   ///< All loaded simulated time over all its wall time.
+  /// By probe: the seeds that reached it.
+  std::vector<uint64_t> probe_seeds;
+  /// All loaded simulated time over all its wall time.
+  double ratio = 0;
   double ratio_min = 0;
   uint64_t wall_max = 0;
   Recall recall;
-  uint64_t not_judged = 0;  ///< Runs of which a floor was not judged, for want of operations.
+  /// Runs of which a floor was not judged, for want of operations.
+  uint64_t not_judged = 0;
 };
 
 Totals totals_of(const std::vector<RunReport>& reports) {

@@ -19,10 +19,13 @@ struct ExploreOptions {
   uint64_t first_seed = 1;
   uint64_t seeds = 100;
   uint32_t jobs = 1;
-  bool check_determinism = false;  ///< Run each plan twice and compare the traces.
-  uint32_t run_seconds_max = 120;  ///< Wall clock of one seed; beyond it the run counts as hung.
+  /// Run each plan twice and compare the traces.
+  bool check_determinism = false;
+  /// Wall clock of one seed; beyond it the run counts as hung.
+  uint32_t run_seconds_max = 120;
   GenerateOptions generate;
-  std::string replay_flags;  ///< What the command that replays a seed needs besides --seed.
+  /// What the command that replays a seed needs besides --seed.
+  std::string replay_flags;
   /// Where the files of failures are written; empty for none.
   std::string failures_folder;
   /// No further seed begins once a failure is of a class that this accepts; empty: all do. As seeds
@@ -34,20 +37,25 @@ struct ExploreOptions {
 struct SeedFailure {
   uint64_t seed = 0;
   Failure failure;
-  std::string replay;  ///< The command that shows it again.
-  std::string file;    ///< Its failure file, which replay and shrink take; empty where none is.
-  std::string shrink;  ///< The command that makes it smaller; empty where there is no file.
+  /// The command that shows it again.
+  std::string replay;
+  /// Its failure file, which replay and shrink take; empty where none is.
+  std::string file;
+  /// The command that makes it smaller; empty where there is no file.
+  std::string shrink;
 };
 
 struct ExploreSummary {
   uint64_t passed = 0;
   std::vector<SeedFailure> failures;
-  std::vector<RunReport> reports;  ///< Of the seeds that came to a verdict.
+  /// Of the seeds that came to a verdict.
+  std::vector<RunReport> reports;
   uint64_t wall_nanoseconds = 0;
   uint64_t cpu_nanoseconds = 0;
 };
 
-inline constexpr size_t kFailureFilesMax = 100;  ///< Of one campaign.
+/// Of one campaign.
+inline constexpr size_t kFailureFilesMax = 100;
 
 /// How a seed becomes a report; tests put another one in.
 using RunSeed = std::function<RunReport(uint64_t seed)>;

@@ -14,7 +14,8 @@ namespace vectron::sim {
 /// The oracle that objected first, and which of its objections it was.
 struct FailureClass {
   std::string oracle;
-  std::string kind;  ///< crash: the assertion or the sanitizer's finding.
+  /// crash: the assertion or the sanitizer's finding.
+  std::string kind;
   bool operator==(const FailureClass&) const = default;
 
   /// "search/hit"; the oracle alone where it has but one objection.
@@ -25,7 +26,8 @@ struct Failure {
   FailureClass failure_class;
   Instant at{};
   std::string text;
-  std::string trace;  ///< The run's trace hash in hexadecimal; empty where it came to no verdict.
+  /// The run's trace hash in hexadecimal; empty where it came to no verdict.
+  std::string trace;
 };
 
 /// The failure of a run in a child that returned report_to_json(); nothing when it passed.
@@ -42,7 +44,8 @@ std::string trace_text(const TraceHash& trace);
 /// A plan with the failure that it showed, as explore writes it and replay and shrink read it.
 struct FailureFile {
   Plan plan;
-  std::optional<Failure> failure;  ///< Absent in a file that holds a plan alone.
+  /// Absent in a file that holds a plan alone.
+  std::optional<Failure> failure;
 };
 
 std::string failure_file_text(const Plan& plan, const Failure& failure);

@@ -12,7 +12,8 @@ namespace vectron::sim {
 namespace {
 
 constexpr uint32_t kDurationMsMin = 100;
-constexpr int kRoundsMax = 4;  ///< Each makes the plan smaller, and the next one seldom by much.
+/// Each makes the plan smaller, and the next one seldom by much.
+constexpr int kRoundsMax = 4;
 
 const JsonObject& object_of(const Json& json) {
   const JsonObject* object = json.as<JsonObject>();

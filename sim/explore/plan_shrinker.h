@@ -25,12 +25,17 @@ using ShrinkStage = std::function<void(std::string_view stage, const Plan& plan)
 /// What a plan consists of, as far as making it smaller goes.
 struct PlanSize {
   size_t faults = 0;
-  size_t operations = 0;  ///< Arrivals of all clients that are not skipped.
-  size_t nodes = 0;       ///< Without clients.
-  size_t clients = 0;     ///< That do anything.
+  /// Arrivals of all clients that are not skipped.
+  size_t operations = 0;
+  /// Without clients.
+  size_t nodes = 0;
+  /// That do anything.
+  size_t clients = 0;
   size_t collections = 0;
-  size_t lasting = 0;  ///< Intensities above zero and switches that are on.
-  size_t knobs = 0;    ///< That are not at their defaults.
+  /// Intensities above zero and switches that are on.
+  size_t lasting = 0;
+  /// That are not at their defaults.
+  size_t knobs = 0;
   bool operator==(const PlanSize&) const = default;
 };
 

@@ -182,7 +182,8 @@ class Renewal {
   const PlantedBug& bug_;
   const RenewOptions& options_;
   const std::function<void(const std::string&)>& progress_;
-  bool moved_ = false;  ///< The plan that was assessed last shows the bug under a later seed.
+  /// The plan that was assessed last shows the bug under a later seed.
+  bool moved_ = false;
 };
 
 std::string_view outcome_name(RenewedPlan::Outcome outcome) {

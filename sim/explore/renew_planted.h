@@ -18,31 +18,46 @@
 
 namespace vectron::sim {
 
-inline constexpr uint32_t kNeighbourSeeds = 5;   ///< A plan's own seed and those after it.
-inline constexpr uint32_t kNeighboursShown = 3;  ///< Of them, those that must show the bug.
-inline constexpr size_t kPlantedFaultsMax = 5;   ///< Of a kept plan.
+/// A plan's own seed and those after it.
+inline constexpr uint32_t kNeighbourSeeds = 5;
+/// Of them, those that must show the bug.
+inline constexpr uint32_t kNeighboursShown = 3;
+/// Of a kept plan.
+inline constexpr size_t kPlantedFaultsMax = 5;
 
 struct RenewOptions {
   uint32_t jobs = 1;
-  uint64_t seeds_max = 500;        ///< Explored for one bug.
-  uint32_t shrink_runs_max = 150;  ///< For each plan that is tried.
-  uint32_t plans_max = 4;          ///< Shrunk for one bug; then the best of them is taken.
-  uint32_t run_seconds_max = 60;   ///< Wall clock of one run.
-  GenerateOptions generate;        ///< Fault classes of the seeds that are explored.
-  std::string folder;              ///< Where NAME.json is read and written.
+  /// Explored for one bug.
+  uint64_t seeds_max = 500;
+  /// For each plan that is tried.
+  uint32_t shrink_runs_max = 150;
+  /// Shrunk for one bug; then the best of them is taken.
+  uint32_t plans_max = 4;
+  /// Wall clock of one run.
+  uint32_t run_seconds_max = 60;
+  /// Fault classes of the seeds that are explored.
+  GenerateOptions generate;
+  /// Where NAME.json is read and written.
+  std::string folder;
 };
 
 /// What became of the plan of one bug.
 struct RenewedPlan {
   enum class Outcome : uint8_t {
-    kept,     ///< It is still good.
-    renewed,  ///< Another one was written.
-    poor,     ///< Another one was written that few seeds show, or that has many faults.
-    hidden,   ///< No seed shows the bug by an oracle that is meant to find it.
+    /// It is still good.
+    kept,
+    /// Another one was written.
+    renewed,
+    /// Another one was written that few seeds show, or that has many faults.
+    poor,
+    /// No seed shows the bug by an oracle that is meant to find it.
+    hidden,
   };
   Outcome outcome = Outcome::hidden;
-  std::optional<FailureFile> file;  ///< Absent when hidden.
-  uint32_t shown = 0;               ///< Under so many of kNeighbourSeeds.
+  /// Absent when hidden.
+  std::optional<FailureFile> file;
+  /// Under so many of kNeighbourSeeds.
+  uint32_t shown = 0;
 };
 
 /// Whether this is how the bug is meant to be found.

@@ -4,7 +4,8 @@ namespace vectron::sim {
 
 namespace {
 
-constexpr size_t kViolationsPrinted = 8;  ///< The JSON report has more of them.
+/// The JSON report has more of them.
+constexpr size_t kViolationsPrinted = 8;
 
 /// One list of the report's numbers, walked by the writer and the reader.
 template <typename Visit>

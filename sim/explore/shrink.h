@@ -15,15 +15,20 @@ namespace vectron::sim {
 
 struct ShrinkOptions {
   uint32_t jobs = 1;
-  uint32_t runs_max = 600;         ///< Candidates judged; then the smallest so far is the result.
-  uint32_t run_seconds_max = 120;  ///< Wall clock of one run; beyond it the run counts as hung.
+  /// Candidates judged; then the smallest so far is the result.
+  uint32_t runs_max = 600;
+  /// Wall clock of one run; beyond it the run counts as hung.
+  uint32_t run_seconds_max = 120;
 };
 
 struct ShrinkResult {
   Plan plan;
-  Failure failure;     ///< Of the shrunk plan.
-  uint32_t runs = 0;   ///< That counted.
-  bool ended = false;  ///< Nothing more can be taken away; otherwise runs_max came first.
+  /// Of the shrunk plan.
+  Failure failure;
+  /// That counted.
+  uint32_t runs = 0;
+  /// Nothing more can be taken away; otherwise runs_max came first.
+  bool ended = false;
   uint64_t wall_nanoseconds = 0;
 };
 

@@ -21,10 +21,14 @@ namespace vectron::sim {
 enum class OperationKind : uint8_t { upsert, get, remove, search };
 
 enum class Outcome : uint8_t {
-  pending,  ///< Not answered yet; at the end of a run the same as unknown.
-  ok,       ///< Done, with an answer.
-  failed,   ///< Certainly not done (or a read, which never does anything).
-  unknown,  ///< A write that may or may not have happened, at any time after it was invoked.
+  /// Not answered yet; at the end of a run the same as unknown.
+  pending,
+  /// Done, with an answer.
+  ok,
+  /// Certainly not done (or a read, which never does anything).
+  failed,
+  /// A write that may or may not have happened, at any time after it was invoked.
+  unknown,
 };
 
 std::string_view operation_kind_name(OperationKind kind);
@@ -48,7 +52,8 @@ struct SearchHit {
   PointId id;
   float score = 0;
   uint64_t version = 0;
-  ValueNumber value = kAbsent;  ///< As its payload says; kAbsent where payloads were not asked for.
+  /// As its payload says; kAbsent where payloads were not asked for.
+  ValueNumber value = kAbsent;
 };
 
 /// The question and answer of a search.
@@ -56,32 +61,44 @@ struct SearchRecord {
   std::vector<float> query;
   uint32_t k = 0;
   bool exact = false;
-  bool allow_partial = false;  ///< Whether shards may be missing.
-  uint32_t timeout_ms = 0;     ///< How long the shards may take; 0 for no bound of its own.
-  bool with_payload = true;    ///< Whether hits were to carry payloads, and so their values.
+  /// Whether shards may be missing.
+  bool allow_partial = false;
+  /// How long the shards may take; 0 for no bound of its own.
+  uint32_t timeout_ms = 0;
+  /// Whether hits were to carry payloads, and so their values.
+  bool with_payload = true;
   std::vector<SearchHit> hits;
   std::vector<uint64_t> missing_shards;
 };
 
 struct Operation {
-  uint64_t request = 0;  ///< Operations of one request share it.
+  /// Operations of one request share it.
+  uint64_t request = 0;
   uint32_t client = 0;
   OperationKind kind = OperationKind::get;
-  bool linearizable = true;  ///< Reads only: false for eventual ones.
-  bool final_read = false;   ///< Belongs to the last reading of everything.
-  uint32_t collection = 0;   ///< Position in the plan's workload.
-  PointId point;             ///< Not for search.
+  /// Reads only: false for eventual ones.
+  bool linearizable = true;
+  /// Belongs to the last reading of everything.
+  bool final_read = false;
+  /// Position in the plan's workload.
+  uint32_t collection = 0;
+  /// Not for search.
+  PointId point;
   /// upsert: the value written. get: the value found. remove and search: kAbsent.
   ValueNumber value = kAbsent;
-  bool existed = false;  ///< remove: whether the point existed before.
-  uint64_t version = 0;  ///< upsert and get: the log index that wrote the point; 0 when absent.
+  /// remove: whether the point existed before.
+  bool existed = false;
+  /// upsert and get: the log index that wrote the point; 0 when absent.
+  uint64_t version = 0;
 
   uint64_t invoke_order = 0;
-  uint64_t return_order = 0;  ///< 0 while pending.
+  /// 0 while pending.
+  uint64_t return_order = 0;
   Instant invoked{};
   Instant returned{};
   Outcome outcome = Outcome::pending;
-  Status status;  ///< Why it did not succeed.
+  /// Why it did not succeed.
+  Status status;
   std::vector<ShardAt> tokens;
   std::shared_ptr<SearchRecord> search;
 };

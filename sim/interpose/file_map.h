@@ -34,7 +34,8 @@ class FileMap {
 
   uint8_t* data_ = nullptr;
   uint64_t mapped_bytes_ = 0;
-  uint64_t backed_bytes_ = 0;  ///< Of the real file.
+  /// Of the real file.
+  uint64_t backed_bytes_ = 0;
 };
 
 }  // namespace vectron::sim

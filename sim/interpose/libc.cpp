@@ -27,7 +27,8 @@ namespace {
 /// An open descriptor of a tracked file. Its position is ours alone: the kernel's stays at zero.
 struct Descriptor {
   TrackedFile* file = nullptr;
-  bool durable_writes = false;  ///< O_DSYNC or O_SYNC.
+  /// O_DSYNC or O_SYNC.
+  bool durable_writes = false;
   uint64_t position = 0;
 };
 

@@ -28,8 +28,10 @@ struct PowerLossRules {
 
 /// What a power loss did: outcomes that a reader can tell from no loss at all.
 struct PowerLossCounts {
-  uint64_t lost = 0;  ///< Pages, names and file ends.
-  uint64_t torn = 0;  ///< Pages that hold sectors of both versions.
+  /// Pages, names and file ends.
+  uint64_t lost = 0;
+  /// Pages that hold sectors of both versions.
+  uint64_t torn = 0;
   PowerLossCounts& operator+=(const PowerLossCounts& other) {
     lost += other.lost;
     torn += other.torn;
@@ -83,9 +85,12 @@ class PageUndo {
  private:
   static constexpr uint64_t kRemoved = UINT64_MAX;
 
-  std::vector<uint32_t> slots_;  ///< By page: its place in added_ plus one, or 0.
-  std::vector<uint64_t> added_;  ///< In order of addition; kRemoved where removed.
-  Bytes images_;                 ///< One page for each of added_, and room for more.
+  /// By page: its place in added_ plus one, or 0.
+  std::vector<uint32_t> slots_;
+  /// In order of addition; kRemoved where removed.
+  std::vector<uint64_t> added_;
+  /// One page for each of added_, and room for more.
+  Bytes images_;
   size_t live_ = 0;
 };
 

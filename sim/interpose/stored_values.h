@@ -17,7 +17,8 @@ struct PairPlace {
   uint64_t key_bytes = 0;
   uint64_t value_offset = 0;
   uint64_t value_bytes = 0;
-  bool system = false;  ///< The header, or a digest row.
+  /// The header, or a digest row.
+  bool system = false;
   bool operator==(const PairPlace&) const = default;
 };
 

@@ -102,8 +102,10 @@ struct TrackedFile {
   uint64_t allocated_bytes = 0;
   size_t descriptors = 0;
   PageUndo undo;
-  PageUndo doomed;  ///< Pages whose sync failed: they look clean, and are lost at a power loss.
-  FileMap map;      ///< While descriptors are open and something was written.
+  /// Pages whose sync failed: they look clean, and are lost at a power loss.
+  PageUndo doomed;
+  /// While descriptors are open and something was written.
+  FileMap map;
 };
 
 class TrackedFolder {

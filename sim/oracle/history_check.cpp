@@ -201,7 +201,8 @@ void check_versions(const History& history, const OperationsByPoint& points, Vio
 void check_read_freshness(const History& history, ViolationLog* log) {
   struct Acknowledged {
     uint64_t order;
-    uint64_t index;  ///< The highest acknowledged up to `order`.
+    /// The highest acknowledged up to `order`.
+    uint64_t index;
   };
   std::vector<const Operation*> writes;
   for (const Operation& operation : history.operations()) {

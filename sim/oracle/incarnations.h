@@ -23,12 +23,14 @@ struct Incarnation {
     uint64_t node_id = 0;
     uint64_t shard_id = 0;
   };
-  uint32_t collection = 0;  ///< Position of its name in the plan's workload.
+  /// Position of its name in the plan's workload.
+  uint32_t collection = 0;
   uint64_t id = 0;
   std::vector<uint64_t> shards;
   std::vector<Replica> replicas;
   bool removed = false;
-  bool forgotten = false;  ///< Removed, and placement knows that no worker holds anything of it.
+  /// Removed, and placement knows that no worker holds anything of it.
+  bool forgotten = false;
 };
 
 /// All incarnations in the order of their ids. `entries`: the payloads of the placement group's
@@ -41,13 +43,17 @@ Result<std::vector<Incarnation>> incarnations_of(std::span<const raft::Payload> 
 struct LifeEvent {
   enum class Kind : uint8_t { create, remove };
   Kind kind = Kind::create;
-  uint32_t collection = 0;  ///< Position in the plan's workload.
+  /// Position in the plan's workload.
+  uint32_t collection = 0;
   uint64_t invoke_order = 0;
-  uint64_t return_order = 0;  ///< 0 while pending. Both as of Operation.
+  /// 0 while pending. Both as of Operation.
+  uint64_t return_order = 0;
   Outcome outcome = Outcome::pending;
   Status status;
-  uint64_t id = 0;        ///< The collection that was made or removed, when that was answered.
-  bool complete = false;  ///< remove: nothing can be acknowledged by it any more.
+  /// The collection that was made or removed, when that was answered.
+  uint64_t id = 0;
+  /// remove: nothing can be acknowledged by it any more.
+  bool complete = false;
 };
 
 /// `history` with each operation's collection being the position of its incarnation in

@@ -10,9 +10,12 @@ namespace vectron::sim {
 
 namespace {
 
-constexpr uint32_t kElections = 3;        ///< Of which one may fail after the other.
-constexpr Duration kPatienceMin = 3s;     ///< A start, and what goes before an election.
-constexpr uint32_t kAftermathMs = 1'000;  ///< What an instant's fault is felt for.
+/// Of which one may fail after the other.
+constexpr uint32_t kElections = 3;
+/// A start, and what goes before an election.
+constexpr Duration kPatienceMin = 3s;
+/// What an instant's fault is felt for.
+constexpr uint32_t kAftermathMs = 1'000;
 
 }  // namespace
 

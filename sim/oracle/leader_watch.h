@@ -23,7 +23,8 @@ class LeaderWatch {
   LeaderWatch(const Plan* plan, const ReplicaWatch* watch, ViolationLog* log);
 
   struct Machines {
-    bool all_run = false;  ///< None is down, paused or slow for another reason.
+    /// None is down, paused or slow for another reason.
+    bool all_run = false;
     /// Some disk is full, and every process whose disk is full has started since it is.
     bool started_full = false;
   };
@@ -42,7 +43,8 @@ class LeaderWatch {
   const bool judges_;
   std::optional<Instant> begin_;
   Instant calm_since_{};
-  std::map<GroupId, Instant> led_;  ///< When each group had a leader last.
+  /// When each group had a leader last.
+  std::map<GroupId, Instant> led_;
   bool reported_ = false;
 };
 

@@ -9,7 +9,8 @@ namespace vectron::sim {
 
 namespace {
 
-constexpr size_t kQueriesMax = 100;  ///< Of each collection.
+/// Of each collection.
+constexpr size_t kQueriesMax = 100;
 constexpr uint64_t kEnd = UINT64_MAX;
 
 /// One shard as it is in the end, in the order of its points' versions.

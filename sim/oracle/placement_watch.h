@@ -28,7 +28,8 @@ struct CollectionView {
   uint64_t epoch = 0;
   uint32_t replication = 0;
   std::vector<Shard> shards;
-  uint64_t invoke_order = 0;  ///< When it was asked for, and answered, in real-time order.
+  /// When it was asked for, and answered, in real-time order.
+  uint64_t invoke_order = 0;
   uint64_t return_order = 0;
 };
 

@@ -276,7 +276,8 @@ class Checker {
   }
 
   std::vector<RegisterOperation> operations_;
-  std::vector<bool> read_;  ///< By operation: a write whose value some read found.
+  /// By operation: a write whose value some read found.
+  std::vector<bool> read_;
   std::array<size_t, kRegisterPendingMax> slots_{};
   Mask taken_;
   Mask unknown_;

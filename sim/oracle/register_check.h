@@ -22,12 +22,17 @@ namespace vectron::sim {
 struct RegisterOperation {
   enum class Kind : uint8_t { write, read, remove };
   Kind kind = Kind::read;
-  uint64_t value = 0;  ///< write: what it writes (not 0). read: what it found; 0 is absent.
-  std::optional<bool> existed;  ///< remove: whether it removed something, when that was answered.
-  uint64_t invoked = 0;         ///< Position in real-time order.
+  /// write: what it writes (not 0). read: what it found; 0 is absent.
+  uint64_t value = 0;
+  /// remove: whether it removed something, when that was answered.
+  std::optional<bool> existed;
+  /// Position in real-time order.
+  uint64_t invoked = 0;
   uint64_t returned = kNeverReturned;
-  bool certain = true;  ///< False: it may or may not take effect, at any time after `invoked`.
-  size_t source = 0;    ///< The caller's own number for it.
+  /// False: it may or may not take effect, at any time after `invoked`.
+  bool certain = true;
+  /// The caller's own number for it.
+  size_t source = 0;
 
   static constexpr uint64_t kNeverReturned = UINT64_MAX;
 };
@@ -36,7 +41,8 @@ struct RegisterVerdict {
   enum class Kind : uint8_t {
     linearizable,
     violation,
-    inconclusive,  ///< The search grew beyond its bound.
+    /// The search grew beyond its bound.
+    inconclusive,
   };
   Kind kind = Kind::linearizable;
   /// violation: the `source` of the operation whose answer no order explains.
@@ -44,8 +50,10 @@ struct RegisterVerdict {
   uint64_t states_visited = 0;
 };
 
-inline constexpr size_t kRegisterPendingMax = 128;  ///< Operations of a register pending at once.
-inline constexpr size_t kRegisterStatesMax = 200'000;  ///< States kept at one return.
+/// Operations of a register pending at once.
+inline constexpr size_t kRegisterPendingMax = 128;
+/// States kept at one return.
+inline constexpr size_t kRegisterStatesMax = 200'000;
 
 /// Checks the operations of one register that starts absent. Requires: reads are certain; certain
 /// operations have returned; invocations and returns are all different.

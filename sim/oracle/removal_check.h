@@ -23,7 +23,8 @@ struct WorkerHoldings {
 };
 
 struct Leftover {
-  std::string_view kind;  ///< Of the violation: "log", or none: a folder.
+  /// Of the violation: "log", or none: a folder.
+  std::string_view kind;
   std::string text;
 };
 

@@ -121,13 +121,17 @@ class ReplicaWatch final : public ReplicaObserver {
     bool running = false;
     bool dropped = false;
     LogIndex applied_index;
-    uint32_t snapshots_in_row = 0;  ///< Without an entry of the log in between.
+    /// Without an entry of the log in between.
+    uint32_t snapshots_in_row = 0;
   };
   struct Group {
     std::map<ReplicaId, Member> members;
-    std::vector<raft::Payload> entries;  ///< By index, from 1.
-    std::vector<uint64_t> digests;       ///< After that entry.
-    std::vector<bool> known;             ///< Whether the entry of that position was seen.
+    /// By index, from 1.
+    std::vector<raft::Payload> entries;
+    /// After that entry.
+    std::vector<uint64_t> digests;
+    /// Whether the entry of that position was seen.
+    std::vector<bool> known;
   };
 
   const Member* find_member(ReplicaId replica) const;

@@ -20,7 +20,8 @@ namespace vectron::sim {
 /// What the oracle knows of one collection: its shards' models by shard id.
 struct CollectionModel {
   index::Metric metric = index::Metric::cosine;
-  uint32_t m = 16;  ///< Of its graphs, with the next two.
+  /// Of its graphs, with the next two.
+  uint32_t m = 16;
   uint32_t ef_construction = 200;
   uint32_t ef_search = 100;
   std::map<uint64_t, ShardModel> shards;

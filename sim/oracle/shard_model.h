@@ -21,7 +21,8 @@ namespace vectron::sim {
 struct PointVersion {
   uint64_t index = 0;
   bool present = false;
-  std::vector<float> vector;  ///< As the index compares it: normalised under cosine.
+  /// As the index compares it: normalised under cosine.
+  std::vector<float> vector;
   ValueNumber value = kAbsent;
 };
 
@@ -41,7 +42,8 @@ class ShardModel {
   uint64_t last_index() const { return last_index_; }
 
  private:
-  std::map<PointId, std::vector<PointVersion>> points_;  ///< Versions by ascending index.
+  /// Versions by ascending index.
+  std::map<PointId, std::vector<PointVersion>> points_;
   uint64_t last_index_ = 0;
 };
 

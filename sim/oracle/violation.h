@@ -15,7 +15,8 @@ struct Violation {
   std::string oracle;
   Instant at{};
   std::string text;
-  std::string kind;  ///< Which of the oracle's objections; empty where it has but one.
+  /// Which of the oracle's objections; empty where it has but one.
+  std::string kind;
 };
 
 /// Collects violations; keeps the first kViolationsMax and counts the rest.

@@ -9,21 +9,29 @@ namespace vectron::sim {
 
 namespace {
 
-constexpr uint64_t kClassOnPpm =
-    500'000;  ///< Half of them, so that faults do not mask one another.
+/// Half of them, so that faults do not mask one another.
+constexpr uint64_t kClassOnPpm = 500'000;
 constexpr uint32_t kCrashesMax = 5;
-constexpr uint32_t kGraceMs = 20'000;   ///< More than a process needs to stop in order.
-constexpr uint32_t kDiskFaultsMax = 2;  ///< Scheduled faults of each class of disks.
+/// More than a process needs to stop in order.
+constexpr uint32_t kGraceMs = 20'000;
+/// Scheduled faults of each class of disks.
+constexpr uint32_t kDiskFaultsMax = 2;
 constexpr uint32_t kPausesMax = 3;
 constexpr uint32_t kClockStepsMax = 3;
-constexpr uint64_t kCheckpointRotPpm = 600'000;  ///< Seeds with bit rot whose checkpoints rot too.
+/// Seeds with bit rot whose checkpoints rot too.
+constexpr uint64_t kCheckpointRotPpm = 600'000;
 constexpr uint32_t kCheckpointRotsMax = 3;
 constexpr uint32_t kHostileFaultsMax = 3;
-constexpr uint32_t kNetworkFaultsMax = 5;      ///< Scheduled faults of each network class.
-constexpr uint32_t kElectionMs = 1'000;        ///< A follower's patience in production.
-constexpr uint32_t kFaultQuietEndMs = 1'500;   ///< The end of the workload has no new faults.
-constexpr uint64_t kScenariosPpm = 500'000;    ///< Seeds that play scenarios,
-constexpr uint64_t kUndisturbedPpm = 500'000;  ///< and of those, the ones without other faults.
+/// Scheduled faults of each network class.
+constexpr uint32_t kNetworkFaultsMax = 5;
+/// A follower's patience in production.
+constexpr uint32_t kElectionMs = 1'000;
+/// The end of the workload has no new faults.
+constexpr uint32_t kFaultQuietEndMs = 1'500;
+/// Seeds that play scenarios.
+constexpr uint64_t kScenariosPpm = 500'000;
+/// Of the seeds that play scenarios: those without other faults.
+constexpr uint64_t kUndisturbedPpm = 500'000;
 
 template <typename T>
 T pick(RandomStream& random, std::initializer_list<T> values) {
@@ -671,8 +679,10 @@ class Generator {
 
   const GenerateOptions& options_;
   Plan plan_;
-  FaultClassSet drawn_;  ///< By the swarm, whatever is allowed.
-  FaultClassSet on_;     ///< Of them, those that are allowed.
+  /// By the swarm, whatever is allowed.
+  FaultClassSet drawn_;
+  /// Of them, those that are allowed.
+  FaultClassSet on_;
   bool power_loss_ = false;
   std::vector<std::string> victims_;
 };

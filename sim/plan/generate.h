@@ -17,7 +17,8 @@ namespace vectron::sim {
 
 struct GenerateOptions {
   std::string profile = "cluster";
-  FaultClassSet allowed = FaultClassSet::all();  ///< Classes outside stay off.
+  /// Classes outside stay off.
+  FaultClassSet allowed = FaultClassSet::all();
   /// Classes of `allowed` are all on, instead of a draw for each (--only).
   bool force_allowed = false;
   std::vector<std::string> planted;

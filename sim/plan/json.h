@@ -22,7 +22,8 @@ using JsonArray = std::vector<Json>;
 using JsonMember = std::pair<std::string, Json>;
 using JsonObject = std::vector<JsonMember>;
 
-inline constexpr int kJsonDepthMax = 32;  ///< Nested arrays and objects.
+/// Nested arrays and objects.
+inline constexpr int kJsonDepthMax = 32;
 
 /// A JSON value. Copies are deep.
 class Json {

@@ -17,20 +17,31 @@
 namespace vectron::sim {
 
 inline constexpr uint32_t kPlanFormatVersion = 1;
-inline constexpr uint32_t kPlanNodesMax = 16;            ///< Nodes of each kind.
-inline constexpr uint32_t kPlanShardsMax = 8;            ///< Shards of a collection.
-inline constexpr uint32_t kPlanReplicationMax = 5;       ///< Replicas of a shard.
-inline constexpr uint32_t kPlanDimensionMax = 64;        ///< Dimension of a collection.
-inline constexpr uint32_t kPlanCollectionsMax = 4;       ///< Collections of a plan.
-inline constexpr uint32_t kPlanFaultsMax = 256;          ///< Scheduled faults of a plan.
-inline constexpr uint32_t kPlanDurationMsMax = 600'000;  ///< Length of a workload.
-inline constexpr uint32_t kPlanSkipsMax = 4'096;         ///< Ranges of operations left out.
+/// Nodes of each kind.
+inline constexpr uint32_t kPlanNodesMax = 16;
+/// Shards of a collection.
+inline constexpr uint32_t kPlanShardsMax = 8;
+/// Replicas of a shard.
+inline constexpr uint32_t kPlanReplicationMax = 5;
+/// Dimension of a collection.
+inline constexpr uint32_t kPlanDimensionMax = 64;
+/// Collections of a plan.
+inline constexpr uint32_t kPlanCollectionsMax = 4;
+/// Scheduled faults of a plan.
+inline constexpr uint32_t kPlanFaultsMax = 256;
+/// Length of a workload.
+inline constexpr uint32_t kPlanDurationMsMax = 600'000;
+/// Ranges of operations left out.
+inline constexpr uint32_t kPlanSkipsMax = 4'096;
 
 /// What the nodes are. Workers and placement nodes lie in zones round robin.
 struct PlanShape {
-  uint32_t placement_nodes = 3;  ///< 1 or 3 (profile raft: 0).
-  uint32_t workers = 5;          ///< Profile raft: replicas of the one group, 3 or 5.
-  uint32_t gateways = 2;         ///< Profile raft: 0.
+  /// 1 or 3 (profile raft: 0).
+  uint32_t placement_nodes = 3;
+  /// Profile raft: replicas of the one group, 3 or 5.
+  uint32_t workers = 5;
+  /// Profile raft: 0.
+  uint32_t gateways = 2;
   uint32_t clients = 6;
   uint32_t zones = 3;
   /// Which clients speak HTTP to the gateways, by number; the others speak RPC.
@@ -40,35 +51,63 @@ struct PlanShape {
 
 /// Configuration of the services (fault class `knobs` draws it at random).
 struct PlanKnobs {
-  uint32_t tick_ms = 50;                  ///< Length of a Raft tick.
-  uint32_t heartbeat_ticks = 1;           ///< Leader's heartbeat.
-  uint32_t election_ticks = 10;           ///< Follower's patience; drawn anew up to twice as much.
-  uint32_t append_bytes_max = 65'536;     ///< Entry bytes in one append message.
-  uint32_t proposals_max = 256;           ///< Writes of a replica that wait for their entry.
-  uint32_t log_entries_kept_max = 2'000;  ///< Entries kept behind the store for lagging followers.
-  uint32_t log_bytes_kept_max = 4'194'304;     ///< The same in bytes.
-  uint32_t snapshot_chunk_bytes_max = 16'384;  ///< One chunk of a snapshot on the wire.
-  uint32_t overlay_bytes_max = 1'048'576;      ///< Applied writes that LMDB does not have yet.
-  uint32_t flush_bytes_max = 262'144;          ///< What one commit to LMDB takes.
-  uint32_t flush_bytes_min = 32'768;           ///< A commit begins when this much waits,
-  uint32_t flush_interval_ms = 1'000;          ///< or when something has waited this long.
-  uint32_t wal_segment_bytes = 262'144;        ///< A WAL file before the next one begins.
-  uint32_t wal_prefill_bytes = 8'192;          ///< Zeros written ahead of the log's records.
-  uint32_t wal_reserve_bytes = 0;              ///< Kept for elections on a full disk.
-  uint32_t graph_points_min = 0;               ///< A shard with fewer vectors has no graph.
-  uint32_t http_inline_body_bytes = 131'072;   ///< A larger body is read on the Cpu pool.
-  uint32_t index_linger_ms = 200;              ///< How long fewer vectors wait to be linked.
-  uint32_t index_batch_points = 8;             ///< Vectors linked by one piece of background work.
-  uint32_t upkeep_interval_ms = 500;           ///< How often a shard looks after its graph.
-  uint32_t checkpoint_points = 60;             ///< Changed points before a checkpoint of the graph.
-  uint32_t checkpoint_pause_ms = 3'000;        ///< Between two checkpoints of a shard.
+  /// Length of a Raft tick.
+  uint32_t tick_ms = 50;
+  /// Leader's heartbeat.
+  uint32_t heartbeat_ticks = 1;
+  /// Follower's patience; drawn anew up to twice as much.
+  uint32_t election_ticks = 10;
+  /// Entry bytes in one append message.
+  uint32_t append_bytes_max = 65'536;
+  /// Writes of a replica that wait for their entry.
+  uint32_t proposals_max = 256;
+  /// Entries kept behind the store for lagging followers.
+  uint32_t log_entries_kept_max = 2'000;
+  /// The same in bytes.
+  uint32_t log_bytes_kept_max = 4'194'304;
+  /// One chunk of a snapshot on the wire.
+  uint32_t snapshot_chunk_bytes_max = 16'384;
+  /// Applied writes that LMDB does not have yet.
+  uint32_t overlay_bytes_max = 1'048'576;
+  /// What one commit to LMDB takes.
+  uint32_t flush_bytes_max = 262'144;
+  /// A commit begins when this much waits.
+  uint32_t flush_bytes_min = 32'768;
+  /// A commit begins when something has waited this long.
+  uint32_t flush_interval_ms = 1'000;
+  /// A WAL file before the next one begins.
+  uint32_t wal_segment_bytes = 262'144;
+  /// Zeros written ahead of the log's records.
+  uint32_t wal_prefill_bytes = 8'192;
+  /// Kept for elections on a full disk.
+  uint32_t wal_reserve_bytes = 0;
+  /// A shard with fewer vectors has no graph.
+  uint32_t graph_points_min = 0;
+  /// A larger body is read on the Cpu pool.
+  uint32_t http_inline_body_bytes = 131'072;
+  /// How long fewer vectors wait to be linked.
+  uint32_t index_linger_ms = 200;
+  /// Vectors linked by one piece of background work.
+  uint32_t index_batch_points = 8;
+  /// How often a shard looks after its graph.
+  uint32_t upkeep_interval_ms = 500;
+  /// Changed points before a checkpoint of the graph.
+  uint32_t checkpoint_points = 60;
+  /// Between two checkpoints of a shard.
+  uint32_t checkpoint_pause_ms = 3'000;
   uint32_t checkpoint_bytes_per_second = 1'048'576;
-  uint32_t rebuild_tombstones = 40;           ///< Tombstones before a graph is built anew,
-  uint32_t rebuild_tombstones_ppm = 400'000;  ///< and their share of its slots.
-  uint32_t rebuild_slice_points = 8;          ///< One piece of a rebuild.
-  uint32_t memory_bytes = 0;                  ///< Of a worker's budget; 0: without a bound.
-  uint32_t heartbeat_ms = 1'000;              ///< Worker to placement driver.
-  uint32_t client_deadline_ms = 4'000;        ///< Deadline of each client operation.
+  /// Tombstones before a graph is built anew.
+  uint32_t rebuild_tombstones = 40;
+  /// Tombstones' share of a graph's slots before it is built anew.
+  uint32_t rebuild_tombstones_ppm = 400'000;
+  /// One piece of a rebuild.
+  uint32_t rebuild_slice_points = 8;
+  /// Of a worker's budget; 0: without a bound.
+  uint32_t memory_bytes = 0;
+  /// Worker to placement driver.
+  uint32_t heartbeat_ms = 1'000;
+  /// Deadline of each client operation.
+  uint32_t client_deadline_ms = 4'000;
   bool operator==(const PlanKnobs&) const = default;
 };
 
@@ -82,11 +121,14 @@ struct PlanCollection {
   uint32_t shards = 4;
   uint32_t replication = 3;
   PlanIds ids = PlanIds::number;
-  uint32_t keys = 200;  ///< Size of the key space.
+  /// Size of the key space.
+  uint32_t keys = 200;
   uint32_t m = 8;
   uint32_t ef_construction = 64;
-  uint32_t ef_search = 64;   ///< Candidates of a search.
-  uint32_t lifetime_ms = 0;  ///< About how long until it is removed and made again; 0: never.
+  /// Candidates of a search.
+  uint32_t ef_search = 64;
+  /// About how long until it is removed and made again; 0: never.
+  uint32_t lifetime_ms = 0;
   bool operator==(const PlanCollection&) const = default;
 };
 
@@ -111,15 +153,23 @@ struct PlanSkip {
 struct PlanWorkload {
   std::vector<PlanCollection> collections;
   PlanMix mix;
-  uint32_t batch_points_max = 4;         ///< Points of one upsert request.
-  uint32_t operations_per_second = 100;  ///< Of all clients together, as arrivals.
+  /// Points of one upsert request.
+  uint32_t batch_points_max = 4;
+  /// Of all clients together, as arrivals.
+  uint32_t operations_per_second = 100;
   uint32_t duration_ms = 25'000;
-  uint32_t exact_search_ppm = 500'000;   ///< Of the searches.
-  uint32_t eventual_read_ppm = 200'000;  ///< Of gets and searches.
-  uint32_t request_id_ppm = 0;           ///< Of writes: carry a request id, and are repeated.
-  uint32_t partial_search_ppm = 0;       ///< Of searches: short of time, and content with a part.
-  uint32_t hot_key_ppm = 200'000;  ///< Of key choices: one of 8 hot keys, where clients collide.
-  std::vector<PlanSkip> skipped;   ///< What a shrunk plan leaves out.
+  /// Of the searches.
+  uint32_t exact_search_ppm = 500'000;
+  /// Of gets and searches.
+  uint32_t eventual_read_ppm = 200'000;
+  /// Of writes: carry a request id, and are repeated.
+  uint32_t request_id_ppm = 0;
+  /// Of searches: short of time, and content with a part.
+  uint32_t partial_search_ppm = 0;
+  /// Of key choices: one of 8 hot keys, where clients collide.
+  uint32_t hot_key_ppm = 200'000;
+  /// What a shrunk plan leaves out.
+  std::vector<PlanSkip> skipped;
   bool operator==(const PlanWorkload&) const = default;
 };
 
@@ -132,24 +182,42 @@ struct PlanLoadedInterval {
 
 /// Behaviour that lasts for the whole run. Zero switches a thing off.
 struct PlanIntensities {
-  uint32_t delay_base_us_max = 0;     ///< Base latency of a direction is drawn up to this.
-  uint32_t delay_tail_us_max = 0;     ///< Heavy tail above the base.
-  uint32_t delay_tail_ppm = 0;        ///< Writes that get a tail.
-  uint32_t reset_ppm = 0;             ///< Blocks of 16 KiB at which the connection dies.
-  uint32_t half_open_ppm = 0;         ///< Of those resets: only one end learns of it.
-  uint32_t short_io_ppm = 0;          ///< Reads and writes cut short.
-  uint32_t stall_ppm = 0;             ///< Writes that clog their direction.
-  uint32_t stall_us_max = 0;          ///< For up to so long.
-  uint32_t refuse_ppm = 0;            ///< Connects that are refused.
-  uint32_t hang_ppm = 0;              ///< Connects that hang.
-  uint32_t message_lose_ppm = 0;      ///< One-way messages that are lost,
-  uint32_t message_repeat_ppm = 0;    ///< that are sent twice,
-  uint32_t message_overtake_ppm = 0;  ///< that go out behind later ones.
-  uint32_t forged_per_second = 0;     ///< Messages that no right node would send.
-  uint32_t clock_offset_ms_max = 0;   ///< Each node's wall clock is off by up to this, either way.
-  uint32_t clock_drift_ppm_max = 0;   ///< Each node's clocks are fast or slow by up to this.
-  uint32_t buggify_point_ppm = 0;     ///< Buggify points that are active in this run.
-  uint32_t buggify_fire_ppm = 0;      ///< How often an active one fires.
+  /// Base latency of a direction is drawn up to this.
+  uint32_t delay_base_us_max = 0;
+  /// Heavy tail above the base.
+  uint32_t delay_tail_us_max = 0;
+  /// Writes that get a tail.
+  uint32_t delay_tail_ppm = 0;
+  /// Blocks of 16 KiB at which the connection dies.
+  uint32_t reset_ppm = 0;
+  /// Of those resets: only one end learns of it.
+  uint32_t half_open_ppm = 0;
+  /// Reads and writes cut short.
+  uint32_t short_io_ppm = 0;
+  /// Writes that clog their direction.
+  uint32_t stall_ppm = 0;
+  /// For up to so long.
+  uint32_t stall_us_max = 0;
+  /// Connects that are refused.
+  uint32_t refuse_ppm = 0;
+  /// Connects that hang.
+  uint32_t hang_ppm = 0;
+  /// One-way messages that are lost.
+  uint32_t message_lose_ppm = 0;
+  /// One-way messages that are sent twice.
+  uint32_t message_repeat_ppm = 0;
+  /// One-way messages that go out behind later ones.
+  uint32_t message_overtake_ppm = 0;
+  /// Messages that no right node would send.
+  uint32_t forged_per_second = 0;
+  /// Each node's wall clock is off by up to this, either way.
+  uint32_t clock_offset_ms_max = 0;
+  /// Each node's clocks are fast or slow by up to this.
+  uint32_t clock_drift_ppm_max = 0;
+  /// Buggify points that are active in this run.
+  uint32_t buggify_point_ppm = 0;
+  /// How often an active one fires.
+  uint32_t buggify_fire_ppm = 0;
   bool operator==(const PlanIntensities&) const = default;
 };
 
@@ -173,7 +241,8 @@ enum class HostileDoor : uint8_t { rpc, http };
 /// One fault at one time. Fields that its class does not use stay at their defaults and are not
 /// written.
 struct PlannedFault {
-  std::string id;  ///< Names its random stream ("partition-3"); unique in the plan.
+  /// Names its random stream ("partition-3"); unique in the plan.
+  std::string id;
   FaultClass fault_class = FaultClass::crash;
   uint32_t at_ms = 0;
   /// crash, kill_all: until the restart (stop: from its end on). lost_machine: until it comes back
@@ -187,26 +256,38 @@ struct PlannedFault {
   /// A node's name, a zone or a kind; "others": every node but the target; "durable": every other
   /// node with a disk, so that gateways and clients still reach the target.
   std::string peer;
-  FaultDirection direction =
-      FaultDirection::both;                  ///< partition: what of the target's traffic stops.
-  CrashMode mode = CrashMode::process_kill;  ///< crash, kill_all.
+  /// partition: what of the target's traffic stops.
+  FaultDirection direction = FaultDirection::both;
+  /// crash, kill_all.
+  CrashMode mode = CrashMode::process_kill;
   /// partition of "leader": not one leader but so many of one group, one after another: each is cut
   /// off from its peers as soon as it leads, for up to duration_ms, and comes back when the next
   /// one is cut off (the Raft paper's figure 8).
   uint32_t rounds = 0;
-  uint32_t commit_call =
-      0;  ///< power_loss_in_commit: it strikes at this interposed call from then on.
-  uint32_t grace_ms = 0;                        ///< stop: how long it is given.
-  ConnectMode connect = ConnectMode::refuse;    ///< connect.
-  IoKind io = IoKind::write;                    ///< io_error: which calls fail.
-  uint32_t calls = 0;                           ///< io_error, sync_failure: how many fail.
-  RotKind rot = RotKind::log;                   ///< bit_rot: what is struck.
-  uint32_t factor = 0;                          ///< slow_disk: times as slow; 0: it does nothing.
-  uint32_t step_ms = 0;                         ///< clock_step: how far,
-  StepDirection step = StepDirection::forward;  ///< and which way.
-  HostileKind hostile = HostileKind::unread;    ///< hostile: what its clients do,
-  HostileDoor door = HostileDoor::rpc;          ///< where (http: of gateways),
-  uint32_t connections = 0;                     ///< and how many of them to each node.
+  /// power_loss_in_commit: it strikes at this interposed call from then on.
+  uint32_t commit_call = 0;
+  /// stop: how long it is given.
+  uint32_t grace_ms = 0;
+  /// connect.
+  ConnectMode connect = ConnectMode::refuse;
+  /// io_error: which calls fail.
+  IoKind io = IoKind::write;
+  /// io_error, sync_failure: how many fail.
+  uint32_t calls = 0;
+  /// bit_rot: what is struck.
+  RotKind rot = RotKind::log;
+  /// slow_disk: times as slow; 0: it does nothing.
+  uint32_t factor = 0;
+  /// clock_step: how far.
+  uint32_t step_ms = 0;
+  /// clock_step: which way.
+  StepDirection step = StepDirection::forward;
+  /// hostile: what its clients do.
+  HostileKind hostile = HostileKind::unread;
+  /// hostile: where (http: of gateways).
+  HostileDoor door = HostileDoor::rpc;
+  /// hostile: how many clients to each node.
+  uint32_t connections = 0;
   bool operator==(const PlannedFault&) const = default;
 };
 
@@ -219,12 +300,16 @@ struct Plan {
   PlanKnobs knobs;
   PlanWorkload workload;
   PlanIntensities intensities;
-  bool lost_unsynced = false;  ///< A power loss loses a subset of what was not synced.
-  bool torn_writes = false;    ///< It may also tear pages.
+  /// A power loss loses a subset of what was not synced.
+  bool lost_unsynced = false;
+  /// It may also tear pages.
+  bool torn_writes = false;
   std::vector<PlannedFault> faults;
-  std::vector<std::string> planted;  ///< Planted bugs that are on.
+  /// Planted bugs that are on.
+  std::vector<std::string> planted;
   PlanLoadedInterval loaded;
-  std::vector<std::string> switched_on;  ///< Fault classes that this plan uses, for the report.
+  /// Fault classes that this plan uses, for the report.
+  std::vector<std::string> switched_on;
 
   /// Checks bounds, names and targets. Errors: invalid_argument, naming the field.
   Result<void> validate() const;

@@ -11,12 +11,17 @@ namespace vectron::sim {
 
 namespace {
 
-constexpr uint32_t kFirstActMsMax = 2'000;  ///< The first act begins by then.
+/// The first act begins by then.
+constexpr uint32_t kFirstActMsMax = 2'000;
 constexpr uint32_t kBetweenActsMsMax = 2'500;
-constexpr uint32_t kActsMax = 12;           ///< Of one seed.
-constexpr uint32_t kElectionMsMax = 4'000;  ///< Longer ones are not waited for.
-constexpr uint32_t kHuntMsMax = 10'000;     ///< About how long a hunt for leaders takes at most.
-constexpr uint32_t kGraceMs = 20'000;       ///< More than a process needs to stop in order.
+/// Of one seed.
+constexpr uint32_t kActsMax = 12;
+/// Longer ones are not waited for.
+constexpr uint32_t kElectionMsMax = 4'000;
+/// About how long a hunt for leaders takes at most.
+constexpr uint32_t kHuntMsMax = 10'000;
+/// More than a process needs to stop in order.
+constexpr uint32_t kGraceMs = 20'000;
 
 template <typename T>
 T pick(RandomStream& random, std::initializer_list<T> values) {
@@ -219,7 +224,8 @@ void full_restart(Act& act) {
 
 struct Scenario {
   ScenarioInfo info;
-  std::vector<FaultClass> classes;  ///< Without one of them it cannot be played.
+  /// Without one of them it cannot be played.
+  std::vector<FaultClass> classes;
   void (*draw)(Act& act);
 };
 

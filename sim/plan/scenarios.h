@@ -20,9 +20,12 @@ namespace vectron::sim {
 struct ScenarioStage {
   /// Its shape, workload and profile are drawn already. Outlives the stage.
   const Plan* plan = nullptr;
-  PlanKnobs knobs;                   ///< As the seed draws them, whether or not they are in force.
-  FaultClassSet classes;             ///< That the seed has on: a scenario needs all of its own.
-  std::vector<std::string> victims;  ///< Whom destructive faults may strike.
+  /// As the seed draws them, whether or not they are in force.
+  PlanKnobs knobs;
+  /// That the seed has on: a scenario needs all of its own.
+  FaultClassSet classes;
+  /// Whom destructive faults may strike.
+  std::vector<std::string> victims;
 };
 
 struct ScenarioInfo {

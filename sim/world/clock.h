@@ -27,8 +27,10 @@ class SimClock {
   void step_wall(Duration step) { wall_offset_ += step; }
 
  private:
-  Instant world_base_{};  ///< Where the present drift began,
-  Instant local_base_{};  ///< and what monotonic() read there.
+  /// Where the present drift began.
+  Instant world_base_{};
+  /// What monotonic() read where the present drift began.
+  Instant local_base_{};
   Duration wall_offset_;
   int64_t drift_ppb_;
 };

@@ -59,14 +59,17 @@ struct NetworkFaults {
 struct MessageFaults {
   uint32_t lose_ppm = 0;
   uint32_t repeat_ppm = 0;
-  uint32_t overtake_ppm = 0;  ///< It goes out behind later ones.
+  /// It goes out behind later ones.
+  uint32_t overtake_ppm = 0;
 };
 
 /// How long a disk takes. A device carries one transfer at a time; latency comes on top and
 /// overlaps.
 struct DiskModel {
-  Duration page_cache_latency = 2us;  ///< Names, sizes, and reads and writes of the page cache.
-  Duration sync_latency_min = 100us;  ///< A sync, heavy-tailed in [min, max].
+  /// Names, sizes, and reads and writes of the page cache.
+  Duration page_cache_latency = 2us;
+  /// A sync, heavy-tailed in [min, max].
+  Duration sync_latency_min = 100us;
   Duration sync_latency_max = 2ms;
   uint64_t bytes_per_second = 1'000'000'000;
   uint64_t capacity_bytes = 64ULL << 30;
@@ -74,7 +77,8 @@ struct DiskModel {
 
 /// One line of a node's log.
 struct LogLine {
-  Instant when;  ///< The world's time, not the node's.
+  /// The world's time, not the node's.
+  Instant when;
   std::string_view node;
   LogLevel level;
   std::string_view component;
@@ -85,7 +89,8 @@ struct LogLine {
 struct LongTurn {
   Instant when;
   std::string_view node;
-  Duration turn;  ///< At least.
+  /// At least.
+  Duration turn;
 };
 
 struct WorldConfig {

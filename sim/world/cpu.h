@@ -56,8 +56,10 @@ class SimCpu final : public Cpu {
 
   Scheduler& scheduler_;
   OnLongTurn on_long_turn_;
-  uint64_t event_ = 0;  ///< The one that worked on the loop last,
-  Duration worked_{};   ///< and for how long.
+  /// The event that worked on the loop last.
+  uint64_t event_ = 0;
+  /// For how long that event worked.
+  Duration worked_{};
   RandomStream random_;
   std::vector<Core> cores_;
   std::vector<Instant> background_free_at_;

@@ -13,7 +13,8 @@ namespace {
 using Kind = DiskNode::Kind;
 
 constexpr std::string_view kStoreFile = "data.mdb";
-constexpr uint64_t kRotAttemptsMax = 8;  ///< Stores that are looked at for something to rot.
+/// Stores that are looked at for something to rot.
+constexpr uint64_t kRotAttemptsMax = 8;
 
 using NodePointer = std::shared_ptr<DiskNode>;
 
@@ -86,7 +87,8 @@ void lose_names(DiskNode* folder, PageFates* fates, PowerLossCounts* counts) {
 
 /// What of a disk can rot, in the order of names.
 struct Rottables {
-  std::vector<DiskNode*> files;  ///< With something in them that is settled.
+  /// With something in them that is settled.
+  std::vector<DiskNode*> files;
   std::vector<TrackedFolder*> stores;
 };
 

@@ -27,34 +27,47 @@ struct DiskNode {
   /// A change of a name that a power loss may undo.
   struct Change {
     std::string name;
-    std::shared_ptr<DiskNode> now;  ///< Null: the name was removed.
-    bool with_next =
-        false;  ///< The next change has the same fate (the two halves of a rename within a folder).
+    /// Null: the name was removed.
+    std::shared_ptr<DiskNode> now;
+    /// The next change has the same fate (the two halves of a rename within a folder).
+    bool with_next = false;
   };
 
   DiskNode(Kind k, uint64_t number) : kind(k), id(number) {}
 
   const Kind kind;
-  const uint64_t id;  ///< In order of creation on this disk.
-  FileImage image;    ///< Of a file.
+  /// In order of creation on this disk.
+  const uint64_t id;
+  /// Of a file.
+  FileImage image;
   /// Its rot destroys nothing that is not elsewhere too: no reason for anything to end.
   bool spare = false;
-  bool rot_was_read = false;  ///< A process has read bytes of it that had rotted.
-  std::map<std::string, std::shared_ptr<DiskNode>> entries;  ///< Of a folder.
+  /// A process has read bytes of it that had rotted.
+  bool rot_was_read = false;
+  /// Of a folder.
+  std::map<std::string, std::shared_ptr<DiskNode>> entries;
   std::map<std::string, std::shared_ptr<DiskNode>> durable_entries;
-  std::vector<Change> changes;                 ///< Since the last sync of the folder, in order.
-  std::unique_ptr<TrackedFolder> real_folder;  ///< Of a folder that a key-value store uses.
+  /// Since the last sync of the folder, in order.
+  std::vector<Change> changes;
+  /// Of a folder that a key-value store uses.
+  std::unique_ptr<TrackedFolder> real_folder;
   bool real_folder_open = false;
-  Instant real_folder_free_at{};  ///< Its work runs one at a time, in the order of the calls.
+  /// Its work runs one at a time, in the order of the calls.
+  Instant real_folder_free_at{};
 };
 
 /// What bit rot strikes.
 enum class RotPlace : uint8_t {
-  log,         ///< A segment of the write-ahead log, before its last write.
-  store,       ///< A pair in a key-value store: its key or its value.
-  manifest,    ///< A manifest or a store's marker.
-  checkpoint,  ///< A graph checkpoint: what is in it can be had from the store.
-  pages,       ///< What holds the pages of a key-value store together, while no process uses it.
+  /// A segment of the write-ahead log, before its last write.
+  log,
+  /// A pair in a key-value store: its key or its value.
+  store,
+  /// A manifest or a store's marker.
+  manifest,
+  /// A graph checkpoint: what is in it can be had from the store.
+  checkpoint,
+  /// What holds the pages of a key-value store together, while no process uses it.
+  pages,
 };
 
 /// See the top of this file. Paths are relative to the data folder; "" and "." are the data folder
@@ -117,7 +130,8 @@ class SimDisk {
   struct Place {
     std::shared_ptr<DiskNode> folder;
     std::string name;
-    std::shared_ptr<DiskNode> node;  ///< Null: free.
+    /// Null: free.
+    std::shared_ptr<DiskNode> node;
   };
   Result<Place> locate(const std::string& path);
   Result<Place> locate_existing(const std::string& path);

@@ -9,7 +9,8 @@
 namespace vectron::sim {
 
 namespace {
-constexpr uint64_t kLastSectorsMax = 24;  ///< What a disk that gets full still takes.
+/// What a disk that gets full still takes.
+constexpr uint64_t kLastSectorsMax = 24;
 }  // namespace
 
 void DiskTrouble::fail_reads(uint32_t count) {

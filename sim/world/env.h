@@ -75,8 +75,8 @@ class SimEnv final : public Env {
   RandomStream message_fates_;
   SimLog log_;
   Metrics metrics_;
-  std::unordered_map<std::string_view, BuggifyPoint>
-      buggify_points_;  ///< Looked up, never iterated.
+  /// Looked up, never iterated.
+  std::unordered_map<std::string_view, BuggifyPoint> buggify_points_;
   // Dropped first: functions that have not run may own key-value environments.
   NodeDisk disk_;
   SimCpu cpu_;

@@ -51,8 +51,10 @@ class FileImage {
     uint64_t number = 0;
     uint64_t size_before = 0;
     uint64_t pages = 0;
-    uint64_t first_changed = UINT64_MAX;  ///< The lowest offset that was written.
-    bool doomed = false;                  ///< Its sync failed.
+    /// The lowest offset that was written.
+    uint64_t first_changed = UINT64_MAX;
+    /// Its sync failed.
+    bool doomed = false;
     PageUndo undo;
   };
 
@@ -62,13 +64,16 @@ class FileImage {
   PowerLossCounts lose(const Generation& generation, PageFates* fates);
 
   Bytes content_;
-  std::deque<Generation> generations_;  ///< Oldest first.
+  /// Oldest first.
+  std::deque<Generation> generations_;
   uint64_t next_generation_ = 1;
   bool newest_is_open_ = false;
   bool has_doomed_ = false;
   uint64_t settled_bytes_ = 0;
-  std::vector<uint64_t> rotten_;  ///< Offsets, in the order in which they rotted.
-  PageUndo spare_;                ///< Memory for the next generation.
+  /// Offsets, in the order in which they rotted.
+  std::vector<uint64_t> rotten_;
+  /// Memory for the next generation.
+  PageUndo spare_;
 };
 
 }  // namespace vectron::sim

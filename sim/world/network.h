@@ -25,8 +25,8 @@ class Stream;
 
 /// One direction between two machines (or a machine and itself).
 struct Link {
-  RandomStream
-      ties;  ///< Streams `net[a->b]` and `net[a->b].<class>`: a class draws from its own alone.
+  /// Streams `net[a->b]` and `net[a->b].<class>`: a class draws from its own alone.
+  RandomStream ties;
   RandomStream delay;
   RandomStream reset;
   RandomStream short_io;
@@ -34,16 +34,19 @@ struct Link {
   RandomStream connect;
   Duration latency{};
   bool loopback = false;
-  Instant partitioned_until{};  ///< In the past: open. kNever: until healed.
+  /// In the past: open. kNever: until healed.
+  Instant partitioned_until{};
   Instant clogged_until{};
-  Instant refusing_until{};  ///< Connects of this direction.
+  /// Connects of this direction.
+  Instant refusing_until{};
   Instant hanging_until{};
 };
 
 /// What a fault on a pair of machines affects.
 enum class Direction : uint8_t {
   both,
-  forward,  ///< Only what the first named machine sends to the second.
+  /// Only what the first named machine sends to the second.
+  forward,
 };
 
 class SimNetwork {
@@ -99,11 +102,15 @@ class SimNetwork {
   uint16_t next_port(size_t node);
 
   SimWorld& world_;
-  NetworkFaults faults_;  ///< Those of the classes that are on.
+  /// Those of the classes that are on.
+  NetworkFaults faults_;
   std::map<std::pair<size_t, size_t>, std::unique_ptr<Link>> links_;
-  std::map<uint64_t, std::shared_ptr<Stream>> streams_;              ///< In order of creation.
-  std::map<std::pair<size_t, uint16_t>, ListenerState*> listeners_;  ///< By machine and port.
-  std::map<size_t, uint16_t> last_ports_;  ///< The last port given out, by machine.
+  /// In order of creation.
+  std::map<uint64_t, std::shared_ptr<Stream>> streams_;
+  /// By machine and port.
+  std::map<std::pair<size_t, uint16_t>, ListenerState*> listeners_;
+  /// The last port given out, by machine.
+  std::map<size_t, uint16_t> last_ports_;
   uint64_t next_stream_ = 1;
   uint64_t bytes_delivered_ = 0;
   uint64_t deliveries_ = 0;

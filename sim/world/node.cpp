@@ -11,7 +11,8 @@ struct SimNode::Process {
   Process(SimWorld* world, SimNode* node, uint64_t incarnation, Main m)
       : env(world, node, incarnation), main(std::move(m)), tasks(env.scheduler()) {}
   SimEnv env;
-  Main main;  ///< A lambda's captures must live as long as the coroutine that it made.
+  /// A lambda's captures must live as long as the coroutine that it made.
+  Main main;
   TaskGroup tasks;
 };
 

@@ -24,8 +24,10 @@ class SimEnv;
 class SimWorld;
 
 enum class CrashKind : uint8_t {
-  process_kill,  ///< The kernel closes its sockets and keeps the page cache.
-  power_loss,    ///< Peers hear nothing; any subset of what was not synced is lost or torn.
+  /// The kernel closes its sockets and keeps the page cache.
+  process_kill,
+  /// Peers hear nothing; any subset of what was not synced is lost or torn.
+  power_loss,
 };
 
 class SimNode {
@@ -131,9 +133,12 @@ class SimNode {
   std::unique_ptr<SimDisk> disk_;
   uint64_t incarnation_ = 0;
   bool powered_off_ = false;
-  Ending ending_ = Ending::none;  ///< Not none: dies when the running event has returned.
-  bool step_unseen_ = false;      ///< The wall clock jumped, and nobody has looked since.
-  bool skew_seen_ = false;        ///< By the present process.
+  /// Not none: dies when the running event has returned.
+  Ending ending_ = Ending::none;
+  /// The wall clock jumped, and nobody has looked since.
+  bool step_unseen_ = false;
+  /// By the present process.
+  bool skew_seen_ = false;
   bool paused_ = false;
   Instant paused_until_{};
   std::unique_ptr<Process> process_;

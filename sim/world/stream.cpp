@@ -336,8 +336,8 @@ void Stream::reset_arrives(int from) {
   SimWorld& world = network_.world_;
   const Link& link = *pipe_from(from).link;
   if (link.partitioned_until > world.now()) {
-    world.fault_fired(
-        FaultClass::partition);  // A reset is sent once: now the connection is half-open.
+    // A reset is sent once: now the connection is half-open.
+    world.fault_fired(FaultClass::partition);
     return;
   }
   if (link.clogged_until > world.now() && link.clogged_until != kNever) {

@@ -79,9 +79,12 @@ class ByteQueue {
 /// What a side's process knows of it.
 enum class SideState : uint8_t {
   open,
-  closed,    ///< Its process gave it up; the kernel still sends what was written.
-  reset,     ///< Dead: every call fails.
-  vanished,  ///< Its machine lost power and knows nothing of it.
+  /// Its process gave it up; the kernel still sends what was written.
+  closed,
+  /// Dead: every call fails.
+  reset,
+  /// Its machine lost power and knows nothing of it.
+  vanished,
 };
 
 class Stream final : public std::enable_shared_from_this<Stream> {
@@ -130,7 +133,8 @@ class Stream final : public std::enable_shared_from_this<Stream> {
 
  private:
   struct Chunk {
-    uint64_t end;  ///< Position in the stream behind its last byte.
+    /// Position in the stream behind its last byte.
+    uint64_t end;
     Instant at;
   };
   class Delivery final : public QueuedEvent {
@@ -156,18 +160,22 @@ class Stream final : public std::enable_shared_from_this<Stream> {
           acknowledgement(stream, from, &Stream::acknowledge),
           timeout(stream, from, &Stream::time_out) {}
     Link* link = nullptr;
-    ByteQueue bytes;  ///< From `read` to `sent`.
+    /// From `read` to `sent`.
+    ByteQueue bytes;
     uint64_t sent = 0;
     uint64_t delivered = 0;
     uint64_t read = 0;
-    uint64_t acknowledged = 0;  ///< What the writer knows to have been read.
+    /// What the writer knows to have been read.
+    uint64_t acknowledged = 0;
     std::deque<Chunk> in_flight;
-    Instant last_at{};      ///< Bytes do not overtake each other.
-    bool end_sent = false;  ///< No more will be written.
+    /// Bytes do not overtake each other.
+    Instant last_at{};
+    /// No more will be written.
+    bool end_sent = false;
     Instant end_at{};
     bool end_delivered = false;
-    bool cut =
-        false;  ///< A reset is on its way behind the last byte: what is written later is lost.
+    /// A reset is on its way behind the last byte: what is written later is lost.
+    bool cut = false;
     Delivery delivery;
     Delivery acknowledgement;
     Delivery timeout;
@@ -205,7 +213,8 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   const uint64_t id_;
   std::array<Side, 2> sides_;
   std::array<Pipe, 2> pipes_;
-  std::array<Delivery, 2> resets_;  ///< By the side that sends it.
+  /// By the side that sends it.
+  std::array<Delivery, 2> resets_;
 };
 
 }  // namespace vectron::sim

@@ -9,14 +9,22 @@
 namespace vectron::sim {
 
 enum class TraceKind : uint8_t {
-  event,           ///< An event ran: its sequence ^ tie.
-  delivery,        ///< Bytes, an end or a reset reached one side of a connection.
-  disk,            ///< An operation of a node's disk ended.
-  kv,              ///< A file-system call of the key-value library.
-  node,            ///< A node started, crashed or exited.
-  fault,           ///< A fault changed something.
-  buggify,         ///< A buggify point fired.
-  explicit_value,  ///< SimWorld::trace().
+  /// An event ran: its sequence ^ tie.
+  event,
+  /// Bytes, an end or a reset reached one side of a connection.
+  delivery,
+  /// An operation of a node's disk ended.
+  disk,
+  /// A file-system call of the key-value library.
+  kv,
+  /// A node started, crashed or exited.
+  node,
+  /// A fault changed something.
+  fault,
+  /// A buggify point fired.
+  buggify,
+  /// SimWorld::trace().
+  explicit_value,
 };
 
 /// What the trace folds in for one happening.

@@ -64,7 +64,8 @@ class WorkLane::Job final : public QueuedEvent {
   WorkLane& lane_;
   const uint64_t number_;
   const std::shared_ptr<Slot> slot_;
-  std::function<void()> work_;  ///< Empty once it has run.
+  /// Empty once it has run.
+  std::function<void()> work_;
 };
 
 WorkLane::Awaiter::~Awaiter() {

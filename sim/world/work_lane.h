@@ -25,7 +25,8 @@ class WorkLane {
     Instant begin;
     Instant end;
     bool runs_at_begin = false;
-    Job* job = nullptr;  ///< From run() until it has ended.
+    /// From run() until it has ended.
+    Job* job = nullptr;
   };
 
   explicit WorkLane(Scheduler* scheduler);

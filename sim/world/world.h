@@ -112,7 +112,8 @@ class SimWorld {
   std::string real_folder_;
   std::unique_ptr<SimNetwork> network_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
-  std::vector<SimNode*> dying_;  ///< Nodes that die when the running event has returned.
+  /// Nodes that die when the running event has returned.
+  std::vector<SimNode*> dying_;
   bool dispatching_ = false;
   uint64_t events_at_instant_ = 0;
   TaskGroup driver_;

@@ -53,7 +53,8 @@ Pair connect(Conformance* test) {
 /// What one side read, up to the end of the stream.
 struct Reading {
   Bytes bytes;
-  bool ended = false;  ///< The end of the stream was read.
+  /// The end of the stream was read.
+  bool ended = false;
   Status error;
   bool over() const { return ended || !error.ok(); }
 };

@@ -24,9 +24,12 @@ namespace vectron::conformance {
 
 /// How a node stops before it starts again.
 enum class Stop : uint8_t {
-  orderly,       ///< Tasks are destroyed, then the Env is closed and opened again.
-  process_kill,  ///< The process dies; what it wrote survives in the page cache.
-  power_loss,    ///< Any subset of what was not synced is lost or torn.
+  /// Tasks are destroyed, then the Env is closed and opened again.
+  orderly,
+  /// The process dies; what it wrote survives in the page cache.
+  process_kill,
+  /// Any subset of what was not synced is lost or torn.
+  power_loss,
 };
 
 class World {

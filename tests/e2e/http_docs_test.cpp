@@ -15,8 +15,10 @@ namespace {
 
 struct Example {
   std::string commands;
-  std::string answer;  ///< What the page shows; empty where it shows nothing.
-  bool fails = false;  ///< Its last command is answered with an error.
+  /// What the page shows; empty where it shows nothing.
+  std::string answer;
+  /// Its last command is answered with an error.
+  bool fails = false;
 };
 
 // The blocks ```sh (or ```sh fails), each with the ```json that may follow it.

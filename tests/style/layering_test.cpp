@@ -4,66 +4,13 @@
 // A finding names the file, the line, and what to use instead.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <regex>
 
-namespace vectron {
+#include "tests/style/sources.h"
+
+namespace vectron::style {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct SourceLine {
-  std::string file;  ///< Relative to the root of the sources.
-  int number = 0;
-  std::string text;
-};
-
-bool starts_with_any(const std::string& text, const std::vector<std::string>& prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](const std::string& prefix) { return text.starts_with(prefix); });
-}
-
-std::vector<SourceLine> lines_under(const std::vector<std::string>& folders) {
-  std::vector<fs::path> files;
-  const fs::path root = VECTRON_SOURCE_DIR;
-  for (const std::string& folder : folders) {
-    if (!fs::exists(root / folder)) continue;
-    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
-      const std::string extension = entry.path().extension();
-      if (extension == ".h" || extension == ".cpp" || extension == ".def") files.push_back(entry);
-    }
-  }
-  std::sort(files.begin(), files.end());
-  std::vector<SourceLine> lines;
-  for (const fs::path& file : files) {
-    std::ifstream in(file);
-    std::string text;
-    for (int number = 1; std::getline(in, text); ++number) {
-      lines.push_back({fs::relative(file, root), number, text});
-    }
-  }
-  return lines;
-}
-
-// Comments and string literals do not count as code.
-std::string code_of(const std::string& text) {
-  static const std::regex literal(R"("([^"\\]|\\.)*")");
-  std::string code = std::regex_replace(text, literal, "\"\"");
-  const size_t comment = code.find("//");
-  return comment == std::string::npos ? code : code.substr(0, comment);
-}
-
-std::optional<std::string> included_path(const std::string& text) {
-  static const std::regex include(R"(^\s*#\s*include\s*[<"]([^>"]+)[>"])");
-  std::smatch match;
-  if (!std::regex_search(text, match, include)) return std::nullopt;
-  return match[1].str();
-}
-
-std::string finding(const SourceLine& line, const std::string& why) {
-  return line.file + ":" + std::to_string(line.number) + ": " + why + "\n    " + line.text + "\n";
-}
 
 // Which project folders a folder's files may include. The longest matching key counts.
 const std::map<std::string, std::vector<std::string>>& arrows() {
@@ -116,8 +63,10 @@ TEST(Layering, IncludesFollowTheArrows) {
 
 struct Ban {
   std::string pattern;
-  std::vector<std::string> folders;  ///< Where the ban holds.
-  std::vector<std::string> except;   ///< Path prefixes where it does not.
+  /// Where the ban holds.
+  std::vector<std::string> folders;
+  /// Path prefixes where it does not.
+  std::vector<std::string> except;
   std::string instead;
 };
 
@@ -255,4 +204,4 @@ TEST(Docs, RelativeLinksLeadSomewhere) {
 }
 
 }  // namespace
-}  // namespace vectron
+}  // namespace vectron::style

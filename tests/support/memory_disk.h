@@ -19,9 +19,12 @@ namespace vectron {
 
 /// What a crash leaves of writes that no sync followed.
 enum class CrashMode : uint8_t {
-  process_kill,   ///< All of them: the page cache survives. They are still not durable.
-  drop_unsynced,  ///< None of them.
-  random_subset,  ///< Any subset of their 512-byte sectors, names included.
+  /// All of them: the page cache survives. They are still not durable.
+  process_kill,
+  /// None of them.
+  drop_unsynced,
+  /// Any subset of their 512-byte sectors, names included.
+  random_subset,
 };
 
 /// See the top of this file.

@@ -14,7 +14,8 @@ struct BaselineOptions {
   std::string binary;
   size_t points = 0;
   size_t queries = 0;
-  std::string radii_file;  ///< 32-bit integers: each query's exact squared radius.
+  /// 32-bit integers: each query's exact squared radius.
+  std::string radii_file;
 };
 
 class Baseline {

@@ -15,15 +15,19 @@
 namespace vectron::bench {
 
 struct DatabaseOptions {
-  std::string binary;      ///< The path of `vectron`.
-  std::string folder;      ///< An empty folder for its data and its log.
-  size_t cpu_threads = 0;  ///< For its --cpu-threads; 0: one for each core.
+  /// The path of `vectron`.
+  std::string binary;
+  /// An empty folder for its data and its log.
+  std::string folder;
+  /// For its --cpu-threads; 0: one for each core.
+  size_t cpu_threads = 0;
 };
 
 struct CollectionShape {
   std::string name;
   uint32_t shards = 1;
-  uint32_t m = 16;  ///< As hnswlib_baseline.cpp has it; so is the next.
+  /// As hnswlib_baseline.cpp has it; so is the next.
+  uint32_t m = 16;
   uint32_t ef_construction = 200;
 };
 
@@ -31,12 +35,14 @@ struct CollectionShape {
 struct Questions {
   std::string collection;
   const demo::Images* queries = nullptr;
-  size_t callers = 1;  ///< Searches in flight, over one connection.
+  /// Searches in flight, over one connection.
+  size_t callers = 1;
   uint32_t ef = 0;
 };
 
 struct Answers {
-  std::vector<std::vector<uint64_t>> found;  ///< For each query the ids, best first.
+  /// For each query the ids, best first.
+  std::vector<std::vector<uint64_t>> found;
   std::vector<double> latencies_us;
   double seconds = 0;
 

@@ -36,7 +36,8 @@ class Fields {
 
 /// A ratio and what it should be.
 struct Goal {
-  std::string name;  ///< Of its fields in the report; "value" is the bench's own.
+  /// Of its fields in the report; "value" is the bench's own.
+  std::string name;
   double value = 0;
   double must = 0;
   double aim = 0;

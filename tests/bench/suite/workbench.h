@@ -14,13 +14,19 @@
 namespace vectron::bench {
 
 struct WorkbenchOptions {
-  std::string programs;  ///< The folder of vectron, vectron-sim and bench_hnswlib.
+  /// The folder of vectron, vectron-sim and bench_hnswlib.
+  std::string programs;
   std::string dataset = "/usr/share/datasets/fashion-mnist";
-  std::string folder;       ///< For data; on the disk that is to be measured.
-  size_t points = 60'000;   ///< The first so many training images.
-  size_t queries = 10'000;  ///< The first so many test images.
-  size_t rounds = 5;        ///< Interleaved; medians of so many are reported.
-  size_t threads = 0;       ///< That build, on both sides; 0: one for each core.
+  /// For data; on the disk that is to be measured.
+  std::string folder;
+  /// The first so many training images.
+  size_t points = 60'000;
+  /// The first so many test images.
+  size_t queries = 10'000;
+  /// Interleaved; medians of so many are reported.
+  size_t rounds = 5;
+  /// That build, on both sides; 0: one for each core.
+  size_t threads = 0;
 };
 
 class Workbench {

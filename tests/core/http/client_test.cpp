@@ -26,7 +26,8 @@ class ScriptedServer {
   }
 
   const Address address{"@scripted:1"};
-  std::string answer;  ///< To each piece of bytes that comes; empty: the connection is reset.
+  /// To each piece of bytes that comes; empty: the connection is reset.
+  std::string answer;
   int connections = 0;
   int pieces = 0;
 

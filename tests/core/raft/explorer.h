@@ -26,10 +26,11 @@ struct ExplorerOptions {
   uint32_t voters = 5;
   uint32_t learners = 0;
   uint32_t steps = 1000;
-  bool check_liveness =
-      false;  ///< At the end stop all faults and require that the group serves again.
+  /// At the end stop all faults and require that the group serves again.
+  bool check_liveness = false;
   Planted planted;
-  bool trace = false;  ///< Keep a line for each step.
+  /// Keep a line for each step.
+  bool trace = false;
 };
 
 /// How often the interesting things happened: a schedule that shows nothing proves nothing.
@@ -54,9 +55,11 @@ struct ExplorerProbes {
 };
 
 struct ExplorerReport {
-  std::optional<std::string> failure;  ///< What was violated, and at which step.
+  /// What was violated, and at which step.
+  std::optional<std::string> failure;
   ExplorerProbes probes;
-  uint64_t trace_hash = 0;  ///< Over every step: equal seeds give equal hashes.
+  /// Over every step: equal seeds give equal hashes.
+  uint64_t trace_hash = 0;
   std::vector<std::string> trace;
 };
 
@@ -101,7 +104,8 @@ class Explorer {
     ReplicaId id;
     uint64_t incarnation = 0;
     uint64_t reads_begun = 0;
-    std::unique_ptr<Raft> raft;  ///< Null while it is down.
+    /// Null while it is down.
+    std::unique_ptr<Raft> raft;
     Disk disk;
     std::deque<PersistBatch> writing;
     std::deque<LogIndex> applying;
@@ -112,7 +116,8 @@ class Explorer {
   struct Packet {
     Message message;
     uint64_t sender_incarnation = 0;
-    uint32_t not_before = 0;  ///< The step from which it may arrive.
+    /// The step from which it may arrive.
+    uint32_t not_before = 0;
   };
 
   void draw_character();
@@ -163,11 +168,16 @@ class Explorer {
   std::array<uint32_t, static_cast<size_t>(Event::count)> weights_{};
   uint32_t weights_total_ = 0;
   uint64_t reorder_ppm_ = 0;
-  uint64_t delay_ppm_ = 0;         ///< Of messages that stay on the way for hundreds of steps.
-  uint64_t late_replies_ppm_ = 0;  ///< The same of votes and of answers to heartbeats.
-  ReplicaId forgetful_;            ///< Whose disk is slow, and who crashes; none in most schedules.
-  bool has_instant_disk_ = false;  ///< Writes finish at once.
-  uint64_t side_ = 0;              ///< Bit i: node i is on the other side of the cut.
+  /// Of messages that stay on the way for hundreds of steps.
+  uint64_t delay_ppm_ = 0;
+  /// The same of votes and of answers to heartbeats.
+  uint64_t late_replies_ppm_ = 0;
+  /// Whose disk is slow, and who crashes; none in most schedules.
+  ReplicaId forgetful_;
+  /// Writes finish at once.
+  bool has_instant_disk_ = false;
+  /// Bit i: node i is on the other side of the cut.
+  uint64_t side_ = 0;
   uint32_t cut_until_ = 0;
   uint64_t values_ = 0;
   uint32_t step_ = 0;

@@ -112,11 +112,12 @@ TEST(RaftPersistenceDeathTest, RefusesABatchThatWasNotGivenOut) {
 struct NaiveDisk {
   struct Write {
     uint64_t sequence;
-    size_t first;  ///< Position in the log from which `tail` replaces everything.
+    /// Position in the log from which `tail` replaces everything.
+    size_t first;
     std::vector<uint64_t> tail;
   };
-  std::vector<uint64_t>
-      log;  ///< Each entry is unique: a copy that comes back has its own value on purpose.
+  /// Each entry is unique: a copy that comes back has its own value on purpose.
+  std::vector<uint64_t> log;
   std::vector<uint64_t> durable;
   std::vector<Write> writes;
 
@@ -144,8 +145,9 @@ RC_GTEST_PROP(RaftPersistence, ClaimsOnlyWhatSurvivesEveryCrash, ()) {
   const auto operations = *rc::gen::inRange(1, 60);
   for (int i = 0; i < operations; ++i) {
     switch (*rc::gen::inRange(0, 3)) {
-      case 0: {  // Entries replace a suffix, sometimes by the very same ones, as when a third
-                 // leader sends them again.
+      // Entries replace a suffix, sometimes by the very same ones, as when a third leader sends them
+      // again.
+      case 0: {
         const auto first = *rc::gen::inRange<size_t>(0, naive.log.size() + 1);
         const auto count = *rc::gen::inRange<size_t>(1, 4);
         const bool same = *rc::gen::arbitrary<bool>();

@@ -162,8 +162,7 @@ std::string ScriptGroup::execute(const Command& command) {
 }
 
 // group voters=3 learners=1 pre_vote=0 check_quorum=0 election=10 heartbeat=1 inflight=N
-// append_bytes=N uncommitted=N
-//       log_bytes=N apply_bytes=N reads=N disk=manual plant=NAME
+//       append_bytes=N uncommitted=N log_bytes=N apply_bytes=N reads=N disk=manual plant=NAME
 void ScriptGroup::group(const Command& command) {
   Membership membership;
   const uint64_t voters = command.option("voters", 3);

@@ -101,7 +101,8 @@ class ScriptGroup {
   std::deque<Message> network_;
   SafetyChecker checker_;
   bool has_manual_disk_ = false;
-  bool is_quiet_ = false;  ///< Only roles, applied entries and reads are told, not each message.
+  /// Only roles, applied entries and reads are told, not each message.
+  bool is_quiet_ = false;
   std::string out_;
 };
 

@@ -26,8 +26,10 @@ std::vector<std::string> script_names() {
 }
 
 struct ScriptResult {
-  std::string expected;  ///< The file as it is.
-  std::string actual;    ///< The file as it would be rewritten.
+  /// The file as it is.
+  std::string expected;
+  /// The file as it would be rewritten.
+  std::string actual;
 };
 
 ScriptResult run_script(const std::string& path) {

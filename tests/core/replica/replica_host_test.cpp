@@ -56,7 +56,8 @@ class NoLinks final : public RaftLinks {
     co_return fail(Code::unavailable, "this test has no links");
   }
 
-  std::set<GroupId> spoke;  ///< Groups that wanted to say something.
+  /// Groups that wanted to say something.
+  std::set<GroupId> spoke;
 };
 
 // A node with groups of one.

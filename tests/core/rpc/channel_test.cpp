@@ -382,7 +382,8 @@ class SlowServer {
   }
 
   int pings = 0;
-  size_t answer_bytes = 0;  ///< Of what a request is answered.
+  /// Of what a request is answered.
+  size_t answer_bytes = 0;
 
  private:
   Task<void> serve() {

@@ -15,8 +15,10 @@ namespace vectron::testing {
 
 /// What goes wrong on connections made from now on.
 struct NetworkFaults {
-  size_t chunk_bytes_max = SIZE_MAX;  ///< Of one read or write.
-  size_t pipe_bytes_max = 1 << 20;    ///< On the way in one direction; more waits.
+  /// Of one read or write.
+  size_t chunk_bytes_max = SIZE_MAX;
+  /// On the way in one direction; more waits.
+  size_t pipe_bytes_max = 1 << 20;
   bool refuse = false;
   bool hang = false;
   /// The connection is reset when so many bytes were sent in both directions together.
@@ -42,7 +44,8 @@ struct Wire {
   size_t bytes_sent = 0;
   size_t writes = 0;
   bool broken = false;
-  bool half_open = false;  ///< Bytes vanish and nobody hears of it.
+  /// Bytes vanish and nobody hears of it.
+  bool half_open = false;
   Condition changed;
 };
 
@@ -116,7 +119,8 @@ class MemoryNetwork final : public Network {
 
   NetworkFaults faults;
   size_t connects = 0;
-  std::deque<std::weak_ptr<Wire>> wires;  ///< Of all connections ever made, oldest first.
+  /// Of all connections ever made, oldest first.
+  std::deque<std::weak_ptr<Wire>> wires;
 
   /// The newest connection's wire. Requires: it lives.
   std::shared_ptr<Wire> wire() { return wires.back().lock(); }

@@ -123,7 +123,8 @@ class RpcEnv final : public Env {
   Instant in(Duration time) { return clock_.monotonic() + time; }
 
   std::function<bool(std::string_view)> buggified;
-  std::deque<MessageFate> fates;  ///< Of the next messages; then all are delivered.
+  /// Of the next messages; then all are delivered.
+  std::deque<MessageFate> fates;
 
  private:
   RpcWorld& world_;
@@ -208,11 +209,14 @@ class WordServer {
 
   rpc::Server& server() { return server_; }
 
-  int started = 0;  ///< Handlers begun.
-  int alive = 0;    ///< Handlers that run.
+  /// Handlers begun.
+  int started = 0;
+  /// Handlers that run.
+  int alive = 0;
   int items_sent = 0;
   std::vector<std::string> told;
-  Duration large_takes{};  ///< Of a one-way message above kOneWayBytesMax.
+  /// Of a one-way message above kOneWayBytesMax.
+  Duration large_takes{};
   std::vector<RequestContext> contexts;
 
  private:

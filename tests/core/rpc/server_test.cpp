@@ -59,7 +59,8 @@ class RawClient {
 
   Bytes outgoing;
   std::vector<Received> frames;
-  bool ended = false;  ///< The server closed the connection.
+  /// The server closed the connection.
+  bool ended = false;
 
  private:
   Task<void> run() {
@@ -667,7 +668,8 @@ class DeafClient {
   }
 
   Bytes outgoing;
-  bool ended = false;  ///< A write failed.
+  /// A write failed.
+  bool ended = false;
 
  private:
   Task<void> connect() {

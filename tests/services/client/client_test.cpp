@@ -19,11 +19,13 @@ class FakeGateway final : public api::VectronHandler {
  public:
   explicit FakeGateway(Env& env) : env_(env) {}
 
-  std::deque<Status> refusals;  ///< One for each of the next calls.
+  /// One for each of the next calls.
+  std::deque<Status> refusals;
   bool silent = false;
   uint64_t calls = 0;
   std::vector<api::UpsertRequest> stored;
-  std::vector<api::PointResult> results;  ///< Of the first points of an upsert.
+  /// Of the first points of an upsert.
+  std::vector<api::PointResult> results;
 
   Task<Result<api::CreateCollectionReply>> create_collection(
       RequestContext, api::CreateCollectionRequest request) override {

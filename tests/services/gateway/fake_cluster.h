@@ -23,8 +23,10 @@ namespace vectron::gateway {
 
 /// Refusals that are given before a fake answers; shared by both fakes.
 struct Script {
-  std::deque<Status> refusals;  ///< One for each of the next calls.
-  bool silent = false;          ///< Calls are never answered.
+  /// One for each of the next calls.
+  std::deque<Status> refusals;
+  /// Calls are never answered.
+  bool silent = false;
   uint64_t calls = 0;
 };
 
@@ -55,10 +57,14 @@ class FakePlacement final : public wire::PlacementHandler {
   Script script;
   std::map<std::string, wire::CollectionRoute> routes;
   wire::CreateCollectionRequest created;
-  std::vector<std::string> routed;  ///< Collections whose routes were asked for.
-  std::vector<uint64_t> deleted;    ///< Ids, for each removal that was asked for.
-  int incomplete_deletes = 0;       ///< So many are answered as not complete yet.
-  bool workers_are_down = false;    ///< Those for want of which they are not.
+  /// Collections whose routes were asked for.
+  std::vector<std::string> routed;
+  /// Ids, for each removal that was asked for.
+  std::vector<uint64_t> deleted;
+  /// So many are answered as not complete yet.
+  int incomplete_deletes = 0;
+  /// Those for want of which they are not.
+  bool workers_are_down = false;
 
   Task<Result<wire::RegisterWorkerReply>> register_worker(RequestContext,
                                                           wire::RegisterWorkerRequest) override {
@@ -135,9 +141,11 @@ class FakeWorker final : public wire::WorkerHandler {
   explicit FakeWorker(Env& env) : env_(env) {}
 
   Script script;
-  uint64_t epoch = 1;  ///< Requests with another one are refused.
+  /// Requests with another one are refused.
+  uint64_t epoch = 1;
   std::vector<wire::WriteRequest> writes;
-  std::map<uint64_t, std::map<uint64_t, wire::WriteOperation>> shards;  ///< Shard, then number.
+  /// Shard, then number.
+  std::map<uint64_t, std::map<uint64_t, wire::WriteOperation>> shards;
   uint64_t applied_index = 0;
 
   Task<Result<wire::WriteReply>> write(RequestContext, wire::WriteRequest request) override {

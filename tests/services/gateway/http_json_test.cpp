@@ -38,7 +38,8 @@ Result<api::UpsertRequest> upsert(const std::string& body) {
 struct BadBody {
   const char* body;
   const char* place;
-  const char* message;  ///< A part of it.
+  /// A part of it.
+  const char* message;
 };
 
 TEST(HttpJson, NamesThePlaceOfEveryError) {

@@ -242,21 +242,27 @@ class WorkerCluster : public testing::Test {
   sim::SimNode* client_ = nullptr;
   std::unique_ptr<rpc::ChannelPool> pool_;
   std::vector<Status> failures_;
-  size_t ends_ = 0;              ///< Services that returned.
-  std::set<std::string> ready_;  ///< Nodes that said that they are.
+  /// Services that returned.
+  size_t ends_ = 0;
+  /// Nodes that said that they are.
+  std::set<std::string> ready_;
   ClusterId cluster_ = kTestCluster;
   std::map<std::string, std::unique_ptr<Event>> stops_;
   std::optional<ReplicaConfig> replica_config_;
   UpkeepConfig upkeep_;
   uint64_t memory_bytes_max_ = 0;
-  size_t memory_worker_ = 0;             ///< Which worker has that bound.
-  rpc::PeerBounds peer_bounds_;          ///< Of the workers' servers,
-  PeerWatcher* peer_watcher_ = nullptr;  ///< and who watches them.
+  /// Which worker has that bound.
+  size_t memory_worker_ = 0;
+  /// Of the workers' servers.
+  rpc::PeerBounds peer_bounds_;
+  /// Who watches the workers' servers.
+  PeerWatcher* peer_watcher_ = nullptr;
   uint32_t index_batch_points_max_ = 8;
   Duration index_linger_ = 200ms;
   uint32_t graph_points_min_ = 0;
-  uint32_t m_ = 16;                  // Of the collection.
-  std::optional<size_t> number_of_;  ///< A worker that starts has the number of that one.
+  uint32_t m_ = 16;  // Of the collection.
+  /// A worker that starts has the number of that one.
+  std::optional<size_t> number_of_;
   uint64_t replicas_max_ = 0;
   uint64_t replicas_open_max_ = 0;
   size_t workers_max_ = kWorkersMax;  // Of the placement driver.

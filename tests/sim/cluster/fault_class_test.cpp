@@ -69,7 +69,8 @@ Plan plan_of(FaultClass fault_class, uint64_t seed) {
 /// What is to be seen of a run.
 struct Seen {
   RunReport report;
-  std::string log;  ///< The nodes' log lines.
+  /// The nodes' log lines.
+  std::string log;
   bool operator==(const Seen& other) const {
     return report.history == other.report.history && report.log_digest == other.report.log_digest &&
            log == other.log;

@@ -18,7 +18,8 @@
 namespace vectron::sim {
 namespace {
 
-constexpr uint64_t kSeedsMax = 8;  ///< Of one plan, the one it was made for included.
+/// Of one plan, the one it was made for included.
+constexpr uint64_t kSeedsMax = 8;
 constexpr uint32_t kRunSecondsMax = 120;
 
 const std::string kPlansFolder = VECTRON_SOURCE_DIR "/tests/sim/plans/planted";

@@ -12,15 +12,19 @@
 namespace vectron::sim {
 
 struct BusyConfig {
-  std::vector<std::string> peers;  ///< Names of all nodes; each listens on port 7.
+  /// Names of all nodes; each listens on port 7.
+  std::vector<std::string> peers;
 };
 
 /// What survives the processes of a node: what they know to be durable.
 struct BusyLedger {
-  uint64_t log_synced = 0;    ///< Records of the file `log`.
-  uint64_t kv_committed = 0;  ///< The counter in the store.
+  /// Records of the file `log`.
+  uint64_t log_synced = 0;
+  /// The counter in the store.
+  uint64_t kv_committed = 0;
   uint64_t answers = 0;
-  bool opened = false;  ///< File and store exist durably.
+  /// File and store exist durably.
+  bool opened = false;
   std::vector<std::string> violations;
 };
 

@@ -78,7 +78,8 @@ Task<Result<void>> write_unsynced(Env* env) {
 }
 
 struct Outcome {
-  bool lost = false;  ///< A whole page holds the old bytes.
+  /// A whole page holds the old bytes.
+  bool lost = false;
   bool torn = false;
   bool operator==(const Outcome&) const = default;
 };

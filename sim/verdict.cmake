@@ -9,7 +9,7 @@ vectron_library(sim_oracle sim/oracle sim_history core_raft core_wal core_index 
 vectron_test(test_sim_oracle tests/sim/oracle sim_oracle)
 
 vectron_library(sim_cluster sim/cluster sim_oracle sim_world
-  services_placement services_worker services_gateway services_client)
+  services_roster services_client)
 vectron_test(test_sim_cluster tests/sim/cluster sim_cluster)
 
 vectron_library(sim_explore sim/explore sim_cluster)

@@ -94,8 +94,8 @@ Result<void> take_file(const ConfigFile& file, Configuration* out) {
 
 std::string roles_text(const RoleSet& roles) {
   std::string out;
-  for (const Role role : kRoles) {
-    if (roles.has(role)) out += fmt::format("{}{}", out.empty() ? "" : ", ", role_name(role));
+  for (const Role role : all_roles()) {
+    if (roles.has(role)) out += fmt::format("{}{}", out.empty() ? "" : ", ", role.name());
   }
   return out;
 }
@@ -104,7 +104,7 @@ std::string roles_text(const RoleSet& roles) {
 std::string value_of(const Option& option, const Settings& settings, std::optional<Role> role) {
   std::string shown = option.value.show(settings);
   if (option.name != "http" || !role || !shown.empty()) return shown;
-  const std::optional<Address> http = settings.http_of(*role);
+  const std::optional<Address> http = http_of(settings, *role);
   return http.has_value() ? http->text : "none";
 }
 

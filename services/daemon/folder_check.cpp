@@ -33,7 +33,8 @@ std::unexpected<Status> refused(std::string why) {
 }  // namespace
 
 bool is_node_folder(std::string_view name) {
-  for (const std::string_view before : {"placement-", "gateway-", "worker-"}) {
+  for (const Service& service : roster()) {
+    const std::string before = fmt::format("{}-", service.name);
     if (!name.starts_with(before)) continue;
     const std::string_view number = name.substr(before.size());
     return !number.empty() && number.find_first_not_of("0123456789") == number.npos;
@@ -54,7 +55,7 @@ Result<void> check_folder_names(Role role, std::string_view folder,
     return refused(
         fmt::format("{} is the data folder of a `vectron up`: give this {} a folder of "
                     "its own",
-                    folder, role_name(role)));
+                    folder, role.name()));
   }
   if (std::ranges::any_of(names, up ? is_of_up : is_of_serve)) return {};
   for (const std::string& name : names) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "services/daemon/settings.h"
+#include "services/daemon/role.h"
 
 namespace vectron {
 

@@ -6,6 +6,8 @@
 
 #include "core/async/unless_set.h"
 #include "services/client/client.h"
+#include "services/daemon/machine_share.h"
+#include "services/daemon/role.h"
 #include "services/daemon/usable.h"
 
 namespace vectron {
@@ -13,7 +15,6 @@ namespace {
 
 constexpr NodeId kPlacementNode{1};
 constexpr NodeId kGatewayNode{2};
-constexpr uint64_t kFirstWorkerNode = 101;
 constexpr Duration kUsablePollInterval = 20ms;
 /// How long a collection that should become ready is waited for while nothing moves: some
 /// elections, and some heartbeats that would tell of it.
@@ -39,7 +40,9 @@ LocalCluster::LocalCluster(Ground ground, Disk* disk, Settings settings)
       disk_(disk),
       settings_(std::move(settings)),
       changed_(ground.loop->scheduler()),
-      usable_(ground.loop->scheduler()) {}
+      usable_(ground.loop->scheduler()) {
+  share_machine(settings_.workers, &settings_);
+}
 
 LocalCluster::~LocalCluster() {
   // A node's Env goes before those that were started earlier, as its links did.
@@ -110,7 +113,8 @@ Settings LocalCluster::node_settings(NodeId node, Address listen) const {
 
 Task<Result<void>> LocalCluster::start_placement() {
   PlacementConfig config = placement_config(node_settings(kPlacementNode, kPlacementAddress));
-  Result<void> started = co_await nodes_.front()->start(std::move(config), std::nullopt);
+  Runnable service(std::move(config), &run_placement);
+  Result<void> started = co_await nodes_.front()->start(std::move(service), std::nullopt);
   co_return started;
 }
 
@@ -136,12 +140,12 @@ Task<Result<void>> LocalCluster::start_worker(uint32_t number) {
   VECTRON_CO_TRY(RoleNode * node, added);
   Address listen{"@" + node->name() + ":1"};
   WorkerConfig config = worker_config(
-      node_settings(NodeId(kFirstWorkerNode + number), std::move(listen)), settings_.workers);
+      node_settings(NodeId(service(ServiceId::worker).first_node + number), std::move(listen)));
   // One process is one failure domain in truth; calling each worker a host of its own lets copies
   // be tried out here.
   config.host = node->name();
-  replicas_open_max_ = config.replicas_open_max;
-  Result<void> started = co_await node->start(std::move(config), std::nullopt);
+  Runnable service(std::move(config), &run_worker);
+  Result<void> started = co_await node->start(std::move(service), std::nullopt);
   co_return started;
 }
 
@@ -151,12 +155,13 @@ Task<Result<void>> LocalCluster::start_gateway() {
   GatewayConfig config = gateway_config(node_settings(kGatewayNode, settings_.rpc));
   config.drain_timeout = settings_.drain_max;
   config.incarnation = folder_.starts;
-  config.http_listen = settings_.http_of(Role::up);
+  config.http_listen = http_of(settings_, Role::up);
   config.ready_after = &usable_;
   for (const auto& other : nodes_) {
     if (other.get() != node) config.metrics_beside.push_back(&other->env().metrics());
   }
-  Result<void> started = co_await node->start(std::move(config));
+  Runnable service(std::move(config), &run_gateway);
+  Result<void> started = co_await node->start(std::move(service), std::nullopt);
   co_return started;
 }
 
@@ -178,7 +183,7 @@ Task<Result<void>> LocalCluster::wait_until_usable() {
     std::vector<Unready> unready;
     if (listed.has_value() && workers.has_value()) {
       const std::set<uint64_t> silent = silent_nodes(*workers);
-      unready = unready_collections(*listed, silent, replicas_open_max_);
+      unready = unready_collections(*listed, silent, settings_.worker.replicas_open_max);
       const bool hope = std::ranges::any_of(unready, &Unready::may_come);
       if (!patience.goes_on(progress_of(*listed, silent), now) || !hope) {
         tell_unready(LogLevel::error, "is ready without", unready);

@@ -51,7 +51,6 @@ class LocalCluster {
   Condition changed_;  // A node listens, or ended.
   Event usable_;
   std::vector<std::unique_ptr<RoleNode>> nodes_;
-  uint64_t replicas_open_max_ = 0;     // Of each worker.
   std::set<const RoleNode*> refused_;  // Workers that the placement driver will never take.
 };
 

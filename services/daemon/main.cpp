@@ -103,7 +103,7 @@ Result<void> run(const Command& command, bool only_list) {
     return {};
   }
   if (*command.role == Role::up) return run_up(configuration.settings);
-  return run_serve(*command.role, configuration.settings);
+  return run_serve(service(*command.role->service()), configuration.settings);
 }
 
 int report(const Result<void>& outcome) {
@@ -170,15 +170,12 @@ int main(int argc, char** argv) {
   CLI::App* serve = app.add_subcommand("serve", "Run one node of a cluster");
   CLI::App* config = app.add_subcommand("config", "List all options, and what they are set to");
   config->require_subcommand(0, 1);
-  const std::map<Role, std::string> meanings = {
-      {Role::placement, "A node of the placement driver, which keeps track of everything"},
-      {Role::worker, "A node that holds shards"},
-      {Role::gateway, "A node that clients connect to"}};
-  for (const auto& [role, meaning] : meanings) {
-    add(serve->add_subcommand(std::string(role_name(role)), meaning), role);
+  for (const Service& service : roster()) {
+    const std::string name(service.name);
+    add(serve->add_subcommand(name, std::string(service.meaning)), service.id);
   }
-  for (const Role role : kRoles) {
-    const std::string name(role_name(role));
+  for (const Role role : all_roles()) {
+    const std::string name(role.name());
     add(config->add_subcommand(name, fmt::format("The options of `{}`", name)), role);
   }
   add(config, std::nullopt)
@@ -200,8 +197,7 @@ int main(int argc, char** argv) {
     return end_of_parsing(app, error);
   }
   if (serve->parsed() && serve->get_subcommands().empty()) {
-    fmt::print(stderr, "vectron: serve needs a role: placement, worker or gateway\n{}",
-               serve->help());
+    fmt::print(stderr, "vectron: serve needs a role: {}\n{}", service_names(), serve->help());
     return kWrongUse;
   }
   if (app.get_subcommands().empty()) {

@@ -11,20 +11,20 @@
 #include <string_view>
 #include <vector>
 
-#include "services/daemon/settings.h"
+#include "services/daemon/role.h"
 
 namespace vectron {
 
 /// A set of roles.
 struct RoleSet {
   uint8_t bits = 0;
-  constexpr bool has(Role role) const { return (bits >> static_cast<uint8_t>(role) & 1) != 0; }
+  constexpr bool has(Role role) const { return (bits >> role.place() & 1) != 0; }
   constexpr RoleSet operator|(RoleSet other) const {
     return {static_cast<uint8_t>(bits | other.bits)};
   }
 };
 constexpr RoleSet only(Role role) {
-  return {static_cast<uint8_t>(1U << static_cast<uint8_t>(role))};
+  return {static_cast<uint8_t>(1U << role.place())};
 }
 
 /// How an option's text becomes a field of Settings, and back. option_values.h makes them.

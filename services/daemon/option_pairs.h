@@ -1,7 +1,7 @@
 // Options that bound one another: each by itself is fine, and together they are not.
 #pragma once
 
-#include "services/daemon/settings.h"
+#include "services/settings.h"
 
 namespace vectron {
 

@@ -13,9 +13,9 @@ using options::count;
 using options::milliseconds;
 
 constexpr RoleSet kUp = only(Role::up);
-constexpr RoleSet kPlacement = only(Role::placement);
-constexpr RoleSet kWorker = only(Role::worker);
-constexpr RoleSet kGateway = only(Role::gateway);
+constexpr RoleSet kPlacement = only(ServiceId::placement);
+constexpr RoleSet kWorker = only(ServiceId::worker);
+constexpr RoleSet kGateway = only(ServiceId::gateway);
 constexpr RoleSet kServed = kPlacement | kWorker | kGateway;
 constexpr RoleSet kAll = kUp | kServed;
 constexpr RoleSet kReplicas = kUp | kPlacement | kWorker;

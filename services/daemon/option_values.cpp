@@ -18,13 +18,13 @@ constexpr std::array<ByteUnit, 4> kByteUnits = {{{"TiB", uint64_t{1} << 40},
                                                  {"MiB", uint64_t{1} << 20},
                                                  {"KiB", uint64_t{1} << 10}}};
 
-Result<PlacementConfig::Member> parse_member(std::string_view text) {
+Result<GroupMember> parse_member(std::string_view text) {
   const size_t equals = text.find('=');
   const auto node =
       equals == std::string_view::npos ? std::nullopt : parse_number(text.substr(0, equals));
   if (!node || *node == 0) return must_be("NODE=HOST:PORT, with commas between several", text);
   VECTRON_TRY(Address address, parse_address(text.substr(equals + 1)));
-  return PlacementConfig::Member{NodeId(*node), std::move(address)};
+  return GroupMember{NodeId(*node), std::move(address)};
 }
 
 }  // namespace
@@ -90,12 +90,12 @@ std::vector<std::string_view> split_at_commas(std::string_view text) {
   return parts;
 }
 
-Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text) {
-  std::vector<PlacementConfig::Member> members;
+Result<std::vector<GroupMember>> parse_members(std::string_view text) {
+  std::vector<GroupMember> members;
   std::set<NodeId> nodes;
   std::set<std::string> addresses;
   for (const std::string_view part : split_at_commas(text)) {
-    VECTRON_TRY(PlacementConfig::Member member, parse_member(part));
+    VECTRON_TRY(GroupMember member, parse_member(part));
     if (!nodes.insert(member.node).second) {
       return fail(Code::invalid_argument, fmt::format("names node {} twice", member.node));
     }
@@ -110,9 +110,9 @@ Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text
   return members;
 }
 
-std::string show_members(const std::vector<PlacementConfig::Member>& members) {
+std::string show_members(const std::vector<GroupMember>& members) {
   std::string out;
-  for (const PlacementConfig::Member& member : members) {
+  for (const GroupMember& member : members) {
     out += fmt::format("{}{}={}", out.empty() ? "" : ",", member.node, member.address.text);
   }
   return out;

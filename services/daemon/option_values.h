@@ -29,8 +29,8 @@ Result<Address> parse_address(std::string_view text);
 /// What stands between commas, without the blanks round it; views of `text`.
 std::vector<std::string_view> split_at_commas(std::string_view text);
 /// "1=host:port,2=host:port"; errors: invalid_argument without a field.
-Result<std::vector<PlacementConfig::Member>> parse_members(std::string_view text);
-std::string show_members(const std::vector<PlacementConfig::Member>& members);
+Result<std::vector<GroupMember>> parse_members(std::string_view text);
+std::string show_members(const std::vector<GroupMember>& members);
 
 std::unexpected<Status> must_be(std::string_view what, std::string_view text);
 

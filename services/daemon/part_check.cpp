@@ -28,7 +28,7 @@ GatewayConfig whole_gateway(const Settings& settings, Role role) {
   config.node = NodeId(1);
   config.incarnation = 1;
   config.placement = {Address{"placement:1"}};
-  config.http_listen = settings.http_of(role);
+  config.http_listen = http_of(settings, role);
   return config;
 }
 
@@ -45,15 +45,17 @@ WorkerConfig whole_worker(const Settings& settings) {
 }  // namespace
 
 Result<void> check_parts(const Settings& settings, Role role) {
-  const bool serves = role == Role::up || role == Role::gateway;
-  const bool works = role == Role::up || role == Role::worker;
-  if (role != Role::gateway) {
+  const bool stores = !role.service() || service(*role.service()).keeps_data;
+  if (stores) {
     VECTRON_CHECK_OK(under_option(settings, "kv_", settings.replica.kv.validate()));
     VECTRON_CHECK_OK(under_option(settings, "wal_", settings.wal.validate()));
     VECTRON_CHECK_OK(under_option(settings, "", settings.replica.validate()));
   }
-  if (works) VECTRON_CHECK_OK(under_option(settings, "", whole_worker(settings).validate()));
-  if (serves) return under_option(settings, "", whole_gateway(settings, role).validate());
+  if (role.runs(ServiceId::worker))
+    VECTRON_CHECK_OK(under_option(settings, "", whole_worker(settings).validate()));
+  if (role.runs(ServiceId::gateway)) {
+    return under_option(settings, "", whole_gateway(settings, role).validate());
+  }
   const Probes::Config probes{settings.http.value_or(Address{}), settings.gateway.http_hosts};
   return under_option(settings, "", probes.validate());
 }

@@ -1,7 +1,7 @@
 // What the parts of a process say of the options that they are made from, before any of them runs.
 #pragma once
 
-#include "services/daemon/settings.h"
+#include "services/daemon/role.h"
 
 namespace vectron {
 

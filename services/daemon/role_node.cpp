@@ -30,40 +30,18 @@ Result<std::unique_ptr<RoleNode>> RoleNode::open(const Ground& ground, std::stri
   return node;
 }
 
-Task<Result<void>> RoleNode::start(PlacementConfig config, std::optional<Probes::Config> probes) {
-  config.stop = &stop_;
-  config.on_listening = [this](const std::vector<Address>& at) { listens(at); };
-  config.on_ready = [this] { is_ready(); };
+Task<Result<void>> RoleNode::start(Runnable service, std::optional<Probes::Config> probes) {
   const auto served = serve_probes(probes);
   VECTRON_CO_CHECK_OK(served);
-  config.http_place = http_place();
-  auto launched = co_await launch(run_placement(env_.get(), std::move(config)));
-  co_return launched;
-}
-
-Task<Result<void>> RoleNode::start(WorkerConfig config, std::optional<Probes::Config> probes) {
+  NodeConfig& config = service.config();
   config.stop = &stop_;
-  config.on_listening = [this](const std::vector<Address>& at) { listens(at); };
-  config.on_ready = [this] { is_ready(); };
-  const auto served = serve_probes(probes);
-  VECTRON_CO_CHECK_OK(served);
-  config.http_place = http_place();
-  auto launched = co_await launch(run_worker(env_.get(), std::move(config)));
-  co_return launched;
-}
-
-Task<Result<void>> RoleNode::start(GatewayConfig config) {
-  config.stop = &stop_;
-  config.on_listening = [this](const std::vector<Address>& at) { listens(at); };
-  config.on_ready = [this] { is_ready(); };
+  config.on_listening = [this](const std::vector<Address>& at) { listening_.set(at); };
   config.on_http_listening = [this](const std::vector<Address>& at) { http_ = at; };
+  config.on_ready = [this] { is_ready(); };
   config.process_metrics = [this] { return process_.text(); };
-  auto launched = co_await launch(run_gateway(env_.get(), std::move(config)));
+  config.http_place = http_place();
+  auto launched = co_await launch(service.run(env_.get()));
   co_return launched;
-}
-
-void RoleNode::listens(const std::vector<Address>& addresses) {
-  listening_.set(addresses);
 }
 
 void RoleNode::is_ready() {

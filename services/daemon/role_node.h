@@ -13,7 +13,7 @@
 #include "core/async/task_group.h"
 #include "net/production_env.h"
 #include "services/daemon/probes.h"
-#include "services/daemon/settings.h"
+#include "services/settings.h"
 
 namespace vectron {
 
@@ -35,12 +35,10 @@ class RoleNode {
 
   /// Starts the service, and returns when it is ready: it listens and serves, the placement driver
   /// knows the worker, the gateway knows the placement driver. That may take as long as the others
-  /// are away; the node's log says for whom it waits. `probes`: where it answers probes over HTTP
-  /// besides, from the beginning (a gateway answers them at its http_listen). Errors: those with
-  /// which the service ended; cancelled when it was asked to stop before it was ready.
-  Task<Result<void>> start(PlacementConfig config, std::optional<Probes::Config> probes);
-  Task<Result<void>> start(WorkerConfig config, std::optional<Probes::Config> probes);
-  Task<Result<void>> start(GatewayConfig config);
+  /// are away; the node's log says for whom it waits. `probes`: where the process answers probes
+  /// over HTTP besides, from the beginning; none for a service that answers HTTP itself. Errors:
+  /// those with which the service ended; cancelled when it was asked to stop before it was ready.
+  Task<Result<void>> start(Runnable service, std::optional<Probes::Config> probes);
 
   /// Asks the service to drain and end; returns at once.
   void request_stop();
@@ -64,7 +62,6 @@ class RoleNode {
   Result<void> serve_probes(const std::optional<Probes::Config>& config);
   std::optional<Address> http_place() const;
   Task<void> watch(Task<Result<void>> service);
-  void listens(const std::vector<Address>& addresses);
   void is_ready();
 
   std::string name_;

@@ -7,7 +7,9 @@
 
 #include "core/replica/replica_host.h"
 #include "services/daemon/folder_check.h"
+#include "services/daemon/machine_share.h"
 #include "services/daemon/process.h"
+#include "services/daemon/settings_check.h"
 
 namespace vectron {
 namespace {
@@ -22,22 +24,17 @@ Task<Result<uint64_t>> count_start(Env* env, ClusterId cluster, NodeId node) {
   co_return folder->incarnation;
 }
 
-Task<Result<void>> start_role(Role role, const Settings* settings, RoleNode* node) {
-  Result<void> started;
+Task<Result<void>> start_node(const Service* service, const Settings* settings, RoleNode* node) {
+  Runnable runnable = service->configure(*settings);
+  if (!service->keeps_data) {
+    auto starts = co_await count_start(&node->env(), settings->cluster, settings->node);
+    VECTRON_CO_TRY(runnable.config().incarnation, starts);
+  }
   std::optional<Probes::Config> probes;
-  if (settings->http.has_value()) {
+  if (!service->serves_http && settings->http.has_value()) {
     probes.emplace(Probes::Config{*settings->http, settings->gateway.http_hosts});
   }
-  if (role == Role::placement) {
-    started = co_await node->start(placement_config(*settings), probes);
-  } else if (role == Role::worker) {
-    started = co_await node->start(worker_config(*settings, 1), probes);
-  } else {
-    GatewayConfig config = gateway_config(*settings);
-    auto incarnation = co_await count_start(&node->env(), config.cluster, config.node);
-    VECTRON_CO_TRY(config.incarnation, incarnation);
-    started = co_await node->start(std::move(config));
-  }
+  auto started = co_await node->start(std::move(runnable), std::move(probes));
   co_return started;
 }
 
@@ -46,15 +43,15 @@ Task<void> stop_when(Event* stop, RoleNode* node) {
   node->request_stop();
 }
 
-Task<Result<void>> serve(Role role, const Settings* settings, Ground ground, Event* stop,
-                         std::function<void(ReadyAddresses)> ready) {
+Task<Result<void>> serve(const Service* service, const Settings* settings, Ground ground,
+                         Event* stop, std::function<void(ReadyAddresses)> ready) {
   Condition changed(ground.loop->scheduler());
-  const std::string name = fmt::format("{}-{}", role_name(role), settings->node);
+  const std::string name = fmt::format("{}-{}", service->name, settings->node);
   auto opened = RoleNode::open(ground, name, settings->data + "/node", &changed);
   VECTRON_CO_TRY(const std::unique_ptr<RoleNode> node, opened);
   TaskGroup tasks(ground.loop->scheduler());
   tasks.spawn(stop_when(stop, node.get()));
-  const auto started = co_await start_role(role, settings, node.get());
+  const auto started = co_await start_node(service, settings, node.get());
   if (!started.has_value()) {
     // Being asked to stop while it waits for the others is an orderly end.
     if (stop->is_set() && started.error().code() == Code::cancelled) co_return Result<void>();
@@ -71,12 +68,13 @@ Task<Result<void>> serve(Role role, const Settings* settings, Ground ground, Eve
 
 }  // namespace
 
-Result<void> run_serve(Role role, const Settings& settings) {
-  VECTRON_CHECK_OK(settings.validate(role));
-  VECTRON_CHECK_OK(check_data_folder(role, settings.data));
-  return run_process(settings, [role, &settings](Ground ground, Disk*, Event* stop,
-                                                 std::function<void(ReadyAddresses)> ready) {
-    return serve(role, &settings, ground, stop, std::move(ready));
+Result<void> run_serve(const Service& service, Settings settings) {
+  VECTRON_CHECK_OK(check_settings(settings, service.id));
+  VECTRON_CHECK_OK(check_data_folder(service.id, settings.data));
+  share_machine(1, &settings);
+  return run_process(settings, [&service, &settings](Ground ground, Disk*, Event* stop,
+                                                     std::function<void(ReadyAddresses)> ready) {
+    return serve(&service, &settings, ground, stop, std::move(ready));
   });
 }
 

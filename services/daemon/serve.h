@@ -1,8 +1,8 @@
-// `vectron serve ROLE`: one node of a cluster in this process.
+// `vectron serve SERVICE`: one node of a cluster in this process.
 #pragma once
 
 #include "core/base/result.h"
-#include "services/daemon/settings.h"
+#include "services/daemon/role.h"
 
 namespace vectron {
 
@@ -11,6 +11,6 @@ namespace vectron {
 /// and its log says for what. Errors: invalid_argument (with the option), failed_precondition
 /// (another process uses the data folder, it is another node's, or what can never succeed: another
 /// cluster's number, a worker that is refused for good), data_loss, unavailable (cannot listen).
-Result<void> run_serve(Role role, const Settings& settings);
+Result<void> run_serve(const Service& service, Settings settings);
 
 }  // namespace vectron

@@ -3,6 +3,7 @@
 #include "services/daemon/folder_check.h"
 #include "services/daemon/local_cluster.h"
 #include "services/daemon/process.h"
+#include "services/daemon/settings_check.h"
 
 namespace vectron {
 namespace {
@@ -17,7 +18,7 @@ Task<Result<void>> up(const Settings* settings, Ground ground, Disk* disk, Event
 }  // namespace
 
 Result<void> run_up(const Settings& settings) {
-  VECTRON_CHECK_OK(settings.validate(Role::up));
+  VECTRON_CHECK_OK(check_settings(settings, Role::up));
   VECTRON_CHECK_OK(check_data_folder(Role::up, settings.data));
   return run_process(settings, [&settings](Ground ground, Disk* disk, Event* stop,
                                            std::function<void(ReadyAddresses)> ready) {

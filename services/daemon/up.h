@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/base/result.h"
-#include "services/daemon/settings.h"
+#include "services/settings.h"
 
 namespace vectron {
 

@@ -262,12 +262,11 @@ class Gateway {
 }  // namespace gateway
 
 Result<void> GatewayConfig::validate() const {
-  VECTRON_CHECK_OK(need(bool(cluster), "cluster", "a gateway needs its cluster's id"));
-  VECTRON_CHECK_OK(need(bool(node), "node", "a gateway needs a node id"));
+  VECTRON_CHECK_OK(NodeConfig::validate());
   VECTRON_CHECK_OK(need(incarnation > 0, "incarnation", "starts are counted from 1"));
   VECTRON_CHECK_OK(need(!placement.empty(), "placement", "at least one placement node is needed"));
-  VECTRON_CHECK_OK(need(request_timeout > 0ns && request_timeout_max >= request_timeout,
-                        "request_timeout_max", "must be at least request_timeout, above zero"));
+  VECTRON_CHECK_OK(need(request_timeout_max >= request_timeout, "request_timeout_max",
+                        "must be at least request_timeout"));
   VECTRON_CHECK_OK(
       need(read_attempt_timeout > 0ns, "read_attempt_timeout", "must be longer than zero"));
   VECTRON_CHECK_OK(need(connect_timeout > 0ns, "connect_timeout", "must be longer than zero"));

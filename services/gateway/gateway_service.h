@@ -9,36 +9,22 @@
 #include <optional>
 #include <vector>
 
-#include "core/async/sync.h"
 #include "core/async/task.h"
-#include "core/base/ids.h"
 #include "core/base/peer_holder.h"
-#include "core/base/result.h"
-#include "core/base/time.h"
 #include "core/env/env.h"
 #include "core/model/collection.h"
 #include "services/gateway/request_log.h"
+#include "services/node/node_config.h"
 
 namespace vectron {
 
 /// All that a gateway must be told. Every bound has its unit in its name.
-struct GatewayConfig {
-  /// The deployment; required.
-  ClusterId cluster;
-  /// This process; required.
-  NodeId node;
-  /// Counts the starts of this process; at least 1.
-  uint64_t incarnation = 1;
-
-  /// Where clients connect. Port 0 takes a free one.
-  Address listen;
+struct GatewayConfig : NodeConfig {
   /// Where HTTP clients connect; absent for no HTTP.
   std::optional<Address> http_listen;
   /// The placement driver's nodes, at least one.
   std::vector<Address> placement;
 
-  /// The deadline of a request that names none.
-  Duration request_timeout = 10s;
   /// No request may take longer, whatever deadline it names. At least request_timeout.
   Duration request_timeout_max = 60s;
   /// How long one replica or placement node may think about a read before another one is asked.
@@ -94,26 +80,12 @@ struct GatewayConfig {
   /// The simulation's; may be null; outlives the gateway.
   PeerWatcher* watcher = nullptr;
 
-  /// How long requests in flight may go on after `stop` was set.
-  Duration drain_timeout = 5s;
-  /// When set, the gateway accepts nothing further, ends what is in flight and returns. May be
-  /// null; outlives the gateway.
-  Event* stop = nullptr;
-  /// Told once where the gateway listens, with the real ports. May be empty.
-  std::function<void(const std::vector<Address>&)> on_listening;
-  /// The same for HTTP, before on_listening.
-  std::function<void(const std::vector<Address>&)> on_http_listening;
-  /// Told once, when the gateway has found the placement driver. May be empty.
-  std::function<void()> on_ready;
   /// /readyz says 503 before it is set, whatever the gateway thinks: for a process that has more to
   /// wait for. May be null; outlives the gateway.
   const Event* ready_after = nullptr;
   /// Of the other nodes in this process, on the same event loop: /metrics adds them to its own.
   /// They outlive the gateway.
   std::vector<const Metrics*> metrics_beside;
-  /// What /metrics says of the process (CPU, memory, files), in Prometheus' text format; may be
-  /// empty.
-  std::function<Task<std::string>()> process_metrics;
   /// Of the program, for GET /.
   std::string version = "unknown";
 

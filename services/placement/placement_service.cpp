@@ -1,42 +1,20 @@
 #include "services/placement/placement_service.h"
 
-#include <algorithm>
-#include <map>
-#include <set>
+#include <fmt/format.h>
 
 #include "core/async/task_group.h"
-#include "core/async/unless_set.h"
-#include "core/replica/replica_node.h"
-#include "services/placement/group_birth.h"
+#include "core/base/need.h"
+#include "services/node/group_node.h"
 #include "services/placement/placement.h"
 
 namespace vectron {
 namespace {
 
-// The members as configured now. Their addresses may change from start to start, they may not.
-Result<std::vector<ReplicaMember>> check_members(const PlacementConfig& config,
-                                                 const Replica& replica) {
-  std::vector<wire::Member> members;
-  members.reserve(config.members.size());
-  for (const PlacementConfig::Member& member : config.members) {
-    members.push_back({member.node.value(), member.node.value(), member.address.text});
-  }
-  std::vector<ReplicaMember> configured = members_of(members);
-  const bool same = std::ranges::equal(
-      configured, replica.spec().members,
-      [](const ReplicaMember& a, const ReplicaMember& b) { return a.replica == b.replica; });
-  if (same) return configured;
-  return fail(Code::failed_precondition,
-              "the placement driver's group was made of other node ids: name the same ones, their "
-              "addresses may differ",
-              "members");
-}
+constexpr ConfiguredGroup kGroup{kPlacementGroup, "the placement driver", "placement"};
 
 // A node that knows no leader answers nothing.
-Task<void> say_ready(const PlacementConfig* config, ReplicaHost* host, Replica* replica) {
-  while (!replica->status().leader.has_value()) {
-    co_await host->changed().wait();
-  }
+Task<void> say_ready(const PlacementConfig* config, GroupNode* node) {
+  co_await node->wait_for_leader();
   if (config->on_ready) config->on_ready();
 }
 
@@ -60,74 +38,33 @@ Task<void> tell_starts(Env* env, const PlacementState* state, rpc::Server* serve
 }  // namespace
 
 Result<void> PlacementConfig::validate() const {
-  const auto wrong = [](std::string_view field, std::string_view what) {
-    return fail(Code::invalid_argument, std::string(what), std::string(field));
-  };
-  if (!cluster) return wrong("cluster", "a placement node belongs to a cluster");
-  if (!node) return wrong("node", "a placement node has a node id");
-  if (members.empty() || members.size() > 7) return wrong("members", "name 1 to 7 members");
-  const bool listed = std::any_of(members.begin(), members.end(),
-                                  [this](const Member& member) { return member.node == node; });
-  if (!listed) return wrong("members", "this node is not among the members");
-  std::set<NodeId> nodes;
-  std::set<std::string> addresses;
-  for (const Member& member : members) {
-    if (!nodes.insert(member.node).second) return wrong("members", "a node is named twice");
-    if (!addresses.insert(member.address.text).second) {
-      return wrong("members", "two members have one address: name each one's own");
-    }
-  }
-  if (workers_max < 1 || workers_max > kWorkersMax)
-    return wrong("workers_max", fmt::format("must be 1 to {}", kWorkersMax));
-  if (worker_silence_max <= Duration::zero())
-    return wrong("worker_silence_max", "must be above zero");
-  if (create_wait <= Duration::zero()) return wrong("create_wait", "must be above zero");
-  if (push_timeout <= Duration::zero()) return wrong("push_timeout", "must be above zero");
-  if (push_interval <= Duration::zero()) return wrong("push_interval", "must be above zero");
-  if (request_timeout <= Duration::zero()) return wrong("request_timeout", "must be above zero");
-  return replica.validate();
+  VECTRON_CHECK_OK(GroupNodeConfig::validate());
+  VECTRON_CHECK_OK(need(workers_max >= 1 && workers_max <= kWorkersMax, "workers_max",
+                        fmt::format("must be 1 to {}", kWorkersMax)));
+  VECTRON_CHECK_OK(need(worker_silence_max > 0ns, "worker_silence_max", "must be above zero"));
+  VECTRON_CHECK_OK(need(create_wait > 0ns, "create_wait", "must be above zero"));
+  VECTRON_CHECK_OK(need(push_timeout > 0ns, "push_timeout", "must be above zero"));
+  return need(push_interval > 0ns, "push_interval", "must be above zero");
 }
 
 Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
   const auto valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
-  ReplicaNodeConfig node_config{config.cluster, config.node,     config.replica,
-                                config.wal,     config.observer, config.peers};
-  // A start that is given up is one that a crash cut short.
-  auto opening = ReplicaNode::open(env, std::move(node_config));
-  auto opened = co_await unless_set(&env->scheduler(), config.stop, std::move(opening));
-  if (!opened.has_value()) co_return Result<void>();
-  VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, *opened);
-  GroupBirth birth(env, &config, node.get());
-  auto birthing = birth.run();
-  const auto born = co_await unless_set(&env->scheduler(), config.stop, std::move(birthing));
-  if (!born.has_value()) co_return Result<void>();
-  VECTRON_CO_CHECK_OK(*born);
   auto state = std::make_unique<PlacementState>();
   PlacementState* state_pointer = state.get();
-  auto starting = node->host().start(kPlacementGroup, std::move(state));
-  const auto started = co_await unless_set(&env->scheduler(), config.stop, std::move(starting));
-  if (!started.has_value()) co_return Result<void>();
-  const Result<Replica*>& replica = *started;
-  VECTRON_CO_CHECK_OK(replica);
-  const auto members = check_members(config, **replica);
-  VECTRON_CO_CHECK_OK(members);
-  (*replica)->learn_addresses(*members);
+  auto opened = co_await GroupNode::open(env, &config, kGroup, std::move(state));
+  VECTRON_CO_TRY(const std::unique_ptr<GroupNode> node, opened);
+  if (node == nullptr) co_return Result<void>();
 
-  Placement placement(env, &config, *replica, state_pointer, &node->channels());
-  rpc::Server server(*env, node->server_config());
-  server.set_http_place(config.http_place);
+  Placement placement(env, &config, node->replica(), state_pointer, &node->node().channels());
+  rpc::Server server(*env, node->node().server_config());
   wire::serve(server, static_cast<wire::PlacementHandler&>(placement));
-  wire::serve(server, static_cast<wire::PlacementPeerHandler&>(birth));
-  node->serve_raft(&server);
-  const auto listening = server.start(config.listen);
+  const auto listening = node->listen(&server);
   VECTRON_CO_CHECK_OK(listening);
-  if (config.on_listening) config.on_listening(server.addresses());
   TaskGroup tasks(env->scheduler());
   tasks.spawn(tell_starts(env, state_pointer, &server));
-  tasks.spawn(say_ready(&config, &node->host(), *replica));
-  const auto ended = co_await node->host().run_until(config.stop);
-  if (ended.has_value()) co_await node->drain(&server, config.drain_timeout);
+  tasks.spawn(say_ready(&config, node.get()));
+  const auto ended = co_await node->run(&server);
   tasks.cancel_all();
   server.stop();
   co_return ended;

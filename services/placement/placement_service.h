@@ -4,14 +4,7 @@
 // and in simulation.
 #pragma once
 
-#include <functional>
-#include <vector>
-
-#include "core/async/sync.h"
-#include "core/env/env.h"
-#include "core/replica/observer.h"
-#include "core/replica/replica_config.h"
-#include "core/rpc/server.h"
+#include "services/node/node_config.h"
 #include "services/placement/placement_bounds.h"
 
 namespace vectron {
@@ -20,27 +13,7 @@ namespace vectron {
 inline constexpr GroupId kPlacementGroup{uint64_t{1} << 62};
 
 /// All that a node of the placement driver must be told.
-struct PlacementConfig {
-  struct Member {
-    NodeId node;
-    Address address;
-  };
-
-  /// The deployment; required.
-  ClusterId cluster;
-  /// This node; among the members.
-  NodeId node;
-  /// Where workers, gateways and other members connect.
-  Address listen;
-  /// All nodes of the group, 1 to 7, the same on each of them. Their ids are those of the group's
-  /// first start for ever; their addresses may change from start to start.
-  std::vector<Member> members;
-  /// Makes the group where this node's folder has nothing of it. Set at a cluster's first start,
-  /// for which all members must be up. Where it stays set, a member whose disk was lost finds out
-  /// from the others and does not come back with an empty log; the only member of a group of one
-  /// has nobody to ask.
-  bool bootstrap = false;
-
+struct PlacementConfig : GroupNodeConfig {
   /// Workers on record. Where there are as many, those that are silent and hold nothing are
   /// forgotten for a new one.
   size_t workers_max = kWorkersMax;
@@ -52,27 +25,6 @@ struct PlacementConfig {
   Duration push_timeout = 3s;
   /// Before a push that failed is tried again.
   Duration push_interval = 500ms;
-  /// Of a request that names no deadline.
-  Duration request_timeout = 10s;
-
-  ReplicaConfig replica;
-  WalConfig wal;
-
-  /// Of other nodes and of strangers.
-  rpc::PeerBounds peers;
-  /// The simulation's watcher; null in production.
-  ReplicaObserver* observer = nullptr;
-  /// How long handing leadership over and requests in flight may take after `stop` was set.
-  Duration drain_timeout = 5s;
-  /// When set, the node refuses new requests, hands leadership over, ends what is in flight and
-  /// returns. May be null; outlives the node.
-  Event* stop = nullptr;
-  /// Where this process answers HTTP: told to those who speak it to `listen`.
-  std::optional<Address> http_place;
-  /// Told once where the node listens. May be empty.
-  std::function<void(const std::vector<Address>&)> on_listening;
-  /// Told once, when the node serves: it listens and knows who leads. May be empty.
-  std::function<void()> on_ready;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;

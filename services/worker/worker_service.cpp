@@ -2,7 +2,8 @@
 
 #include "core/async/combine.h"
 #include "core/async/unless_set.h"
-#include "core/replica/replica_node.h"
+#include "core/base/need.h"
+#include "services/node/node_life.h"
 #include "services/worker/heartbeat.h"
 #include "services/worker/stored_check.h"
 #include "services/worker/worker.h"
@@ -33,62 +34,48 @@ Task<void> keep_registered(Heartbeat* heartbeat, ReplicaHost* host) {
 }  // namespace
 
 Result<void> WorkerConfig::validate() const {
-  const auto wrong = [](std::string_view field, std::string_view what) {
-    return fail(Code::invalid_argument, std::string(what), std::string(field));
-  };
-  if (!cluster) return wrong("cluster", "a worker belongs to a cluster");
-  if (!node) return wrong("node", "a worker has a node id");
-  if (placement.empty()) return wrong("placement", "name at least one placement node");
-  if (heartbeat_interval <= Duration::zero())
-    return wrong("heartbeat_interval", "must be above zero");
-  if (change_interval <= Duration::zero()) return wrong("change_interval", "must be above zero");
-  if (request_timeout <= Duration::zero()) return wrong("request_timeout", "must be above zero");
-  if (searches_in_flight_max == 0) return wrong("searches_in_flight_max", "must be at least 1");
-  if (index_batch_points_max == 0) return wrong("index_batch_points_max", "must be at least 1");
-  if (index_linger < Duration::zero()) return wrong("index_linger", "must not be negative");
-  if (write_operations_max == 0 || write_operations_max > kWriteOperationsMax) {
-    return wrong("write_operations_max",
-                 "must be between 1 and 500: set entry_operations_max (a write is applied in one "
-                 "turn of the event loop)");
-  }
+  VECTRON_CHECK_OK(StoringNodeConfig::validate());
+  VECTRON_CHECK_OK(need(!placement.empty(), "placement", "name at least one placement node"));
+  VECTRON_CHECK_OK(need(heartbeat_interval > 0ns, "heartbeat_interval", "must be above zero"));
+  VECTRON_CHECK_OK(need(change_interval > 0ns, "change_interval", "must be above zero"));
+  VECTRON_CHECK_OK(
+      need(searches_in_flight_max > 0, "searches_in_flight_max", "must be at least 1"));
+  VECTRON_CHECK_OK(
+      need(index_batch_points_max > 0, "index_batch_points_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need(index_linger >= 0ns, "index_linger", "must not be negative"));
+  VECTRON_CHECK_OK(need(write_operations_max > 0 && write_operations_max <= kWriteOperationsMax,
+                        "write_operations_max",
+                        "must be between 1 and 500: set entry_operations_max (a write is applied "
+                        "in one turn of the event loop)"));
   // An entry travels in one frame and is stored by one commit, each with something added for every
   // operation.
   static_assert(kWriteBytesMax <= kLogEntryBytesMax);
-  if (write_bytes_max == 0 || write_bytes_max > kWriteBytesMax ||
-      write_bytes_max * 2 + write_operations_max * kStoredOverheadBytesMax >
-          replica.kv.batch_bytes_max) {
-    return wrong(
-        "write_bytes_max",
-        "must be above zero, at most 1344 KiB, and with the operations fit twice into the store's "
-        "batch: set entry_bytes_max and kv_batch_bytes_max");
-  }
-  if (reply_bytes_max == 0) return wrong("reply_bytes_max", "must be above zero");
-  VECTRON_CHECK_OK(upkeep.validate());
-  return replica.validate();
+  const size_t stored = write_bytes_max * 2 + write_operations_max * kStoredOverheadBytesMax;
+  VECTRON_CHECK_OK(need(
+      write_bytes_max > 0 && write_bytes_max <= kWriteBytesMax &&
+          stored <= replica.kv.batch_bytes_max,
+      "write_bytes_max",
+      "must be above zero, at most 1344 KiB, and with the operations fit twice into the store's "
+      "batch: set entry_bytes_max and kv_batch_bytes_max"));
+  VECTRON_CHECK_OK(need(reply_bytes_max > 0, "reply_bytes_max", "must be above zero"));
+  return upkeep.validate();
 }
 
 Task<Result<void>> run_worker(Env* env, WorkerConfig config) {
   const auto valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
-  ReplicaNodeConfig node_config{config.cluster, config.node,     config.replica,
-                                config.wal,     config.observer, config.peers};
-  // A start that is given up is one that a crash cut short.
-  auto opening = ReplicaNode::open(env, std::move(node_config));
-  auto opened = co_await unless_set(&env->scheduler(), config.stop, std::move(opening));
-  if (!opened.has_value()) co_return Result<void>();
-  VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, *opened);
+  auto opened = co_await open_node(env, &config);
+  VECTRON_CO_TRY(const std::unique_ptr<ReplicaNode> node, opened);
+  if (node == nullptr) co_return Result<void>();
   Worker worker(env, &config, &node->host(), node->folder_id());
   auto starting = worker.start_known_replicas();
   const auto started = co_await unless_set(&env->scheduler(), config.stop, std::move(starting));
   if (!started.has_value()) co_return Result<void>();
 
   rpc::Server server(*env, node->server_config());
-  server.set_http_place(config.http_place);
   wire::serve(server, static_cast<wire::WorkerHandler&>(worker));
-  node->serve_raft(&server);
-  const auto listening = server.start(config.listen);
+  const auto listening = listen(config, node.get(), &server);
   VECTRON_CO_CHECK_OK(listening);
-  if (config.on_listening) config.on_listening(server.addresses());
 
   const Registration self{reached_at(config.advertise, server.address()),
                           node->identity().incarnation, node->folder_id()};

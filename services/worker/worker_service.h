@@ -4,29 +4,19 @@
 // the node's folder.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "core/async/sync.h"
 #include "core/env/env.h"
 #include "core/model/collection.h"
-#include "core/replica/observer.h"
-#include "core/replica/replica_config.h"
-#include "core/rpc/server.h"
+#include "services/node/node_config.h"
 #include "services/worker/upkeep_config.h"
 
 namespace vectron {
 
 /// All that a worker must be told.
-struct WorkerConfig {
-  /// The deployment; required.
-  ClusterId cluster;
-  /// This process' identity; its data folder belongs to it. Required.
-  NodeId node;
-  /// Where gateways, the placement driver and other workers connect. Port 0 takes a free one.
-  Address listen;
-  /// Where they reach it, when that is not where it listens; port 0 stands for the real one.
+struct WorkerConfig : StoringNodeConfig {
+  /// Where others reach it, when that is not where it listens; port 0 stands for the real one.
   std::optional<Address> advertise;
   /// The placement driver's nodes, at least one.
   std::vector<Address> placement;
@@ -49,11 +39,6 @@ struct WorkerConfig {
   /// Between two reports because counts changed; also how often the worker looks for changes that
   /// nobody tells it of. A new leader or a new replica is reported at once.
   Duration change_interval = 100ms;
-  /// Of a request that names no deadline.
-  Duration request_timeout = 10s;
-
-  ReplicaConfig replica;
-  WalConfig wal;
 
   /// What all shards together may keep in memory, in counted bytes; writes that would add more are
   /// refused, reads and removals are not. 0: no bound.
@@ -76,23 +61,6 @@ struct WorkerConfig {
   size_t reply_bytes_max = 32 << 20;
   /// Points of one write. It is applied in one turn of the event loop.
   size_t write_operations_max = kWriteOperationsMax;
-
-  /// Of other nodes and of strangers.
-  rpc::PeerBounds peers;
-  /// The simulation's watcher; null in production.
-  ReplicaObserver* observer = nullptr;
-  /// How long handing leadership over and requests in flight may take after `stop` was set.
-  Duration drain_timeout = 5s;
-  /// When set, the worker refuses new requests, hands its shards over, ends what is in flight and
-  /// returns. May be null; outlives the worker.
-  Event* stop = nullptr;
-  /// Where this process answers HTTP: told to those who speak it to `listen`.
-  std::optional<Address> http_place;
-  /// Told once where the worker listens, with the real port. May be empty.
-  std::function<void(const std::vector<Address>&)> on_listening;
-  /// Told once, when the worker serves: the placement driver has registered it, and what it ordered
-  /// then is carried out. May be empty.
-  std::function<void()> on_ready;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;

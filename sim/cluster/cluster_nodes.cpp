@@ -48,15 +48,9 @@ bool names_io_error(const Status& status) {
   return status.message().contains("I/O error") || status.message().contains("Input/output error");
 }
 
-Duration stop_limit(NodeKind kind) {
-  const bool writes_checkpoints = kind == NodeKind::worker;
+Duration stop_limit(ServiceId kind) {
+  const bool writes_checkpoints = kind == ServiceId::worker;
   return kDrainTimeout + (writes_checkpoints ? kCheckpointStopTimeout : 0s) + kStopSlack;
-}
-
-/// The target of a plan that stands for all nodes of a kind.
-std::string_view kind_as_target(NodeKind kind) {
-  constexpr std::array<std::string_view, 3> kTargets = {"placement", "workers", "gateways"};
-  return kTargets[static_cast<size_t>(kind)];
 }
 
 /// What tells a process to stop, for as long as the process lives.
@@ -91,14 +85,14 @@ ClusterNodes::ClusterNodes(const Plan* plan, RunRecord* record, ReplicaWatch* wa
       watch_(*watch),
       leader_watch_(plan, watch, &record->violations),
       peers_(*peers) {
-  for (uint32_t i = 0; i < plan_.shape.placement_nodes; ++i) add(NodeKind::placement, i);
-  for (uint32_t i = 0; i < plan_.shape.workers; ++i) add(NodeKind::worker, i);
-  for (uint32_t i = 0; i < plan_.shape.gateways; ++i) add(NodeKind::gateway, i);
+  for (uint32_t i = 0; i < plan_.shape.placement_nodes; ++i) add(ServiceId::placement, i);
+  for (uint32_t i = 0; i < plan_.shape.workers; ++i) add(ServiceId::worker, i);
+  for (uint32_t i = 0; i < plan_.shape.gateways; ++i) add(ServiceId::gateway, i);
   watch_.on_stopped([this](NodeId node, const Status& status) { replica_stopped(node, status); });
   watch_.on_restored([this](const ReplicaName& name) { index_restored(name); });
 }
 
-void ClusterNodes::add(NodeKind kind, uint32_t number) {
+void ClusterNodes::add(ServiceId kind, uint32_t number) {
   auto node = std::make_unique<Node>();
   const std::string name = node_name(kind, number);
   RandomStream random = record_.world.random(fmt::format("machine[{}]", name));
@@ -135,33 +129,13 @@ void ClusterNodes::boot(Node* node) {
 
 Task<void> ClusterNodes::run_node(Node* node, Env* env) {
   StopSwitch stop(node, env->scheduler());
-  Result<void> ended;
-  if (node->kind == NodeKind::placement) {
-    PlacementConfig config = placement_config(plan_, node->number, &watch_);
-    config.peers = peer_bounds(node->peers);
-    config.bootstrap = true;  // It stays in the file, as an operator may leave it.
-    config.on_ready = [this, node] { look_at_incarnation(node); };
-    config.stop = &stop.event;
-    config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
-    ended = co_await run_placement(env, std::move(config));
-  } else if (node->kind == NodeKind::gateway) {
-    GatewayConfig config = gateway_config(plan_, node->number, node->starts, node->peers);
-    config.stop = &stop.event;
-    config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
-    ended = co_await run_gateway(env, std::move(config));
-  } else if (plan_.profile == "raft") {
-    RegisterConfig config = register_config(plan_, node->number, &watch_);
-    config.bootstrap = !watch_.ever_started(kRegisterGroup, node->id);
-    config.stop = &stop.event;
-    ended = co_await run_register_node(env, std::move(config));
-  } else {
-    WorkerConfig config = worker_config(plan_, node->number, &watch_);
-    config.peers = peer_bounds(node->peers);
-    config.on_ready = [this, node] { look_at_incarnation(node); };
-    config.stop = &stop.event;
-    config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
-    ended = co_await run_worker(env, std::move(config));
-  }
+  Runnable service =
+      simulated_service(node->kind, {&plan_, node->number, node->starts, &watch_, node->peers});
+  NodeConfig& config = service.config();
+  config.stop = &stop.event;
+  config.on_listening = [node](const std::vector<Address>&) { node->listens = true; };
+  config.on_ready = [this, node] { look_at_incarnation(node); };
+  const Result<void> ended = co_await service.run(env);
   if (stop.event.is_set() && ended.has_value()) {
     stopped(node);
     co_return;
@@ -455,7 +429,7 @@ std::set<NodeId> ClusterNodes::hurt() const {
 size_t ClusterNodes::whole_worker_zones() const {
   std::set<std::string_view> zones;
   for (const auto& node : nodes_) {
-    if (node->kind == NodeKind::worker && !node->hurt) zones.insert(node->machine->options().zone);
+    if (node->kind == ServiceId::worker && !node->hurt) zones.insert(node->machine->options().zone);
   }
   return zones.size();
 }
@@ -496,7 +470,7 @@ std::vector<ClusterNodes::Node*> ClusterNodes::resolve(std::string_view target) 
   for (const auto& node : nodes_) {
     const SimNode& machine = *node->machine;
     const bool named = target == "all" || target == machine.name() ||
-                       target == machine.options().zone || target == kind_as_target(node->kind);
+                       target == machine.options().zone || target == service(node->kind).plural;
     if (named) out.push_back(node.get());
   }
   return out;

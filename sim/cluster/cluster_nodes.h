@@ -29,7 +29,7 @@ class ClusterNodes {
  public:
   struct Node {
     SimNode* machine = nullptr;
-    NodeKind kind = NodeKind::worker;
+    ServiceId kind = ServiceId::worker;
     uint32_t number = 0;
     NodeId id;
     PeerWatcher* peers = nullptr;
@@ -117,7 +117,7 @@ class ClusterNodes {
   uint64_t orderly_stops() const { return orderly_stops_; }
 
  private:
-  void add(NodeKind kind, uint32_t number);
+  void add(ServiceId kind, uint32_t number);
   void boot(Node* node);
   Task<void> run_node(Node* node, Env* env);
   Task<void> supervise();

@@ -66,7 +66,7 @@ uint64_t FieldFiller::plausible(std::string_view name, uint8_t choice) const {
   }
   if (is_one_of(name, {"node_id", "node_ids"})) {
     if (choice < 128) return knowledge_.pretended.value();
-    return node_id(NodeKind::worker, choice % knowledge_.plan->shape.workers).value();
+    return node_id(ServiceId::worker, choice % knowledge_.plan->shape.workers).value();
   }
   if (is_one_of(name, {"term", "log_term", "hint_term", "snapshot_term"})) {
     return choice < 96 ? group_.term : group_.term + step;
@@ -115,7 +115,7 @@ std::string FieldFiller::text(std::string_view name) {
     return choice < 160 ? collection : fmt::format("forged-{}", choice % 4);
   }
   if (name == "address" && choice < 192) {
-    return choice < 96 ? node_address(NodeKind::worker, choice % 4).text : "nowhere:1";
+    return choice < 96 ? node_address(ServiceId::worker, choice % 4).text : "nowhere:1";
   }
   const Bytes bytes = choices_.bytes(choice % 64);
   return std::string(as_text(bytes));

@@ -153,7 +153,7 @@ Bytes forged_placement_command(RandomStream* random) {
   create.index.ef_search_default = 64;
   stored::PlannedShard shard;
   shard.hash_high = UINT64_MAX;
-  shard.node_ids = {node_id(NodeKind::worker, 0).value()};
+  shard.node_ids = {node_id(ServiceId::worker, 0).value()};
   create.shards = {shard};
   switch (random->below(7)) {
     case 0:

@@ -74,7 +74,7 @@ rpc::Identity Forger::identity_of(Mask mask, NodeId pretended) {
   // A Hello alone must shut nobody out: neither who is pretended nor, now and then, a gateway.
   if (mask == Mask::stranger && random_.chance_ppm(500'000) && parts_.plan->shape.gateways > 0) {
     const auto number = static_cast<uint32_t>(random_.below(parts_.plan->shape.gateways));
-    identity.node = node_id(NodeKind::gateway, number);
+    identity.node = node_id(ServiceId::gateway, number);
   }
   identity.incarnation =
       random_.chance_ppm(500'000) ? UINT64_MAX : random_.below(1'000) + 1'000'000;
@@ -127,7 +127,7 @@ Task<void> Forger::lie(Victim victim, Mask mask, wire::RaftBatch batch) {
 Task<void> Forger::lie_to_placement(std::shared_ptr<rpc::Channel> channel, Victim) {
   wire::PlacementClient placement(channel);
   const uint64_t worker =
-      node_id(NodeKind::worker, static_cast<uint32_t>(random_.below(parts_.plan->shape.workers)))
+      node_id(ServiceId::worker, static_cast<uint32_t>(random_.below(parts_.plan->shape.workers)))
           .value();
   if (random_.chance_ppm(500'000)) {
     wire::RegisterWorkerRequest request;

@@ -118,7 +118,7 @@ const std::vector<Row>& rows() {
       {&wire::kPlacementListWorkersMethod, encoded<wire::ListWorkersRequest>},
       {&wire::kPlacementGetCollectionMethod, encoded<wire::GetCollectionRequest>},
       {&wire::kPlacementGetCollectionStatusMethod, encoded<wire::GetCollectionStatusRequest>},
-      {&wire::kPlacementPeerGroupPresenceMethod, encoded<wire::GroupPresenceRequest>},
+      {&wire::kGroupPeerGroupPresenceMethod, encoded<wire::GroupPresenceRequest>},
       {&api::kVectronCreateCollectionMethod, encoded<api::CreateCollectionRequest>},
       {&api::kVectronListCollectionsMethod, encoded<api::ListCollectionsRequest>},
       {&api::kVectronGetCollectionStatusMethod, encoded<api::GetCollectionStatusRequest>},

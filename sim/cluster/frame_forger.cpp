@@ -127,11 +127,11 @@ void FrameForger::choose_target(Choices* choices) {
   const PlanShape& shape = knowledge_.plan->shape;
   auto number =
       static_cast<uint32_t>(choices->below(shape.placement_nodes + shape.workers + shape.gateways));
-  NodeKind kind = NodeKind::placement;
+  ServiceId kind = ServiceId::placement;
   if (number >= shape.placement_nodes) {
     number -= shape.placement_nodes;
-    kind = number < shape.workers ? NodeKind::worker : NodeKind::gateway;
-    if (kind == NodeKind::gateway) number -= shape.workers;
+    kind = number < shape.workers ? ServiceId::worker : ServiceId::gateway;
+    if (kind == ServiceId::gateway) number -= shape.workers;
   }
   knowledge_.target = node_id(kind, number);
   address_ = node_address(kind, number);
@@ -146,13 +146,13 @@ void FrameForger::add_hello(Choices* choices, Bytes* out) {
   const PlanShape& shape = knowledge_.plan->shape;
   const uint8_t who = choices->byte();
   if (form < 128 && program_.member) {
-    const auto kind = who < 64 ? NodeKind::placement : NodeKind::worker;
-    const uint32_t count = kind == NodeKind::placement ? shape.placement_nodes : shape.workers;
+    const auto kind = who < 64 ? ServiceId::placement : ServiceId::worker;
+    const uint32_t count = kind == ServiceId::placement ? shape.placement_nodes : shape.workers;
     knowledge_.pretended = node_id(kind, who % count);
   } else if (form < 176) {
     knowledge_.pretended = NodeId(kStranger.value() + who);
   } else if (form < 208) {
-    knowledge_.pretended = node_id(NodeKind::gateway, who % shape.gateways);
+    knowledge_.pretended = node_id(ServiceId::gateway, who % shape.gateways);
   }
   hello.identity.node = knowledge_.pretended;
   // Later starts than any that is on record are let in, those are what a liar says.

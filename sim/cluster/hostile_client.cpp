@@ -56,7 +56,7 @@ Task<bool> written(Connection* connection, Bytes bytes) {
 
 }  // namespace
 
-void HostileClient::attack(const PlannedFault& fault, NodeKind kind, uint32_t number) {
+void HostileClient::attack(const PlannedFault& fault, ServiceId kind, uint32_t number) {
   const Instant until = env_.clock().monotonic() + std::chrono::milliseconds(fault.duration_ms);
   for (uint32_t i = 0; i < fault.connections; ++i) {
     Attack attack{.hostile = fault.hostile,
@@ -147,7 +147,7 @@ Task<bool> HostileClient::idle(Connection* connection, Attack* attack) {
 
 Bytes HostileClient::requests(Attack* attack, uint64_t* call_id) const {
   Bytes out;
-  const bool searches = attack->kind == NodeKind::gateway && attack->random.chance_ppm(800'000);
+  const bool searches = attack->kind == ServiceId::gateway && attack->random.chance_ppm(800'000);
   if (attack->door == HostileDoor::http) {
     for (uint64_t i = 0; i < kSearchesOfBurst; ++i) {
       append(&out, http_search(attack->address, &attack->random));
@@ -157,7 +157,7 @@ Bytes HostileClient::requests(Attack* attack, uint64_t* call_id) const {
       append(&out, rpc_search(++*call_id, &attack->random));
     }
   } else {
-    const bool asks = attack->kind == NodeKind::placement;
+    const bool asks = attack->kind == ServiceId::placement;
     for (uint64_t i = 0; i < kSmallFramesOfBurst; ++i) {
       const uint32_t method = asks && i % 8 == 0 ? wire::kPlacementListWorkersMethod.id : kNoMethod;
       append(&out, request(method, ++*call_id, encode(wire::ListWorkersRequest())));

@@ -22,7 +22,7 @@ class HostileClient {
   HostileClient& operator=(const HostileClient&) = delete;
 
   /// Begins what a fault of class `hostile` says, against one node.
-  void attack(const PlannedFault& fault, NodeKind kind, uint32_t number);
+  void attack(const PlannedFault& fault, ServiceId kind, uint32_t number);
   /// How many connections are held, or tried for, at present.
   size_t attacks() const { return attacks_; }
 
@@ -30,7 +30,7 @@ class HostileClient {
   struct Attack {
     HostileKind hostile = HostileKind::unread;
     HostileDoor door = HostileDoor::rpc;
-    NodeKind kind = NodeKind::gateway;
+    ServiceId kind = ServiceId::gateway;
     Address address;
     /// Of this machine's monotonic clock.
     Instant until{};

@@ -19,7 +19,7 @@ constexpr Duration kPatience = 10s;
 ClientConfig client_config(const Plan& plan) {
   ClientConfig config;
   for (uint32_t i = 0; i < plan.shape.gateways; ++i) {
-    config.gateways.push_back(node_address(NodeKind::gateway, i));
+    config.gateways.push_back(node_address(ServiceId::gateway, i));
   }
   config.request_timeout = kPatience;
   return config;

@@ -58,7 +58,7 @@ std::optional<Leftover> find_leftover(ClusterNodes& nodes,
         "", fmt::format("placement still waits for workers of removed collection id {}", each.id)};
   }
   for (const auto& node : nodes.nodes()) {
-    if (node->kind != NodeKind::worker || !is_whole(node.get())) continue;
+    if (node->kind != ServiceId::worker || !is_whole(node.get())) continue;
     WorkerHoldings holdings = holdings_of(*node);
     for (const Incarnation& each : incarnations) {
       for (const Incarnation::Replica& replica : each.replicas) {

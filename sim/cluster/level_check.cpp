@@ -20,16 +20,16 @@ struct Bound {
 };
 
 /// What its servers are told that they may hold.
-uint64_t bytes_in_flight_max(const std::string& profile, NodeKind kind) {
-  if (kind == NodeKind::gateway) return kGatewayBytesHeldMax;
+uint64_t bytes_in_flight_max(const std::string& profile, ServiceId kind) {
+  if (kind == ServiceId::gateway) return kGatewayBytesHeldMax;
   if (profile == "raft") return rpc::ServerConfig().body_bytes_in_flight_max;
   return peer_bounds(nullptr).body_bytes_in_flight_max;
 }
 
 }  // namespace
 
-LevelBounds level_bounds(const std::string& profile, NodeKind kind, uint32_t placement_nodes) {
-  const uint64_t servers = kind == NodeKind::gateway ? kServersMax : 1;
+LevelBounds level_bounds(const std::string& profile, ServiceId kind, uint32_t placement_nodes) {
+  const uint64_t servers = kind == ServiceId::gateway ? kServersMax : 1;
   return {.bytes_held =
               bytes_in_flight_max(profile, kind) + servers * kConnectionsMax * kUncheckedBytesMax,
           // Who has an incarnation on record: the workers, and the placement nodes themselves.

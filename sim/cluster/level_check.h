@@ -20,7 +20,7 @@ struct LevelBounds {
 };
 
 /// Of a node of that kind in a run of that profile.
-LevelBounds level_bounds(const std::string& profile, NodeKind kind, uint32_t placement_nodes);
+LevelBounds level_bounds(const std::string& profile, ServiceId kind, uint32_t placement_nodes);
 
 /// Which level of a process is above its bound; none where all is well.
 std::optional<std::string> level_above_bound(const Metrics& metrics, const LevelBounds& bounds);

@@ -70,7 +70,7 @@ std::vector<Address> placement_addresses(const Plan& plan) {
   std::vector<Address> out;
   out.reserve(plan.shape.placement_nodes);
   for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
-    out.push_back(node_address(NodeKind::placement, i));
+    out.push_back(node_address(ServiceId::placement, i));
   }
   return out;
 }
@@ -93,26 +93,28 @@ NetworkFaults network_faults(const PlanIntensities& intensities) {
 
 }  // namespace
 
-std::string node_name(NodeKind kind, uint32_t number) {
-  constexpr std::array<std::string_view, 3> kNames = {"placement", "worker", "gateway"};
-  return fmt::format("{}-{}", kNames[static_cast<size_t>(kind)], number);
+std::string node_name(ServiceId kind, uint32_t number) {
+  return fmt::format("{}-{}", service(kind).name, number);
 }
 
-Address node_address(NodeKind kind, uint32_t number) {
+Address node_address(ServiceId kind, uint32_t number) {
   return Address{node_name(kind, number) + ":7000"};
 }
 
 Address gateway_http_address(uint32_t number) {
-  return Address{node_name(NodeKind::gateway, number) + ":8080"};
+  return Address{node_name(ServiceId::gateway, number) + ":8080"};
 }
 
-NodeId node_id(NodeKind kind, uint32_t number) {
-  return NodeId(static_cast<uint64_t>(kind) * 100 + number + 1);
+NodeId node_id(ServiceId kind, uint32_t number) {
+  return NodeId(service(kind).first_node + number);
 }
 
 Address address_of(NodeId node) {
-  const auto kind = static_cast<NodeKind>(node.value() / 100);
-  return node_address(kind, static_cast<uint32_t>(node.value() % 100 - 1));
+  const Service* of = &service(ServiceId::placement);
+  for (const Service& row : roster()) {
+    if (row.first_node <= node.value()) of = &row;
+  }
+  return node_address(of->id, static_cast<uint32_t>(node.value() - of->first_node));
 }
 
 rpc::PeerBounds peer_bounds(PeerWatcher* watcher) {
@@ -125,32 +127,44 @@ rpc::PeerBounds peer_bounds(PeerWatcher* watcher) {
   return bounds;
 }
 
-PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
-  PlacementConfig config;
-  config.drain_timeout = kDrainTimeout;
-  config.cluster = kSimulatedCluster;
-  config.node = node_id(NodeKind::placement, number);
-  config.listen = node_address(NodeKind::placement, number);
-  for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
-    config.members.push_back(
-        {node_id(NodeKind::placement, i), node_address(NodeKind::placement, i)});
-  }
-  config.workers_max = kSimulatedWorkersMax;
-  config.replica = replica_config(plan.knobs);
-  config.wal = wal_config(plan.knobs);
-  config.observer = observer;
-  return config;
+namespace {
+
+/// What all nodes are told.
+void tell_node(ServiceId kind, const SimulatedNode& node, NodeConfig* config) {
+  config->cluster = kSimulatedCluster;
+  config->node = node_id(kind, node.number);
+  config->listen = node_address(kind, node.number);
+  config->drain_timeout = kDrainTimeout;
 }
 
-WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
+void tell_storing_node(ServiceId kind, const SimulatedNode& node, StoringNodeConfig* config) {
+  tell_node(kind, node, config);
+  config->replica = replica_config(node.plan->knobs);
+  config->wal = wal_config(node.plan->knobs);
+  config->observer = node.observer;
+}
+
+Runnable placement_node(const SimulatedNode& node) {
+  const Plan& plan = *node.plan;
+  PlacementConfig config;
+  tell_storing_node(ServiceId::placement, node, &config);
+  for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
+    config.members.push_back(
+        {node_id(ServiceId::placement, i), node_address(ServiceId::placement, i)});
+  }
+  config.workers_max = kSimulatedWorkersMax;
+  config.bootstrap = true;  // It stays in the file, as an operator may leave it.
+  config.peers = peer_bounds(node.peers);
+  return {std::move(config), &run_placement};
+}
+
+Runnable worker_node(const SimulatedNode& node) {
+  const Plan& plan = *node.plan;
   WorkerConfig config;
-  config.drain_timeout = kDrainTimeout;
-  config.cluster = kSimulatedCluster;
-  config.node = node_id(NodeKind::worker, number);
-  config.listen = node_address(NodeKind::worker, number);
+  tell_storing_node(ServiceId::worker, node, &config);
   config.placement = placement_addresses(plan);
-  config.zone = zone_name(plan.shape, number);
-  config.host = node_name(NodeKind::worker, number);
+  config.zone = zone_name(plan.shape, node.number);
+  config.host = node_name(ServiceId::worker, node.number);
   config.heartbeat_interval = Milliseconds(plan.knobs.heartbeat_ms);
   config.graph_points_min = plan.knobs.graph_points_min;
   config.index_batch_points_max = plan.knobs.index_batch_points;
@@ -159,21 +173,16 @@ WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* o
   config.index_linger = std::chrono::milliseconds(plan.knobs.index_linger_ms);
   config.write_bytes_max = kEntryBytesMax;
   config.write_operations_max = kEntryOperationsMax;
-  config.replica = replica_config(plan.knobs);
-  config.wal = wal_config(plan.knobs);
-  config.observer = observer;
-  return config;
+  config.peers = peer_bounds(node.peers);
+  return {std::move(config), &run_worker};
 }
 
-GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarnation,
-                             PeerWatcher* watcher) {
+Runnable gateway_node(const SimulatedNode& node) {
+  const Plan& plan = *node.plan;
   GatewayConfig config;
-  config.drain_timeout = kDrainTimeout;
-  config.cluster = kSimulatedCluster;
-  config.node = node_id(NodeKind::gateway, number);
-  config.incarnation = incarnation;
-  config.listen = node_address(NodeKind::gateway, number);
-  config.http_listen = gateway_http_address(number);
+  tell_node(ServiceId::gateway, node, &config);
+  config.incarnation = node.starts;
+  config.http_listen = gateway_http_address(node.number);
   config.placement = placement_addresses(plan);
   config.connections_max = kConnectionsMax;
   config.frame_bytes_max = size_t{1} << 20;
@@ -185,26 +194,35 @@ GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarna
   config.http_idle_timeout = kHttpPace;
   config.http_body_timeout = 4 * kHttpPace;  // It must go on in each quarter of it.
   config.http_write_timeout = kHttpPace;
-  config.watcher = watcher;
+  config.watcher = node.peers;
   config.http_inline_body_bytes_max = plan.knobs.http_inline_body_bytes;
   config.read_attempt_timeout = Milliseconds(plan.knobs.client_deadline_ms / 4 + 50);
-  return config;
+  return {std::move(config), &run_gateway};
 }
 
-RegisterConfig register_config(const Plan& plan, uint32_t number, ReplicaObserver* observer) {
-  RegisterConfig config;
-  config.drain_timeout = kDrainTimeout;
-  config.cluster = kSimulatedCluster;
-  config.node = node_id(NodeKind::worker, number);
-  config.listen = node_address(NodeKind::worker, number);
+Runnable register_node(const SimulatedNode& node) {
+  const Plan& plan = *node.plan;
+  GroupNodeConfig config;
+  tell_storing_node(ServiceId::worker, node, &config);
   for (uint32_t i = 0; i < plan.shape.workers; ++i) {
-    const NodeId node = node_id(NodeKind::worker, i);
-    config.members.push_back({ReplicaId(node.value()), node, node_address(NodeKind::worker, i)});
+    config.members.push_back({node_id(ServiceId::worker, i), node_address(ServiceId::worker, i)});
   }
-  config.replica = replica_config(plan.knobs);
-  config.wal = wal_config(plan.knobs);
-  config.observer = observer;
-  return config;
+  config.bootstrap = true;
+  return {std::move(config), &run_register_node};
+}
+
+}  // namespace
+
+Runnable simulated_service(ServiceId kind, const SimulatedNode& node) {
+  switch (kind) {
+    case ServiceId::placement:
+      return placement_node(node);
+    case ServiceId::worker:
+      return node.plan->profile == "raft" ? register_node(node) : worker_node(node);
+    case ServiceId::gateway:
+      return gateway_node(node);
+  }
+  VECTRON_ASSERT(false, "there is no service {}", static_cast<int>(kind));
 }
 
 WorldConfig world_config(const Plan& plan) {

@@ -3,14 +3,13 @@
 
 #include "services/gateway/gateway_service.h"
 #include "services/placement/placement_service.h"
+#include "services/roster.h"
 #include "services/worker/worker_service.h"
 #include "sim/cluster/register_service.h"
 #include "sim/plan/plan.h"
 #include "sim/world/config.h"
 
 namespace vectron::sim {
-
-enum class NodeKind : uint8_t { placement, worker, gateway };
 
 inline constexpr ClusterId kSimulatedCluster{0x51};
 /// Of one commit of a store: little, so that a forged entry that writes more is soon made.
@@ -36,25 +35,31 @@ inline constexpr size_t kGatewayBytesHeldMax = 3 << 20;
 inline constexpr Duration kHostileLifeMax = 20s;
 
 /// "worker-3".
-std::string node_name(NodeKind kind, uint32_t number);
+std::string node_name(ServiceId kind, uint32_t number);
 /// Where a node listens.
-Address node_address(NodeKind kind, uint32_t number);
+Address node_address(ServiceId kind, uint32_t number);
 /// Where a gateway listens for HTTP.
 Address gateway_http_address(uint32_t number);
 /// 1, 2, ... for placement nodes, 101, ... for workers, 201, ... for gateways.
-NodeId node_id(NodeKind kind, uint32_t number);
+NodeId node_id(ServiceId kind, uint32_t number);
 /// Where the node of that id listens. Requires: one that node_id() made.
 Address address_of(NodeId node);
 
 /// What peers may make a node hold, and how long it waits for them: little, so that hostile clients
 /// come to its bounds. `watcher` outlives the nodes.
 rpc::PeerBounds peer_bounds(PeerWatcher* watcher);
-/// `observer` outlives the nodes.
-PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObserver* observer);
-WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* observer);
-GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarnation,
-                             PeerWatcher* watcher);
-RegisterConfig register_config(const Plan& plan, uint32_t number, ReplicaObserver* observer);
+/// A node of the plan; all that is pointed to outlives it.
+struct SimulatedNode {
+  const Plan* plan = nullptr;
+  uint32_t number = 0;
+  /// Of its processes, this one included.
+  uint64_t starts = 1;
+  ReplicaObserver* observer = nullptr;
+  PeerWatcher* peers = nullptr;
+};
+/// The service of a node as the plan's knobs say. In profile raft the register service has the
+/// place of the worker.
+Runnable simulated_service(ServiceId kind, const SimulatedNode& node);
 
 /// Which faults may fire, and the models of network and disk.
 WorldConfig world_config(const Plan& plan);

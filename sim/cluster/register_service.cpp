@@ -1,9 +1,8 @@
 #include "sim/cluster/register_service.h"
 
 #include "core/replica/damage.h"
-#include "core/replica/raft_transport.h"
-#include "core/rpc/door.h"
 #include "core/rpc/server.h"
+#include "services/node/group_node.h"
 
 namespace vectron::sim {
 
@@ -140,58 +139,25 @@ class RegisterHandler {
   RegisterState& state_;
 };
 
-stored::ReplicaManifest manifest_of(const RegisterConfig& config) {
-  stored::ReplicaManifest manifest;
-  manifest.group_id = kRegisterGroup.value();
-  manifest.replica_id = config.node.value();
-  for (const ReplicaMember& member : config.members) {
-    manifest.members.push_back({member.replica.value(), member.node.value(), member.address.text});
-  }
-  return manifest;
-}
+constexpr ConfiguredGroup kGroup{kRegisterGroup, "the register group", "register"};
 
 }  // namespace
 
-Task<Result<void>> run_register_node(Env* env, RegisterConfig config) {
-  const auto manifest = co_await open_node_folder(env, config.cluster, config.node);
-  VECTRON_CO_CHECK_OK(manifest);
-  rpc::ClientConfig client_config;
-  client_config.identity = {config.cluster, config.node, manifest->incarnation};
-  RaftTransport transport(env, client_config);
-  const ReplicaHostConfig host_config{config.cluster, config.node, manifest->incarnation,
-                                      config.replica, config.wal};
-  auto opened = co_await ReplicaHost::open(env, host_config, &transport, config.observer);
-  VECTRON_CO_TRY(const std::unique_ptr<ReplicaHost> host, opened);
-  const ReplicaId self(config.node.value());
-  const ReplicaHost::Presence presence = host->presence(kRegisterGroup, self);
-  if (presence == ReplicaHost::Presence::lost) {
-    co_return fail(Code::data_loss, "the replica's folder is damaged or missing");
-  }
-  if (presence == ReplicaHost::Presence::absent) {
-    if (!config.bootstrap) co_return fail(Code::data_loss, "the replica's folder is missing");
-    const auto born = co_await host->bear(manifest_of(config));
-    VECTRON_CO_CHECK_OK(born);
-  }
+Task<Result<void>> run_register_node(Env* env, GroupNodeConfig config) {
+  const auto valid = config.validate();
+  VECTRON_CO_CHECK_OK(valid);
   auto state = std::make_unique<RegisterState>();
   RegisterState* state_pointer = state.get();
-  const auto replica = co_await host->start(kRegisterGroup, std::move(state));
-  VECTRON_CO_CHECK_OK(replica);
+  auto opened = co_await GroupNode::open(env, &config, kGroup, std::move(state));
+  VECTRON_CO_TRY(const std::unique_ptr<GroupNode> node, opened);
+  if (node == nullptr) co_return Result<void>();
 
-  RaftReceiver receiver(host.get());
-  RegisterHandler handler(*replica, state_pointer);
-  rpc::ServerConfig server_config;
-  server_config.identity = client_config.identity;
-  rpc::Server server(*env, server_config);
-  wire::serve(server, static_cast<wire::RaftHandler&>(receiver));
+  RegisterHandler handler(node->replica(), state_pointer);
+  rpc::Server server(*env, node->node().server_config());
   handler.serve(server);
-  rpc::Door door;
-  server.set_interceptor(&door);
-  const auto listening = server.start(config.listen);
+  const auto listening = node->listen(&server);
   VECTRON_CO_CHECK_OK(listening);
-  auto ended = co_await host->run_until(config.stop);
-  door.shut();
-  const Instant until = env->clock().monotonic() + config.drain_timeout;
-  if (ended.has_value()) co_await host->hand_over_all(until);
+  const auto ended = co_await node->run(&server);
   server.stop();
   co_return ended;
 }

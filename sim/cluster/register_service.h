@@ -5,37 +5,17 @@
 // simulation alone.
 #pragma once
 
-#include <vector>
-
 #include "core/env/env.h"
-#include "core/replica/replica_host.h"
 #include "core/rpc/method.h"
+#include "services/node/node_config.h"
 
 namespace vectron::sim {
 
 inline constexpr GroupId kRegisterGroup{1};
 
-struct RegisterConfig {
-  ClusterId cluster;
-  /// Among the members; replica ids equal node ids.
-  NodeId node;
-  Address listen;
-  /// Sorted by replica id.
-  std::vector<ReplicaMember> members;
-  /// Make the replica when its folder is missing.
-  bool bootstrap = false;
-  ReplicaConfig replica;
-  WalConfig wal;
-  ReplicaObserver* observer = nullptr;
-  /// As of the services: how long handing over and requests in flight may take after `stop` (may be
-  /// null) was set.
-  Duration drain_timeout = 5s;
-  Event* stop = nullptr;
-};
-
-/// Runs until `config.stop` is set, the task is destroyed, or the node must stop. Errors:
-/// data_loss, unavailable (cannot listen).
-Task<Result<void>> run_register_node(Env* env, RegisterConfig config);
+/// Runs until `config.stop` is set, the task is destroyed, or the node must stop. Errors: those of
+/// GroupNode.
+Task<Result<void>> run_register_node(Env* env, GroupNodeConfig config);
 
 /// The two questions that a node answers; bodies are little-endian integers.
 struct RegisterWrite {

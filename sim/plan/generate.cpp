@@ -1,4 +1,5 @@
 #include "sim/plan/generate.h"
+#include "sim/plan/plan_services.h"
 
 #include <algorithm>
 
@@ -382,9 +383,11 @@ class Generator {
   /// The nodes that destructive faults may strike: a minority of whatever they belong to.
   void draw_victims() {
     RandomStream random = stream("victims");
-    const RiskBudget budget = risk_budget(plan_);
-    draw_victims_of(random, "placement", plan_.shape.placement_nodes, budget.placement_nodes);
-    draw_victims_of(random, "worker", plan_.shape.workers, budget.workers);
+    for (const PlanService& service : plan_services()) {
+      if (!service.keeps_data) continue;
+      draw_victims_of(random, service.name, plan_.shape.*service.nodes,
+                      nodes_at_risk_max(plan_, service));
+    }
   }
 
   void draw_victims_of(RandomStream& random, std::string_view kind, uint32_t nodes,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "sim/plan/plan_services.h"
+
 namespace vectron::sim {
 
 namespace {
@@ -215,9 +217,10 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
 
 Result<void> check_faults(const Plan& plan) {
   VECTRON_CHECK_OK(check_range("faults", plan.faults.size(), 0, kPlanFaultsMax));
-  std::set<std::string> targets = {"all", "leader", "workers"};
-  if (plan.shape.placement_nodes > 0) targets.insert("placement");
-  if (plan.shape.gateways > 0) targets.insert("gateways");
+  std::set<std::string> targets = {"all", "leader"};
+  for (const PlanService& service : plan_services()) {
+    if (plan.shape.*service.nodes > 0) targets.emplace(service.plural);
+  }
   for (const std::string& name : node_names(plan.shape)) targets.insert(name);
   for (uint32_t i = 0; i < plan.shape.zones; ++i) targets.insert(zone_name(plan.shape, i));
   std::set<std::string> ids;
@@ -252,26 +255,19 @@ std::vector<std::string> nodes_at_risk(const Plan& plan) {
   return {names.begin(), names.end()};
 }
 
-RiskBudget risk_budget(const Plan& plan) {
-  // Any workers may hold the replicas of a shard, so the smallest replica set decides.
-  uint32_t replicas = plan.shape.workers;
-  if (plan.profile != "raft") {
-    for (const PlanCollection& collection : plan.workload.collections) {
-      replicas = std::min(replicas, collection.replication);
-    }
-  }
-  const auto minority = [](uint32_t copies) { return copies == 0 ? 0 : (copies - 1) / 2; };
-  return {.workers = minority(replicas), .placement_nodes = minority(plan.shape.placement_nodes)};
+uint32_t nodes_at_risk_max(const Plan& plan, const PlanService& service) {
+  const uint32_t copies = service.copies == nullptr ? 0 : service.copies(plan);
+  return copies == 0 ? 0 : (copies - 1) / 2;
 }
 
 bool within_risk_budget(const Plan& plan) {
-  const RiskBudget budget = risk_budget(plan);
-  uint32_t workers = 0;
-  uint32_t placement_nodes = 0;
-  for (const std::string& name : nodes_at_risk(plan)) {
-    ++(name.starts_with("worker-") ? workers : placement_nodes);
-  }
-  return workers <= budget.workers && placement_nodes <= budget.placement_nodes;
+  const std::vector<std::string> struck = nodes_at_risk(plan);
+  return std::ranges::all_of(plan_services(), [&](const PlanService& service) {
+    const std::string prefix = fmt::format("{}-", service.name);
+    const auto count = std::ranges::count_if(
+        struck, [&](const std::string& name) { return name.starts_with(prefix); });
+    return !service.keeps_data || count <= nodes_at_risk_max(plan, service);
+  });
 }
 
 bool leaves_network_alone(const PlanIntensities& intensities) {
@@ -284,14 +280,17 @@ bool leaves_network_alone(const PlanIntensities& intensities) {
 
 std::vector<std::string> durable_node_names(const PlanShape& shape) {
   std::vector<std::string> names;
-  append_names(names, "placement", shape.placement_nodes);
-  append_names(names, "worker", shape.workers);
+  for (const PlanService& service : plan_services()) {
+    if (service.keeps_data) append_names(names, service.name, shape.*service.nodes);
+  }
   return names;
 }
 
 std::vector<std::string> node_names(const PlanShape& shape) {
   std::vector<std::string> names = durable_node_names(shape);
-  append_names(names, "gateway", shape.gateways);
+  for (const PlanService& service : plan_services()) {
+    if (!service.keeps_data) append_names(names, service.name, shape.*service.nodes);
+  }
   append_names(names, "client", shape.clients);
   return names;
 }

@@ -323,13 +323,10 @@ bool is_destructive(FaultClass fault_class);
 bool is_destructive(const PlannedFault& fault);
 /// The nodes that a plan's destructive faults strike, sorted.
 std::vector<std::string> nodes_at_risk(const Plan& plan);
-/// How many workers, and how many placement nodes, may be at risk so that every replica set and the
-/// placement driver keep a majority whatever is destroyed.
-struct RiskBudget {
-  uint32_t workers = 0;
-  uint32_t placement_nodes = 0;
-};
-RiskBudget risk_budget(const Plan& plan);
+struct PlanService;
+/// How many nodes of a service may be at risk so that whatever they hold keeps a majority, whatever
+/// is destroyed.
+uint32_t nodes_at_risk_max(const Plan& plan, const PlanService& service);
 /// False when more copies are at risk than the system promises to survive: then a run expects that
 /// nothing wrong is said, but neither availability nor that everything is still there.
 bool within_risk_budget(const Plan& plan);

@@ -139,16 +139,16 @@ TEST(Configuration, OnlyWarnsOfVariablesThatItDoesNotKnow) {
 
 TEST(Configuration, SaysWhatARoleLacks) {
   Settings settings;
-  EXPECT_EQ(settings.validate(Role::worker).error().field(), "cluster");
+  EXPECT_EQ(check_settings(settings, ServiceId::worker).error().field(), "cluster");
   settings.cluster = ClusterId(1);
-  EXPECT_EQ(settings.validate(Role::worker).error().field(), "node");
+  EXPECT_EQ(check_settings(settings, ServiceId::worker).error().field(), "node");
   settings.node = NodeId(1);
-  EXPECT_EQ(settings.validate(Role::worker).error().field(), "placement");
+  EXPECT_EQ(check_settings(settings, ServiceId::worker).error().field(), "placement");
   settings.members = {{NodeId(1), Address{"a:1"}}};
-  EXPECT_TRUE(settings.validate(Role::worker).has_value());
+  EXPECT_TRUE(check_settings(settings, ServiceId::worker).has_value());
   settings.rpc = Address{"0.0.0.0:7"};
-  EXPECT_EQ(settings.validate(Role::worker).error().field(), "advertise");
-  EXPECT_TRUE(settings.validate(Role::gateway).has_value());
+  EXPECT_EQ(check_settings(settings, ServiceId::worker).error().field(), "advertise");
+  EXPECT_TRUE(check_settings(settings, ServiceId::gateway).has_value());
 }
 
 TEST(ConfigFile, RefusesLinesThatSayNothing) {
@@ -192,7 +192,7 @@ TEST(ListOptions, ShowsValueOriginDefaultAndMeaning) {
   const std::string all = list_options(*resolved, std::nullopt);
   EXPECT_THAT(all, AllOf(HasSubstr("tick_ms = 50\n    from v.conf:1; the default is 100\n"),
                          HasSubstr("One Raft tick"), HasSubstr("route_bytes_max = 64MiB")));
-  const std::string worker = list_options(*resolved, Role::worker);
+  const std::string worker = list_options(*resolved, ServiceId::worker);
   EXPECT_THAT(worker, testing::Not(HasSubstr("route_bytes_max")));
 }
 
@@ -200,7 +200,7 @@ TEST(ListOptions, ShowsWhereARoleServesHttpWhenNothingIsSaid) {
   const auto usual = resolve(sources({}));
   EXPECT_THAT(list_options(*usual, Role::up),
               HasSubstr("http = 127.0.0.1:8080\n    the default\n"));
-  EXPECT_THAT(list_options(*usual, Role::worker), HasSubstr("http = none\n    the default\n"));
+  EXPECT_THAT(list_options(*usual, ServiceId::worker), HasSubstr("http = none\n    the default\n"));
   const auto none = resolve(sources({{"http", "none"}}));
   EXPECT_THAT(list_options(*none, Role::up),
               HasSubstr("http = none\n    from --http; the default is 127.0.0.1:8080\n"));
@@ -230,7 +230,7 @@ TEST(Configuration, SaysHowAValueMayLook) {
 TEST(Configuration, ASizeThatDoesNotFitAnotherNamesTheOneThatWasSet) {
   const auto configuration = resolve(sources({{"frame_bytes_max", "1GiB"}}));
   ASSERT_TRUE(configuration.has_value());
-  const Status status = status_of(configuration->settings.validate(Role::up));
+  const Status status = status_of(check_settings(configuration->settings, Role::up));
   EXPECT_EQ(status.field(), "frame_bytes_max");
   EXPECT_THAT(status.message(), AllOf(HasSubstr("frame_bytes_max is 1GiB"),
                                       HasSubstr("body_bytes_in_flight_max is 256MiB")));
@@ -241,7 +241,8 @@ TEST(Configuration, ASizeThatDoesNotFitAnotherNamesTheOneThatWasSet) {
     ASSERT_TRUE(near.has_value());
     GatewayConfig gateway = gateway_config(near->settings);
     gateway.incarnation = 1;
-    EXPECT_EQ(near->settings.validate(Role::gateway).has_value(), gateway.validate().has_value())
+    EXPECT_EQ(check_settings(near->settings, ServiceId::gateway).has_value(),
+              gateway.validate().has_value())
         << frame;
   }
 }
@@ -267,18 +268,18 @@ TEST(Configuration, OptionsThatDoNotFitTogetherAreBothNamed) {
   for (const Case& set : cases) {
     const auto configuration = resolve(sources({{set.set, set.value}}));
     ASSERT_TRUE(configuration.has_value()) << set.set;
-    const Status status = status_of(configuration->settings.validate(Role::up));
+    const Status status = status_of(check_settings(configuration->settings, Role::up));
     EXPECT_EQ(status.code(), Code::invalid_argument) << set.set;
     EXPECT_THAT(status.message(),
                 AllOf(HasSubstr(set.set + " is "), HasSubstr(set.other + " is ")));
     EXPECT_THAT(status.field(), testing::AnyOf(set.set, set.other));
   }
-  EXPECT_TRUE(Settings().validate(Role::up).has_value());
+  EXPECT_TRUE(check_settings(Settings(), Role::up).has_value());
   // An entry is stored by one commit, with something added for every operation.
   const auto narrow =
       resolve(sources({{"kv_batch_bytes_max", "3MiB"}, {"flush_bytes_max", "1MiB"}}));
   ASSERT_TRUE(narrow.has_value());
-  const Status status = status_of(narrow->settings.validate(Role::up));
+  const Status status = status_of(check_settings(narrow->settings, Role::up));
   EXPECT_EQ(status.field(), "entry_operations_max");
   EXPECT_THAT(status.message(), HasSubstr("kv_batch_bytes_max is 3MiB"));
 }
@@ -301,16 +302,16 @@ TEST(Configuration, WhatNoPartTakesIsNamedAsItWasSet) {
       {"cluster", "1"}, {"node", "1"}, {"placement", "1=a:1"}, {"advertise", "a:2"}};
   for (const Option& option : option_table()) {
     if (identity.contains(option.name)) continue;
-    for (const Role role : kRoles) {
+    for (const Role role : all_roles()) {
       if (!option.roles.has(role)) continue;
       for (const std::string& value : extremes_of(option)) {
         std::map<std::string, std::string> flags = identity;
         flags[option.name] = value;
         const auto configuration = resolve(sources(flags));
         if (!configuration.has_value()) continue;
-        const Status status = status_of(configuration->settings.validate(role));
-        const std::string set = fmt::format("{} = {} of {}: {}", option.name, value,
-                                            role_name(role), status.to_string());
+        const Status status = status_of(check_settings(configuration->settings, role));
+        const std::string set =
+            fmt::format("{} = {} of {}: {}", option.name, value, role.name(), status.to_string());
         if (!status.ok()) {
           EXPECT_THAT(status.message(), HasSubstr(option.name)) << set;
           EXPECT_NE(find_option(status.field()), nullptr) << set;
@@ -320,9 +321,9 @@ TEST(Configuration, WhatNoPartTakesIsNamedAsItWasSet) {
         GatewayConfig gateway = gateway_config(settings);
         gateway.incarnation = 1;
         Status taken;
-        if (role == Role::placement) taken = status_of(placement_config(settings).validate());
-        if (role == Role::worker) taken = status_of(worker_config(settings, 1).validate());
-        if (role == Role::gateway) taken = status_of(gateway.validate());
+        if (role == ServiceId::placement) taken = status_of(placement_config(settings).validate());
+        if (role == ServiceId::worker) taken = status_of(worker_config(settings).validate());
+        if (role == ServiceId::gateway) taken = status_of(gateway.validate());
         EXPECT_TRUE(taken.ok()) << set << taken.to_string();
       }
     }
@@ -333,27 +334,27 @@ TEST(Configuration, WhatAPartRefusesSaysTheOptionAndItsValue) {
   const auto said = [](Role role, std::map<std::string, std::string> flags) {
     flags.insert({{"cluster", "1"}, {"node", "9"}, {"placement", "9=a:1"}});
     const auto configuration = resolve(sources(flags));
-    return status_of(configuration->settings.validate(role));
+    return status_of(check_settings(configuration->settings, role));
   };
-  for (const Role role : {Role::up, Role::placement, Role::worker}) {
+  for (const Role role : {Role::up, ServiceId::placement, ServiceId::worker}) {
     const Status start = said(role, {{"kv_map_bytes_start", "300001"}});
     EXPECT_EQ(start.field(), "kv_map_bytes_start");
     EXPECT_THAT(start.message(),
                 AllOf(HasSubstr("kv_map_bytes_start is 300001"), HasSubstr("a multiple of 4096")));
   }
-  for (const Role role : kRoles) {
+  for (const Role role : all_roles()) {
     const Status hosts = said(role, {{"http_hosts", "a/b"}});
-    EXPECT_EQ(hosts.field(), "http_hosts") << role_name(role);
+    EXPECT_EQ(hosts.field(), "http_hosts") << role.name();
     EXPECT_THAT(hosts.message(), HasSubstr("http_hosts is a/b"));
   }
   const Status origins = said(Role::up, {{"http_origins", "app.example"}});
   EXPECT_THAT(origins.message(), HasSubstr("http_origins is app.example"));
-  const Status stranger = said(Role::placement, {{"node", "8"}});
+  const Status stranger = said(ServiceId::placement, {{"node", "8"}});
   EXPECT_EQ(stranger.field(), "placement");
   EXPECT_THAT(stranger.message(), HasSubstr("does not name node 8"));
-  EXPECT_TRUE(said(Role::worker, {{"node", "8"}}).ok());
+  EXPECT_TRUE(said(ServiceId::worker, {{"node", "8"}}).ok());
   const Status many =
-      said(Role::worker, {{"placement", "1=a:1,2=a:2,3=a:3,4=a:4,5=a:5,6=a:6,7=a:7,8=a:8"}});
+      said(ServiceId::worker, {{"placement", "1=a:1,2=a:2,3=a:3,4=a:4,5=a:5,6=a:6,7=a:7,8=a:8"}});
   EXPECT_THAT(many.message(), HasSubstr("names 8 nodes"));
 }
 
@@ -379,7 +380,7 @@ TEST(Configuration, WhatWouldHoldAnEventLoopIsLoweredWithAWarning) {
     }
     all.flags[set.option] = set.before;
   }
-  EXPECT_TRUE(resolve(all)->settings.validate(Role::up).has_value());
+  EXPECT_TRUE(check_settings(resolve(all)->settings, Role::up).has_value());
 }
 
 TEST(Configuration, WhatNoProgramTookIsRefused) {
@@ -396,22 +397,22 @@ TEST(Configuration, WhatNoProgramTookIsRefused) {
 
 TEST(Configuration, HttpIsOnLoopbackByDefaultForUpAlone) {
   const Settings usual;
-  EXPECT_EQ(usual.http_of(Role::up)->text, "127.0.0.1:8080");
-  EXPECT_FALSE(usual.http_of(Role::worker).has_value());
+  EXPECT_EQ(http_of(usual, Role::up)->text, "127.0.0.1:8080");
+  EXPECT_FALSE(http_of(usual, ServiceId::worker).has_value());
   const auto none = resolve(sources({{"http", "none"}}));
-  EXPECT_FALSE(none->settings.http_of(Role::up).has_value());
+  EXPECT_FALSE(http_of(none->settings, Role::up).has_value());
   const auto other = resolve(sources({{"http", "localhost:1"}}));
-  EXPECT_EQ(other->settings.http_of(Role::up)->text, "localhost:1");
-  EXPECT_EQ(other->settings.http_of(Role::worker)->text, "localhost:1");
+  EXPECT_EQ(http_of(other->settings, Role::up)->text, "localhost:1");
+  EXPECT_EQ(http_of(other->settings, ServiceId::worker)->text, "localhost:1");
 }
 
 TEST(Configuration, AnAddressToListenAtEverywhereIsNoneToConnectTo) {
   const auto worker = resolve(
       sources({{"cluster", "1"}, {"node", "2"}, {"placement", "1=a:1"}, {"advertise", "*:7000"}}));
-  EXPECT_EQ(status_of(worker->settings.validate(Role::worker)).field(), "advertise");
+  EXPECT_EQ(status_of(check_settings(worker->settings, ServiceId::worker)).field(), "advertise");
   const auto members =
       resolve(sources({{"cluster", "1"}, {"node", "2"}, {"placement", "1=0.0.0.0:1"}}));
-  EXPECT_EQ(status_of(members->settings.validate(Role::gateway)).field(), "placement");
+  EXPECT_EQ(status_of(check_settings(members->settings, ServiceId::gateway)).field(), "placement");
 }
 
 // What passes here must not be refused by what it is for.
@@ -419,7 +420,7 @@ TEST(Configuration, AsksForRoomForThreeFrames) {
   const auto room = [](const char* frame, const char* bodies) {
     const auto read = resolve(
         sources({{"frame_bytes_max", frame}, {"body_bytes_in_flight_max", bodies}, {"data", "d"}}));
-    return status_of(read->settings.validate(Role::up));
+    return status_of(check_settings(read->settings, Role::up));
   };
   EXPECT_TRUE(room("128MiB", "384MiB").ok()) << room("128MiB", "384MiB").to_string();
   EXPECT_THAT(room("128MiB", "256MiB").message(), HasSubstr("at least 3 times"));

@@ -21,14 +21,14 @@ TEST(FolderCheck, TakesEmptyFoldersAndItsOwn) {
   EXPECT_EQ(refusal(Role::up, {"placement-1"}), "");  // Killed in its first start.
   EXPECT_EQ(refusal(Role::up, {"cluster.new"}), "");
   EXPECT_EQ(refusal(Role::up, {"gateway-1", "placement-1", "worker-12"}), "");
-  EXPECT_EQ(refusal(Role::worker, {"node"}), "");
-  EXPECT_EQ(refusal(Role::gateway, {"node", "notes.txt"}), "");
+  EXPECT_EQ(refusal(ServiceId::worker, {"node"}), "");
+  EXPECT_EQ(refusal(ServiceId::gateway, {"node", "notes.txt"}), "");
 }
 
 TEST(FolderCheck, RefusesFoldersOfOthers) {
   EXPECT_THAT(refusal(Role::up, {"node"}), HasSubstr("a node of `vectron serve`"));
-  EXPECT_THAT(refusal(Role::worker, {"cluster", "worker-1"}), HasSubstr("of a `vectron up`"));
-  for (const Role role : kRoles) {
+  EXPECT_THAT(refusal(ServiceId::worker, {"cluster", "worker-1"}), HasSubstr("of a `vectron up`"));
+  for (const Role role : all_roles()) {
     EXPECT_THAT(refusal(role, {"Documents", "Music"}), HasSubstr("it holds \"Documents\""));
     EXPECT_THAT(refusal(role, {".bashrc"}), HasSubstr("is not empty"));
   }
@@ -40,9 +40,9 @@ TEST(FolderCheck, NamesThatOnlyBeginLikeItsOwnAreForeign) {
        {"cluster.conf", "clusters", "worker-1.pid", "worker-", "worker-1a", "gateway-1.log",
         "placement-1.conf", "placement-one", "gateway-", "worker"}) {
     EXPECT_THAT(refusal(Role::up, {"letter.txt", name}), HasSubstr("is no data folder")) << name;
-    EXPECT_THAT(refusal(Role::worker, {name}), HasSubstr("it holds \"" + name + "\"")) << name;
+    EXPECT_THAT(refusal(ServiceId::worker, {name}), HasSubstr("it holds \"" + name + "\"")) << name;
   }
-  EXPECT_THAT(refusal(Role::worker, {"nodes"}), HasSubstr("it holds \"nodes\""));
+  EXPECT_THAT(refusal(ServiceId::worker, {"nodes"}), HasSubstr("it holds \"nodes\""));
 }
 
 TEST(FolderCheck, LooksAtTheRealFolder) {

@@ -48,8 +48,8 @@ TEST(RoleNode, AnswersProbesWhileItWaitsForTheOtherMembers) {
     config.bootstrap = true;
     std::optional<Result<void>> started;
     TaskGroup tasks(loop.scheduler());
-    tasks.spawn(
-        keep(&started, node.start(std::move(config), Probes::Config{Address{"@probes:1"}, {}})));
+    tasks.spawn(keep(&started, node.start(Runnable(std::move(config), &run_placement),
+                                          Probes::Config{Address{"@probes:1"}, {}})));
     const auto status_of = [&](std::string target, std::string host = "localhost") {
       std::optional<int> status;
       tasks.spawn(ask(&node.env(), std::move(target), std::move(host), &status));

@@ -238,7 +238,7 @@ class WorkerCluster : public testing::Test {
   }
 
   std::unique_ptr<sim::SimWorld> world_;
-  std::vector<PlacementConfig::Member> members_;
+  std::vector<GroupMember> members_;
   sim::SimNode* client_ = nullptr;
   std::unique_ptr<rpc::ChannelPool> pool_;
   std::vector<Status> failures_;

@@ -25,8 +25,8 @@ TEST(LevelCheck, TakesABoundForWhatItIsAndObjectsToOneMore) {
 
 // The bounds are those of the simulation's small nodes, not of production.
 TEST(LevelCheck, KnowsWhatEachKindOfNodeMayHold) {
-  const LevelBounds worker = level_bounds("cluster", NodeKind::worker, 3);
-  const LevelBounds gateway = level_bounds("cluster", NodeKind::gateway, 3);
+  const LevelBounds worker = level_bounds("cluster", ServiceId::worker, 3);
+  const LevelBounds gateway = level_bounds("cluster", ServiceId::gateway, 3);
   const uint64_t unchecked = kConnectionsMax * (uint64_t{512} << 10);
   EXPECT_EQ(worker.bytes_held, (uint64_t{12} << 20) + unchecked);
   EXPECT_EQ(gateway.bytes_held, (uint64_t{3} << 20) + 2 * unchecked);

@@ -1,4 +1,5 @@
 #include "sim/plan/plan.h"
+#include "sim/plan/plan_services.h"
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,14 @@
 
 namespace vectron::sim {
 namespace {
+
+uint32_t at_risk_max(const Plan& plan, std::string_view name) {
+  for (const PlanService& service : plan_services()) {
+    if (service.name == name) return nodes_at_risk_max(plan, service);
+  }
+  ADD_FAILURE() << "there is no service " << name;
+  return 0;
+}
 
 Plan plan_of(uint64_t seed, GenerateOptions options = {}) {
   auto plan = generate_plan(seed, options);
@@ -167,11 +176,13 @@ TEST(GeneratePlan, PutsAMinorityOfEachReplicaSetAtRisk) {
     options.profile = profiles()[seed % 2].name;
     const Plan plan = plan_of(seed, options);
     EXPECT_TRUE(within_risk_budget(plan)) << "seed " << seed;
-    const RiskBudget budget = risk_budget(plan);
     at_risk += nodes_at_risk(plan).size();
-    EXPECT_LE(nodes_at_risk(plan).size(), budget.workers + budget.placement_nodes);
+    EXPECT_LE(nodes_at_risk(plan).size(),
+              at_risk_max(plan, "worker") + at_risk_max(plan, "placement"));
     for (const PlanCollection& collection : plan.workload.collections) {
-      if (plan.profile == "cluster") EXPECT_LT(budget.workers * 2, collection.replication);
+      if (plan.profile == "cluster") {
+        EXPECT_LT(at_risk_max(plan, "worker") * 2, collection.replication);
+      }
     }
   }
   EXPECT_GT(at_risk, 100u);
@@ -185,8 +196,8 @@ TEST(RiskBudget, IsTheMinorityOfTheSmallestReplicaSet) {
   constexpr std::pair<uint32_t, uint32_t> kCases[] = {{1, 0}, {2, 0}, {3, 1}, {4, 1}, {5, 2}};
   for (const auto& [replication, workers] : kCases) {
     plan.workload.collections[0].replication = replication;
-    EXPECT_EQ(risk_budget(plan).workers, workers);
-    EXPECT_EQ(risk_budget(plan).placement_nodes, 1u);
+    EXPECT_EQ(at_risk_max(plan, "worker"), workers);
+    EXPECT_EQ(at_risk_max(plan, "placement"), 1u);
   }
   plan.workload.collections[0].replication = 3;
   plan.faults = {{.id = "a", .fault_class = FaultClass::bit_rot, .target = "worker-0"},
@@ -237,7 +248,7 @@ TEST(GeneratePlan, LetsCheckpointsOfAnyWorkersRotBesidesWhatRotDestroys) {
     }
     plans += workers.empty() ? 0 : 1;
     destructive += others > 0 ? 1 : 0;
-    beyond_victims += workers.size() > risk_budget(plan).workers ? 1 : 0;
+    beyond_victims += workers.size() > at_risk_max(plan, "worker") ? 1 : 0;
   }
   EXPECT_GT(plans, 25u);
   EXPECT_GT(destructive, 25u);

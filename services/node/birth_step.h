@@ -1,4 +1,4 @@
-// birth_step: when a member of the placement driver's group may be made, and when it may take part.
+// birth_step: when a member of a configured group may be made, and when it may take part.
 //
 // The group's members are configured, not given out, so nothing but the other members can say
 // whether a folder that is missing here is a beginning or a loss. Two rules keep the two apart:
@@ -13,7 +13,7 @@
 #include <optional>
 #include <span>
 
-#include "schemas/placement_messages.h"
+#include "schemas/raft_messages.h"
 
 namespace vectron {
 

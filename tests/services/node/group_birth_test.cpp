@@ -1,5 +1,5 @@
-// What a member believes of the others before the placement driver's group exists.
-#include "services/placement/group_birth.h"
+// What a member believes of the others before a configured group exists.
+#include "services/node/group_birth.h"
 
 #include <gtest/gtest.h>
 
@@ -10,12 +10,14 @@
 namespace vectron {
 namespace {
 
+constexpr ConfiguredGroup kGroup{GroupId(77), "the test's group", "test"};
+
 // Answers as `node`, whatever its address is.
-class FakeMember final : public wire::PlacementPeerHandler {
+class FakeMember final : public wire::GroupPeerHandler {
  public:
   explicit FakeMember(uint64_t node) : node_(node) {}
 
-  uint64_t group = kPlacementGroup.value();
+  uint64_t group = kGroup.id.value();
 
   Task<Result<wire::GroupPresenceReply>> group_presence(RequestContext,
                                                         wire::GroupPresenceRequest) override {
@@ -47,15 +49,14 @@ class GroupBirthTest : public testing::Test {
 
   void serve(size_t address, FakeMember* member) {
     servers_.push_back(std::make_unique<rpc::Server>(env_, rpc::ServerConfig()));
-    wire::serve(*servers_.back(), static_cast<wire::PlacementPeerHandler&>(*member));
+    wire::serve(*servers_.back(), static_cast<wire::GroupPeerHandler&>(*member));
     ASSERT_TRUE(servers_.back()->start(config_.members[address - 1].address).has_value());
   }
   /// Whether the member may take part after a while.
   bool takes_part() {
-    auto opened = env_.run(ReplicaNode::open(
-        &env_, {config_.cluster, config_.node, config_.replica, config_.wal, nullptr}));
+    auto opened = env_.run(ReplicaNode::open(&env_, config_.replica_node()));
     VECTRON_ASSERT(opened.has_value());
-    GroupBirth birth(&env_, &config_, opened->get());
+    GroupBirth birth(&env_, &config_, kGroup, opened->get());
     std::optional<Result<void>> ended;
     TaskGroup group(env_.scheduler());
     group.spawn(keep(&ended, birth.run()));
@@ -69,7 +70,7 @@ class GroupBirthTest : public testing::Test {
 
   MemoryEnv env_;
   InProcessNetwork network_{env_.scheduler(), nullptr};
-  PlacementConfig config_;
+  GroupNodeConfig config_;
   std::vector<std::unique_ptr<rpc::Server>> servers_;
 };
 
@@ -109,7 +110,7 @@ TEST_F(GroupBirthTest, IsUnavailableToOthersWhileItWaits) {
   auto opened = env_.run(ReplicaNode::open(
       &env_, {config_.cluster, config_.node, config_.replica, config_.wal, nullptr}));
   ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
-  GroupBirth birth(&env_, &config_, opened->get());
+  GroupBirth birth(&env_, &config_, kGroup, opened->get());
   std::optional<Result<void>> ended;
   TaskGroup group(env_.scheduler());
   group.spawn(keep(&ended, birth.run()));

@@ -1,4 +1,4 @@
-#include "services/placement/birth_step.h"
+#include "services/node/birth_step.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
-// Settings: all that a `vectron` process can be told, and what each role makes of it.
+// Settings: all that a `vectron` process can be told, and what each service makes of it.
 //
-// Plain data with the defaults of the services' own configurations. The options (options.h) are
-// names for its fields; `vectron up` and `vectron serve` both build their nodes from it, so that a
-// role is configured in one way.
+// Plain data with the defaults of the services' own configurations. The options
+// (services/daemon/option.h) are names for its fields; `vectron up` and `vectron serve` both build
+// their nodes from it, so that a service is configured in one way.
 #pragma once
 
 #include <optional>
@@ -16,14 +16,7 @@
 
 namespace vectron {
 
-/// What a process runs as. `up` is all of them in one.
-enum class Role : uint8_t { up, placement, worker, gateway };
-inline constexpr std::array<Role, 4> kRoles = {Role::up, Role::placement, Role::worker,
-                                               Role::gateway};
-std::string_view role_name(Role role);
-/// Errors: invalid_argument, naming the roles that exist.
-Result<Role> role_from(std::string_view name);
-
+/// See the top of this file.
 struct Settings {
   static constexpr uint32_t kWorkersMax = 64;
 
@@ -45,13 +38,13 @@ struct Settings {
   NodeId node;
   /// Port 0 takes a free one.
   Address rpc{"127.0.0.1:7700"};
-  /// Said with the option `http`: an address, or none. Not said, the role decides (http_of).
+  /// Said with the option `http`: an address, or none. Not said, the role decides.
   std::optional<Address> http;
   bool http_said = false;
   /// Where others reach a worker, when not at `rpc`.
   std::optional<Address> advertise;
   /// The placement driver's nodes.
-  std::vector<PlacementConfig::Member> members;
+  std::vector<GroupMember> members;
   bool bootstrap = false;
   /// Of `up`.
   uint32_t workers = 1;
@@ -63,19 +56,12 @@ struct Settings {
   PlacementConfig placement;
   WorkerConfig worker;
   GatewayConfig gateway;
-
-  /// Where `role` serves HTTP; absent for nowhere. `up` does so on loopback when nothing is said.
-  std::optional<Address> http_of(Role role) const;
-  /// What `role` needs and was not told, and what does not fit together. Errors: invalid_argument
-  /// with the option's name as the field.
-  Result<void> validate(Role role) const;
 };
 
-/// The configuration of a node of each role: identity, addresses and bounds from `settings`. The
+/// The configuration of a node of each service: identity, addresses and bounds from `settings`. The
 /// caller adds what only it knows (a stop event, whom to tell).
 PlacementConfig placement_config(const Settings& settings);
-/// `workers` run on this machine and share its memory, where no bound is set.
-WorkerConfig worker_config(const Settings& settings, uint64_t workers);
+WorkerConfig worker_config(const Settings& settings);
 GatewayConfig gateway_config(const Settings& settings);
 
 }  // namespace vectron

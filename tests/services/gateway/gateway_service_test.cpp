@@ -603,6 +603,24 @@ TEST(Gateway, ReportsPerPointWhatEachShardSaid) {
   EXPECT_EQ(written->tokens.size(), 1U);
 }
 
+// A placement node that starts, and cannot reach the others, goes on saying so.
+TEST(Gateway, AsksAnotherPlacementNodeThanTheOneThatIsUnavailableForEver) {
+  for (const Code code : {Code::unavailable, Code::deadline_exceeded}) {
+    FakeCluster cluster(3, 1);
+    cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+    cluster.placement[0]->script.refusals =
+        std::deque<Status>(1'000, Status(code, "this node is starting"));
+    auto client = cluster.client();
+    for (int round = 0; round < 3; ++round) {
+      const auto listed = cluster.run(client.list_collections({}, {}));
+      ASSERT_TRUE(listed.has_value()) << listed.error().to_string();
+      EXPECT_EQ(listed->collections.size(), 1u);
+    }
+    // Who answered is asked first from then on.
+    EXPECT_LE(cluster.placement[0]->script.calls, 1u);
+  }
+}
+
 TEST(Gateway, FindsThePlacementLeaderByHintsAndByTrying) {
   FakeCluster cluster(3, 1);
   cluster.add_collection(FakeCluster::route("c", 1, {{0}}));

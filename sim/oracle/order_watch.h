@@ -21,7 +21,7 @@ class OrderWatch {
 
   /// A node begins to carry out an order. No node obeys one that is older than another of the same
   /// lineage that it has obeyed, be it before its process ended: the first one after a start is at
-  /// least as new as the start.
+  /// least as new as the start. One that has copies obeys no order of another lineage than theirs.
   void obeyed(NodeId node, const PlacementOrder& order);
   /// A node makes a copy out of nothing. Ids are given out once, so none is made that was removed.
   void born(const ReplicaName& name);
@@ -29,9 +29,12 @@ class OrderWatch {
   void removed(const ReplicaName& name);
 
  private:
+  bool holds_copies(NodeId node) const;
+
   std::function<Instant()> now_;
   ViolationLog& log_;
   std::map<NodeId, PlacementOrder> newest_;
+  std::set<std::pair<NodeId, ReplicaId>> born_;  ///< And not removed.
   std::set<std::pair<NodeId, ReplicaId>> removed_;
 };
 

@@ -31,6 +31,17 @@ TEST_F(OrderWatchTest, ObjectsToAnOlderOrder) {
   EXPECT_EQ(verdict(), "older");
 }
 
+TEST_F(OrderWatchTest, ObjectsToAnOrderOfAnotherLineageWhereCopiesAre) {
+  watch_.obeyed(NodeId(1), {.lineage = 7, .revision = 6});
+  watch_.born(name(3, 1));
+  watch_.removed(name(3, 1));
+  watch_.obeyed(NodeId(1), {.lineage = 8, .revision = 1});
+  watch_.born(name(4, 1));
+  EXPECT_EQ(verdict(), "");
+  watch_.obeyed(NodeId(1), {.lineage = 7, .revision = 9});
+  EXPECT_EQ(verdict(), "lineage");
+}
+
 TEST_F(OrderWatchTest, ObjectsToACopyThatIsMadeAgainWhereItWasRemoved) {
   watch_.born(name(3, 1));
   watch_.born(name(3, 1));  // A birth that failed is tried again.

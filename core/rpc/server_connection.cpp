@@ -8,6 +8,7 @@
 #include "core/base/memory_refusal.h"
 #include "core/env/goodbye.h"
 #include "core/rpc/error_body.h"
+#include "core/rpc/frame_cost.h"
 #include "core/rpc/http_hint.h"
 #include "core/rpc/message_bounds.h"
 
@@ -180,6 +181,7 @@ Task<Status> ServerConnection::read_until_lost() {
         event = clock_.scheduler().queue().events_run();
       }
       turn_bytes += work_bytes;
+      server_.env_.cpu().worked_on_loop(frame_cost(frame->header.kind, frame->body.size()));
       if (frame->header.kind == FrameKind::one_way && frame->body.size() > kOneWayBytesMax) {
         co_await run_large_one_way(*frame);
         continue;

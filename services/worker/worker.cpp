@@ -374,6 +374,9 @@ Task<Result<void>> Worker::obey(WorkerOrders orders) {
     if (orders.answer_heartbeat) co_return Result<void>();
     co_return fail(Code::failed_precondition, "newer orders were carried out already", "revision");
   }
+  if (config_->observer != nullptr) {
+    config_->observer->on_order(config_->node, {orders.lineage, orders.revision});
+  }
   if (std::exchange(revision_, orders.revision) != orders.revision) put_off_from_ = ReplicaId();
   const auto begun = begin_drops(orders);
   VECTRON_CO_CHECK_OK(begun);

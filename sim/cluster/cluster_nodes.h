@@ -134,6 +134,7 @@ class ClusterNodes {
   Task<void> strike_while_down(Node* node, RotKind kind, RandomStream random, Duration later);
   void lose_file(Node* node, RandomStream* random);
   Task<void> finish_power_cut(Node* node, uint64_t start);
+  Task<void> cut_power_again(Node* node, uint64_t start, Duration later);
   void stop(Node* node, Duration grace, Duration down);
   Task<void> finish_stop(Node* node, Duration grace);
   void stopped(Node* node);
@@ -152,6 +153,7 @@ class ClusterNodes {
     ReplicaId replica;
   };
   std::vector<Robbed> robbed_;
+  bool calm_ = false;  ///< Nothing that was begun strikes any more.
   uint64_t restarts_ = 0;
   uint64_t orderly_stops_ = 0;
 };

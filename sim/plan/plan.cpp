@@ -168,6 +168,7 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
   VECTRON_CHECK_OK(check_range("faults.duration_ms", fault.duration_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.rounds", fault.rounds, 0, 100));
   VECTRON_CHECK_OK(check_range("faults.calls", fault.calls, 0, 1'000));
+  VECTRON_CHECK_OK(check_range("faults.again_ms", fault.again_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.grace_ms", fault.grace_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.factor", fault.factor, 0, 1'000));
   VECTRON_CHECK_OK(check_range("faults.connections", fault.connections, 0, 1'000));
@@ -182,6 +183,11 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
                 fmt::format("plan: fault '{}': only gateways speak HTTP, and '{}' is none",
                             fault.id, fault.target),
                 "faults.target");
+  }
+  if (fault.door == HostileDoor::http && fault.hostile == HostileKind::flood) {
+    return fail(Code::invalid_argument,
+                fmt::format("plan: fault '{}': a flood is one of frames, over door rpc", fault.id),
+                "faults.door");
   }
   if (is_destructive(fault.fault_class) &&
       std::ranges::count(durable_node_names(plan.shape), fault.target) == 0) {

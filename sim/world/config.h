@@ -137,6 +137,9 @@ struct NodeOptions {
   /// Parts per thousand million by which its clocks run fast (may be negative). Class clock_skew,
   /// with wall_offset.
   int64_t drift_ppb = 0;
+  /// Bytes in flight and unread of what it writes to one connection; 0: as NetworkFaults says. Real
+  /// kernels give the reader of a fast connection more and more room.
+  size_t window_bytes_max = 0;
 };
 
 inline constexpr uint64_t kResetBlockBytes = 16'384;

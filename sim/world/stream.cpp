@@ -83,8 +83,9 @@ size_t Stream::room(Pipe* pipe, int from) {
     pipe->acknowledged = pipe->read;
   }
   const uint64_t unread = pipe->sent - pipe->acknowledged;
-  return unread >= network_.faults_.window_bytes_max ? 0
-                                                     : network_.faults_.window_bytes_max - unread;
+  const size_t own = network_.world_.nodes()[node(from)]->options().window_bytes_max;
+  const size_t window = own != 0 ? own : network_.faults_.window_bytes_max;
+  return unread >= window ? 0 : window - unread;
 }
 
 size_t Stream::shorten(Link* link, size_t size) {

@@ -178,6 +178,27 @@ TEST_F(ChannelTest, CarriesHugeBodiesAmongSmallOnes) {
   }
 }
 
+// What was summed up of it belongs to no other frame: another sum would end the connection, and
+// with it all that others wait for.
+TEST_F(ChannelTest, AHugeRequestThatIsGivenUpWhileItIsSummedUpHarmsNoOther) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  Call first = call(*channel, "one");
+  world.run_for(10ms);
+  constexpr size_t kHuge = 2 * FrameWriter::kSummedBytesMax + 1;
+  for (const size_t size : {kHuge, kHuge - 2, 3 * kHuge / 2}) {
+    for (int events = 0; events < 6; ++events) {
+      Call given_up(world.scheduler, channel->call({}, &kWriteMethod, Bytes(kHuge, 'x')));
+      for (int i = 0; i < events; ++i) world.run_one();
+      given_up.destroy();
+      Call other(world.scheduler, channel->call({}, &kWriteMethod, Bytes(size, 'y')));
+      world.run_for(10ms);
+      ASSERT_TRUE(other.done() && other.get().has_value()) << size << " after " << events;
+    }
+  }
+  EXPECT_EQ(server_env.metrics().value(Metric::rpc_bad_frames), 0u);
+}
+
 TEST_F(ChannelTest, BringsBackTheStatusOfTheServerWithItsDetail) {
   WordServer words(server_env);
   auto channel = make_channel();

@@ -68,7 +68,8 @@ struct GraphSight {
 
 /// What the placement driver wants of a node, as of a revision of its state.
 struct PlacementOrder {
-  uint64_t lineage = 0;  ///< Of the state. Revisions of another one cannot be compared.
+  /// Of the state. Revisions of another one cannot be compared.
+  uint64_t lineage = 0;
   uint64_t revision = 0;
 };
 

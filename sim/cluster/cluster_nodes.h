@@ -153,7 +153,8 @@ class ClusterNodes {
     ReplicaId replica;
   };
   std::vector<Robbed> robbed_;
-  bool calm_ = false;  ///< Nothing that was begun strikes any more.
+  /// Nothing that was begun strikes any more.
+  bool calm_ = false;
   uint64_t restarts_ = 0;
   uint64_t orderly_stops_ = 0;
 };

@@ -34,7 +34,8 @@ class OrderWatch {
   std::function<Instant()> now_;
   ViolationLog& log_;
   std::map<NodeId, PlacementOrder> newest_;
-  std::set<std::pair<NodeId, ReplicaId>> born_;  ///< And not removed.
+  /// And not removed.
+  std::set<std::pair<NodeId, ReplicaId>> born_;
   std::set<std::pair<NodeId, ReplicaId>> removed_;
 };
 

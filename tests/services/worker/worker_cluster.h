@@ -163,7 +163,7 @@ class WorkerCluster : public testing::Test {
     operation.kind = remove ? wire::WriteKind::remove : wire::WriteKind::upsert;
     operation.id.number = id;
     operation.vector = std::move(vector);
-    operation.payload = {1, 2, 3};
+    operation.payload = {3, 4, 1};  // A FlexBuffer: a number of one byte;
     request.operations.push_back(operation);
     auto client = worker(leader());
     return await(client.write(context(), request));

@@ -71,15 +71,6 @@ std::string_view role_name(Role role) {
   return kNames[static_cast<size_t>(role)];
 }
 
-Result<Role> role_from(std::string_view name) {
-  for (const Role role : kRoles) {
-    if (role_name(role) == name) return role;
-  }
-  return fail(Code::invalid_argument,
-              fmt::format("there is no role \"{}\": placement, worker, gateway and up exist", name),
-              "role");
-}
-
 std::optional<Address> Settings::http_of(Role role) const {
   if (http_said || role != Role::up) return http;
   return Address{"127.0.0.1:8080"};

@@ -72,6 +72,11 @@ CpuCost reading_cost(size_t bytes) {
 }
 
 /// What requests without a route are counted as.
+/// A larger answer is written on the Cpu pool.
+constexpr size_t kInlineReplyBytesMax = 32 << 10;
+/// For /readyz to find the placement driver.
+constexpr Duration kReadyTimeout = 1s;
+
 constexpr rpc::MethodInfo kNoOperation{
     .id = 0, .service = "none", .name = "none", .permission = "none", .read_only = true};
 
@@ -319,7 +324,7 @@ template <typename Reply>
 Task<Result<std::string>> HttpApi::write_body(bool read_only, Reply reply) {
   const size_t bytes = memory_bytes(reply);
   const bool planted = env_.planted("json_on_loop");
-  if (planted || bytes <= config_.inline_reply_bytes_max) {
+  if (planted || bytes <= kInlineReplyBytesMax) {
     // A payload that shares its parts may still be long: then the work so far is thrown away.
     const size_t text_bytes_max = planted ? config_.reply_bytes_max : inline_text_bytes_max();
     Result<std::string> body = to_line(to_json(reply, text_bytes_max));
@@ -396,7 +401,7 @@ Task<http::Response> HttpApi::alive() {
 Task<http::Response> HttpApi::ready() {
   const rpc::MethodInfo& method = api::kVectronListCollectionsMethod;
   RequestContext context;
-  context.deadline = env_.clock().monotonic() + config_.ready_timeout;
+  context.deadline = env_.clock().monotonic() + kReadyTimeout;
   if (config_.ready_after != nullptr && !config_.ready_after->is_set()) {
     co_return http::text_response(503, "starting\n");
   }

@@ -17,14 +17,14 @@ constexpr size_t kHelloFrameBytesMax = 4'096;
 }  // namespace
 
 Result<void> ClientConfig::validate() const {
-  VECTRON_CHECK_OK(need_positive(frame_bytes_max / kHelloFrameBytesMax, "frame_bytes_max"));
+  VECTRON_CHECK_OK(need_at_least(frame_bytes_max, kHelloFrameBytesMax, "frame_bytes_max"));
   VECTRON_CHECK_OK(need_positive(calls_max, "calls_max"));
   VECTRON_CHECK_OK(need_positive(queued_bytes_max, "queued_bytes_max"));
-  VECTRON_CHECK_OK(need_positive(stream_window_bytes / 2, "stream_window_bytes"));
-  VECTRON_CHECK_OK(need_positive(connect_timeout.count(), "connect_timeout"));
-  VECTRON_CHECK_OK(need_positive(backoff_min.count(), "backoff_min"));
-  VECTRON_CHECK_OK(need_positive(ping_interval.count(), "ping_interval"));
+  VECTRON_CHECK_OK(need_at_least(stream_window_bytes, 2, "stream_window_bytes"));
+  VECTRON_CHECK_OK(need_positive(connect_timeout, "connect_timeout"));
+  VECTRON_CHECK_OK(need_positive(backoff_min, "backoff_min"));
   VECTRON_CHECK_OK(need(backoff_max >= backoff_min, "backoff_max", "must be at least backoff_min"));
+  VECTRON_CHECK_OK(need_positive(ping_interval, "ping_interval"));
   return need(silence_max >= 2 * ping_interval, "silence_max",
               "must be at least twice ping_interval");
 }

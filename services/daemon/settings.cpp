@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/base/need.h"
 #include "core/rpc/server.h"
 #include "net/process_limits.h"
 #include "services/daemon/machine_memory.h"
@@ -27,7 +28,8 @@ std::vector<Address> addresses_of(const std::vector<PlacementConfig::Member>& me
 }
 
 // Says how to tell it, too.
-std::unexpected<Status> needed(std::string_view name, std::string_view why) {
+Result<void> need_option(bool is_told, std::string_view name, std::string_view why) {
+  if (is_told) return {};
   const Option* option = find_option(name);
   VECTRON_ASSERT(option != nullptr, "no option {}", name);
   return fail(Code::invalid_argument,
@@ -77,41 +79,35 @@ std::optional<Address> Settings::http_of(Role role) const {
 }
 
 Result<void> Settings::validate(Role role) const {
-  if (data.empty()) return needed("data", "a data folder is needed");
+  VECTRON_CHECK_OK(need_option(!data.empty(), "data", "a data folder is needed"));
   if (role == Role::up || role == Role::gateway) VECTRON_CHECK_OK(check_sizes(gateway));
   VECTRON_CHECK_OK(check_option_pairs(*this));
   VECTRON_CHECK_OK(check_parts(*this, role));
   if (role == Role::up) return check_pairs_of_roles(*this);
-  if (!cluster)
-    return needed("cluster", "the number of the cluster is needed, the same everywhere");
-  if (!node) return needed("node", "the number of this node is needed, its own for ever");
-  if (members.empty()) {
-    return needed("placement", "the placement driver's nodes are needed: NODE=HOST:PORT,...");
-  }
-  if (members.size() > kPlacementNodesMax) {
-    return fail(Code::invalid_argument,
-                fmt::format("placement names {} nodes: a placement driver has 1 to {}",
-                            members.size(), kPlacementNodesMax),
-                "placement");
-  }
+  VECTRON_CHECK_OK(need_option(bool(cluster), "cluster",
+                               "the number of the cluster is needed, the same everywhere"));
+  VECTRON_CHECK_OK(
+      need_option(bool(node), "node", "the number of this node is needed, its own for ever"));
+  VECTRON_CHECK_OK(need_option(!members.empty(), "placement",
+                               "the placement driver's nodes are needed: NODE=HOST:PORT,..."));
+  VECTRON_CHECK_OK(need(members.size() <= kPlacementNodesMax, "placement",
+                        fmt::format("placement names {} nodes: a placement driver has 1 to {}",
+                                    members.size(), kPlacementNodesMax)));
   const bool listed =
       std::ranges::find(members, node, &PlacementConfig::Member::node) != members.end();
-  if (role == Role::placement && !listed) {
-    return fail(Code::invalid_argument,
-                fmt::format("placement does not name node {}, which this is: it lists all nodes of "
-                            "the placement driver, the same everywhere",
-                            node),
-                "placement");
-  }
+  VECTRON_CHECK_OK(
+      need(role != Role::placement || listed, "placement",
+           fmt::format("placement does not name node {}, which this is: it lists all nodes of "
+                       "the placement driver, the same everywhere",
+                       node)));
   for (const PlacementConfig::Member& member : members) {
     if (is_everywhere(member.address)) return nobody_can_connect("placement", member.address);
   }
   if (advertise && is_everywhere(*advertise)) return nobody_can_connect("advertise", *advertise);
-  if (role == Role::worker && is_everywhere(rpc) && !advertise) {
-    return needed("advertise",
-                  "rpc listens on every address of this machine: say at which one others reach it");
-  }
-  return {};
+  const bool is_found = role != Role::worker || !is_everywhere(rpc) || advertise.has_value();
+  return need_option(
+      is_found, "advertise",
+      "rpc listens on every address of this machine: say at which one others reach it");
 }
 
 PlacementConfig placement_config(const Settings& settings) {

@@ -266,17 +266,17 @@ Result<void> GatewayConfig::validate() const {
   VECTRON_CHECK_OK(need(bool(node), "node", "a gateway needs a node id"));
   VECTRON_CHECK_OK(need(incarnation > 0, "incarnation", "starts are counted from 1"));
   VECTRON_CHECK_OK(need(!placement.empty(), "placement", "at least one placement node is needed"));
-  VECTRON_CHECK_OK(need(request_timeout > 0ns && request_timeout_max >= request_timeout,
-                        "request_timeout_max", "must be at least request_timeout, above zero"));
-  VECTRON_CHECK_OK(
-      need(read_attempt_timeout > 0ns, "read_attempt_timeout", "must be longer than zero"));
-  VECTRON_CHECK_OK(need(connect_timeout > 0ns, "connect_timeout", "must be longer than zero"));
-  VECTRON_CHECK_OK(need(backoff_min > 0ns && backoff_max >= backoff_min, "backoff_max",
-                        "must be at least backoff_min, above zero"));
-  VECTRON_CHECK_OK(need(attempts_max > 0, "attempts_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(route_bytes_max > 0, "route_bytes_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(worker_channels_max > 0, "worker_channels_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(batch_points_max > 0, "batch_points_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need_positive(request_timeout, "request_timeout"));
+  VECTRON_CHECK_OK(need(request_timeout_max >= request_timeout, "request_timeout_max",
+                        "must be at least request_timeout"));
+  VECTRON_CHECK_OK(need_positive(read_attempt_timeout, "read_attempt_timeout"));
+  VECTRON_CHECK_OK(need_positive(connect_timeout, "connect_timeout"));
+  VECTRON_CHECK_OK(need_positive(backoff_min, "backoff_min"));
+  VECTRON_CHECK_OK(need(backoff_max >= backoff_min, "backoff_max", "must be at least backoff_min"));
+  VECTRON_CHECK_OK(need_positive(attempts_max, "attempts_max"));
+  VECTRON_CHECK_OK(need_positive(route_bytes_max, "route_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(worker_channels_max, "worker_channels_max"));
+  VECTRON_CHECK_OK(need_positive(batch_points_max, "batch_points_max"));
   VECTRON_CHECK_OK(
       need(write_bytes_max > 0 && write_bytes_max <= std::min(frame_bytes_max, kWritePieceBytesMax),
            "write_bytes_max",
@@ -286,8 +286,7 @@ Result<void> GatewayConfig::validate() const {
                         "write_points_max", "must be between 1 and 500 (what a worker takes)"));
   const Result<void> browsers = gateway::browser_config(*this).validate();
   if (!browsers.has_value()) {
-    return fail(Code::invalid_argument, browsers.error().message(),
-                "http_" + browsers.error().field());
+    return need(false, "http_" + browsers.error().field(), browsers.error().message());
   }
   VECTRON_CHECK_OK(gateway::channel_config(*this).validate());
   VECTRON_CHECK_OK(gateway::http_config(*this).validate());

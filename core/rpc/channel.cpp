@@ -8,6 +8,7 @@
 #include "core/base/need.h"
 #include "core/rpc/error_body.h"
 #include "core/rpc/message_bounds.h"
+#include "core/rpc/node_address.h"
 
 namespace vectron::rpc {
 namespace {
@@ -220,6 +221,7 @@ Task<void> Channel::run() {
     while (writer_.empty()) co_await demand_.wait();
     const Result<void> established = co_await establish();
     if (!established.has_value()) {
+      tell_other_node(established.error());
       backing_off_ = true;
       not_established_ = established.error();
       established_.notify_all();
@@ -229,6 +231,7 @@ Task<void> Channel::run() {
       continue;
     }
     failures_in_a_row_ = 0;
+    told_other_node_ = false;
     not_established_ = Status();
     established_.notify_all();
     connection_tasks_.spawn(write_frames());
@@ -236,6 +239,12 @@ Task<void> Channel::run() {
     const Status reason = co_await read_until_lost();
     lose(reason);
   }
+}
+
+// Nobody hears why one-way messages do not arrive; whoever looks after the node should.
+void Channel::tell_other_node(const Status& failure) {
+  if (failure.field() != kNodeField || std::exchange(told_other_node_, true)) return;
+  env_.log().warning("rpc", "{}", failure.message());
 }
 
 Task<Result<void>> Channel::establish() {
@@ -267,8 +276,11 @@ Task<Result<void>> Channel::shake_hands() {
   VECTRON_CO_CHECK_OK(fits);
   const NodeId node = peer->identity.node;
   if (config_.expected_node && node != config_.expected_node) {
-    co_return fail(Code::failed_precondition, fmt::format("node {} answers in the place of node {}",
-                                                          node, config_.expected_node));
+    co_return fail(Code::failed_precondition,
+                   fmt::format("node {} answers at {}, where node {} should: check the addresses "
+                               "and the numbers of the nodes",
+                               node, address_.text, config_.expected_node),
+                   std::string(kNodeField));
   }
   request_bytes_max_ = frame_bytes_for(*peer, config_.frame_bytes_max);
   buffer_.set_frame_bytes_max(config_.frame_bytes_max);

@@ -20,13 +20,6 @@ namespace {
 constexpr size_t kPlacementNodesMax = 7;
 constexpr uint64_t kReplicaBytes = 512 << 10;  // Of memory, for a copy that is nearly empty.
 
-std::vector<Address> addresses_of(const std::vector<PlacementConfig::Member>& members) {
-  std::vector<Address> out;
-  out.reserve(members.size());
-  for (const PlacementConfig::Member& member : members) out.push_back(member.address);
-  return out;
-}
-
 // Says how to tell it, too.
 Result<void> need_option(bool is_told, std::string_view name, std::string_view why) {
   if (is_told) return {};
@@ -130,7 +123,7 @@ WorkerConfig worker_config(const Settings& settings, uint64_t workers) {
   config.node = settings.node;
   config.listen = settings.rpc;
   config.advertise = settings.advertise;
-  config.placement = addresses_of(settings.members);
+  config.placement = settings.members;
   config.request_timeout = settings.request_timeout;
   config.drain_timeout = settings.drain_max;
   config.replica = settings.replica;
@@ -153,7 +146,7 @@ GatewayConfig gateway_config(const Settings& settings) {
   config.listen = settings.rpc;
   config.http_listen = settings.http_of(Role::gateway);
   config.version = VECTRON_VERSION;
-  config.placement = addresses_of(settings.members);
+  config.placement = settings.members;
   config.request_timeout = settings.request_timeout;
   config.drain_timeout = settings.drain_max;
   return config;

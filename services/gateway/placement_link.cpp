@@ -95,8 +95,8 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
 
 std::optional<size_t> PlacementLink::hinted_node(const Status& failure) const {
   const wire::ErrorDetail detail = detail_of(failure);
-  const auto found =
-      std::find(config_.placement.begin(), config_.placement.end(), Address{detail.leader_address});
+  const auto found = std::ranges::find(config_.placement, Address{detail.leader_address},
+                                       &rpc::NodeAddress::address);
   if (found == config_.placement.end()) return std::nullopt;
   return static_cast<size_t>(found - config_.placement.begin());
 }

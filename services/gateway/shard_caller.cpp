@@ -147,8 +147,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
                                env_.clock().monotonic() + kRefusedPatience);
   while (true) {
     const size_t member = attempts.target();
-    std::shared_ptr<rpc::Channel> channel =
-        channels_.channel(route->shards[shard].members[member].address);
+    std::shared_ptr<rpc::Channel> channel = channels_.channel(route->shards[shard].members[member]);
     RequestContext attempt =
         attempt_context(context, operation.access, env_.clock(), config_.read_attempt_timeout);
     Result<Reply> reply = co_await call_node<Reply, Request>(

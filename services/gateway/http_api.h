@@ -54,7 +54,7 @@ class HttpApi final : public http::RefusalObserver {
     rpc::RequestObserver* observer = nullptr;
   };
   /// All outlive the API, and it outlives the requests that it serves.
-  HttpApi(Env& env, Parts parts, HttpApiConfig config);
+  HttpApi(Env* env, Parts parts, HttpApiConfig config);
 
   const http::Router& router() const { return router_; }
   /// Tells the observer of requests that no handler saw: they ended, too.
@@ -118,7 +118,7 @@ class HttpApi final : public http::RefusalObserver {
   Task<http::Response> metrics();
   Task<http::Response> openapi();
 
-  Env& env_;
+  Env* env_;
   Parts parts_;
   HttpApiConfig config_;
   /// Those that were given an id.

@@ -18,6 +18,9 @@ namespace {
 constexpr size_t kHelloFrameBytesMax = 4'096;
 constexpr Duration kGoodbyeTime = 1s;
 constexpr uint64_t kSilentTicksMax = 3;
+/// A connection is closed whose frame comes, or whose answers are taken, at less than this in
+/// silence_max.
+constexpr size_t kProgressBytesMin = 64 << 10;
 constexpr uint64_t kRemainingMaxUs = 366ULL * 24 * 3600 * 1'000'000;  // More is no limit.
 
 }  // namespace
@@ -227,7 +230,7 @@ Task<void> ServerConnection::write_frames() {
 // taken too slowly. Counted in ticks that this process lived through: a paused process does not
 // blame its clients.
 Task<void> ServerConnection::watch() {
-  const size_t tick_bytes_min = server_.config_.progress_bytes_min / kSilentTicksMax;
+  const size_t tick_bytes_min = kProgressBytesMin / kSilentTicksMax;
   uint64_t silent_ticks = 0;
   uint64_t slow_ticks = 0;
   while (silent_ticks < kSilentTicksMax && slow_ticks < kSilentTicksMax) {

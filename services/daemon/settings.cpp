@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/base/need.h"
 #include "core/rpc/server.h"
 #include "net/process_limits.h"
 #include "services/daemon/machine_memory.h"
@@ -19,15 +20,9 @@ namespace {
 constexpr size_t kPlacementNodesMax = 7;
 constexpr uint64_t kReplicaBytes = 512 << 10;  // Of memory, for a copy that is nearly empty.
 
-std::vector<Address> addresses_of(const std::vector<PlacementConfig::Member>& members) {
-  std::vector<Address> out;
-  out.reserve(members.size());
-  for (const PlacementConfig::Member& member : members) out.push_back(member.address);
-  return out;
-}
-
 // Says how to tell it, too.
-std::unexpected<Status> needed(std::string_view name, std::string_view why) {
+Result<void> need_option(bool is_told, std::string_view name, std::string_view why) {
+  if (is_told) return {};
   const Option* option = find_option(name);
   VECTRON_ASSERT(option != nullptr, "no option {}", name);
   return fail(Code::invalid_argument,
@@ -71,56 +66,41 @@ std::string_view role_name(Role role) {
   return kNames[static_cast<size_t>(role)];
 }
 
-Result<Role> role_from(std::string_view name) {
-  for (const Role role : kRoles) {
-    if (role_name(role) == name) return role;
-  }
-  return fail(Code::invalid_argument,
-              fmt::format("there is no role \"{}\": placement, worker, gateway and up exist", name),
-              "role");
-}
-
 std::optional<Address> Settings::http_of(Role role) const {
   if (http_said || role != Role::up) return http;
   return Address{"127.0.0.1:8080"};
 }
 
 Result<void> Settings::validate(Role role) const {
-  if (data.empty()) return needed("data", "a data folder is needed");
+  VECTRON_CHECK_OK(need_option(!data.empty(), "data", "a data folder is needed"));
   if (role == Role::up || role == Role::gateway) VECTRON_CHECK_OK(check_sizes(gateway));
   VECTRON_CHECK_OK(check_option_pairs(*this));
   VECTRON_CHECK_OK(check_parts(*this, role));
   if (role == Role::up) return check_pairs_of_roles(*this);
-  if (!cluster)
-    return needed("cluster", "the number of the cluster is needed, the same everywhere");
-  if (!node) return needed("node", "the number of this node is needed, its own for ever");
-  if (members.empty()) {
-    return needed("placement", "the placement driver's nodes are needed: NODE=HOST:PORT,...");
-  }
-  if (members.size() > kPlacementNodesMax) {
-    return fail(Code::invalid_argument,
-                fmt::format("placement names {} nodes: a placement driver has 1 to {}",
-                            members.size(), kPlacementNodesMax),
-                "placement");
-  }
+  VECTRON_CHECK_OK(need_option(bool(cluster), "cluster",
+                               "the number of the cluster is needed, the same everywhere"));
+  VECTRON_CHECK_OK(
+      need_option(bool(node), "node", "the number of this node is needed, its own for ever"));
+  VECTRON_CHECK_OK(need_option(!members.empty(), "placement",
+                               "the placement driver's nodes are needed: NODE=HOST:PORT,..."));
+  VECTRON_CHECK_OK(need(members.size() <= kPlacementNodesMax, "placement",
+                        fmt::format("placement names {} nodes: a placement driver has 1 to {}",
+                                    members.size(), kPlacementNodesMax)));
   const bool listed =
       std::ranges::find(members, node, &PlacementConfig::Member::node) != members.end();
-  if (role == Role::placement && !listed) {
-    return fail(Code::invalid_argument,
-                fmt::format("placement does not name node {}, which this is: it lists all nodes of "
-                            "the placement driver, the same everywhere",
-                            node),
-                "placement");
-  }
+  VECTRON_CHECK_OK(
+      need(role != Role::placement || listed, "placement",
+           fmt::format("placement does not name node {}, which this is: it lists all nodes of "
+                       "the placement driver, the same everywhere",
+                       node)));
   for (const PlacementConfig::Member& member : members) {
     if (is_everywhere(member.address)) return nobody_can_connect("placement", member.address);
   }
   if (advertise && is_everywhere(*advertise)) return nobody_can_connect("advertise", *advertise);
-  if (role == Role::worker && is_everywhere(rpc) && !advertise) {
-    return needed("advertise",
-                  "rpc listens on every address of this machine: say at which one others reach it");
-  }
-  return {};
+  const bool is_found = role != Role::worker || !is_everywhere(rpc) || advertise.has_value();
+  return need_option(
+      is_found, "advertise",
+      "rpc listens on every address of this machine: say at which one others reach it");
 }
 
 PlacementConfig placement_config(const Settings& settings) {
@@ -143,7 +123,7 @@ WorkerConfig worker_config(const Settings& settings, uint64_t workers) {
   config.node = settings.node;
   config.listen = settings.rpc;
   config.advertise = settings.advertise;
-  config.placement = addresses_of(settings.members);
+  config.placement = settings.members;
   config.request_timeout = settings.request_timeout;
   config.drain_timeout = settings.drain_max;
   config.replica = settings.replica;
@@ -166,7 +146,7 @@ GatewayConfig gateway_config(const Settings& settings) {
   config.listen = settings.rpc;
   config.http_listen = settings.http_of(Role::gateway);
   config.version = VECTRON_VERSION;
-  config.placement = addresses_of(settings.members);
+  config.placement = settings.members;
   config.request_timeout = settings.request_timeout;
   config.drain_timeout = settings.drain_max;
   return config;

@@ -21,8 +21,6 @@ enum class Role : uint8_t { up, placement, worker, gateway };
 inline constexpr std::array<Role, 4> kRoles = {Role::up, Role::placement, Role::worker,
                                                Role::gateway};
 std::string_view role_name(Role role);
-/// Errors: invalid_argument, naming the roles that exist.
-Result<Role> role_from(std::string_view name);
 
 struct Settings {
   static constexpr uint32_t kWorkersMax = 64;

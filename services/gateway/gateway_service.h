@@ -17,6 +17,7 @@
 #include "core/base/time.h"
 #include "core/env/env.h"
 #include "core/model/collection.h"
+#include "core/rpc/node_address.h"
 #include "services/gateway/request_log.h"
 
 namespace vectron {
@@ -35,7 +36,7 @@ struct GatewayConfig {
   /// Where HTTP clients connect; absent for no HTTP.
   std::optional<Address> http_listen;
   /// The placement driver's nodes, at least one.
-  std::vector<Address> placement;
+  std::vector<rpc::NodeAddress> placement;
 
   /// The deadline of a request that names none.
   Duration request_timeout = 10s;

@@ -6,6 +6,7 @@
 
 #include "core/async/task_group.h"
 #include "core/async/unless_set.h"
+#include "core/base/need.h"
 #include "core/replica/replica_node.h"
 #include "services/placement/group_birth.h"
 #include "services/placement/placement.h"
@@ -57,34 +58,35 @@ Task<void> tell_starts(Env* env, const PlacementState* state, rpc::Server* serve
   }
 }
 
-}  // namespace
-
-Result<void> PlacementConfig::validate() const {
-  const auto wrong = [](std::string_view field, std::string_view what) {
-    return fail(Code::invalid_argument, std::string(what), std::string(field));
-  };
-  if (!cluster) return wrong("cluster", "a placement node belongs to a cluster");
-  if (!node) return wrong("node", "a placement node has a node id");
-  if (members.empty() || members.size() > 7) return wrong("members", "name 1 to 7 members");
-  const bool listed = std::any_of(members.begin(), members.end(),
-                                  [this](const Member& member) { return member.node == node; });
-  if (!listed) return wrong("members", "this node is not among the members");
+Result<void> check_members(const PlacementConfig& config) {
+  using Member = PlacementConfig::Member;
+  const std::vector<Member>& members = config.members;
   std::set<NodeId> nodes;
   std::set<std::string> addresses;
   for (const Member& member : members) {
-    if (!nodes.insert(member.node).second) return wrong("members", "a node is named twice");
-    if (!addresses.insert(member.address.text).second) {
-      return wrong("members", "two members have one address: name each one's own");
-    }
+    nodes.insert(member.node);
+    addresses.insert(member.address.text);
   }
-  if (workers_max < 1 || workers_max > kWorkersMax)
-    return wrong("workers_max", fmt::format("must be 1 to {}", kWorkersMax));
-  if (worker_silence_max <= Duration::zero())
-    return wrong("worker_silence_max", "must be above zero");
-  if (create_wait <= Duration::zero()) return wrong("create_wait", "must be above zero");
-  if (push_timeout <= Duration::zero()) return wrong("push_timeout", "must be above zero");
-  if (push_interval <= Duration::zero()) return wrong("push_interval", "must be above zero");
-  if (request_timeout <= Duration::zero()) return wrong("request_timeout", "must be above zero");
+  VECTRON_CHECK_OK(need(!members.empty() && members.size() <= 7, "members", "name 1 to 7 members"));
+  VECTRON_CHECK_OK(
+      need(nodes.contains(config.node), "members", "this node is not among the members"));
+  VECTRON_CHECK_OK(need(nodes.size() == members.size(), "members", "a node is named twice"));
+  return need(addresses.size() == members.size(), "members",
+              "two members have one address: name each one's own");
+}
+
+}  // namespace
+
+Result<void> PlacementConfig::validate() const {
+  VECTRON_CHECK_OK(need(bool(cluster), "cluster", "a placement node belongs to a cluster"));
+  VECTRON_CHECK_OK(need(bool(node), "node", "a placement node has a node id"));
+  VECTRON_CHECK_OK(check_members(*this));
+  VECTRON_CHECK_OK(need_between(workers_max, 1, kWorkersMax, "workers_max"));
+  VECTRON_CHECK_OK(need_positive(worker_silence_max, "worker_silence_max"));
+  VECTRON_CHECK_OK(need_positive(create_wait, "create_wait"));
+  VECTRON_CHECK_OK(need_positive(push_timeout, "push_timeout"));
+  VECTRON_CHECK_OK(need_positive(push_interval, "push_interval"));
+  VECTRON_CHECK_OK(need_positive(request_timeout, "request_timeout"));
   return replica.validate();
 }
 

@@ -11,6 +11,7 @@
 #include "core/env/env.h"
 #include "core/replica/observer.h"
 #include "core/replica/replica_config.h"
+#include "core/rpc/node_address.h"
 #include "core/rpc/server.h"
 #include "services/placement/placement_bounds.h"
 
@@ -21,10 +22,7 @@ inline constexpr GroupId kPlacementGroup{uint64_t{1} << 62};
 
 /// All that a node of the placement driver must be told.
 struct PlacementConfig {
-  struct Member {
-    NodeId node;
-    Address address;
-  };
+  using Member = rpc::NodeAddress;
 
   /// The deployment; required.
   ClusterId cluster;

@@ -63,7 +63,7 @@ Worker::Worker(Env* env, const WorkerConfig* config, ReplicaHost* host, uint64_t
       host_(host),
       folder_id_(folder_id),
       budget_(config->memory_bytes_max),
-      answer_turns_(env->scheduler()),
+      answer_turns_(&env->scheduler()),
       assign_turn_(env->scheduler(), 1),
       dropped_(env->scheduler()),
       tasks_(env->scheduler()) {

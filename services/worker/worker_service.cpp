@@ -2,6 +2,7 @@
 
 #include "core/async/combine.h"
 #include "core/async/unless_set.h"
+#include "core/base/need.h"
 #include "core/replica/replica_node.h"
 #include "services/worker/heartbeat.h"
 #include "services/worker/stored_check.h"
@@ -33,36 +34,30 @@ Task<void> keep_registered(Heartbeat* heartbeat, ReplicaHost* host) {
 }  // namespace
 
 Result<void> WorkerConfig::validate() const {
-  const auto wrong = [](std::string_view field, std::string_view what) {
-    return fail(Code::invalid_argument, std::string(what), std::string(field));
-  };
-  if (!cluster) return wrong("cluster", "a worker belongs to a cluster");
-  if (!node) return wrong("node", "a worker has a node id");
-  if (placement.empty()) return wrong("placement", "name at least one placement node");
-  if (heartbeat_interval <= Duration::zero())
-    return wrong("heartbeat_interval", "must be above zero");
-  if (change_interval <= Duration::zero()) return wrong("change_interval", "must be above zero");
-  if (request_timeout <= Duration::zero()) return wrong("request_timeout", "must be above zero");
-  if (searches_in_flight_max == 0) return wrong("searches_in_flight_max", "must be at least 1");
-  if (index_batch_points_max == 0) return wrong("index_batch_points_max", "must be at least 1");
-  if (index_linger < Duration::zero()) return wrong("index_linger", "must not be negative");
-  if (write_operations_max == 0 || write_operations_max > kWriteOperationsMax) {
-    return wrong("write_operations_max",
-                 "must be between 1 and 500: set entry_operations_max (a write is applied in one "
-                 "turn of the event loop)");
-  }
   // An entry travels in one frame and is stored by one commit, each with something added for every
   // operation.
   static_assert(kWriteBytesMax <= kLogEntryBytesMax);
-  if (write_bytes_max == 0 || write_bytes_max > kWriteBytesMax ||
-      write_bytes_max * 2 + write_operations_max * kStoredOverheadBytesMax >
-          replica.kv.batch_bytes_max) {
-    return wrong(
-        "write_bytes_max",
-        "must be above zero, at most 1344 KiB, and with the operations fit twice into the store's "
-        "batch: set entry_bytes_max and kv_batch_bytes_max");
-  }
-  if (reply_bytes_max == 0) return wrong("reply_bytes_max", "must be above zero");
+  const uint64_t stored_bytes_max =
+      write_bytes_max * 2 + write_operations_max * kStoredOverheadBytesMax;
+  VECTRON_CHECK_OK(need(bool(cluster), "cluster", "a worker belongs to a cluster"));
+  VECTRON_CHECK_OK(need(bool(node), "node", "a worker has a node id"));
+  VECTRON_CHECK_OK(need(!placement.empty(), "placement", "name at least one placement node"));
+  VECTRON_CHECK_OK(need_positive(heartbeat_interval, "heartbeat_interval"));
+  VECTRON_CHECK_OK(need_positive(change_interval, "change_interval"));
+  VECTRON_CHECK_OK(need_positive(request_timeout, "request_timeout"));
+  VECTRON_CHECK_OK(need_positive(searches_in_flight_max, "searches_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(index_batch_points_max, "index_batch_points_max"));
+  VECTRON_CHECK_OK(need_not_negative(index_linger, "index_linger"));
+  VECTRON_CHECK_OK(need(write_operations_max > 0 && write_operations_max <= kWriteOperationsMax,
+                        "write_operations_max",
+                        "must be between 1 and 500: set entry_operations_max (a write is applied "
+                        "in one turn of the event loop)"));
+  VECTRON_CHECK_OK(need(write_bytes_max > 0 && write_bytes_max <= kWriteBytesMax &&
+                            stored_bytes_max <= replica.kv.batch_bytes_max,
+                        "write_bytes_max",
+                        "must be above zero, at most 1344 KiB, and with the operations fit twice "
+                        "into the store's batch: set entry_bytes_max and kv_batch_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(reply_bytes_max, "reply_bytes_max"));
   VECTRON_CHECK_OK(upkeep.validate());
   return replica.validate();
 }

@@ -13,6 +13,7 @@
 #include "core/model/collection.h"
 #include "core/replica/observer.h"
 #include "core/replica/replica_config.h"
+#include "core/rpc/node_address.h"
 #include "core/rpc/server.h"
 #include "services/worker/upkeep_config.h"
 
@@ -29,7 +30,7 @@ struct WorkerConfig {
   /// Where they reach it, when that is not where it listens; port 0 stands for the real one.
   std::optional<Address> advertise;
   /// The placement driver's nodes, at least one.
-  std::vector<Address> placement;
+  std::vector<rpc::NodeAddress> placement;
 
   /// Failure domains; replicas of a shard are put into different ones.
   std::string zone;

@@ -483,10 +483,6 @@ void ClusterNodes::revive_all() {
   }
 }
 
-bool ClusterNodes::all_running() const {
-  return std::ranges::all_of(nodes_, [](const auto& node) { return node->machine->running(); });
-}
-
 size_t ClusterNodes::ended_without_reason() const {
   return static_cast<size_t>(
       std::ranges::count_if(nodes_, [](const auto& node) { return node->reported; }));

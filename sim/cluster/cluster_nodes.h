@@ -103,7 +103,6 @@ class ClusterNodes {
   size_t whole_worker_zones() const;
   /// Brings back at once whatever is down, and disarms power cuts that have not struck.
   void revive_all();
-  bool all_running() const;
   /// How many nodes had no reason to end by themselves, and did.
   size_t ended_without_reason() const;
 

@@ -66,11 +66,11 @@ WalConfig wal_config(const PlanKnobs& knobs) {
   return config;
 }
 
-std::vector<Address> placement_addresses(const Plan& plan) {
-  std::vector<Address> out;
+std::vector<rpc::NodeAddress> placement_members(const Plan& plan) {
+  std::vector<rpc::NodeAddress> out;
   out.reserve(plan.shape.placement_nodes);
   for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
-    out.push_back(node_address(NodeKind::placement, i));
+    out.push_back({node_id(NodeKind::placement, i), node_address(NodeKind::placement, i)});
   }
   return out;
 }
@@ -131,10 +131,7 @@ PlacementConfig placement_config(const Plan& plan, uint32_t number, ReplicaObser
   config.cluster = kSimulatedCluster;
   config.node = node_id(NodeKind::placement, number);
   config.listen = node_address(NodeKind::placement, number);
-  for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
-    config.members.push_back(
-        {node_id(NodeKind::placement, i), node_address(NodeKind::placement, i)});
-  }
+  config.members = placement_members(plan);
   config.workers_max = kSimulatedWorkersMax;
   config.replica = replica_config(plan.knobs);
   config.wal = wal_config(plan.knobs);
@@ -148,7 +145,7 @@ WorkerConfig worker_config(const Plan& plan, uint32_t number, ReplicaObserver* o
   config.cluster = kSimulatedCluster;
   config.node = node_id(NodeKind::worker, number);
   config.listen = node_address(NodeKind::worker, number);
-  config.placement = placement_addresses(plan);
+  config.placement = placement_members(plan);
   config.zone = zone_name(plan.shape, number);
   config.host = node_name(NodeKind::worker, number);
   config.heartbeat_interval = Milliseconds(plan.knobs.heartbeat_ms);
@@ -174,7 +171,7 @@ GatewayConfig gateway_config(const Plan& plan, uint32_t number, uint64_t incarna
   config.incarnation = incarnation;
   config.listen = node_address(NodeKind::gateway, number);
   config.http_listen = gateway_http_address(number);
-  config.placement = placement_addresses(plan);
+  config.placement = placement_members(plan);
   config.connections_max = kConnectionsMax;
   config.frame_bytes_max = size_t{1} << 20;
   config.body_bytes_in_flight_max = kGatewayBytesHeldMax;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/need.h"
+
 namespace vectron::sim {
 
 namespace {
@@ -309,11 +311,10 @@ std::string zone_name(const PlanShape& shape, uint32_t index) {
 Result<void> Plan::validate() const {
   VECTRON_CHECK_OK(
       check_range("format_version", format_version, kPlanFormatVersion, kPlanFormatVersion));
-  if (profile != "cluster" && profile != "raft" && profile != "loaded") {
-    return fail(Code::invalid_argument,
-                fmt::format("plan: there is no profile '{}' (cluster, raft, loaded)", profile),
-                "profile");
-  }
+  const bool has_profile = profile == "cluster" || profile == "raft" || profile == "loaded";
+  VECTRON_CHECK_OK(
+      need(has_profile, "profile",
+           fmt::format("plan: there is no profile '{}' (cluster, raft, loaded)", profile)));
   VECTRON_CHECK_OK(check_shape(shape, profile == "raft"));
   VECTRON_CHECK_OK(check_knobs(knobs));
   VECTRON_CHECK_OK(check_workload(workload, shape.workers));
@@ -321,10 +322,8 @@ Result<void> Plan::validate() const {
   VECTRON_CHECK_OK(check_range("loaded.from_ms", loaded.from_ms, 0, loaded.to_ms));
   VECTRON_CHECK_OK(check_range("loaded.to_ms", loaded.to_ms, loaded.from_ms, workload.duration_ms));
   for (const std::string& name : switched_on) {
-    if (!fault_class_named(name).has_value()) {
-      return fail(Code::invalid_argument, fmt::format("plan: there is no fault class '{}'", name),
-                  "switched_on");
-    }
+    VECTRON_CHECK_OK(need(fault_class_named(name).has_value(), "switched_on",
+                          fmt::format("plan: there is no fault class '{}'", name)));
   }
   return check_faults(*this);
 }

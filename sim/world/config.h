@@ -117,9 +117,6 @@ struct WorldConfig {
   /// runs).
   std::function<void(const TraceRecord&)> trace_sink;
 
-  /// Events that may run at one instant before the world says that a task spins.
-  uint64_t events_per_instant_max = 5'000'000;
-
   static FaultClassSet every_fault_class() {
     FaultClassSet set;
     for (size_t i = 0; i < kFaultClassCount; ++i) set.add(static_cast<FaultClass>(i));
@@ -127,10 +124,12 @@ struct WorldConfig {
   }
 };
 
+/// Cores of each machine.
+inline constexpr uint32_t kNodeCores = 4;
+
 /// What one machine is.
 struct NodeOptions {
   std::string zone = "zone-0";
-  uint32_t cores = 4;
   /// This node's clocks against the world's: monotonic() and wall() are ahead by this.
   Duration monotonic_offset = 0ns;
   Duration wall_offset = 0ns;

@@ -174,7 +174,6 @@ void Stream::hand_over(int from) {
   world.record(TraceKind::delivery, id_ << 2 | (pipe.end_delivered ? 2 : 0) | unsigned(from),
                pipe.delivered ^ hash64(fresh));
   network_.bytes_delivered_ += size;
-  ++network_.deliveries_;
   // The acknowledgement gets lost when the way back is partitioned.
   if (pipe_from(1 - from).link->partitioned_until > now) {
     arm_timeout(&pipe);

@@ -489,6 +489,8 @@ TEST_F(ChannelTest, KeepsTheCodeOfARefusedHello) {
   Call other = call(*picky, "one");
   world.run_for(2s);
   EXPECT_EQ(outcome(other), Code::failed_precondition);
+  EXPECT_EQ(status_of(other.get()).field(), kNodeField);
+  EXPECT_NE(status_of(other.get()).message().find("node 2 answers at"), std::string::npos);
   auto right = make_channel({.identity = {.cluster = ClusterId(1)}, .expected_node = NodeId(2)});
   Call good = call(*right, "one");
   world.run_for(2s);
@@ -703,6 +705,10 @@ TEST_F(ChannelTest, PoolKeepsOneChannelForEachAddressAndForgetsTheOldest) {
   EXPECT_EQ(pool.size(), 2u);
   EXPECT_EQ(pool.channel({"a:1"}), a);
   EXPECT_NE(pool.channel({"b:1"}), b);
+  // Whoever means a node does not share the connection of who means another one, or any.
+  const auto first = pool.channel({NodeId(1), {"a:1"}});
+  EXPECT_NE(first, a);
+  EXPECT_NE(pool.channel({NodeId(2), {"a:1"}}), first);
 }
 
 TEST_F(ChannelTest, RefusesAConfigurationThatMakesNoSense) {

@@ -380,10 +380,6 @@ FileDisk::FileDisk(EventLoop& loop, Pools pools, std::shared_ptr<Root> root)
 
 FileDisk::~FileDisk() = default;
 
-const std::string& FileDisk::root() const {
-  return root_->path;
-}
-
 std::string FileDisk::whole_path(const std::string& path) const {
   return root_->base().whole(path);
 }

@@ -34,9 +34,6 @@ class FileDisk final : public Disk {
   /// destroyed before.
   ~FileDisk() override;
 
-  /// Absolute.
-  const std::string& root() const;
-
   Task<Result<std::unique_ptr<File>>> open(std::string path, OpenMode mode) override;
   Task<Result<void>> rename(std::string from, std::string to) override;
   Task<Result<void>> remove(std::string path) override;

@@ -58,7 +58,7 @@ struct Offload::State : std::enable_shared_from_this<Offload::State> {
   }
 
   void feed_pool() {
-    while (!prompt_waiting.empty() && prompt_in_pool < limits.prompt_in_flight_max) {
+    while (!prompt_waiting.empty() && prompt_in_pool < kPromptInFlightMax) {
       ++prompt_in_pool;
       submit(take_first(&prompt_waiting), ThreadPool::Turn::ahead);
     }

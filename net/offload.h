@@ -18,12 +18,13 @@ namespace vectron {
 /// Belongs to the loop's thread.
 class Offload {
  public:
+  /// How many prompt functions the pool may hold for an owner; they pass all others that wait.
+  static constexpr size_t kPromptInFlightMax = 64;
+
   struct Limits {
     /// How many functions the pool may hold for this owner; further callers wait on the loop, first
     /// in, first out. With 1 the functions run one after another in the order of the calls.
     size_t jobs_in_flight_max = 256;
-    /// The same for prompt ones, which pass all others that wait.
-    size_t prompt_in_flight_max = 64;
     /// Its functions need a core each, so the loop does not spin while the pool has one.
     bool computes = false;
   };

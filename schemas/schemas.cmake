@@ -52,6 +52,14 @@ function(vectron_generated_library name)
   target_precompile_headers(${name} REUSE_FROM vectron_pch)
   target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${VECTRON_GENERATED})
+  # The generated headers are below the sources' folder, and one file set may not have both as bases.
+  set(headers ${ARGN})
+  list(FILTER headers INCLUDE REGEX "\\.h$")
+  set(generated ${headers})
+  list(FILTER headers EXCLUDE REGEX "^${VECTRON_GENERATED}/")
+  list(FILTER generated INCLUDE REGEX "^${VECTRON_GENERATED}/")
+  target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers}
+    FILE_SET generated TYPE HEADERS BASE_DIRS ${VECTRON_GENERATED} FILES ${generated})
 endfunction()
 
 file(GLOB codec_sources CONFIGURE_DEPENDS schemas/*.cpp schemas/*.h)

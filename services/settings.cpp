@@ -3,13 +3,6 @@
 namespace vectron {
 namespace {
 
-std::vector<Address> addresses_of(const std::vector<GroupMember>& members) {
-  std::vector<Address> out;
-  out.reserve(members.size());
-  for (const GroupMember& member : members) out.push_back(member.address);
-  return out;
-}
-
 /// What all nodes are told.
 void tell_node(const Settings& settings, NodeConfig* config) {
   config->cluster = settings.cluster;
@@ -39,7 +32,7 @@ WorkerConfig worker_config(const Settings& settings) {
   WorkerConfig config = settings.worker;
   tell_storing_node(settings, &config);
   config.advertise = settings.advertise;
-  config.placement = addresses_of(settings.members);
+  config.placement = settings.members;
   return config;
 }
 
@@ -48,7 +41,7 @@ GatewayConfig gateway_config(const Settings& settings) {
   tell_node(settings, &config);
   config.http_listen = settings.http;
   config.version = VECTRON_VERSION;
-  config.placement = addresses_of(settings.members);
+  config.placement = settings.members;
   return config;
 }
 

@@ -2,7 +2,9 @@
 
 # The libc calls of LMDB, defined by the simulation's programs. An OBJECT library: from an archive the linker would take libc's.
 file(GLOB interpose_sources CONFIGURE_DEPENDS sim/interpose/*.cpp)
+file(GLOB interpose_headers CONFIGURE_DEPENDS sim/interpose/*.h)
 add_library(sim_interpose OBJECT EXCLUDE_FROM_ALL ${interpose_sources})
+target_sources(sim_interpose PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${interpose_headers})
 target_precompile_headers(sim_interpose REUSE_FROM vectron_pch)
 target_compile_options(sim_interpose PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
 target_link_libraries(sim_interpose PUBLIC core_base core_kv)

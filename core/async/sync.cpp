@@ -49,12 +49,6 @@ Task<Semaphore::Permit> Semaphore::acquire() {
   co_return Permit(this);
 }
 
-std::optional<Semaphore::Permit> Semaphore::try_acquire() {
-  if (free_ == 0) return std::nullopt;
-  --free_;
-  return Permit(this);
-}
-
 void Semaphore::release() {
   ++free_;
   freed_.notify_all();  // notify_one could wake a waiter that is destroyed before it runs.

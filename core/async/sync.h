@@ -96,7 +96,6 @@ class Condition {
 
   void notify_all() { waiters_.wake_all(); }
   bool notify_one() { return waiters_.wake_one(); }
-  bool has_waiters() const { return !waiters_.empty(); }
 
   struct Awaiter {
     Condition& condition;
@@ -134,7 +133,6 @@ class Semaphore {
   Semaphore(Scheduler& scheduler, size_t permits) : free_(permits), freed_(scheduler) {}
 
   Task<Permit> acquire();
-  std::optional<Permit> try_acquire();
   size_t free() const { return free_; }
 
  private:

@@ -20,6 +20,10 @@ struct HeldForPeer {
   size_t waiting = 0;
   /// Memory to which its input is read.
   size_t buffers = 0;
+  /// Bytes that answers which are being made were given room for.
+  size_t making = 0;
+  /// Of these, bytes of answers above kSmallBytesMax.
+  size_t making_large = 0;
   /// Requests that are being worked on, and wait for nothing of the peer.
   size_t running = 0;
 };
@@ -41,6 +45,9 @@ class PeerWatcher {
   virtual void ended(const PeerHolder* holder) = 0;
   /// There was no room for a connection of `peer` ("host:port").
   virtual void turned_away(const PeerHolder* holder, std::string_view peer) = 0;
+  /// A large answer is finished and not handed over yet: with it most lies there, for a moment
+  /// only.
+  virtual void answer_made(const PeerHolder* holder) = 0;
 };
 
 }  // namespace vectron

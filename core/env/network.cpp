@@ -27,15 +27,4 @@ Result<ByteView> write_at_once(Connection* connection, ByteView bytes) {
   return bytes;
 }
 
-Task<Result<void>> read_exactly(Connection* connection, std::span<uint8_t> into) {
-  while (!into.empty()) {
-    const auto count = co_await connection->read_some(into);
-    if (!count.has_value()) co_return fail(count.error());
-    if (*count == 0) co_return fail(Code::unavailable, "the peer ended the stream");
-    VECTRON_ASSERT(*count <= into.size());
-    into = into.subspan(*count);
-  }
-  co_return Result<void>();
-}
-
 }  // namespace vectron

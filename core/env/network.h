@@ -88,8 +88,4 @@ Task<Result<void>> write_all(Connection* connection, ByteView bytes);
 /// unavailable.
 Result<ByteView> write_at_once(Connection* connection, ByteView bytes);
 
-/// Fills all of `into`. Errors: unavailable, also when the stream ends before (then the message
-/// says so).
-Task<Result<void>> read_exactly(Connection* connection, std::span<uint8_t> into);
-
 }  // namespace vectron

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/need.h"
 #include "core/base/shown.h"
 
 namespace vectron::http {
@@ -115,22 +116,18 @@ bool is_json_type(std::string_view content_type) {
 Result<void> BrowserPolicy::Config::validate() const {
   for (const std::string& host : hosts) {
     const bool name = !host.empty() && host.find_first_of("/ ,\"\r\n\t") == std::string::npos;
-    if (!name || host_name_of(host).empty()) {
-      return fail(Code::invalid_argument,
-                  fmt::format("\"{}\" is no name of a host: \"db.example\", an address, or * for "
-                              "any is expected",
-                              shown(host)),
-                  "hosts");
-    }
+    VECTRON_CHECK_OK(need(
+        name && !host_name_of(host).empty(), "hosts",
+        fmt::format(
+            "\"{}\" is no name of a host: \"db.example\", an address, or * for any is expected",
+            shown(host))));
   }
   for (const std::string& origin : origins) {
-    if (origin != "*" && !is_origin(origin)) {
-      return fail(Code::invalid_argument,
-                  fmt::format("\"{}\" is no origin: \"https://app.example\" without a path, or * "
-                              "for any is expected",
-                              shown(origin)),
-                  "origins");
-    }
+    VECTRON_CHECK_OK(need(
+        origin == "*" || is_origin(origin), "origins",
+        fmt::format(
+            "\"{}\" is no origin: \"https://app.example\" without a path, or * for any is expected",
+            shown(origin))));
   }
   return {};
 }

@@ -47,10 +47,9 @@ class Lease {
 }  // namespace
 
 Result<void> ClientConfig::validate() const {
-  VECTRON_CHECK_OK(
-      need(requests_in_flight_max > 0, "requests_in_flight_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(idle_timeout > 0ns, "idle_timeout", "must be longer than zero"));
-  return need(connect_timeout > 0ns, "connect_timeout", "must be longer than zero");
+  VECTRON_CHECK_OK(need_positive(requests_in_flight_max, "requests_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(idle_timeout, "idle_timeout"));
+  return need_positive(connect_timeout, "connect_timeout");
 }
 
 Client::Client(Env& env, Address server, ClientConfig config)

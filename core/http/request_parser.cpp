@@ -101,7 +101,6 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
     return taken;
   }
 
-  bool began() const { return head_bytes_ > 0; }
   bool knows_head() const { return knows_head_; }
   bool http_1_0() const { return http_1_0_; }
   bool expects_continue() const { return expects_continue_; }
@@ -270,10 +269,6 @@ std::expected<size_t, Refusal> RequestParser::feed(ByteView bytes) {
 RequestParser::Stage RequestParser::stage() const {
   if (impl_->is_done()) return Stage::done;
   return impl_->is_header_done() ? Stage::body : Stage::head;
-}
-
-bool RequestParser::began() const {
-  return impl_->began();
 }
 
 bool RequestParser::expects_continue() const {

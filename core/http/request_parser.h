@@ -43,8 +43,6 @@ class RequestParser {
   std::expected<size_t, Refusal> feed(ByteView bytes);
 
   Stage stage() const;
-  /// Whether any byte of the request was taken.
-  bool began() const;
   /// Whether the client waits for "100 Continue" before it sends the body. Requires: not in `head`.
   bool expects_continue() const;
   /// Whether another request may follow on the connection. Requires: not in `head`.

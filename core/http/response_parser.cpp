@@ -122,7 +122,6 @@ Result<size_t> ResponseParser::feed(ByteView bytes) {
   while (true) {
     VECTRON_TRY(const size_t count, impl_->feed(bytes.subspan(taken)));
     taken += count;
-    began_ = began_ || taken > 0;
     if (!impl_->is_interim()) return taken;
     impl_ = std::make_unique<Impl>(limits_, to_head_);
     if (taken == bytes.size()) return taken;
@@ -135,10 +134,6 @@ Result<void> ResponseParser::end() {
 
 bool ResponseParser::done() const {
   return impl_->is_done();
-}
-
-bool ResponseParser::began() const {
-  return began_;
 }
 
 bool ResponseParser::keep_alive() const {

@@ -27,8 +27,6 @@ class ResponseParser {
   Result<void> end();
 
   bool done() const;
-  /// Whether any byte of a response was taken.
-  bool began() const;
   /// Whether another request may follow on the connection. Requires: done().
   bool keep_alive() const;
   /// Requires: done(); once. Header names are in lower case.
@@ -38,7 +36,6 @@ class ResponseParser {
   class Impl;
   ParserLimits limits_;
   bool to_head_;
-  bool began_ = false;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -94,11 +94,4 @@ Response Router::without_route(const Request& request) const {
   return response;
 }
 
-std::vector<std::string> Router::routes() const {
-  std::vector<std::string> out;
-  out.reserve(routes_.size());
-  for (const Route& route : routes_) out.push_back(route.name);
-  return out;
-}
-
 }  // namespace vectron::http

@@ -17,7 +17,7 @@ class Router {
   struct Match {
     const Handler* handler = nullptr;
     RouteKind kind = RouteKind::reads;
-    /// As routes() has it.
+    /// "POST /v1/collections".
     std::string_view route;
   };
 
@@ -37,9 +37,6 @@ class Router {
   /// the answer: 404 when no pattern fits the path, 405 with Allow when none of those has the
   /// method, and what OPTIONS asks for: 204 with Allow. Lives as long as the router. O(patterns).
   std::expected<Match, Response> match(Request* request) const;
-
-  /// "POST /v1/collections", for each route in the order of add().
-  std::vector<std::string> routes() const;
 
  private:
   struct Segment {

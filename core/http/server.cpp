@@ -8,7 +8,7 @@
 
 namespace vectron::http {
 Result<void> ServerConfig::validate() const {
-  VECTRON_CHECK_OK(need_positive(limits.head_bytes_max / 256, "limits.head_bytes_max"));
+  VECTRON_CHECK_OK(need_at_least(limits.head_bytes_max, 256, "limits.head_bytes_max"));
   VECTRON_CHECK_OK(need_positive(limits.headers_max, "limits.headers_max"));
   VECTRON_CHECK_OK(need_positive(limits.body_bytes_max, "limits.body_bytes_max"));
   VECTRON_CHECK_OK(need_positive(connections_max, "connections_max"));
@@ -17,16 +17,15 @@ Result<void> ServerConfig::validate() const {
   VECTRON_CHECK_OK(need_positive(probes_in_flight_max, "probes_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(host_requests_in_flight_max, "host_requests_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(pipelined_requests_max, "pipelined_requests_max"));
-  VECTRON_CHECK_OK(
-      need_positive(body_bytes_in_flight_max / limits.body_bytes_max, "body_bytes_in_flight_max"));
+  VECTRON_CHECK_OK(need(body_bytes_in_flight_max >= limits.body_bytes_max,
+                        "body_bytes_in_flight_max", "must be at least limits.body_bytes_max"));
   VECTRON_CHECK_OK(need_positive(waiting_answer_bytes_max, "waiting_answer_bytes_max"));
-  VECTRON_CHECK_OK(
-      need_positive(host_bytes_in_flight_max / limits.body_bytes_max, "host_bytes_in_flight_max"));
-  VECTRON_CHECK_OK(need_positive(idle_timeout.count(), "idle_timeout"));
-  VECTRON_CHECK_OK(need_positive(head_timeout.count(), "head_timeout"));
-  VECTRON_CHECK_OK(need_positive(body_timeout.count(), "body_timeout"));
-  VECTRON_CHECK_OK(need_positive(write_timeout.count(), "write_timeout"));
-  return {};
+  VECTRON_CHECK_OK(need(host_bytes_in_flight_max >= limits.body_bytes_max,
+                        "host_bytes_in_flight_max", "must be at least limits.body_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(idle_timeout, "idle_timeout"));
+  VECTRON_CHECK_OK(need_positive(head_timeout, "head_timeout"));
+  VECTRON_CHECK_OK(need_positive(body_timeout, "body_timeout"));
+  return need_positive(write_timeout, "write_timeout");
 }
 
 namespace {

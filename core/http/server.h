@@ -56,10 +56,9 @@ struct ServerConfig {
   Duration head_timeout = 10s;
   /// From there to the end of the body; then 408.
   Duration body_timeout = 60s;
-  /// Within it an answer is taken, or progress_bytes_min of it are.
+  /// Within it an answer is taken, or 64 KiB of it are. A body comes as fast in each quarter of
+  /// body_timeout, else 408.
   Duration write_timeout = 30s;
-  /// Also of a body in each quarter of body_timeout, where it does not end before; else 408.
-  size_t progress_bytes_min = 64 << 10;
 
   /// Errors: invalid_argument with the field.
   Result<void> validate() const;

@@ -16,6 +16,9 @@ namespace {
 constexpr size_t kReadBytes = 16 << 10;
 constexpr size_t kBodyReadBytes = 256 << 10;
 constexpr Duration kLingerTime = 1s;
+/// Taken of an answer within write_timeout, and come of a body in each quarter of body_timeout,
+/// where they do not end before.
+constexpr size_t kProgressBytesMin = 64 << 10;
 
 Refusal too_busy() {
   return {503, Status(Code::unavailable, "too many requests are running: retry later")};
@@ -168,8 +171,7 @@ ServerConnection::Read ServerConnection::take_input() {
   if (parser_.stage() == RequestParser::Stage::done) return Read::request;
   if (parser_.stage() == before) return Read::ended;
   phase_deadline_ = now + server_.config_.body_timeout;
-  body_window_ =
-      ProgressWindow({server_.config_.body_timeout / 4, server_.config_.progress_bytes_min}, now);
+  body_window_ = ProgressWindow({server_.config_.body_timeout / 4, kProgressBytesMin}, now);
   if (parser_.expects_continue() && input_begin_ == input_end_) return expect_body();
   return Read::ended;
 }
@@ -435,8 +437,7 @@ Task<bool> ServerConnection::write_slot(const Slot* slot) {
 }
 
 Task<bool> ServerConnection::write_in_time(ByteView rest) {
-  ProgressWindow window({server_.config_.write_timeout, server_.config_.progress_bytes_min},
-                        clock_.monotonic());
+  ProgressWindow window({server_.config_.write_timeout, kProgressBytesMin}, clock_.monotonic());
   while (!rest.empty()) {
     const Instant deadline = clock_.scheduler_time(window.end());
     Task<Result<size_t>> writing = connection_->write_some(rest);

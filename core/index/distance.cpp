@@ -27,10 +27,6 @@ float distance_between(Metric metric, std::span<const float> a, std::span<const 
   return distance_function(metric)(a.data(), b.data(), a.size());
 }
 
-float inner_product(std::span<const float> a, std::span<const float> b) {
-  return -distance_between(Metric::dot, a, b);
-}
-
 bool normalize(std::span<float> vector) {
   // Squares of floats neither overflow nor vanish in double. Eight sums, so that additions do not
   // wait for one another.

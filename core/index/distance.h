@@ -43,9 +43,6 @@ DistanceFunction distance_function(Metric metric);
 /// under cosine.
 float distance_between(Metric metric, std::span<const float> a, std::span<const float> b);
 
-/// The inner product of `a` and `b`. Requires: the same size.
-float inner_product(std::span<const float> a, std::span<const float> b);
-
 /// Scales `vector` to length 1, in double precision (IEEE-exact operations only, so the same bits
 /// everywhere). Returns false, and leaves it as it was, when its length is zero. Requires: finite
 /// elements.

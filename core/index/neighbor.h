@@ -40,8 +40,4 @@ inline float distance_of(NeighborKey key) {
   return std::bit_cast<float>(monotone ^ (monotone >> 31 != 0 ? 0x80000000u : 0xffffffffu));
 }
 
-inline Neighbor neighbor_of(NeighborKey key) {
-  return {distance_of(key), slot_of(key)};
-}
-
 }  // namespace vectron::index

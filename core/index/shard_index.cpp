@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/assert.h"
+#include "core/base/need.h"
 #include "core/index/flush_denormals.h"
 
 namespace vectron::index {
@@ -48,15 +49,9 @@ bool ShardIndex::leads_everywhere() const {
 }
 
 Result<void> ShardIndexOptions::validate() const {
-  if (dimension < 1 || dimension > kDimensionMax) {
-    return fail(Code::invalid_argument, "dimension must be between 1 and 65536", "dimension");
-  }
-  if (m < 2 || m > 256) return fail(Code::invalid_argument, "m must be between 2 and 256", "m");
-  if (ef_construction < 1 || ef_construction > 4'096) {
-    return fail(Code::invalid_argument, "ef_construction must be between 1 and 4096",
-                "ef_construction");
-  }
-  return {};
+  VECTRON_CHECK_OK(need_between(dimension, 1, kDimensionMax, "dimension"));
+  VECTRON_CHECK_OK(need_between(m, 2, 256, "m"));
+  return need_between(ef_construction, 1, 4'096, "ef_construction");
 }
 
 ShardIndex::ShardIndex(ShardIndexOptions options)

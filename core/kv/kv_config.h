@@ -17,8 +17,8 @@ struct KvConfig {
   /// The most bytes that the store's file may ever take. A multiple of 4096. When it is reached,
   /// writes end with resource_exhausted.
   uint64_t map_bytes_max = uint64_t{64} << 30;
-  /// The address space that an empty store takes: its map doubles from there when it is full, up to
-  /// map_bytes_max. A multiple of 4096.
+  /// The address space that an empty store takes: its map doubles from there when it is full, and
+  /// takes all of map_bytes_max once it is large. A multiple of 4096.
   uint64_t map_bytes_start = uint64_t{16} << 20;
   /// Transactions that may read at once: one for get() and scan(), one for what checks the store
   /// (open(), scrub_some(), verify()), the rest for KvReader. At least 3.

@@ -14,6 +14,7 @@
 #include "core/base/assert.h"
 #include "core/env/descriptors.h"
 #include "core/kv/kv_structure.h"
+#include "core/kv/map_size.h"
 
 namespace vectron::detail {
 
@@ -106,8 +107,12 @@ Result<std::shared_ptr<KvEnvironment>> KvEnvironment::open_blocking(const std::s
   }
   MDB_env* env = environment->env_;
   VECTRON_CHECK_OK(environment->check_structure(path, given_up));
-  // A file that is larger gets the map that it needs.
-  environment->map_bytes_ = std::min(config.map_bytes_start, config.map_bytes_max);
+  environment->map_bytes_ =
+      map_bytes_for(file_bytes(path), config.map_bytes_start, config.map_bytes_max);
+  if (!has_address_space(environment->map_bytes_)) {
+    // A file that is larger gets the map that it needs.
+    environment->map_bytes_ = std::min(config.map_bytes_start, config.map_bytes_max);
+  }
   environment->map_bytes_max_ = config.map_bytes_max;
   mdb_env_set_mapsize(env, environment->map_bytes_);
   mdb_env_set_maxreaders(env, config.readers_max);
@@ -188,8 +193,9 @@ std::unexpected<Status> KvEnvironment::damage(std::string message) {
 Result<void> KvEnvironment::grow_map() {
   VECTRON_ASSERT(map_bytes_ < map_bytes_max_, "{} of {} bytes", map_bytes_, map_bytes_max_);
   wants_larger_map_.store(false, std::memory_order_relaxed);
-  const uint64_t wanted = std::min(map_bytes_ * 2, map_bytes_max_);
+  uint64_t wanted = next_map_bytes(map_bytes_, map_bytes_max_);
   // LMDB gives up its old map first, and could not go on without a new one.
+  if (!has_address_space(wanted)) wanted = std::min(map_bytes_ * 2, map_bytes_max_);
   if (!has_address_space(wanted)) return error(ENOMEM, "grow its map");
   const int code = mdb_env_set_mapsize(env_, wanted);
   VECTRON_ASSERT(code == 0, "a map of {} bytes: {}", wanted, mdb_strerror(code));

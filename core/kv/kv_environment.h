@@ -76,7 +76,6 @@ class KvEnvironment {
   MDB_env* handle() const { return env_; }
   unsigned database() const { return database_; }
   uint64_t used_bytes() const;
-  uint64_t map_bytes() const { return map_bytes_; }
   const std::string& folder_name() const { return folder_name_; }
 
   /// Whether the last commit failed because its pages need a larger map, and there may be one.

@@ -39,12 +39,6 @@ std::optional<ByteView> checked(Space space, ByteView key, ByteView stored) {
   return parts->value;
 }
 
-Bytes sealed(Space space, ByteView key, Bytes value) {
-  const uint64_t hash = pair_hash(space, key, value).hash;
-  ByteWriter(value).put(hash);
-  return value;
-}
-
 ByteView header_key() {
   return as_bytes("h");
 }

@@ -58,8 +58,6 @@ struct StoredValue {
 std::optional<StoredValue> split(ByteView stored);
 /// The value of a stored pair. None when its hash does not match (damage).
 std::optional<ByteView> checked(Space space, ByteView key, ByteView stored);
-/// Appends the hash of the pair to `value`.
-Bytes sealed(Space space, ByteView key, Bytes value);
 
 /// What one record of the system space says of the whole store.
 struct Header {

@@ -66,24 +66,4 @@ Result<void> check_vector(std::span<const float> vector, uint32_t dimension, Dis
                                 kVectorLengthMin));
 }
 
-std::string_view distance_name(Distance distance) {
-  switch (distance) {
-    case Distance::cosine:
-      return "cosine";
-    case Distance::dot:
-      return "dot";
-    case Distance::euclidean:
-      return "euclidean";
-  }
-  return "unknown";
-}
-
-Result<Distance> distance_from_name(std::string_view name) {
-  for (const Distance distance : {Distance::cosine, Distance::dot, Distance::euclidean}) {
-    if (distance_name(distance) == name) return distance;
-  }
-  return bad("distance",
-             fmt::format("distance must be cosine, dot or euclidean, not \"{}\"", name));
-}
-
 }  // namespace vectron

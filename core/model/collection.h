@@ -81,9 +81,4 @@ Result<void> check_collection_options(const CollectionOptions& options);
 Result<void> check_vector(std::span<const float> vector, uint32_t dimension, Distance distance,
                           std::string_view field);
 
-std::string_view distance_name(Distance distance);
-
-/// "cosine", "dot" or "euclidean". Errors: invalid_argument that lists them.
-Result<Distance> distance_from_name(std::string_view name);
-
 }  // namespace vectron

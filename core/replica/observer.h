@@ -66,6 +66,13 @@ struct GraphSight {
   std::vector<uint32_t> live;
 };
 
+/// What the placement driver wants of a node, as of a revision of its state.
+struct PlacementOrder {
+  /// Of the state. Revisions of another one cannot be compared.
+  uint64_t lineage = 0;
+  uint64_t revision = 0;
+};
+
 class ReplicaObserver {
  public:
   virtual ~ReplicaObserver() = default;
@@ -88,6 +95,10 @@ class ReplicaObserver {
   virtual void on_stop(const ReplicaName& name, const Status& status) { (void)name, (void)status; }
   /// One entry was applied; `digest` is that of the whole state after it.
   virtual void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) = 0;
+  /// The node begins to carry out an order.
+  virtual void on_order(NodeId node, const PlacementOrder& order) = 0;
+  /// The replica is made out of nothing: its birth begins.
+  virtual void on_birth(const ReplicaName& name) = 0;
   /// The replica was told to be gone for ever: it stops and takes no part any more.
   virtual void on_dropped(const ReplicaName& name) = 0;
   /// Something happened to the index of a shard, which stands at `applied_index`; `coverage` sums

@@ -6,6 +6,7 @@
 
 #include "core/async/combine.h"
 #include "core/base/assert.h"
+#include "core/base/need.h"
 
 namespace vectron {
 
@@ -63,30 +64,18 @@ class ScanOutput {
 }  // namespace
 
 Result<void> OverlayConfig::validate(const KvConfig& kv) const {
-  if (overlay_bytes_max == 0) {
-    return fail(Code::invalid_argument, "must be positive", "overlay_bytes_max");
-  }
-  if (flush_bytes_max == 0 || kv.batch_bytes_max < kAppliedRecordBytesMax ||
-      flush_bytes_max > kv.batch_bytes_max - kAppliedRecordBytesMax) {
-    return fail(Code::invalid_argument,
-                fmt::format("must be positive and, with {} bytes for the applied index, at most "
-                            "batch_bytes_max of the store",
-                            kAppliedRecordBytesMax),
-                "flush_bytes_max");
-  }
-  if (flush_writes_max == 0) {
-    return fail(Code::invalid_argument, "must be positive", "flush_writes_max");
-  }
-  if (flush_bytes_min > overlay_bytes_max) {
-    return fail(Code::invalid_argument, "must be at most overlay_bytes_max", "flush_bytes_min");
-  }
-  if (flush_interval < Duration::zero()) {
-    return fail(Code::invalid_argument, "must not be negative", "flush_interval");
-  }
-  if (full_pause <= Duration::zero()) {
-    return fail(Code::invalid_argument, "must be positive", "full_pause");
-  }
-  return {};
+  const bool fits = kv.batch_bytes_max >= kAppliedRecordBytesMax &&
+                    flush_bytes_max <= kv.batch_bytes_max - kAppliedRecordBytesMax;
+  VECTRON_CHECK_OK(need_positive(overlay_bytes_max, "overlay_bytes_max"));
+  VECTRON_CHECK_OK(need(flush_bytes_max > 0 && fits, "flush_bytes_max",
+                        fmt::format("must be positive and, with {} bytes for the applied index, at "
+                                    "most batch_bytes_max of the store",
+                                    kAppliedRecordBytesMax)));
+  VECTRON_CHECK_OK(need_positive(flush_writes_max, "flush_writes_max"));
+  VECTRON_CHECK_OK(need(flush_bytes_min <= overlay_bytes_max, "flush_bytes_min",
+                        "must be at most overlay_bytes_max"));
+  VECTRON_CHECK_OK(need_not_negative(flush_interval, "flush_interval"));
+  return need_positive(full_pause, "full_pause");
 }
 
 bool OverlayStore::ByteOrder::operator()(ByteView a, ByteView b) const {

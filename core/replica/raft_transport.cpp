@@ -99,7 +99,7 @@ RaftTransport::RaftTransport(Env* env, rpc::ClientConfig config)
 
 bool RaftTransport::send(GroupId group, const ReplicaMember& to, raft::Message message) {
   auto& outbox = outboxes_[to.node];
-  if (!outbox) outbox = std::make_unique<Outbox>(this, to.address);
+  if (!outbox) outbox = std::make_unique<Outbox>(this, rpc::NodeAddress{to.node, to.address});
   outbox->move_to(to.address);
   env_->metrics().add(Metric::raft_messages_sent);
   return outbox->add(group, message);
@@ -132,7 +132,7 @@ void RaftTransport::Outbox::put(GroupId group, const raft::Message& message) {
 void RaftTransport::Outbox::flush() {
   cancel();
   if (batch_.messages.empty()) return;
-  wire::RaftClient client(owner_->messages_.channel(address_));
+  wire::RaftClient client(owner_->messages_.channel(peer_));
   dropping_ = !client.step(batch_);
   if (dropping_) owner_->env_->metrics().add(Metric::raft_messages_dropped, batch_.messages.size());
   batch_.messages.clear();
@@ -157,7 +157,7 @@ Task<Result<uint64_t>> RaftTransport::send_snapshot(ReplicaMember to, SnapshotPi
   chunk.checksum = piece.digest;
   RequestContext context;
   context.deadline = deadline;
-  wire::RaftClient client(bulk_.channel(to.address));
+  wire::RaftClient client(bulk_.channel(rpc::NodeAddress{to.node, to.address}));
   auto reply = co_await client.install_snapshot(std::move(context), std::move(chunk));
   VECTRON_CO_CHECK_OK(reply);
   co_return reply->next_offset;

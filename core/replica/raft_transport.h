@@ -39,13 +39,12 @@ class RaftTransport final : public RaftLinks {
   /// What waits for one node; sends itself at the end of the turn.
   class Outbox final : public QueuedEvent {
    public:
-    explicit Outbox(RaftTransport* owner, Address address)
-        : owner_(owner), address_(std::move(address)) {}
+    Outbox(RaftTransport* owner, rpc::NodeAddress peer) : owner_(owner), peer_(std::move(peer)) {}
     bool add(GroupId group, const raft::Message& message);
 
     /// The node is elsewhere now; what waits goes there.
     void move_to(const Address& address) {
-      if (address_ != address) address_ = address;
+      if (peer_.address != address) peer_.address = address;
     }
 
     /// Messages that wait to be overtaken.
@@ -59,7 +58,7 @@ class RaftTransport final : public RaftLinks {
     void flush();
 
     RaftTransport* owner_;
-    Address address_;
+    rpc::NodeAddress peer_;
     wire::RaftBatch batch_;
     size_t batch_bytes_ = 0;
     /// Go with the next frame (MessageFate::overtake).

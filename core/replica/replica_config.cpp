@@ -2,31 +2,23 @@
 
 #include <algorithm>
 
+#include "core/base/need.h"
+
 namespace vectron {
 
 Result<void> ReplicaConfig::validate() const {
-  if (tick_interval <= Duration::zero()) {
-    return fail(Code::invalid_argument, "must be above zero", "tick_interval");
-  }
-  if (heartbeat_ticks == 0 || election_ticks < 2 * heartbeat_ticks) {
-    return fail(Code::invalid_argument, "must be at least twice heartbeat_ticks (at least 1)",
-                "election_ticks");
-  }
-  if (pending_proposals_max == 0) {
-    return fail(Code::invalid_argument, "must be at least 1", "pending_proposals_max");
-  }
-  if (append_bytes_max == 0 || append_bytes_max > kAppendBytesMax) {
-    return fail(Code::invalid_argument, "must be between 1 and 256 KiB", "append_bytes_max");
-  }
-  if (snapshot_chunk_bytes_max == 0 || snapshot_chunk_bytes_max > kSnapshotChunkBytesMax ||
-      snapshot_chunk_bytes_max > kv.batch_bytes_max / 2) {
-    return fail(Code::invalid_argument,
-                "must be between 1 and 1 MiB, and at most half of kv_batch_bytes_max",
-                "snapshot_chunk_bytes_max");
-  }
-  if (scrub_interval <= Duration::zero()) {
-    return fail(Code::invalid_argument, "must be above zero", "scrub_interval");
-  }
+  VECTRON_CHECK_OK(need_positive(tick_interval, "tick_interval"));
+  VECTRON_CHECK_OK(need_positive(heartbeat_ticks, "heartbeat_ticks"));
+  VECTRON_CHECK_OK(need(election_ticks >= 2 * heartbeat_ticks, "election_ticks",
+                        "must be at least twice heartbeat_ticks"));
+  VECTRON_CHECK_OK(need_positive(pending_proposals_max, "pending_proposals_max"));
+  VECTRON_CHECK_OK(need_between(append_bytes_max, 1, kAppendBytesMax, "append_bytes_max"));
+  VECTRON_CHECK_OK(need(snapshot_chunk_bytes_max > 0 &&
+                            snapshot_chunk_bytes_max <= kSnapshotChunkBytesMax &&
+                            snapshot_chunk_bytes_max <= kv.batch_bytes_max / 2,
+                        "snapshot_chunk_bytes_max",
+                        "must be between 1 and 1 MiB, and at most half of kv_batch_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(scrub_interval, "scrub_interval"));
   VECTRON_CHECK_OK(kv.validate());
   return overlay.validate(kv);
 }

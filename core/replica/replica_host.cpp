@@ -333,6 +333,8 @@ Task<Result<void>> ReplicaHost::bear_whole(stored::ReplicaManifest manifest) {
   const GroupId group(manifest.group_id);
   const ReplicaId replica(manifest.replica_id);
   VECTRON_ASSERT(presence(group, replica) == Presence::absent);
+  const ReplicaName name{group, replica, config_.node};
+  if (observer_ != nullptr) observer_->on_birth(name);
   if (wal_->is_full()) {
     co_return fail(Code::resource_exhausted, "the disk is full: no replica is made now");
   }

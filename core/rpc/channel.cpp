@@ -8,6 +8,7 @@
 #include "core/base/need.h"
 #include "core/rpc/error_body.h"
 #include "core/rpc/message_bounds.h"
+#include "core/rpc/node_address.h"
 
 namespace vectron::rpc {
 namespace {
@@ -17,14 +18,14 @@ constexpr size_t kHelloFrameBytesMax = 4'096;
 }  // namespace
 
 Result<void> ClientConfig::validate() const {
-  VECTRON_CHECK_OK(need_positive(frame_bytes_max / kHelloFrameBytesMax, "frame_bytes_max"));
+  VECTRON_CHECK_OK(need_at_least(frame_bytes_max, kHelloFrameBytesMax, "frame_bytes_max"));
   VECTRON_CHECK_OK(need_positive(calls_max, "calls_max"));
   VECTRON_CHECK_OK(need_positive(queued_bytes_max, "queued_bytes_max"));
-  VECTRON_CHECK_OK(need_positive(stream_window_bytes / 2, "stream_window_bytes"));
-  VECTRON_CHECK_OK(need_positive(connect_timeout.count(), "connect_timeout"));
-  VECTRON_CHECK_OK(need_positive(backoff_min.count(), "backoff_min"));
-  VECTRON_CHECK_OK(need_positive(ping_interval.count(), "ping_interval"));
+  VECTRON_CHECK_OK(need_at_least(stream_window_bytes, 2, "stream_window_bytes"));
+  VECTRON_CHECK_OK(need_positive(connect_timeout, "connect_timeout"));
+  VECTRON_CHECK_OK(need_positive(backoff_min, "backoff_min"));
   VECTRON_CHECK_OK(need(backoff_max >= backoff_min, "backoff_max", "must be at least backoff_min"));
+  VECTRON_CHECK_OK(need_positive(ping_interval, "ping_interval"));
   return need(silence_max >= 2 * ping_interval, "silence_max",
               "must be at least twice ping_interval");
 }
@@ -220,6 +221,7 @@ Task<void> Channel::run() {
     while (writer_.empty()) co_await demand_.wait();
     const Result<void> established = co_await establish();
     if (!established.has_value()) {
+      tell_other_node(established.error());
       backing_off_ = true;
       not_established_ = established.error();
       established_.notify_all();
@@ -229,6 +231,7 @@ Task<void> Channel::run() {
       continue;
     }
     failures_in_a_row_ = 0;
+    told_other_node_ = false;
     not_established_ = Status();
     established_.notify_all();
     connection_tasks_.spawn(write_frames());
@@ -236,6 +239,12 @@ Task<void> Channel::run() {
     const Status reason = co_await read_until_lost();
     lose(reason);
   }
+}
+
+// Nobody hears why one-way messages do not arrive; whoever looks after the node should.
+void Channel::tell_other_node(const Status& failure) {
+  if (failure.field() != kNodeField || std::exchange(told_other_node_, true)) return;
+  env_.log().warning("rpc", "{}", failure.message());
 }
 
 Task<Result<void>> Channel::establish() {
@@ -267,8 +276,11 @@ Task<Result<void>> Channel::shake_hands() {
   VECTRON_CO_CHECK_OK(fits);
   const NodeId node = peer->identity.node;
   if (config_.expected_node && node != config_.expected_node) {
-    co_return fail(Code::failed_precondition, fmt::format("node {} answers in the place of node {}",
-                                                          node, config_.expected_node));
+    co_return fail(Code::failed_precondition,
+                   fmt::format("node {} answers at {}, where node {} should: check the addresses "
+                               "and the numbers of the nodes",
+                               node, address_.text, config_.expected_node),
+                   std::string(kNodeField));
   }
   request_bytes_max_ = frame_bytes_for(*peer, config_.frame_bytes_max);
   buffer_.set_frame_bytes_max(config_.frame_bytes_max);

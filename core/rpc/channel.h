@@ -28,7 +28,7 @@ namespace vectron::rpc {
 /// Bounds and times of a Channel.
 struct ClientConfig {
   Identity identity;
-  /// Refuse to talk to another node at the address; zero for any.
+  /// Refuse to talk to another node at the address (kNodeField); zero for any.
   NodeId expected_node;
   /// Of one frame, both ways.
   size_t frame_bytes_max = 64 << 20;
@@ -109,6 +109,7 @@ class Channel final : private Admission {
   void remove(const Exchange& exchange);
 
   Task<void> run();
+  void tell_other_node(const Status& failure);
   Task<Result<void>> connected_by(Instant deadline);
   Task<Result<void>> wait_for_connection();
   Task<Result<void>> establish();
@@ -133,6 +134,8 @@ class Channel final : private Admission {
   uint64_t failures_in_a_row_ = 0;
   uint64_t one_way_dropped_ = 0;
   bool backing_off_ = false;
+  /// The log has it that another node answers.
+  bool told_other_node_ = false;
   bool welcomed_ = false;
   uint64_t reads_ = 0;
   /// A one-way frame that the simulation delays past the next.

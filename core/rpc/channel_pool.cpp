@@ -2,19 +2,21 @@
 
 namespace vectron::rpc {
 
-std::shared_ptr<Channel> ChannelPool::channel(const Address& address) {
-  const auto found = by_address_.find(address);
-  if (found != by_address_.end()) {
+std::shared_ptr<Channel> ChannelPool::channel(const NodeAddress& peer) {
+  const auto found = by_peer_.find(peer);
+  if (found != by_peer_.end()) {
     used_last_first_.splice(used_last_first_.begin(), used_last_first_, found->second);
-    return *found->second;
+    return found->second->channel;
   }
-  if (by_address_.size() >= channels_max_ && !used_last_first_.empty()) {
-    by_address_.erase(used_last_first_.back()->address());
+  if (by_peer_.size() >= channels_max_ && !used_last_first_.empty()) {
+    by_peer_.erase(used_last_first_.back().peer);
     used_last_first_.pop_back();
   }
-  used_last_first_.push_front(std::make_shared<Channel>(env_, address, config_));
-  by_address_.emplace(address, used_last_first_.begin());
-  return used_last_first_.front();
+  ClientConfig config = config_;
+  config.expected_node = peer.node;
+  used_last_first_.push_front({peer, std::make_shared<Channel>(env_, peer.address, config)});
+  by_peer_.emplace(peer, used_last_first_.begin());
+  return used_last_first_.front().channel;
 }
 
 }  // namespace vectron::rpc

@@ -1,4 +1,4 @@
-// ChannelPool: a node's Channels, one for each address.
+// ChannelPool: a node's Channels, one for each node at an address.
 #pragma once
 
 #include <list>
@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "core/rpc/channel.h"
+#include "core/rpc/node_address.h"
 
 namespace vectron::rpc {
 
@@ -16,20 +17,28 @@ class ChannelPool {
   ChannelPool(Env& env, ClientConfig config, size_t channels_max = 1'024)
       : env_(env), config_(config), channels_max_(channels_max) {}
 
-  /// The channel to `address`; made (but not connected) when there is none. One that left the pool
-  /// lives on while somebody holds it. O(log n).
-  std::shared_ptr<Channel> channel(const Address& address);
+  /// The channel to `peer`, which talks to no other node at that address; made (but not connected)
+  /// when there is none. One that left the pool lives on while somebody holds it. O(log n).
+  std::shared_ptr<Channel> channel(const NodeAddress& peer);
+  /// The same for who does not know which node answers there.
+  std::shared_ptr<Channel> channel(const Address& address) {
+    return channel(NodeAddress{NodeId(), address});
+  }
 
-  size_t size() const { return by_address_.size(); }
+  size_t size() const { return by_peer_.size(); }
 
  private:
-  using Order = std::list<std::shared_ptr<Channel>>;
+  struct Kept {
+    NodeAddress peer;
+    std::shared_ptr<Channel> channel;
+  };
+  using Order = std::list<Kept>;
 
   Env& env_;
   ClientConfig config_;
   size_t channels_max_;
   Order used_last_first_;
-  std::map<Address, Order::iterator> by_address_;
+  std::map<NodeAddress, Order::iterator> by_peer_;
 };
 
 }  // namespace vectron::rpc

@@ -14,7 +14,6 @@ namespace vectron::rpc {
 class Door final : public Interceptor {
  public:
   void shut() { shut_ = true; }
-  bool is_shut() const { return shut_; }
 
   /// Errors: unavailable (shut).
   Result<void> admit(const MethodInfo& method, uint32_t, RequestContext&) override {

@@ -28,18 +28,25 @@ class HeldAnswer final : public AnswerRoom {
         bytes <= held || (bytes <= BodyMemory::kSmallBytesMax ? share_->fits(bytes - held, bytes)
                                                               : share_->fits_answer(bytes - held));
     if (fits) {
+      granted_bytes_ = bytes;
       held_->set(bytes);
     } else if (!std::exchange(refused_, true)) {
       metrics_->add(Metric::rpc_answers_dropped);
     }
     return fits;
   }
-  void end() { held_.reset(); }
+  void end() {
+    granted_bytes_ = 0;
+    held_.reset();
+  }
+  /// What was told that there is room for, whatever is counted.
+  size_t granted_bytes() const { return granted_bytes_; }
 
  private:
   BodyShare* share_;
   Metrics* metrics_;
   std::optional<HeldBytes> held_;
+  size_t granted_bytes_ = 0;
   /// Who asks again is not counted again.
   bool refused_ = false;
 };
@@ -57,6 +64,7 @@ class AnswerOfRequest {
   void end() {
     if (room_ != nullptr) room_->end();
   }
+  size_t granted_bytes() const { return room_ == nullptr ? 0 : room_->granted_bytes(); }
 
  private:
   std::shared_ptr<HeldAnswer> room_;

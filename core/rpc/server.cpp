@@ -29,7 +29,7 @@ Result<void> ServerConfig::validate() const {
   VECTRON_CHECK_OK(need_positive(host_requests_in_flight_max, "host_requests_in_flight_max"));
   VECTRON_CHECK_OK(
       need_positive(connection_requests_in_flight_max, "connection_requests_in_flight_max"));
-  VECTRON_CHECK_OK(need_positive(frame_bytes_max / kFrameHeaderBytes, "frame_bytes_max"));
+  VECTRON_CHECK_OK(need_at_least(frame_bytes_max, kFrameHeaderBytes, "frame_bytes_max"));
   VECTRON_CHECK_OK(need_positive(queued_bytes_max, "queued_bytes_max"));
   VECTRON_CHECK_OK(need(is_room_for_frames(body_bytes_in_flight_max, frame_bytes_max),
                         "body_bytes_in_flight_max",
@@ -38,9 +38,8 @@ Result<void> ServerConfig::validate() const {
                         "host_bytes_in_flight_max",
                         "must be at least one and a half times frame_bytes_max"));
   VECTRON_CHECK_OK(need_positive(nodes_known_max, "nodes_known_max"));
-  VECTRON_CHECK_OK(need_positive(hello_timeout.count(), "hello_timeout"));
-  VECTRON_CHECK_OK(need_positive(silence_max.count(), "silence_max"));
-  return {};
+  VECTRON_CHECK_OK(need_positive(hello_timeout, "hello_timeout"));
+  return need_positive(silence_max, "silence_max");
 }
 
 namespace {

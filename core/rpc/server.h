@@ -75,10 +75,8 @@ struct ServerConfig {
   /// For the first frame to come.
   Duration hello_timeout = 5s;
   /// A connection on which nothing comes, and nothing that was sent is taken, for so long is
-  /// closed.
+  /// closed. So is one whose frame comes, or whose answers are taken, at less than 64 KiB in it.
   Duration silence_max = 30s;
-  /// So is one whose frame comes, or whose answers are taken, at less than this in `silence_max`.
-  size_t progress_bytes_min = 64 << 10;
 
   /// Takes `bounds` over, and half of each number for one host.
   void bind(const PeerBounds& bounds);

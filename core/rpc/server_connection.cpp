@@ -8,6 +8,7 @@
 #include "core/base/memory_refusal.h"
 #include "core/env/goodbye.h"
 #include "core/rpc/error_body.h"
+#include "core/rpc/frame_cost.h"
 #include "core/rpc/http_hint.h"
 #include "core/rpc/message_bounds.h"
 
@@ -17,6 +18,9 @@ namespace {
 constexpr size_t kHelloFrameBytesMax = 4'096;
 constexpr Duration kGoodbyeTime = 1s;
 constexpr uint64_t kSilentTicksMax = 3;
+/// A connection is closed whose frame comes, or whose answers are taken, at less than this in
+/// silence_max.
+constexpr size_t kProgressBytesMin = 64 << 10;
 constexpr uint64_t kRemainingMaxUs = 366ULL * 24 * 3600 * 1'000'000;  // More is no limit.
 
 }  // namespace
@@ -48,14 +52,18 @@ ServerConnection::~ServerConnection() {
 }
 
 HeldForPeer ServerConnection::held() const {
-  // A stream may wait for the peer to take what it sends.
-  const auto running =
-      std::ranges::count_if(calls_, [](const auto& call) { return call.second.stream == nullptr; });
-  return {.peer = connection_->peer().text,
-          .arrived = buffer_.buffered().size(),
-          .waiting = writer_.memory_bytes(),
-          .buffers = buffer_.memory_bytes(),
-          .running = static_cast<size_t>(running)};
+  HeldForPeer held{.peer = connection_->peer().text,
+                   .arrived = buffer_.buffered().size(),
+                   .waiting = writer_.memory_bytes(),
+                   .buffers = buffer_.memory_bytes()};
+  for (const auto& [id, call] : calls_) {
+    // A stream may wait for the peer to take what it sends.
+    if (call.stream == nullptr) ++held.running;
+    const size_t making = call.answer.granted_bytes();
+    held.making += making;
+    if (making > BodyMemory::kSmallBytesMax) held.making_large += making;
+  }
+  return held;
 }
 
 Task<void> ServerConnection::run() {
@@ -176,6 +184,7 @@ Task<Status> ServerConnection::read_until_lost() {
         event = clock_.scheduler().queue().events_run();
       }
       turn_bytes += work_bytes;
+      server_.env_.cpu().worked_on_loop(frame_cost(frame->header.kind, frame->body.size()));
       if (frame->header.kind == FrameKind::one_way && frame->body.size() > kOneWayBytesMax) {
         co_await run_large_one_way(*frame);
         continue;
@@ -221,7 +230,7 @@ Task<void> ServerConnection::write_frames() {
 // taken too slowly. Counted in ticks that this process lived through: a paused process does not
 // blame its clients.
 Task<void> ServerConnection::watch() {
-  const size_t tick_bytes_min = server_.config_.progress_bytes_min / kSilentTicksMax;
+  const size_t tick_bytes_min = kProgressBytesMin / kSilentTicksMax;
   uint64_t silent_ticks = 0;
   uint64_t slow_ticks = 0;
   while (silent_ticks < kSilentTicksMax && slow_ticks < kSilentTicksMax) {
@@ -490,6 +499,10 @@ void ServerConnection::finish_unary(uint64_t call_id, Result<Bytes> answer) {
   Call& call = calls_.at(call_id);
   const MethodInfo& method = *call.method->info;
   const Code too_large = method.read_only ? Code::out_of_range : Code::unknown_outcome;
+  if (server_.config_.watcher != nullptr &&
+      call.answer.granted_bytes() > BodyMemory::kSmallBytesMax) {
+    server_.config_.watcher->answer_made(&server_);
+  }
   call.body.set(0);  // It makes room for the answer, which is counted where it waits.
   call.answer.end();
   const bool no_room = method.read_only && answer.has_value() &&

@@ -1,5 +1,6 @@
 #include "core/wal/wal_types.h"
 
+#include "core/base/need.h"
 #include "core/wal/wal_format.h"
 
 namespace vectron {
@@ -11,17 +12,12 @@ size_t WalBatch::cost_bytes() const {
 }
 
 Result<void> WalConfig::validate() const {
-  const auto refuse = [](const char* field, const char* why) {
-    return fail(Code::invalid_argument, why, field);
-  };
-  if (segment_bytes_max < 1024) return refuse("segment_bytes_max", "must be at least 1024");
-  if (queue_bytes_max == 0) return refuse("queue_bytes_max", "must be positive");
-  if (write_bytes_max == 0) return refuse("write_bytes_max", "must be positive");
-  if (retention_bytes_max < 2 * segment_bytes_max) {
-    return refuse("retention_bytes_max", "must be at least two segments (segment_bytes_max)");
-  }
-  if (full_pause <= Duration::zero()) return refuse("full_pause", "must be positive");
-  return {};
+  VECTRON_CHECK_OK(need_at_least(segment_bytes_max, 1024, "segment_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(queue_bytes_max, "queue_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(write_bytes_max, "write_bytes_max"));
+  VECTRON_CHECK_OK(need(retention_bytes_max >= 2 * segment_bytes_max, "retention_bytes_max",
+                        "must be at least two segments (segment_bytes_max)"));
+  return need_positive(full_pause, "full_pause");
 }
 
 }  // namespace vectron

@@ -167,27 +167,27 @@ class Loader {
   }
 
   Type type_of(const std::string& place, BaseType base, int32_t index) {
-    if (base == reflection::String) return {Shape::text, "std::string", {}, {}, 0, 0};
+    if (base == reflection::String) return {Shape::text, "std::string", {}, 0, 0};
     if (base == reflection::Obj) return table_type(schema_->objects()->Get(index));
     const ScalarRow* row = scalar_row(base);
     if (row == nullptr) refuse(fmt::format("{}: its type is not supported", place));
     if (index >= 0) return enumeration_type(schema_->enums()->Get(index), row->size_bytes);
     const Shape shape = base == reflection::Bool ? Shape::boolean : Shape::scalar;
-    return {shape, row->cpp, {}, {}, row->size_bytes, 0};
+    return {shape, row->cpp, {}, row->size_bytes, 0};
   }
 
   Type table_type(const reflection::Object* object) {
     const std::string name = object->name()->str();
     note_include(file_of(object->declaration_file()));
     if (file_of(object->declaration_file()) == contract_.file) add_table(object);
-    return {Shape::table, cpp_name(name), flat_name(name), namespace_of(name), 0, 0};
+    return {Shape::table, cpp_name(name), flat_name(name), 0, 0};
   }
 
   Type enumeration_type(const reflection::Enum* declaration, size_t size_bytes) {
     const std::string name = declaration->name()->str();
     note_include(file_of(declaration->declaration_file()));
     const int64_t max = static_cast<int64_t>(declaration->values()->size()) - 1;
-    return {Shape::enumeration, cpp_name(name), flat_name(name), {}, size_bytes, max};
+    return {Shape::enumeration, cpp_name(name), flat_name(name), size_bytes, max};
   }
 
   /// A type of our own namespace needs no prefix.

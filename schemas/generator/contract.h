@@ -19,8 +19,6 @@ struct Type {
   std::string cpp;
   /// The type in flatc's C++ header, for enumerations and tables.
   std::string flat;
-  /// The namespace whose pack functions know a table, "wire".
-  std::string pack_path;
   /// Of a scalar.
   size_t size_bytes = 0;
   /// The largest value of an enumeration.

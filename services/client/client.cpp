@@ -58,13 +58,12 @@ void note_earlier_attempt(api::UpsertReply* reply) {
 
 Result<void> ClientConfig::validate() const {
   VECTRON_CHECK_OK(need(!gateways.empty(), "gateways", "at least one gateway is needed"));
-  VECTRON_CHECK_OK(need(request_timeout > 0ns, "request_timeout", "must be longer than zero"));
-  VECTRON_CHECK_OK(
-      need(read_attempt_timeout > 0ns, "read_attempt_timeout", "must be longer than zero"));
-  VECTRON_CHECK_OK(need(connect_timeout > 0ns, "connect_timeout", "must be longer than zero"));
-  VECTRON_CHECK_OK(need(backoff_min > 0ns && backoff_max >= backoff_min, "backoff_max",
-                        "must be at least backoff_min, above zero"));
-  VECTRON_CHECK_OK(need(attempts_max > 0, "attempts_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need_positive(request_timeout, "request_timeout"));
+  VECTRON_CHECK_OK(need_positive(read_attempt_timeout, "read_attempt_timeout"));
+  VECTRON_CHECK_OK(need_positive(connect_timeout, "connect_timeout"));
+  VECTRON_CHECK_OK(need_positive(backoff_min, "backoff_min"));
+  VECTRON_CHECK_OK(need(backoff_max >= backoff_min, "backoff_max", "must be at least backoff_min"));
+  VECTRON_CHECK_OK(need_positive(attempts_max, "attempts_max"));
   return channel_config(*this).validate();
 }
 

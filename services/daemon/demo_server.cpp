@@ -20,6 +20,7 @@ constexpr std::string_view kHttp = " http ";
 constexpr size_t kOutputBytesMax = 64 << 10;
 constexpr size_t kLogTailBytesMax = 2'000;
 constexpr int kCommandPatienceMs = 60'000;
+constexpr std::chrono::seconds kReadyTimeout{120};
 
 struct Pipe {
   int read_end = -1;
@@ -114,7 +115,6 @@ Server& Server::operator=(Server&& other) noexcept {
   std::swap(text_, other.text_);
   std::swap(ready_, other.ready_);
   std::swap(started_, other.started_);
-  std::swap(start_time_, other.start_time_);
   return *this;
 }
 
@@ -150,7 +150,7 @@ std::optional<int> Server::poll_gone() {
 }
 
 Result<void> Server::wait_until_ready(const ServerOptions& options) {
-  const auto deadline = started_ + options.ready_timeout;
+  const auto deadline = started_ + kReadyTimeout;
   while (!ready_) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
@@ -194,7 +194,6 @@ bool Server::find_ready_line() {
     rpc_.text.resize(http);
   }
   rpc_.text = first_of(rpc_.text);
-  start_time_ = std::chrono::steady_clock::now() - started_;
   return true;
 }
 

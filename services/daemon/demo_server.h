@@ -28,7 +28,6 @@ struct ServerOptions {
   std::string log;
   /// Further arguments.
   std::vector<std::string> arguments;
-  std::chrono::seconds ready_timeout{120};
 };
 
 /// One child process. Destroying it kills the child. It dies with its parent's thread too.
@@ -53,8 +52,6 @@ class Server {
   const Address& rpc() const { return rpc_; }
   /// The same for HTTP; empty where the program was not told to serve it.
   const Address& http() const { return http_; }
-  /// From the start of the process until it was ready.
-  std::chrono::duration<double> start_time() const { return start_time_; }
 
   /// Sends a signal, and does not wait.
   void send(int signal);
@@ -81,7 +78,6 @@ class Server {
   std::string text_;  // What it has said until it was ready.
   bool ready_ = false;
   std::chrono::steady_clock::time_point started_;
-  std::chrono::duration<double> start_time_{};
 };
 
 /// Runs `binary` with `arguments` to its end. Returns the exit status and both outputs as one text.

@@ -304,10 +304,6 @@ Task<bool> DemoSession::check_caller() {
   co_return true;
 }
 
-Result<api::CollectionStatus> DemoSession::status() {
-  return wait_for([](const api::CollectionStatus&) { return true; }, Duration(0));
-}
-
 Result<api::CollectionStatus> DemoSession::wait_for(
     std::function<bool(const api::CollectionStatus&)> enough, Duration patience) {
   return run(poll_status(std::move(enough), patience));

@@ -57,7 +57,6 @@ class DemoSession {
   Result<size_t> count_lost();
 
   /// What the status says about the collection.
-  Result<api::CollectionStatus> status();
   /// Asks for the status until `enough` says so, or for `patience`. Returns the last one.
   Result<api::CollectionStatus> wait_for(std::function<bool(const api::CollectionStatus&)> enough,
                                          Duration patience);

@@ -27,7 +27,7 @@ GatewayConfig whole_gateway(const Settings& settings, Role role) {
   config.cluster = ClusterId(1);
   config.node = NodeId(1);
   config.incarnation = 1;
-  config.placement = {Address{"placement:1"}};
+  config.placement = {{NodeId(1), Address{"placement:1"}}};
   config.http_listen = http_of(settings, role);
   return config;
 }
@@ -36,7 +36,7 @@ WorkerConfig whole_worker(const Settings& settings) {
   WorkerConfig config = settings.worker;
   config.cluster = ClusterId(1);
   config.node = NodeId(1);
-  config.placement = {Address{"placement:1"}};
+  config.placement = {{NodeId(1), Address{"placement:1"}}};
   config.request_timeout = settings.request_timeout;
   config.replica = settings.replica;
   return config;

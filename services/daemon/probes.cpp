@@ -1,5 +1,6 @@
 #include "services/daemon/probes.h"
 
+#include "core/base/need.h"
 #include "services/gateway/http_api.h"
 
 namespace vectron {
@@ -21,7 +22,7 @@ http::BrowserPolicy::Config browser_config(const Probes::Config& config) {
 Result<void> Probes::Config::validate() const {
   const Result<void> browsers = browser_config(*this).validate();
   if (browsers.has_value()) return {};
-  return fail(Code::invalid_argument, browsers.error().message(), "http_hosts");
+  return need(false, "http_hosts", browsers.error().message());
 }
 
 Probes::Probes(Env* env, ProcessMetrics* process, Life life, const Config& config)

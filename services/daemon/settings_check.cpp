@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/base/need.h"
 #include "core/rpc/server.h"
 #include "services/daemon/option.h"
 #include "services/daemon/option_pairs.h"
@@ -15,7 +16,8 @@ namespace vectron {
 namespace {
 
 // Says how to tell it, too.
-std::unexpected<Status> needed(std::string_view name, std::string_view why) {
+Result<void> need_option(bool is_told, std::string_view name, std::string_view why) {
+  if (is_told) return {};
   const Option* option = find_option(name);
   VECTRON_ASSERT(option != nullptr, "no option {}", name);
   return fail(Code::invalid_argument,
@@ -54,44 +56,40 @@ Result<void> check_sizes(const GatewayConfig& gateway) {
 
 // Of a process that is one node of a cluster.
 Result<void> check_node(const Settings& settings, Role role) {
-  if (!settings.cluster)
-    return needed("cluster", "the number of the cluster is needed, the same everywhere");
-  if (!settings.node) return needed("node", "the number of this node is needed, its own for ever");
-  if (settings.members.empty()) {
-    return needed("placement", "the placement driver's nodes are needed: NODE=HOST:PORT,...");
-  }
-  if (settings.members.size() > GroupNodeConfig::kMembersMax) {
-    return fail(Code::invalid_argument,
-                fmt::format("placement names {} nodes: a placement driver has 1 to {}",
-                            settings.members.size(), GroupNodeConfig::kMembersMax),
-                "placement");
-  }
-  const bool listed = std::ranges::find(settings.members, settings.node, &GroupMember::node) !=
-                      settings.members.end();
-  if (role == ServiceId::placement && !listed) {
-    return fail(Code::invalid_argument,
-                fmt::format("placement does not name node {}, which this is: it lists all nodes of "
-                            "the placement driver, the same everywhere",
-                            settings.node),
-                "placement");
-  }
-  for (const GroupMember& member : settings.members) {
+  const std::vector<GroupMember>& members = settings.members;
+  VECTRON_CHECK_OK(need_option(bool(settings.cluster), "cluster",
+                               "the number of the cluster is needed, the same everywhere"));
+  VECTRON_CHECK_OK(need_option(bool(settings.node), "node",
+                               "the number of this node is needed, its own for ever"));
+  VECTRON_CHECK_OK(need_option(!members.empty(), "placement",
+                               "the placement driver's nodes are needed: NODE=HOST:PORT,..."));
+  VECTRON_CHECK_OK(need(members.size() <= GroupNodeConfig::kMembersMax, "placement",
+                        fmt::format("placement names {} nodes: a placement driver has 1 to {}",
+                                    members.size(), GroupNodeConfig::kMembersMax)));
+  const bool listed =
+      std::ranges::find(members, settings.node, &GroupMember::node) != members.end();
+  VECTRON_CHECK_OK(
+      need(role != ServiceId::placement || listed, "placement",
+           fmt::format("placement does not name node {}, which this is: it lists all nodes of "
+                       "the placement driver, the same everywhere",
+                       settings.node)));
+  for (const GroupMember& member : members) {
     if (is_everywhere(member.address)) return nobody_can_connect("placement", member.address);
   }
   if (settings.advertise && is_everywhere(*settings.advertise)) {
     return nobody_can_connect("advertise", *settings.advertise);
   }
-  if (role == ServiceId::worker && is_everywhere(settings.rpc) && !settings.advertise) {
-    return needed("advertise",
-                  "rpc listens on every address of this machine: say at which one others reach it");
-  }
-  return {};
+  const bool is_found =
+      role != ServiceId::worker || !is_everywhere(settings.rpc) || settings.advertise.has_value();
+  return need_option(
+      is_found, "advertise",
+      "rpc listens on every address of this machine: say at which one others reach it");
 }
 
 }  // namespace
 
 Result<void> check_settings(const Settings& settings, Role role) {
-  if (settings.data.empty()) return needed("data", "a data folder is needed");
+  VECTRON_CHECK_OK(need_option(!settings.data.empty(), "data", "a data folder is needed"));
   if (role.runs(ServiceId::gateway)) VECTRON_CHECK_OK(check_sizes(settings.gateway));
   VECTRON_CHECK_OK(check_option_pairs(settings));
   VECTRON_CHECK_OK(check_parts(settings, role));

@@ -102,39 +102,39 @@ Status about_option(const Status& failure, std::string_view option) {
 // Counts what comes in, and turns it away once the gateway is stopping.
 class Door final : public rpc::Interceptor {
  public:
-  explicit Door(Metrics& metrics) : metrics_(metrics) {}
+  explicit Door(Metrics* metrics) : metrics_(metrics) {}
 
   void shut() { shut_ = true; }
 
   Result<void> admit(const rpc::MethodInfo&, uint32_t, RequestContext&) override {
     if (shut_) return fail(Code::unavailable, "this gateway is stopping: ask another one");
-    metrics_.add(Metric::gateway_requests);
+    metrics_->add(Metric::gateway_requests);
     return {};
   }
 
  private:
-  Metrics& metrics_;
+  Metrics* metrics_;
   bool shut_ = false;
 };
 
 // All parts of a running gateway, in the order in which they may be destroyed last.
 class Gateway {
  public:
-  Gateway(Env& env, GatewayConfig config)
+  Gateway(Env* env, GatewayConfig config)
       : env_(env),
         config_(std::move(config)),
-        channels_(env, channel_config(config_), config_.worker_channels_max),
-        placement_(env, channels_, config_),
-        routes_(env, placement_, config_),
-        shards_(env, channels_, routes_, config_),
-        handler_({&env, &placement_, &routes_, &shards_, &config_}),
-        door_(env.metrics()),
+        channels_(*env, channel_config(config_), config_.worker_channels_max),
+        placement_(env, &channels_, &config_),
+        routes_(env, &placement_, &config_),
+        shards_(env, &channels_, &routes_, &config_),
+        handler_({env, &placement_, &routes_, &shards_, &config_}),
+        door_(&env->metrics()),
         bodies_(body_limits(config_)),
-        log_(env.log(), env.random("request log"), config_.request_log),
+        log_(&env->log(), env->random("request log"), config_.request_log),
         browsers_(browser_config(config_)),
-        server_(env, server_config(config_, &bodies_)),
+        server_(*env, server_config(config_, &bodies_)),
         http_api_(env, {&handler_, &door_, &log_}, api_config()),
-        http_server_(env, http_api_.router(), http_config(config_, &bodies_, &http_api_)) {
+        http_server_(*env, http_api_.router(), http_config(config_, &bodies_, &http_api_)) {
     api::serve(server_, handler_);
     server_.set_interceptor(&door_);
     server_.set_observer(&log_);
@@ -146,15 +146,15 @@ class Gateway {
   Task<Result<void>> run() {
     const Result<void> started = server_.start(config_.listen);
     if (!started.has_value()) co_return fail(about_option(started.error(), "rpc"));
-    env_.log().info("gateway", "listens on {}", server_.address().text);
+    env_->log().info("gateway", "listens on {}", server_.address().text);
     const Result<void> http_started = start_http();
     VECTRON_CO_CHECK_OK(http_started);
     if (config_.on_listening) config_.on_listening(server_.addresses());
     auto searching = find_placement();
-    const auto found = co_await unless_set(&env_.scheduler(), config_.stop, std::move(searching));
+    const auto found = co_await unless_set(&env_->scheduler(), config_.stop, std::move(searching));
     if (found.has_value() && !found->has_value()) co_return *found;
     if (found.has_value() && config_.on_ready) config_.on_ready();
-    Event never(env_.scheduler());
+    Event never(env_->scheduler());
     Event& stop = config_.stop != nullptr ? *config_.stop : never;
     co_await stop.wait();
     co_await drain();
@@ -173,7 +173,7 @@ class Gateway {
     if (!config_.http_listen.has_value()) return {};
     const Result<void> started = http_server_.start(*config_.http_listen);
     if (!started.has_value()) return fail(about_option(started.error(), "http"));
-    env_.log().info("gateway", "listens for HTTP on {}", http_server_.address().text);
+    env_->log().info("gateway", "listens for HTTP on {}", http_server_.address().text);
     server_.set_http_place(http_server_.address());
     if (config_.on_http_listening) config_.on_http_listening(http_server_.addresses());
     return {};
@@ -185,10 +185,10 @@ class Gateway {
     constexpr Duration kAskPause = 100ms;
     constexpr Duration kQuietAtStart = 2s;
     constexpr Duration kComplainInterval = 10s;
-    Instant tell_next = env_.clock().monotonic() + kQuietAtStart;
+    Instant tell_next = env_->clock().monotonic() + kQuietAtStart;
     while (true) {
       RequestContext context;
-      context.deadline = env_.clock().monotonic() + kAskTimeout;
+      context.deadline = env_->clock().monotonic() + kAskTimeout;
       const auto listed = co_await placement_.list_workers(std::move(context));
       if (listed.has_value()) co_return Result<void>();
       if (placement_.is_of_another_cluster()) {
@@ -198,12 +198,12 @@ class Gateway {
                                    config_.cluster, listed.error().message()),
                        std::string(rpc::kClusterField));
       }
-      if (env_.clock().monotonic() >= tell_next) {
-        env_.log().warning("gateway", "not ready, the placement driver must be found: {}",
-                           listed.error().to_string());
-        tell_next = env_.clock().monotonic() + kComplainInterval;
+      if (env_->clock().monotonic() >= tell_next) {
+        env_->log().warning("gateway", "not ready, the placement driver must be found: {}",
+                            listed.error().to_string());
+        tell_next = env_->clock().monotonic() + kComplainInterval;
       }
-      co_await env_.clock().sleep_for(kAskPause);
+      co_await env_->clock().sleep_for(kAskPause);
     }
   }
 
@@ -222,27 +222,27 @@ class Gateway {
     constexpr Duration kAnswersTimeMax = 1s;
     door_.shut();
     http_server_.drain();
-    const Instant end = env_.clock().monotonic() + config_.drain_timeout;
+    const Instant end = env_->clock().monotonic() + config_.drain_timeout;
     co_await answered_by(end - std::min(kAnswersTimeMax, config_.drain_timeout / 4));
     if (owes()) {
-      env_.log().warning("gateway", "stops with {} requests under way", requests_in_flight());
+      env_->log().warning("gateway", "stops with {} requests under way", requests_in_flight());
       server_.stop();
       http_server_.give_up();
       co_await answered_by(end);
     }
-    co_await env_.clock().sleep_for(kLinger);
+    co_await env_->clock().sleep_for(kLinger);
     server_.stop();
     http_server_.stop();
   }
 
   Task<void> answered_by(Instant deadline) {
     constexpr Duration kLook = 5ms;
-    while (owes() && env_.clock().monotonic() < deadline) {
-      co_await env_.clock().sleep_for(kLook);
+    while (owes() && env_->clock().monotonic() < deadline) {
+      co_await env_->clock().sleep_for(kLook);
     }
   }
 
-  Env& env_;
+  Env* env_;
   GatewayConfig config_;
   rpc::ChannelPool channels_;
   PlacementLink placement_;
@@ -267,15 +267,14 @@ Result<void> GatewayConfig::validate() const {
   VECTRON_CHECK_OK(need(!placement.empty(), "placement", "at least one placement node is needed"));
   VECTRON_CHECK_OK(need(request_timeout_max >= request_timeout, "request_timeout_max",
                         "must be at least request_timeout"));
-  VECTRON_CHECK_OK(
-      need(read_attempt_timeout > 0ns, "read_attempt_timeout", "must be longer than zero"));
-  VECTRON_CHECK_OK(need(connect_timeout > 0ns, "connect_timeout", "must be longer than zero"));
-  VECTRON_CHECK_OK(need(backoff_min > 0ns && backoff_max >= backoff_min, "backoff_max",
-                        "must be at least backoff_min, above zero"));
-  VECTRON_CHECK_OK(need(attempts_max > 0, "attempts_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(route_bytes_max > 0, "route_bytes_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(worker_channels_max > 0, "worker_channels_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(batch_points_max > 0, "batch_points_max", "must be at least 1"));
+  VECTRON_CHECK_OK(need_positive(read_attempt_timeout, "read_attempt_timeout"));
+  VECTRON_CHECK_OK(need_positive(connect_timeout, "connect_timeout"));
+  VECTRON_CHECK_OK(need_positive(backoff_min, "backoff_min"));
+  VECTRON_CHECK_OK(need(backoff_max >= backoff_min, "backoff_max", "must be at least backoff_min"));
+  VECTRON_CHECK_OK(need_positive(attempts_max, "attempts_max"));
+  VECTRON_CHECK_OK(need_positive(route_bytes_max, "route_bytes_max"));
+  VECTRON_CHECK_OK(need_positive(worker_channels_max, "worker_channels_max"));
+  VECTRON_CHECK_OK(need_positive(batch_points_max, "batch_points_max"));
   VECTRON_CHECK_OK(
       need(write_bytes_max > 0 && write_bytes_max <= std::min(frame_bytes_max, kWritePieceBytesMax),
            "write_bytes_max",
@@ -285,8 +284,7 @@ Result<void> GatewayConfig::validate() const {
                         "write_points_max", "must be between 1 and 500 (what a worker takes)"));
   const Result<void> browsers = gateway::browser_config(*this).validate();
   if (!browsers.has_value()) {
-    return fail(Code::invalid_argument, browsers.error().message(),
-                "http_" + browsers.error().field());
+    return need(false, "http_" + browsers.error().field(), browsers.error().message());
   }
   VECTRON_CHECK_OK(gateway::channel_config(*this).validate());
   VECTRON_CHECK_OK(gateway::http_config(*this).validate());
@@ -296,7 +294,7 @@ Result<void> GatewayConfig::validate() const {
 Task<Result<void>> run_gateway(Env* env, GatewayConfig config) {
   const Result<void> checked = config.validate();
   VECTRON_CO_CHECK_OK(checked);
-  gateway::Gateway service(*env, std::move(config));
+  gateway::Gateway service(env, std::move(config));
   Result<void> outcome = co_await service.run();
   co_return outcome;
 }

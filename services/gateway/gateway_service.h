@@ -13,6 +13,7 @@
 #include "core/base/peer_holder.h"
 #include "core/env/env.h"
 #include "core/model/collection.h"
+#include "core/rpc/node_address.h"
 #include "services/gateway/request_log.h"
 #include "services/node/node_config.h"
 
@@ -23,7 +24,7 @@ struct GatewayConfig : NodeConfig {
   /// Where HTTP clients connect; absent for no HTTP.
   std::optional<Address> http_listen;
   /// The placement driver's nodes, at least one.
-  std::vector<Address> placement;
+  std::vector<rpc::NodeAddress> placement;
 
   /// No request may take longer, whatever deadline it names. At least request_timeout.
   Duration request_timeout_max = 60s;

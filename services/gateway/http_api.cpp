@@ -72,15 +72,20 @@ CpuCost reading_cost(size_t bytes) {
 }
 
 /// What requests without a route are counted as.
+/// A larger answer is written on the Cpu pool.
+constexpr size_t kInlineReplyBytesMax = 32 << 10;
+/// For /readyz to find the placement driver.
+constexpr Duration kReadyTimeout = 1s;
+
 constexpr rpc::MethodInfo kNoOperation{
     .id = 0, .service = "none", .name = "none", .permission = "none", .read_only = true};
 
 // A request between its beginning and its end.
 class Watched {
  public:
-  Watched(Env& env, rpc::RequestObserver* observer, const rpc::MethodInfo* method,
+  Watched(Env* env, rpc::RequestObserver* observer, const rpc::MethodInfo* method,
           size_t request_bytes, std::string id)
-      : env_(env), observer_(observer), began_(env.clock().monotonic()), id_(std::move(id)) {
+      : env_(env), observer_(observer), began_(env->clock().monotonic()), id_(std::move(id)) {
     end_.method = method;
     end_.over_http = true;
     end_.request_bytes = request_bytes;
@@ -94,14 +99,14 @@ class Watched {
   void ended(Code code, size_t reply_bytes) {
     if (observer_ == nullptr) return;
     end_.code = code;
-    end_.took = env_.clock().monotonic() - began_;
+    end_.took = env_->clock().monotonic() - began_;
     end_.reply_bytes = reply_bytes;
     end_.collection = subject_->collection;
     observer_->ended(end_);
   }
 
  private:
-  Env& env_;
+  Env* env_;
   rpc::RequestObserver* observer_;
   const Instant began_;
   const std::string id_;
@@ -135,7 +140,7 @@ Metrics sum_of(Metrics sum, const std::vector<const Metrics*>& others) {
 
 }  // namespace
 
-HttpApi::HttpApi(Env& env, Parts parts, HttpApiConfig config)
+HttpApi::HttpApi(Env* env, Parts parts, HttpApiConfig config)
     : env_(env), parts_(parts), config_(std::move(config)) {
   if (config_.bodies != nullptr) replies_.emplace(config_.bodies, "replies:0");
   using Handler = api::VectronHandler;
@@ -185,7 +190,7 @@ Result<void> HttpApi::read_body(http::Request* from, Request* to) {
     if (from->body.empty()) return {};
     return fail(Code::invalid_argument, "this request has no body");
   }
-  env_.cpu().worked_on_loop(reading_cost(from->body.size()));
+  env_->cpu().worked_on_loop(reading_cost(from->body.size()));
   return reader_.read(&from->body, to, names_of(from->parameters));
 }
 
@@ -211,7 +216,7 @@ Task<Result<Request>> HttpApi::read_body_elsewhere(http::Request from, Request t
     VECTRON_CHECK_OK(reader.read(&body, &message, names_of(reading->parameters)));
     return message;
   };
-  Result<Request> read = co_await run_on<Result<Request>>(&env_.cpu(), cost, std::move(work));
+  Result<Request> read = co_await run_on<Result<Request>>(&env_->cpu(), cost, std::move(work));
   co_return read;
 }
 
@@ -221,7 +226,7 @@ Result<HttpApi::Call<Request>> HttpApi::open_call(const rpc::MethodInfo& method,
   Call<Request> call;
   VECTRON_TRY(const RequestOptions options, request_options(request));
   if (options.timeout.has_value()) {
-    call.context.deadline = env_.clock().monotonic() + *options.timeout;
+    call.context.deadline = env_->clock().monotonic() + *options.timeout;
   }
   call.context.cancellation = request.cancellation;
   VECTRON_CHECK_OK(parts_.door->admit(method, 0, call.context));
@@ -318,13 +323,13 @@ Task<http::Response> HttpApi::about() {
 template <typename Reply>
 Task<Result<std::string>> HttpApi::write_body(bool read_only, Reply reply) {
   const size_t bytes = memory_bytes(reply);
-  const bool planted = env_.planted("json_on_loop");
-  if (planted || bytes <= config_.inline_reply_bytes_max) {
+  const bool planted = env_->planted("json_on_loop");
+  if (planted || bytes <= kInlineReplyBytesMax) {
     // A payload that shares its parts may still be long: then the work so far is thrown away.
     const size_t text_bytes_max = planted ? config_.reply_bytes_max : inline_text_bytes_max();
     Result<std::string> body = to_line(to_json(reply, text_bytes_max));
     const size_t text_bytes = body.has_value() ? body->size() : text_bytes_max;
-    env_.cpu().worked_on_loop(writing_cost(std::max(bytes, text_bytes / 3)));
+    env_->cpu().worked_on_loop(writing_cost(std::max(bytes, text_bytes / 3)));
     if (body.has_value() || body.error().code() != Code::out_of_range) co_return body;
   }
   auto shared = std::make_shared<const Reply>(std::move(reply));
@@ -353,7 +358,7 @@ Task<HttpApi::Written<Reply>> HttpApi::write_on_pool(bool read_only,
                                                      size_t held_bytes, size_t text_bytes_max) {
   BodyShare* const share = replies_.has_value() ? &*replies_ : nullptr;
   if (read_only && share != nullptr && !share->fits(held_bytes)) {
-    env_.metrics().add(Metric::http_answers_dropped);
+    env_->metrics().add(Metric::http_answers_dropped);
     Written<Reply> refused;
     refused.body = fail(memory_refusal("answers that become JSON"));
     co_return refused;
@@ -370,7 +375,7 @@ Task<HttpApi::Written<Reply>> HttpApi::write_on_pool(bool read_only,
     if (is_too_long) written.unwritten = std::move(taken);
     return written;
   };
-  Written<Reply> written = co_await run_on<Written<Reply>>(&env_.cpu(), cost, std::move(work));
+  Written<Reply> written = co_await run_on<Written<Reply>>(&env_->cpu(), cost, std::move(work));
   co_return written;
 }
 
@@ -380,7 +385,7 @@ Task<Result<Reply>> HttpApi::in_time(Code late, RequestContext context, Task<Res
     Result<Reply> reply = co_await task;
     co_return reply;
   }
-  Clock& clock = env_.clock();
+  Clock& clock = env_->clock();
   auto reply = co_await with_deadline(&clock.scheduler(), clock.scheduler_time(context.deadline),
                                       std::move(task));
   if (reply.has_value()) co_return *std::move(reply);
@@ -396,7 +401,7 @@ Task<http::Response> HttpApi::alive() {
 Task<http::Response> HttpApi::ready() {
   const rpc::MethodInfo& method = api::kVectronListCollectionsMethod;
   RequestContext context;
-  context.deadline = env_.clock().monotonic() + config_.ready_timeout;
+  context.deadline = env_->clock().monotonic() + kReadyTimeout;
   if (config_.ready_after != nullptr && !config_.ready_after->is_set()) {
     co_return http::text_response(503, "starting\n");
   }
@@ -409,7 +414,7 @@ Task<http::Response> HttpApi::ready() {
 }
 
 Task<http::Response> HttpApi::metrics() {
-  http::Response response = metrics_response(sum_of(env_.metrics(), config_.metrics_beside));
+  http::Response response = metrics_response(sum_of(env_->metrics(), config_.metrics_beside));
   if (config_.more_metrics) config_.more_metrics(&response.body);
   if (config_.process_metrics) {
     Task<std::string> asking = config_.process_metrics();

@@ -26,15 +26,11 @@ struct HttpApiConfig {
   size_t reply_bytes_max = 64 << 20;
   /// A larger body is read on the Cpu pool.
   size_t inline_body_bytes_max = 128 << 10;
-  /// A larger answer is written on the Cpu pool.
-  size_t inline_reply_bytes_max = 32 << 10;
-  /// And one whose JSON is larger.
+  /// An answer whose JSON is larger is written on the Cpu pool.
   size_t inline_text_bytes_max = 128 << 10;
   /// Counts answers while they become JSON. May be null; outlives the API.
   BodyMemory* bodies = nullptr;
   JsonLimits limits;
-  /// For /readyz to find the placement driver.
-  Duration ready_timeout = 1s;
   /// /readyz says 503 before; may be null.
   const Event* ready_after = nullptr;
   /// /metrics adds them to those of this node.
@@ -58,7 +54,7 @@ class HttpApi final : public http::RefusalObserver {
     rpc::RequestObserver* observer = nullptr;
   };
   /// All outlive the API, and it outlives the requests that it serves.
-  HttpApi(Env& env, Parts parts, HttpApiConfig config);
+  HttpApi(Env* env, Parts parts, HttpApiConfig config);
 
   const http::Router& router() const { return router_; }
   /// Tells the observer of requests that no handler saw: they ended, too.
@@ -122,7 +118,7 @@ class HttpApi final : public http::RefusalObserver {
   Task<http::Response> metrics();
   Task<http::Response> openapi();
 
-  Env& env_;
+  Env* env_;
   Parts parts_;
   HttpApiConfig config_;
   /// Those that were given an id.

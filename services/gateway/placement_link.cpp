@@ -6,12 +6,12 @@
 
 namespace vectron::gateway {
 
-PlacementLink::PlacementLink(Env& env, rpc::ChannelPool& channels, const GatewayConfig& config)
+PlacementLink::PlacementLink(Env* env, rpc::ChannelPool* channels, const GatewayConfig* config)
     : env_(env),
       channels_(channels),
       config_(config),
-      random_(env.random("gateway.placement")),
-      refusals_(config.placement.size()) {}
+      random_(env->random("gateway.placement")),
+      refusals_(config->placement.size()) {}
 
 Task<Result<wire::CreateCollectionReply>> PlacementLink::create_collection(
     RequestContext context, wire::CreateCollectionRequest request) {
@@ -55,19 +55,19 @@ Task<Result<wire::GetCollectionReply>> PlacementLink::collection_route(RequestCo
 template <typename Reply, typename Request>
 Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operation, Request made) {
   const auto request = std::make_shared<const Request>(std::move(made));
-  const AttemptLimits limits{config_.attempts_max, config_.backoff_min, config_.backoff_max};
-  Attempts attempts(limits, &random_, config_.placement.size(), leader_);
+  const AttemptLimits limits{config_->attempts_max, config_->backoff_min, config_->backoff_max};
+  Attempts attempts(limits, &random_, config_->placement.size(), leader_);
   Doubt doubt(operation.access);
-  DamagedCopies damaged(config_.placement.size());
-  NobodyListens nobody_listens(config_.placement.size(),
-                               env_.clock().monotonic() + kRefusedPatience);
+  DamagedCopies damaged(config_->placement.size());
+  NobodyListens nobody_listens(config_->placement.size(),
+                               env_->clock().monotonic() + kRefusedPatience);
   while (true) {
     const size_t node = attempts.target();
-    std::shared_ptr<rpc::Channel> channel = channels_.channel(config_.placement[node]);
+    std::shared_ptr<rpc::Channel> channel = channels_->channel(config_->placement[node]);
     RequestContext attempt =
-        attempt_context(context, operation.access, env_.clock(), config_.read_attempt_timeout);
+        attempt_context(context, operation.access, env_->clock(), config_->read_attempt_timeout);
     Result<Reply> reply = co_await call_node<Reply, Request>(
-        std::move(channel), operation, std::move(attempt), config_.connect_timeout, request);
+        std::move(channel), operation, std::move(attempt), config_->connect_timeout, request);
     refusals_.note(node, status_of(reply));
     if (reply.has_value()) {
       leader_ = node;
@@ -81,7 +81,7 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
     doubt.note(failure.code());
     damaged.note(node, failure.code() == Code::data_loss);
     const bool again = attempts.advance(hinted_node(failure));
-    const Instant next = env_.clock().monotonic() + attempts.pause();
+    const Instant next = env_->clock().monotonic() + attempts.pause();
     nobody_listens.note(failure);
     if (!again || nobody_listens.holds(next) || next >= context.deadline) {
       const bool hopeless = damaged.hopeless(true);
@@ -89,16 +89,16 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
                           "the placement driver: " + failure.message());
       co_return fail(doubt.judge(nobody));
     }
-    if (attempts.pause() > Duration(0)) co_await env_.clock().sleep_until(next);
+    if (attempts.pause() > Duration(0)) co_await env_->clock().sleep_until(next);
   }
 }
 
 std::optional<size_t> PlacementLink::hinted_node(const Status& failure) const {
   const wire::ErrorDetail detail = detail_of(failure);
-  const auto found =
-      std::find(config_.placement.begin(), config_.placement.end(), Address{detail.leader_address});
-  if (found == config_.placement.end()) return std::nullopt;
-  return static_cast<size_t>(found - config_.placement.begin());
+  const auto found = std::ranges::find(config_->placement, Address{detail.leader_address},
+                                       &rpc::NodeAddress::address);
+  if (found == config_->placement.end()) return std::nullopt;
+  return static_cast<size_t>(found - config_->placement.begin());
 }
 
 }  // namespace vectron::gateway

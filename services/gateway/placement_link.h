@@ -18,7 +18,7 @@ namespace vectron::gateway {
 class PlacementLink {
  public:
   /// All outlive it, and it outlives its tasks.
-  PlacementLink(Env& env, rpc::ChannelPool& channels, const GatewayConfig& config);
+  PlacementLink(Env* env, rpc::ChannelPool* channels, const GatewayConfig* config);
 
   /// Errors: already_exists, invalid_argument, unknown_outcome.
   Task<Result<wire::CreateCollectionReply>> create_collection(
@@ -43,9 +43,9 @@ class PlacementLink {
   /// The node that a failure names as the leader, if it is one of ours.
   std::optional<size_t> hinted_node(const Status& failure) const;
 
-  Env& env_;
-  rpc::ChannelPool& channels_;
-  const GatewayConfig& config_;
+  Env* env_;
+  rpc::ChannelPool* channels_;
+  const GatewayConfig* config_;
   RandomStream random_;
   size_t leader_ = 0;  // The node that answered last.
   rpc::ClusterRefusals refusals_;

@@ -36,13 +36,13 @@ std::string request_line(const rpc::RequestEnd& end) {
   return line;
 }
 
-RequestLog::RequestLog(Log& log, RandomStream shares, RequestLogConfig config)
+RequestLog::RequestLog(Log* log, RandomStream shares, RequestLogConfig config)
     : log_(log), config_(config), shares_(shares) {}
 
 void RequestLog::ended(const rpc::RequestEnd& end) {
   metrics_.count(end);
-  if (!log_.enabled(config_.level) || !is_written(end)) return;
-  log_.write(config_.level, "request", request_line(end));
+  if (!log_->enabled(config_.level) || !is_written(end)) return;
+  log_->write(config_.level, "request", request_line(end));
 }
 
 bool RequestLog::is_written(const rpc::RequestEnd& end) {

@@ -23,7 +23,7 @@ struct RequestLogConfig {
 class RequestLog final : public rpc::RequestObserver {
  public:
   /// `shares` draws which of the ordinary requests are written. `log` outlives it.
-  RequestLog(Log& log, RandomStream shares, RequestLogConfig config);
+  RequestLog(Log* log, RandomStream shares, RequestLogConfig config);
 
   void ended(const rpc::RequestEnd& end) override;
   const RequestMetrics& metrics() const { return metrics_; }
@@ -31,7 +31,7 @@ class RequestLog final : public rpc::RequestObserver {
  private:
   bool is_written(const rpc::RequestEnd& end);
 
-  Log& log_;
+  Log* log_;
   RequestLogConfig config_;
   RequestMetrics metrics_;
   RandomStream shares_;

@@ -7,10 +7,10 @@
 
 #include "core/base/ids.h"
 #include "core/base/result.h"
-#include "core/env/network.h"
 #include "core/model/collection.h"
 #include "core/model/point_id.h"
 #include "core/model/shard_map.h"
+#include "core/rpc/node_address.h"
 #include "schemas/placement_messages.h"
 
 namespace vectron::gateway {
@@ -18,10 +18,7 @@ namespace vectron::gateway {
 /// Shared by the requests that use it, all on the gateway's event loop. Only the leader hints
 /// change; a new shard map is a new Route.
 struct Route {
-  struct Member {
-    NodeId node;
-    Address address;
-  };
+  using Member = rpc::NodeAddress;
   struct Shard {
     ShardId id;
     /// Never empty.

@@ -14,8 +14,8 @@ Task<Result<RouteHandle>> wait_for(std::shared_ptr<Completion<Result<RouteHandle
 
 }  // namespace
 
-RouteCache::RouteCache(Env& env, PlacementLink& placement, const GatewayConfig& config)
-    : env_(env), placement_(placement), config_(config), tasks_(env.scheduler()) {}
+RouteCache::RouteCache(Env* env, PlacementLink* placement, const GatewayConfig* config)
+    : env_(env), placement_(placement), config_(config), tasks_(env->scheduler()) {}
 
 RouteHandle RouteCache::cached(const std::string& name) {
   const auto found = entries_.find(name);
@@ -34,27 +34,27 @@ Task<Result<RouteHandle>> RouteCache::find(RequestContext context, std::string n
 Task<Result<RouteHandle>> RouteCache::refresh(RequestContext context, RouteHandle stale) {
   RouteHandle here = cached(stale->name);
   if (here != nullptr && here->epoch > stale->epoch) co_return here;
-  env_.metrics().add(Metric::gateway_route_refreshes);
+  env_->metrics().add(Metric::gateway_route_refreshes);
   Result<RouteHandle> fetched = co_await fetch(std::move(context), stale->name);
   co_return fetched;
 }
 
 Task<Result<RouteHandle>> RouteCache::fetch(RequestContext context, std::string name) {
   // A fetch outlives whoever asked, so that many may wait whose clients are gone.
-  if (!fetches_.contains(name) && fetches_.size() >= config_.requests_in_flight_max) {
+  if (!fetches_.contains(name) && fetches_.size() >= config_->requests_in_flight_max) {
     co_return fail(Code::resource_exhausted,
                    "the placement driver does not answer, and as many routes are asked for as may "
                    "be: retry later");
   }
   std::shared_ptr<Fetch>& shared = fetches_[name];
   if (shared == nullptr) {
-    shared = std::make_shared<Fetch>(env_.scheduler());
+    shared = std::make_shared<Fetch>(env_->scheduler());
     tasks_.spawn(run_fetch(name, shared));
   }
   Task<Result<RouteHandle>> answer = wait_for(shared);
   const Instant deadline =
-      context.deadline == kNever ? kNever : env_.clock().scheduler_time(context.deadline);
-  auto result = co_await with_deadline(&env_.scheduler(), deadline, std::move(answer));
+      context.deadline == kNever ? kNever : env_->clock().scheduler_time(context.deadline);
+  auto result = co_await with_deadline(&env_->scheduler(), deadline, std::move(answer));
   if (!result.has_value()) {
     co_return fail(Code::deadline_exceeded, "the placement driver did not answer in time");
   }
@@ -63,8 +63,8 @@ Task<Result<RouteHandle>> RouteCache::fetch(RequestContext context, std::string 
 
 Task<void> RouteCache::run_fetch(std::string name, std::shared_ptr<Fetch> fetch) {
   RequestContext context;
-  context.deadline = env_.clock().monotonic() + config_.request_timeout;
-  auto reply = co_await placement_.collection_route(std::move(context), name);
+  context.deadline = env_->clock().monotonic() + config_->request_timeout;
+  auto reply = co_await placement_->collection_route(std::move(context), name);
   fetches_.erase(name);
   if (!reply.has_value()) {
     const auto entry = entries_.find(name);
@@ -108,7 +108,7 @@ void RouteCache::drop(Entries::iterator entry) {
 }
 
 void RouteCache::make_room(size_t bytes) {
-  while (!entries_.empty() && bytes_ + bytes > config_.route_bytes_max) {
+  while (!entries_.empty() && bytes_ + bytes > config_->route_bytes_max) {
     drop(std::ranges::min_element(entries_, {},
                                   [](const auto& entry) { return entry.second.used; }));
   }

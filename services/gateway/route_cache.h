@@ -21,7 +21,7 @@ using RouteHandle = std::shared_ptr<Route>;
 class RouteCache {
  public:
   /// All outlive it, and it outlives its tasks.
-  RouteCache(Env& env, PlacementLink& placement, const GatewayConfig& config);
+  RouteCache(Env* env, PlacementLink* placement, const GatewayConfig* config);
 
   /// The route if it is here already; null otherwise. O(log n).
   RouteHandle cached(const std::string& name);
@@ -54,9 +54,9 @@ class RouteCache {
   void drop(Entries::iterator entry);
   void make_room(size_t bytes);
 
-  Env& env_;
-  PlacementLink& placement_;
-  const GatewayConfig& config_;
+  Env* env_;
+  PlacementLink* placement_;
+  const GatewayConfig* config_;
   uint64_t uses_ = 0;
   Entries entries_;
   size_t bytes_ = 0;                                       // Of all entries.

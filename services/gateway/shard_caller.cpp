@@ -100,13 +100,13 @@ void pass_on(const Status& failure, size_t asked, Route::Shard* shard) {
 
 }  // namespace
 
-ShardCaller::ShardCaller(Env& env, rpc::ChannelPool& channels, RouteCache& routes,
-                         const GatewayConfig& config)
+ShardCaller::ShardCaller(Env* env, rpc::ChannelPool* channels, RouteCache* routes,
+                         const GatewayConfig* config)
     : env_(env),
       channels_(channels),
       routes_(routes),
       config_(config),
-      random_(env.random("gateway.shards")) {}
+      random_(env->random("gateway.shards")) {}
 
 Task<Result<wire::WriteReply>> ShardCaller::write(RequestContext context, RouteHandle route,
                                                   size_t shard, wire::WriteRequest request) {
@@ -136,32 +136,32 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
                                       Operation operation, Request made) {
   const auto request = std::make_shared<Request>(std::move(made));
   const ShardId id = route->shards[shard].id;
-  const AttemptLimits limits{config_.attempts_max, config_.backoff_min, config_.backoff_max};
+  const AttemptLimits limits{config_->attempts_max, config_->backoff_min, config_->backoff_max};
   Attempts attempts(limits, &random_, route->shards[shard].members.size(),
                     first_member(route->shards[shard], operation));
   Doubt doubt(operation.access);
   Refreshes refreshes;
-  PatienceForRoom patience_for_room(config_.backoff_min);
+  PatienceForRoom patience_for_room(config_->backoff_min);
   DamagedCopies damaged_copies(route->shards[shard].members.size());
   NobodyListens nobody_listens(route->shards[shard].members.size(),
-                               env_.clock().monotonic() + kRefusedPatience);
+                               env_->clock().monotonic() + kRefusedPatience);
   while (true) {
     const size_t member = attempts.target();
     std::shared_ptr<rpc::Channel> channel =
-        channels_.channel(route->shards[shard].members[member].address);
+        channels_->channel(route->shards[shard].members[member]);
     RequestContext attempt =
-        attempt_context(context, operation.access, env_.clock(), config_.read_attempt_timeout);
+        attempt_context(context, operation.access, env_->clock(), config_->read_attempt_timeout);
     Result<Reply> reply = co_await call_node<Reply, Request>(
-        std::move(channel), operation, std::move(attempt), config_.connect_timeout, request);
+        std::move(channel), operation, std::move(attempt), config_->connect_timeout, request);
     if (reply.has_value()) {
       if (!operation.any_replica) route->shards[shard].leader = member;
       co_return reply;
     }
     const Status failure = std::move(reply).error();
     const auto room_pause = patience_for_room.after(failure.code(), operation.access);
-    const Instant retried = env_.clock().monotonic() + room_pause.value_or(Duration::zero());
+    const Instant retried = env_->clock().monotonic() + room_pause.value_or(Duration::zero());
     if (room_pause.has_value() && retried < context.deadline) {
-      co_await env_.clock().sleep_until(retried);
+      co_await env_->clock().sleep_until(retried);
       continue;
     }
     const bool damaged_copy = is_damaged_copy(failure);
@@ -169,7 +169,7 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
     nobody_listens.note(failure);
     Verdict verdict =
         damaged_copy ? Verdict::ask_on : judge_shard_failure(failure.code(), operation.access);
-    if (failure.code() == Code::unknown_outcome && env_.planted("resend_unknown_write")) {
+    if (failure.code() == Code::unknown_outcome && env_->planted("resend_unknown_write")) {
       verdict = Verdict::ask_on;
     }
     if (!operation.any_replica) pass_on(failure, member, &route->shards[shard]);
@@ -196,8 +196,8 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
     if (refreshes.allows(evidence)) {
       // Not waited for as long as the request has: perhaps what the route says will do.
       RequestContext asking =
-          attempt_context(context, Access::read, env_.clock(), config_.read_attempt_timeout);
-      Result<RouteHandle> fresh = co_await routes_.refresh(std::move(asking), route);
+          attempt_context(context, Access::read, env_->clock(), config_->read_attempt_timeout);
+      Result<RouteHandle> fresh = co_await routes_->refresh(std::move(asking), route);
       refreshes.note(evidence, fresh.has_value());
       if (!fresh.has_value() && fresh.error().code() == Code::not_found) {
         co_return fail(doubt.judge(std::move(fresh).error()));
@@ -219,9 +219,9 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
         nobody_listens.restart(renewed.members.size());
       }
     }
-    const Instant next = env_.clock().monotonic() + attempts.pause();
+    const Instant next = env_->clock().monotonic() + attempts.pause();
     if (nobody_listens.holds(next) || next >= context.deadline) co_return fail(in_the_end);
-    if (attempts.pause() > Duration(0)) co_await env_.clock().sleep_until(next);
+    if (attempts.pause() > Duration(0)) co_await env_->clock().sleep_until(next);
   }
 }
 

@@ -19,8 +19,8 @@ namespace vectron::gateway {
 class ShardCaller {
  public:
   /// All outlive it, and it outlives its tasks.
-  ShardCaller(Env& env, rpc::ChannelPool& channels, RouteCache& routes,
-              const GatewayConfig& config);
+  ShardCaller(Env* env, rpc::ChannelPool* channels, RouteCache* routes,
+              const GatewayConfig* config);
 
   /// `shard` is a position in route->shards; the request's shard and epoch are those of the route.
   /// Errors: also unknown_outcome.
@@ -37,10 +37,10 @@ class ShardCaller {
                            Operation operation, Request request);
   size_t first_member(const Route::Shard& shard, const Operation& operation);
 
-  Env& env_;
-  rpc::ChannelPool& channels_;
-  RouteCache& routes_;
-  const GatewayConfig& config_;
+  Env* env_;
+  rpc::ChannelPool* channels_;
+  RouteCache* routes_;
+  const GatewayConfig* config_;
   RandomStream random_;
 };
 

@@ -141,7 +141,7 @@ Task<std::vector<std::optional<wire::GroupPresence>>> GroupBirth::ask_others() {
 Task<std::optional<wire::GroupPresence>> GroupBirth::ask(GroupMember member) {
   RequestContext context;
   context.deadline = env_->clock().monotonic() + kAskTimeout;
-  wire::GroupPeerClient client(node_->channels().channel(member.address));
+  wire::GroupPeerClient client(node_->channels().channel(member));
   const auto reply = co_await client.group_presence(std::move(context), {});
   const auto place = static_cast<size_t>(member.node.value());
   refusals_.note(place, status_of(reply));

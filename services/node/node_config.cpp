@@ -11,7 +11,7 @@ namespace vectron {
 Result<void> NodeConfig::validate() const {
   VECTRON_CHECK_OK(need(bool(cluster), "cluster", "a node belongs to a cluster"));
   VECTRON_CHECK_OK(need(bool(node), "node", "a node has a number, its own for ever"));
-  return need(request_timeout > 0ns, "request_timeout", "must be above zero");
+  return need_positive(request_timeout, "request_timeout");
 }
 
 ReplicaNodeConfig StoringNodeConfig::replica_node() const {

@@ -18,6 +18,7 @@
 #include "core/replica/observer.h"
 #include "core/replica/replica_config.h"
 #include "core/replica/replica_node.h"
+#include "core/rpc/node_address.h"
 #include "core/rpc/server.h"
 
 namespace vectron {
@@ -73,10 +74,7 @@ struct StoringNodeConfig : NodeConfig {
 };
 
 /// A node of a group that is named in its configuration.
-struct GroupMember {
-  NodeId node;
-  Address address;
-};
+using GroupMember = rpc::NodeAddress;
 
 /// Of a service whose nodes are one Raft group.
 struct GroupNodeConfig : StoringNodeConfig {

@@ -621,16 +621,17 @@ void Placement::push_changes() {
     if (nothing_new) pushed.looked_at = basis();
     if (nothing_new) continue;
     pushing_.insert(node);
-    tasks_.spawn(push(node, Address{record.address}, std::move(request), signature));
+    tasks_.spawn(push({node, Address{record.address}}, std::move(request), signature));
   }
 }
 
-Task<void> Placement::push(NodeId node, Address address, wire::AssignRequest request,
+Task<void> Placement::push(rpc::NodeAddress worker, wire::AssignRequest request,
                            uint64_t signature) {
+  const NodeId node = worker.node;
   const Term term = led_term_;
   RequestContext context;
   context.deadline = env_->clock().monotonic() + config_->push_timeout;
-  wire::WorkerClient client(channels_->channel(address));
+  wire::WorkerClient client(channels_->channel(worker));
   const auto reply = co_await client.assign(std::move(context), std::move(request));
   const bool still_leads = replica_->is_leader() && replica_->status().term == term;
   if (reply.has_value() && still_leads) {

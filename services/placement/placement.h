@@ -78,7 +78,7 @@ class Placement final : public wire::PlacementHandler {
   Task<void> record_births();
   Task<void> forget_what_is_gone();
   void push_changes();
-  Task<void> push(NodeId node, Address address, wire::AssignRequest request, uint64_t signature);
+  Task<void> push(rpc::NodeAddress worker, wire::AssignRequest request, uint64_t signature);
 
   Env* env_;
   const PlacementConfig* config_;

@@ -1,7 +1,5 @@
 #include "services/placement/placement_service.h"
 
-#include <fmt/format.h>
-
 #include "core/async/task_group.h"
 #include "core/base/need.h"
 #include "services/node/group_node.h"
@@ -39,12 +37,11 @@ Task<void> tell_starts(Env* env, const PlacementState* state, rpc::Server* serve
 
 Result<void> PlacementConfig::validate() const {
   VECTRON_CHECK_OK(GroupNodeConfig::validate());
-  VECTRON_CHECK_OK(need(workers_max >= 1 && workers_max <= kWorkersMax, "workers_max",
-                        fmt::format("must be 1 to {}", kWorkersMax)));
-  VECTRON_CHECK_OK(need(worker_silence_max > 0ns, "worker_silence_max", "must be above zero"));
-  VECTRON_CHECK_OK(need(create_wait > 0ns, "create_wait", "must be above zero"));
-  VECTRON_CHECK_OK(need(push_timeout > 0ns, "push_timeout", "must be above zero"));
-  return need(push_interval > 0ns, "push_interval", "must be above zero");
+  VECTRON_CHECK_OK(need_between(workers_max, 1, kWorkersMax, "workers_max"));
+  VECTRON_CHECK_OK(need_positive(worker_silence_max, "worker_silence_max"));
+  VECTRON_CHECK_OK(need_positive(create_wait, "create_wait"));
+  VECTRON_CHECK_OK(need_positive(push_timeout, "push_timeout"));
+  return need_positive(push_interval, "push_interval");
 }
 
 Task<Result<void>> run_placement(Env* env, PlacementConfig config) {

@@ -28,7 +28,7 @@ class AnswerTurns {
   };
 
   /// `scheduler` outlives it.
-  explicit AnswerTurns(Scheduler& scheduler) : scheduler_(scheduler) {}
+  explicit AnswerTurns(Scheduler* scheduler) : scheduler_(*scheduler) {}
 
   /// Waits until no other large answer for `peer` is read (who says no number counts as one).
   Task<Turn> take(NodeId peer) {

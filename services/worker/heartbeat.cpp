@@ -54,7 +54,7 @@ void Heartbeat::follow(const Status& failure) {
   const auto detail = decode<wire::ErrorDetail>(failure.detail());
   if (!failure.detail().empty() && detail.has_value()) {
     for (size_t i = 0; i < config_->placement.size(); ++i) {
-      if (config_->placement[i].text == detail->leader_address && i != target_) {
+      if (config_->placement[i].address.text == detail->leader_address && i != target_) {
         target_ = i;
         return;
       }

@@ -49,7 +49,6 @@ class Shard {
   Replica& replica() { return *replica_; }
   const ShardState& state() const { return *state_; }
   ShardUpkeep& upkeep() { return upkeep_; }
-  size_t searches_in_flight() const { return searches_in_flight_; }
   /// Whether linking fell far behind the writes and has not caught up since.
   bool catching_up() const { return catching_up_; }
 

@@ -66,8 +66,6 @@ class ShardState final : public StateMachine {
   /// Whether a command with this header would not be refused for want of memory, as far as this
   /// replica knows. Errors: data_loss.
   Result<bool> has_room_for(const stored::EntryHeader& header) const;
-  /// Requests that a repetition would be recognised of.
-  size_t requests_remembered() const { return requests_.size(); }
   /// Counted bytes of what is here in memory: the index, a rebuild of it, request ids.
   MemoryUse memory() const;
   /// Of the store that was loaded last.

@@ -1,5 +1,7 @@
 #include "services/worker/upkeep_config.h"
 
+#include "core/base/need.h"
+
 namespace vectron {
 
 namespace {
@@ -18,34 +20,20 @@ bool is_share(uint64_t part, uint64_t whole, uint32_t ppm) {
 }  // namespace
 
 Result<void> UpkeepConfig::validate() const {
-  const auto wrong = [](std::string_view field, std::string_view what) {
-    return fail(Code::invalid_argument, std::string(what), std::string(field));
-  };
-  if (check_interval <= Duration::zero()) return wrong("check_interval", "must be above zero");
-  if (checkpoint_points_min == 0) return wrong("checkpoint_points_min", "must be at least 1");
-  if (checkpoint_share_ppm > kMillion) {
-    return wrong("checkpoint_share_ppm", "must be at most 1000000");
-  }
-  if (checkpoint_idle < Duration::zero()) return wrong("checkpoint_idle", "must not be negative");
-  if (checkpoint_pause_min < Duration::zero()) {
-    return wrong("checkpoint_pause_min", "must not be negative");
-  }
-  if (checkpoint_bytes_per_second_max < 1'024) {
-    return wrong("checkpoint_bytes_per_second_max", "must be at least 1024");
-  }
-  if (checkpoint_stop_timeout < Duration::zero()) {
-    return wrong("checkpoint_stop_timeout", "must not be negative");
-  }
-  if (rebuild_tombstones_min == 0) return wrong("rebuild_tombstones_min", "must be at least 1");
-  if (rebuild_tombstones_ppm == 0 || rebuild_tombstones_ppm > kMillion) {
-    return wrong("rebuild_tombstones_ppm", "must be between 1 and 1000000");
-  }
-  if (rebuild_slice_points == 0) return wrong("rebuild_slice_points", "must be at least 1");
-  if (rebuild_growth_ppm_max == 0) return wrong("rebuild_growth_ppm_max", "must be at least 1");
-  if (rebuild_pause_min < Duration::zero()) {
-    return wrong("rebuild_pause_min", "must not be negative");
-  }
-  return {};
+  VECTRON_CHECK_OK(need_positive(check_interval, "check_interval"));
+  VECTRON_CHECK_OK(need_positive(checkpoint_points_min, "checkpoint_points_min"));
+  VECTRON_CHECK_OK(
+      need(checkpoint_share_ppm <= kMillion, "checkpoint_share_ppm", "must be at most 1000000"));
+  VECTRON_CHECK_OK(need_not_negative(checkpoint_idle, "checkpoint_idle"));
+  VECTRON_CHECK_OK(need_not_negative(checkpoint_pause_min, "checkpoint_pause_min"));
+  VECTRON_CHECK_OK(
+      need_at_least(checkpoint_bytes_per_second_max, 1'024, "checkpoint_bytes_per_second_max"));
+  VECTRON_CHECK_OK(need_not_negative(checkpoint_stop_timeout, "checkpoint_stop_timeout"));
+  VECTRON_CHECK_OK(need_positive(rebuild_tombstones_min, "rebuild_tombstones_min"));
+  VECTRON_CHECK_OK(need_between(rebuild_tombstones_ppm, 1, kMillion, "rebuild_tombstones_ppm"));
+  VECTRON_CHECK_OK(need_positive(rebuild_slice_points, "rebuild_slice_points"));
+  VECTRON_CHECK_OK(need_positive(rebuild_growth_ppm_max, "rebuild_growth_ppm_max"));
+  return need_not_negative(rebuild_pause_min, "rebuild_pause_min");
 }
 
 bool checkpoint_is_due(const UpkeepConfig& config, const CheckpointProgress& progress) {

@@ -63,7 +63,7 @@ Worker::Worker(Env* env, const WorkerConfig* config, ReplicaHost* host, uint64_t
       host_(host),
       folder_id_(folder_id),
       budget_(config->memory_bytes_max),
-      answer_turns_(env->scheduler()),
+      answer_turns_(&env->scheduler()),
       assign_turn_(env->scheduler(), 1),
       dropped_(env->scheduler()),
       tasks_(env->scheduler()) {
@@ -373,6 +373,9 @@ Task<Result<void>> Worker::obey(WorkerOrders orders) {
     // A push was quicker than the answer to a heartbeat: nothing is wrong.
     if (orders.answer_heartbeat) co_return Result<void>();
     co_return fail(Code::failed_precondition, "newer orders were carried out already", "revision");
+  }
+  if (config_->observer != nullptr) {
+    config_->observer->on_order(config_->node, {orders.lineage, orders.revision});
   }
   if (std::exchange(revision_, orders.revision) != orders.revision) put_off_from_ = ReplicaId();
   const auto begun = begin_drops(orders);

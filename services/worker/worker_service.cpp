@@ -36,13 +36,11 @@ Task<void> keep_registered(Heartbeat* heartbeat, ReplicaHost* host) {
 Result<void> WorkerConfig::validate() const {
   VECTRON_CHECK_OK(StoringNodeConfig::validate());
   VECTRON_CHECK_OK(need(!placement.empty(), "placement", "name at least one placement node"));
-  VECTRON_CHECK_OK(need(heartbeat_interval > 0ns, "heartbeat_interval", "must be above zero"));
-  VECTRON_CHECK_OK(need(change_interval > 0ns, "change_interval", "must be above zero"));
-  VECTRON_CHECK_OK(
-      need(searches_in_flight_max > 0, "searches_in_flight_max", "must be at least 1"));
-  VECTRON_CHECK_OK(
-      need(index_batch_points_max > 0, "index_batch_points_max", "must be at least 1"));
-  VECTRON_CHECK_OK(need(index_linger >= 0ns, "index_linger", "must not be negative"));
+  VECTRON_CHECK_OK(need_positive(heartbeat_interval, "heartbeat_interval"));
+  VECTRON_CHECK_OK(need_positive(change_interval, "change_interval"));
+  VECTRON_CHECK_OK(need_positive(searches_in_flight_max, "searches_in_flight_max"));
+  VECTRON_CHECK_OK(need_positive(index_batch_points_max, "index_batch_points_max"));
+  VECTRON_CHECK_OK(need_not_negative(index_linger, "index_linger"));
   VECTRON_CHECK_OK(need(write_operations_max > 0 && write_operations_max <= kWriteOperationsMax,
                         "write_operations_max",
                         "must be between 1 and 500: set entry_operations_max (a write is applied "
@@ -57,7 +55,7 @@ Result<void> WorkerConfig::validate() const {
       "write_bytes_max",
       "must be above zero, at most 1344 KiB, and with the operations fit twice into the store's "
       "batch: set entry_bytes_max and kv_batch_bytes_max"));
-  VECTRON_CHECK_OK(need(reply_bytes_max > 0, "reply_bytes_max", "must be above zero"));
+  VECTRON_CHECK_OK(need_positive(reply_bytes_max, "reply_bytes_max"));
   return upkeep.validate();
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/env/env.h"
 #include "core/model/collection.h"
+#include "core/rpc/node_address.h"
 #include "services/node/node_config.h"
 #include "services/worker/upkeep_config.h"
 
@@ -19,7 +20,7 @@ struct WorkerConfig : StoringNodeConfig {
   /// Where others reach it, when that is not where it listens; port 0 stands for the real one.
   std::optional<Address> advertise;
   /// The placement driver's nodes, at least one.
-  std::vector<Address> placement;
+  std::vector<rpc::NodeAddress> placement;
 
   /// Failure domains; replicas of a shard are put into different ones.
   std::string zone;

@@ -5,9 +5,8 @@
 
 #include "core/env/descriptors.h"
 #include "core/replica/birth_remains.h"
-#include "schemas/codec.h"
-#include "schemas/storage_messages.h"
 #include "sim/cluster/level_check.h"
+#include "sim/cluster/node_manifest.h"
 
 namespace vectron::sim {
 
@@ -233,11 +232,7 @@ void ClusterNodes::look_after(Node* node) {
 // Each start of a folder's process has a number that no earlier one had: by it peers refuse what an
 // older process says.
 void ClusterNodes::look_at_incarnation(Node* node) {
-  constexpr size_t kManifestHeadBytes = 16;
-  const auto content = node->machine->disk().content("node.manifest");
-  if (!content.has_value() || content->size() < kManifestHeadBytes) return;
-  const auto manifest =
-      decode<stored::NodeManifest>(ByteView(*content).subspan(kManifestHeadBytes));
+  const auto manifest = node_manifest(node->machine->disk());
   if (!manifest.has_value()) return;
   const bool same_folder =
       manifest->folder_id == std::exchange(node->folder_id, manifest->folder_id);
@@ -286,6 +281,10 @@ void ClusterNodes::crash(Node* node, const PlannedFault& fault) {
     return;
   }
   node->down_until = record_.world.now() + down;
+  if (fault.again_ms > 0) {
+    const auto later = std::chrono::milliseconds(fault.again_ms);
+    record_.world.driver().spawn(cut_power_again(node, node->starts, later));
+  }
   if (fault.mode == CrashMode::power_loss_in_commit) {
     node->machine->cut_power_at_kv_call(fault.commit_call);
     record_.world.driver().spawn(finish_power_cut(node, node->starts));
@@ -343,6 +342,19 @@ Task<void> ClusterNodes::finish_power_cut(Node* node, uint64_t start) {
   co_await SleepAwaiter(record_.world.scheduler(), until);
   if (node->starts != start || !node->machine->running()) co_return;
   node->machine->cut_power_at_kv_call(0);
+  node->machine->crash(CrashKind::power_loss);
+}
+
+// What the next start does to the disk is not on it before it is synced, and it does that before
+// anything else.
+Task<void> ClusterNodes::cut_power_again(Node* node, uint64_t start, Duration later) {
+  SimWorld& world = record_.world;
+  while (!calm_ && node->starts == start) {
+    co_await SleepAwaiter(world.scheduler(), world.now() + kSupervisorInterval / 10);
+  }
+  co_await SleepAwaiter(world.scheduler(), world.now() + later);
+  if (calm_ || node->starts != start + 1 || !node->machine->running()) co_return;
+  node->down_until = world.now() + kRestartPause;
   node->machine->crash(CrashKind::power_loss);
 }
 
@@ -435,6 +447,7 @@ size_t ClusterNodes::whole_worker_zones() const {
 }
 
 void ClusterNodes::revive_all() {
+  calm_ = true;
   for (const auto& node : nodes_) {
     node->machine->go_on();
     node->machine->disk().trouble().heal();
@@ -442,10 +455,6 @@ void ClusterNodes::revive_all() {
     node->stop_down = Duration::zero();
     if (node->machine->running()) node->machine->cut_power_at_kv_call(0);
   }
-}
-
-bool ClusterNodes::all_running() const {
-  return std::ranges::all_of(nodes_, [](const auto& node) { return node->machine->running(); });
 }
 
 size_t ClusterNodes::ended_without_reason() const {

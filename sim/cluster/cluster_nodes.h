@@ -103,7 +103,6 @@ class ClusterNodes {
   size_t whole_worker_zones() const;
   /// Brings back at once whatever is down, and disarms power cuts that have not struck.
   void revive_all();
-  bool all_running() const;
   /// How many nodes had no reason to end by themselves, and did.
   size_t ended_without_reason() const;
 
@@ -134,6 +133,7 @@ class ClusterNodes {
   Task<void> strike_while_down(Node* node, RotKind kind, RandomStream random, Duration later);
   void lose_file(Node* node, RandomStream* random);
   Task<void> finish_power_cut(Node* node, uint64_t start);
+  Task<void> cut_power_again(Node* node, uint64_t start, Duration later);
   void stop(Node* node, Duration grace, Duration down);
   Task<void> finish_stop(Node* node, Duration grace);
   void stopped(Node* node);
@@ -152,6 +152,8 @@ class ClusterNodes {
     ReplicaId replica;
   };
   std::vector<Robbed> robbed_;
+  /// Nothing that was begun strikes any more.
+  bool calm_ = false;
   uint64_t restarts_ = 0;
   uint64_t orderly_stops_ = 0;
 };

@@ -5,6 +5,7 @@
 #include "schemas/worker_rpc.h"
 #include "sim/cluster/forged_command.h"
 #include "sim/cluster/node_configs.h"
+#include "sim/cluster/node_manifest.h"
 
 namespace vectron::sim {
 
@@ -156,7 +157,7 @@ Task<void> Forger::lie_to_worker(std::shared_ptr<rpc::Channel> channel, Victim v
       wire::AssignRequest request;
       request.revision = UINT64_MAX;
       request.lineage = random_.next();
-      request.folder_id = random_.next();
+      request.folder_id = folder_known_to_another_state(victim.target.node);
       request.removed = {victim.target.replica.value(), victim.pretended.replica.value()};
       const auto taken = co_await worker.assign(context(), std::move(request));
       (void)taken;
@@ -182,6 +183,18 @@ Task<void> Forger::lie_to_worker(std::shared_ptr<rpc::Channel> channel, Victim v
       (void)taken;
     }
   }
+}
+
+// A placement state that began anew, under the same number of the cluster, may have the worker's
+// folder on record. Its lineage is another one all the same.
+uint64_t Forger::folder_known_to_another_state(NodeId worker) {
+  const bool knows = random_.chance_ppm(500'000);
+  const uint64_t other = random_.next();
+  const std::string address = address_of(worker).text;
+  SimNode* const machine = parts_.record->world.find_node(address.substr(0, address.rfind(':')));
+  if (!knows || machine == nullptr) return other;
+  const auto manifest = node_manifest(machine->disk());
+  return manifest.has_value() ? manifest->folder_id : other;
 }
 
 uint64_t Forger::wild_number() {

@@ -60,6 +60,7 @@ class Forger {
   bool misdirect(const Victim& victim, wire::RaftMessage* message);
   Bytes forged_command(const Victim& victim);
   wire::SnapshotChunk forged_snapshot(const Victim& victim, Mask mask);
+  uint64_t folder_known_to_another_state(NodeId worker);
   uint64_t wild_number();
   RequestContext context() const;
 

@@ -22,6 +22,8 @@ constexpr Duration kLongSilence = kHostileLifeMax + 5s;
 constexpr uint32_t kHitsMax = 400;
 constexpr uint64_t kSearchesOfBurst = 12;
 constexpr uint64_t kSmallFramesOfBurst = 800;
+constexpr size_t kFloodBytesMax = 3 << 20;
+static_assert(kFloodBytesMax < kHostileWindowBytesMax);
 constexpr uint32_t kNoMethod = 0x0bad0bad;
 /// Less than any server asks for in its time.
 constexpr uint64_t kTrickleBytesMax = 8;
@@ -98,6 +100,8 @@ Task<bool> HostileClient::attack_once(Attack* attack) {
     ended = co_await ask_and_not_read(connection.get(), attack);
   } else if (attack->hostile == HostileKind::slow) {
     ended = co_await dawdle(connection.get(), attack);
+  } else if (attack->hostile == HostileKind::flood) {
+    ended = co_await flood(connection.get(), attack);
   } else {
     ended = co_await idle(connection.get(), attack);
   }
@@ -129,6 +133,16 @@ Task<bool> HostileClient::dawdle(Connection* connection, Attack* attack) {
     const auto pause = std::chrono::milliseconds(attack->random.between(50, kTrickleMsMax));
     co_await env_.clock().sleep_for(pause);
   }
+}
+
+// All at once, so that they lie at the server before it looks; the answers to pings are left.
+Task<bool> HostileClient::flood(Connection* connection, Attack* attack) {
+  RandomStream& random = attack->random;
+  Bytes frames = hello();
+  append(&frames, small_frames(random.between(kFloodBytesMax / 4, kFloodBytesMax), &random));
+  const bool sent = co_await written(connection, std::move(frames));
+  if (sent) co_await env_.clock().sleep_for(kShortSilence);
+  co_return true;
 }
 
 // With a Hello or without a word; reads what it is told, and stays.
@@ -163,6 +177,20 @@ Bytes HostileClient::requests(Attack* attack, uint64_t* call_id) const {
       append(&out, request(method, ++*call_id, encode(wire::ListWorkersRequest())));
       if (i % 4 == 0) rpc::append_frame(out, {.kind = rpc::FrameKind::ping}, {});
     }
+  }
+  return out;
+}
+
+// Mostly messages that no method takes: of such frames these are the most work.
+Bytes HostileClient::small_frames(size_t bytes, RandomStream* random) {
+  using Kind = rpc::FrameKind;
+  constexpr std::array<Kind, 4> kOthers = {Kind::ping, Kind::pong, Kind::cancel, Kind::credit};
+  Bytes out;
+  out.reserve(bytes + rpc::kFrameHeaderBytes);
+  for (uint64_t i = 1; out.size() < bytes; ++i) {
+    const bool tells = random->chance_ppm(900'000);
+    const Kind kind = tells ? Kind::one_way : kOthers[i % kOthers.size()];
+    rpc::append_frame(out, {.kind = kind, .method = tells ? kNoMethod : 0, .call_id = i}, {});
   }
   return out;
 }

@@ -1,9 +1,9 @@
 // HostileClient: clients that speak the protocols rightly and behave badly, all from one machine.
 //
 // Some ask a lot and take no answer, some begin large frames and bodies and feed them a few bytes
-// at a time, some open connections and leave them idle. What they are told and whether they are cut
-// off is no matter to them: they connect again. PeerWatch and the clients of the workload judge
-// what becomes of it.
+// at a time, some open connections and leave them idle, some flood a node with small frames. What
+// they are told and whether they are cut off is no matter to them: they connect again. PeerWatch
+// and the clients of the workload judge what becomes of it.
 #pragma once
 
 #include "core/async/task_group.h"
@@ -12,6 +12,10 @@
 #include "sim/world/world.h"
 
 namespace vectron::sim {
+
+/// What the machine of hostile clients may have on its way in one connection: as much as an
+/// ordinary system's largest receive buffer, so that a flood finds room.
+inline constexpr size_t kHostileWindowBytesMax = 4 << 20;
 
 class HostileClient {
  public:
@@ -43,6 +47,7 @@ class HostileClient {
   Task<bool> ask_and_not_read(Connection* connection, Attack* attack);
   Task<bool> dawdle(Connection* connection, Attack* attack);
   Task<bool> idle(Connection* connection, Attack* attack);
+  Task<bool> flood(Connection* connection, Attack* attack);
 
   /// Requests with large answers, or many with small ones; what a node serves decides.
   Bytes requests(Attack* attack, uint64_t* call_id) const;
@@ -50,6 +55,8 @@ class HostileClient {
   Bytes http_search(const Address& address, RandomStream* random) const;
   /// The beginning of a frame or of a request with a body, which is never ended.
   static Bytes beginning(Attack* attack);
+  /// Small frames that nobody answers, of about so many bytes.
+  static Bytes small_frames(size_t bytes, RandomStream* random);
 
   Env& env_;
   TaskGroup& tasks_;

@@ -66,11 +66,11 @@ WalConfig wal_config(const PlanKnobs& knobs) {
   return config;
 }
 
-std::vector<Address> placement_addresses(const Plan& plan) {
-  std::vector<Address> out;
+std::vector<rpc::NodeAddress> placement_members(const Plan& plan) {
+  std::vector<rpc::NodeAddress> out;
   out.reserve(plan.shape.placement_nodes);
   for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
-    out.push_back(node_address(ServiceId::placement, i));
+    out.push_back({node_id(ServiceId::placement, i), node_address(ServiceId::placement, i)});
   }
   return out;
 }
@@ -148,10 +148,7 @@ Runnable placement_node(const SimulatedNode& node) {
   const Plan& plan = *node.plan;
   PlacementConfig config;
   tell_storing_node(ServiceId::placement, node, &config);
-  for (uint32_t i = 0; i < plan.shape.placement_nodes; ++i) {
-    config.members.push_back(
-        {node_id(ServiceId::placement, i), node_address(ServiceId::placement, i)});
-  }
+  config.members = placement_members(plan);
   config.workers_max = kSimulatedWorkersMax;
   config.bootstrap = true;  // It stays in the file, as an operator may leave it.
   config.peers = peer_bounds(node.peers);
@@ -162,7 +159,7 @@ Runnable worker_node(const SimulatedNode& node) {
   const Plan& plan = *node.plan;
   WorkerConfig config;
   tell_storing_node(ServiceId::worker, node, &config);
-  config.placement = placement_addresses(plan);
+  config.placement = placement_members(plan);
   config.zone = zone_name(plan.shape, node.number);
   config.host = node_name(ServiceId::worker, node.number);
   config.heartbeat_interval = Milliseconds(plan.knobs.heartbeat_ms);
@@ -183,7 +180,7 @@ Runnable gateway_node(const SimulatedNode& node) {
   tell_node(ServiceId::gateway, node, &config);
   config.incarnation = node.starts;
   config.http_listen = gateway_http_address(node.number);
-  config.placement = placement_addresses(plan);
+  config.placement = placement_members(plan);
   config.connections_max = kConnectionsMax;
   config.frame_bytes_max = size_t{1} << 20;
   config.body_bytes_in_flight_max = kGatewayBytesHeldMax;

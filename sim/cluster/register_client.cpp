@@ -1,5 +1,6 @@
 #include "sim/cluster/register_client.h"
 
+#include "sim/cluster/node_configs.h"
 #include "sim/cluster/register_service.h"
 
 namespace vectron::sim {
@@ -15,7 +16,7 @@ RegisterClient::RegisterClient(Env* env, const Plan& plan)
       deadline_(std::chrono::milliseconds(plan.knobs.client_deadline_ms)),
       channels_(*env, {}) {
   for (uint32_t i = 0; i < plan.shape.workers; ++i) {
-    nodes_.push_back(Address{fmt::format("worker-{}:7000", i)});
+    nodes_.push_back({node_id(NodeKind::worker, i), node_address(NodeKind::worker, i)});
   }
 }
 

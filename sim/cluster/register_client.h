@@ -26,7 +26,7 @@ class RegisterClient final : public PointClient {
   Task<Result<Bytes>> call(const rpc::MethodInfo* method, Bytes body);
 
   Env& env_;
-  std::vector<Address> nodes_;
+  std::vector<rpc::NodeAddress> nodes_;
   Duration deadline_;
   rpc::ChannelPool channels_;
   /// The node that answered last.

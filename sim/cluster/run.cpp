@@ -75,7 +75,10 @@ class Run {
       world_.add_node(fmt::format("client-{}", i), {.zone = "clients"});
     }
     if (forges()) world_.add_node("forger", {.zone = "clients"});
-    if (has_hostile_clients()) world_.add_node(std::string(kHostileHost), {.zone = "clients"});
+    if (has_hostile_clients()) {
+      world_.add_node(std::string(kHostileHost),
+                      {.zone = "clients", .window_bytes_max = kHostileWindowBytesMax});
+    }
     op.start([this](Env& env) { return drive(&env); });
     const bool ended = world_.run_until([this] { return done_; }, Instant(kRunLimit));
     if (!ended) {

@@ -21,6 +21,8 @@ namespace vectron::sim {
 namespace {
 
 constexpr int kPollMilliseconds = 200;
+constexpr size_t kErrorTailBytesMax = 4'096;
+constexpr size_t kAnswerBytesMax = 64 << 20;
 
 struct Child {
   pid_t process = -1;
@@ -128,11 +130,10 @@ class ChildPool {
 
   void trim(Child& child) const {
     std::string& tail = child.result.error_tail;
-    if (tail.size() > options_.error_tail_bytes_max) {
-      tail.erase(0, tail.size() - options_.error_tail_bytes_max);
+    if (tail.size() > kErrorTailBytesMax) {
+      tail.erase(0, tail.size() - kErrorTailBytesMax);
     }
-    VECTRON_ASSERT(child.result.answer.size() <= options_.answer_bytes_max,
-                   "a child's answer is too long");
+    VECTRON_ASSERT(child.result.answer.size() <= kAnswerBytesMax, "a child's answer is too long");
   }
 
   void end_overdue() {

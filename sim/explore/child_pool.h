@@ -36,8 +36,6 @@ struct ChildPoolOptions {
   uint32_t jobs = 1;
   /// Of one child.
   uint64_t wall_nanoseconds_max = 60'000'000'000;
-  size_t error_tail_bytes_max = 4'096;
-  size_t answer_bytes_max = 64 << 20;
   /// Once it says so no further job begins; empty: all do.
   std::function<bool()> enough;
 };

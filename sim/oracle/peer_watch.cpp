@@ -19,15 +19,16 @@ std::string host_of(std::string_view peer) {
   return std::string(peer.substr(0, peer.rfind(':')));
 }
 
-/// What must be counted of a connection.
+/// What lies for a connection and must be counted.
 size_t held_bytes(const HeldForPeer& peer) {
   return peer.waiting + (peer.arrived > BodyMemory::kSmallBytesMax ? peer.arrived : 0);
 }
 
-/// What of it the bounds must have let in.
+/// What the bounds must have let in of all that is counted for a connection. Nothing of an answer
+/// in the making goes unchecked, be it ever so small.
 size_t checked_bytes(const HeldForPeer& peer) {
   const size_t held = held_bytes(peer);
-  return held - std::min(held, kUncheckedBytesMax);
+  return held - std::min(held, kUncheckedBytesMax) + peer.making;
 }
 
 }  // namespace
@@ -42,6 +43,12 @@ class PeerWatch::NodePeers final : public PeerWatcher {
   void turned_away(const PeerHolder*, std::string_view peer) override {
     if (host_of(peer) == kHostileHost) return;
     watch_.object(name_, "turned_away", fmt::format("{} has no room for {}", name_, peer));
+  }
+
+  void answer_made(const PeerHolder* holder) override {
+    for (const Together& servers : grouped(*this)) {
+      if (servers.counter == &holder->counter()) watch_.check(name_, servers);
+    }
   }
 
   const std::string& name() const { return name_; }
@@ -92,7 +99,7 @@ void PeerWatch::check(const std::string& node, const Together& servers) {
   size_t buffers = 0;
   std::map<std::string, size_t> checked_of_host;
   for (const HeldForPeer& peer : servers.peers) {
-    held += held_bytes(peer);
+    held += held_bytes(peer) + peer.making;
     checked += checked_bytes(peer);
     checked_of_host[host_of(peer.peer)] += checked_bytes(peer);
     buffers += peer.buffers - std::min(peer.buffers, kSpareBufferBytesMax);
@@ -119,6 +126,30 @@ void PeerWatch::check(const std::string& node, const Together& servers) {
     object(node, "share",
            fmt::format("{} holds {} bytes for {}, and may hold {}", node, bytes, host,
                        counter.host_bytes_max()));
+  }
+  check_answers(node, servers);
+}
+
+// An answer that becomes large, or larger, finds room only while all that are being made, the small
+// ones among them, stay within a half of each bound. So the large ones alone never have more.
+void PeerWatch::check_answers(const std::string& node, const Together& servers) {
+  size_t all = 0;
+  std::map<std::string, size_t> of_host;
+  for (const HeldForPeer& peer : servers.peers) {
+    all += peer.making_large;
+    of_host[host_of(peer.peer)] += peer.making_large;
+  }
+  const BodyMemory& counter = *servers.counter;
+  if (all > counter.bytes_max() / 2) {
+    object(node, "answers",
+           fmt::format("{} makes large answers of {} bytes, and may hold {} of all kinds", node,
+                       all, counter.bytes_max()));
+  }
+  for (const auto& [host, bytes] : of_host) {
+    if (bytes <= counter.host_bytes_max() / 2) continue;
+    object(node, "answers",
+           fmt::format("{} makes large answers of {} bytes for {}, and may hold {} of all kinds",
+                       node, bytes, host, counter.host_bytes_max()));
   }
 }
 

@@ -57,6 +57,7 @@ class PeerWatch {
 
   static std::vector<Together> grouped(const NodePeers& node);
   void check(const std::string& node, const Together& servers);
+  void check_answers(const std::string& node, const Together& servers);
   void check_lives(NodePeers* node, const std::vector<Together>& servers, Duration passed);
   /// An objection to a node is made once for each kind.
   void object(const std::string& node, std::string_view kind, std::string text);

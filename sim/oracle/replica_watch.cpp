@@ -90,6 +90,7 @@ void ReplicaWatch::on_apply(const ReplicaName& name, const raft::Entry& entry, u
 }
 
 void ReplicaWatch::on_dropped(const ReplicaName& name) {
+  orders_.removed(name);
   const auto group = groups_.find(name.group);
   if (group == groups_.end()) return;
   const auto found = group->second.members.find(name.replica);

@@ -17,6 +17,7 @@
 #include "core/base/time.h"
 #include "core/raft/safety_checker.h"
 #include "core/replica/observer.h"
+#include "sim/oracle/order_watch.h"
 #include "sim/oracle/violation.h"
 
 namespace vectron::sim {
@@ -29,7 +30,7 @@ class ReplicaWatch final : public ReplicaObserver {
  public:
   /// `now` tells the simulated time for violations; `log` outlives the watch.
   ReplicaWatch(std::function<Instant()> now, ViolationLog* log)
-      : now_(std::move(now)), log_(*log) {}
+      : now_(now), log_(*log), orders_(std::move(now), log) {}
 
   /// A node's process ended: its replicas lead nothing any more.
   void node_stopped(NodeId node);
@@ -51,6 +52,8 @@ class ReplicaWatch final : public ReplicaObserver {
   void on_commit(const ReplicaName& name, Term term, LogIndex commit_index) override;
   void on_stop(const ReplicaName& name, const Status& status) override;
   void on_apply(const ReplicaName& name, const raft::Entry& entry, uint64_t digest) override;
+  void on_order(NodeId node, const PlacementOrder& order) override { orders_.obeyed(node, order); }
+  void on_birth(const ReplicaName& name) override { orders_.born(name); }
   void on_dropped(const ReplicaName& name) override;
   void on_index(const ReplicaName& name, IndexEvent event, LogIndex applied_index,
                 uint64_t coverage, const GraphSight& graph) override;
@@ -144,6 +147,7 @@ class ReplicaWatch final : public ReplicaObserver {
   Stopped stopped_;
   Restored restored_;
   ViolationLog& log_;
+  OrderWatch orders_;
   raft::SafetyChecker safety_;
   bool safety_reported_ = false;
   std::map<GroupId, Group> groups_;

@@ -29,6 +29,7 @@ const std::vector<OracleInfo>& oracles() {
       {oracle::kLives,
        "a removed collection answers nothing more; its name's next one sees nothing of it"},
       {oracle::kRot, "no index comes back from a checkpoint of which rotten bytes were read"},
+      {oracle::kOrders, "no node obeys an older order than before, or bears what it has removed"},
       {oracle::kRemoval,
        "once all is quiet no worker has a folder or a log of a removed replica, and its log has "
        "all "

@@ -70,6 +70,7 @@ inline constexpr std::string_view kAvailability = "availability";
 inline constexpr std::string_view kCounts = "counts";
 inline constexpr std::string_view kPlacement = "placement";
 inline constexpr std::string_view kLives = "lives";
+inline constexpr std::string_view kOrders = "orders";
 inline constexpr std::string_view kRemoval = "removal";
 inline constexpr std::string_view kExactlyOnce = "exactly_once";
 inline constexpr std::string_view kContract = "contract";

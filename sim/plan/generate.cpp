@@ -23,6 +23,9 @@ constexpr uint32_t kClockStepsMax = 3;
 constexpr uint64_t kCheckpointRotPpm = 600'000;
 constexpr uint32_t kCheckpointRotsMax = 3;
 constexpr uint32_t kHostileFaultsMax = 3;
+constexpr uint64_t kPowerAgainMsMax = 2'000;
+/// At once, from one fault to one node: each is many frames.
+constexpr uint32_t kFloodsMax = 2;
 /// Scheduled faults of each network class.
 constexpr uint32_t kNetworkFaultsMax = 5;
 /// A follower's patience in production.
@@ -604,7 +607,8 @@ class Generator {
   }
 
   void fill_hostile(RandomStream& random, PlannedFault& out) const {
-    out.hostile = pick(random, {HostileKind::unread, HostileKind::slow, HostileKind::crowd});
+    out.hostile = pick(
+        random, {HostileKind::unread, HostileKind::slow, HostileKind::crowd, HostileKind::flood});
     const bool at_gateways = random.chance_ppm(600'000);
     const bool over_http = random.chance_ppm(600'000);
     const bool both = random.chance_ppm(300'000);
@@ -614,12 +618,14 @@ class Generator {
     const std::string& node = durable[random.below(durable.size())];
     out.target = leader ? "leader" : node;
     if (at_gateways) out.target = both ? "gateways" : fmt::format("gateway-{}", gateway);
-    if (at_gateways && over_http) out.door = HostileDoor::http;
+    const bool floods = out.hostile == HostileKind::flood;
+    if (at_gateways && over_http && !floods) out.door = HostileDoor::http;
     // Long enough to be cut off, and for others to come to harm meanwhile.
     out.duration_ms = static_cast<uint32_t>(random.between(4'000, 32'000));
     const bool crowd = out.hostile == HostileKind::crowd;
     out.connections =
         static_cast<uint32_t>(crowd ? random.between(20, 100) : random.between(1, 12));
+    if (floods) out.connections = std::min(out.connections, kFloodsMax);
   }
 
   void fill_crash(RandomStream& random, PlannedFault& out) const {
@@ -649,6 +655,11 @@ class Generator {
     const auto little = static_cast<uint32_t>(random.heavy_tail(20, 2'000));
     if (out.mode == CrashMode::stop) out.grace_ms = hurried ? little : kGraceMs;
     if (out.mode != CrashMode::power_loss_in_commit) out.commit_call = 0;
+    const bool again = random.chance_ppm(500'000);
+    const auto again_ms = static_cast<uint32_t>(random.heavy_tail(1, kPowerAgainMsMax));
+    const bool loses_power =
+        out.mode == CrashMode::power_loss || out.mode == CrashMode::power_loss_in_commit;
+    if (again && loses_power && out.fault_class == FaultClass::crash) out.again_ms = again_ms;
   }
 
   void fill_network(RandomStream& random, PlannedFault& out) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/need.h"
 #include "sim/plan/plan_services.h"
 
 namespace vectron::sim {
@@ -170,6 +171,7 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
   VECTRON_CHECK_OK(check_range("faults.duration_ms", fault.duration_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.rounds", fault.rounds, 0, 100));
   VECTRON_CHECK_OK(check_range("faults.calls", fault.calls, 0, 1'000));
+  VECTRON_CHECK_OK(check_range("faults.again_ms", fault.again_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.grace_ms", fault.grace_ms, 0, kPlanDurationMsMax));
   VECTRON_CHECK_OK(check_range("faults.factor", fault.factor, 0, 1'000));
   VECTRON_CHECK_OK(check_range("faults.connections", fault.connections, 0, 1'000));
@@ -184,6 +186,11 @@ Result<void> check_fault(const Plan& plan, const PlannedFault& fault,
                 fmt::format("plan: fault '{}': only gateways speak HTTP, and '{}' is none",
                             fault.id, fault.target),
                 "faults.target");
+  }
+  if (fault.door == HostileDoor::http && fault.hostile == HostileKind::flood) {
+    return fail(Code::invalid_argument,
+                fmt::format("plan: fault '{}': a flood is one of frames, over door rpc", fault.id),
+                "faults.door");
   }
   if (is_destructive(fault.fault_class) &&
       std::ranges::count(durable_node_names(plan.shape), fault.target) == 0) {
@@ -302,11 +309,10 @@ std::string zone_name(const PlanShape& shape, uint32_t index) {
 Result<void> Plan::validate() const {
   VECTRON_CHECK_OK(
       check_range("format_version", format_version, kPlanFormatVersion, kPlanFormatVersion));
-  if (profile != "cluster" && profile != "raft" && profile != "loaded") {
-    return fail(Code::invalid_argument,
-                fmt::format("plan: there is no profile '{}' (cluster, raft, loaded)", profile),
-                "profile");
-  }
+  const bool has_profile = profile == "cluster" || profile == "raft" || profile == "loaded";
+  VECTRON_CHECK_OK(
+      need(has_profile, "profile",
+           fmt::format("plan: there is no profile '{}' (cluster, raft, loaded)", profile)));
   VECTRON_CHECK_OK(check_shape(shape, profile == "raft"));
   VECTRON_CHECK_OK(check_knobs(knobs));
   VECTRON_CHECK_OK(check_workload(workload, shape.workers));
@@ -314,10 +320,8 @@ Result<void> Plan::validate() const {
   VECTRON_CHECK_OK(check_range("loaded.from_ms", loaded.from_ms, 0, loaded.to_ms));
   VECTRON_CHECK_OK(check_range("loaded.to_ms", loaded.to_ms, loaded.from_ms, workload.duration_ms));
   for (const std::string& name : switched_on) {
-    if (!fault_class_named(name).has_value()) {
-      return fail(Code::invalid_argument, fmt::format("plan: there is no fault class '{}'", name),
-                  "switched_on");
-    }
+    VECTRON_CHECK_OK(need(fault_class_named(name).has_value(), "switched_on",
+                          fmt::format("plan: there is no fault class '{}'", name)));
   }
   return check_faults(*this);
 }

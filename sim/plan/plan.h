@@ -234,8 +234,9 @@ enum class IoKind : uint8_t { read, write };
 enum class RotKind : uint8_t { log, store, manifest, checkpoint, pages, missing };
 enum class StepDirection : uint8_t { forward, backward };
 /// unread: asks a lot and takes no answer. slow: begins large frames and bodies, and feeds them a
-/// few bytes at a time. crowd: opens connections and leaves them idle.
-enum class HostileKind : uint8_t { unread, slow, crowd };
+/// few bytes at a time. crowd: opens connections and leaves them idle. flood: sends small frames
+/// that ask for nothing, as many as its system takes at once (door rpc).
+enum class HostileKind : uint8_t { unread, slow, crowd, flood };
 enum class HostileDoor : uint8_t { rpc, http };
 
 /// One fault at one time. Fields that its class does not use stay at their defaults and are not
@@ -266,6 +267,9 @@ struct PlannedFault {
   uint32_t rounds = 0;
   /// power_loss_in_commit: it strikes at this interposed call from then on.
   uint32_t commit_call = 0;
+  /// crash by a loss of power: so long after its next start the power fails again, before the disk
+  /// has what that start did; 0: it does not.
+  uint32_t again_ms = 0;
   /// stop: how long it is given.
   uint32_t grace_ms = 0;
   /// connect.

@@ -46,7 +46,7 @@ struct EnumNames<RotKind> {
 };
 template <>
 struct EnumNames<HostileKind> {
-  static constexpr std::array<std::string_view, 3> kNames = {"unread", "slow", "crowd"};
+  static constexpr std::array<std::string_view, 4> kNames = {"unread", "slow", "crowd", "flood"};
 };
 template <>
 struct EnumNames<HostileDoor> {
@@ -189,6 +189,7 @@ void walk(Fields& fields, PlannedFault& fault) {
   fields.optional("mode", fault.mode, defaults.mode);
   fields.optional("rounds", fault.rounds, defaults.rounds);
   fields.optional("commit_call", fault.commit_call, defaults.commit_call);
+  fields.optional("again_ms", fault.again_ms, defaults.again_ms);
   fields.optional("grace_ms", fault.grace_ms, defaults.grace_ms);
   fields.optional("connect", fault.connect, defaults.connect);
   fields.optional("io", fault.io, defaults.io);

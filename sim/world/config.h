@@ -117,9 +117,6 @@ struct WorldConfig {
   /// runs).
   std::function<void(const TraceRecord&)> trace_sink;
 
-  /// Events that may run at one instant before the world says that a task spins.
-  uint64_t events_per_instant_max = 5'000'000;
-
   static FaultClassSet every_fault_class() {
     FaultClassSet set;
     for (size_t i = 0; i < kFaultClassCount; ++i) set.add(static_cast<FaultClass>(i));
@@ -127,16 +124,21 @@ struct WorldConfig {
   }
 };
 
+/// Cores of each machine.
+inline constexpr uint32_t kNodeCores = 4;
+
 /// What one machine is.
 struct NodeOptions {
   std::string zone = "zone-0";
-  uint32_t cores = 4;
   /// This node's clocks against the world's: monotonic() and wall() are ahead by this.
   Duration monotonic_offset = 0ns;
   Duration wall_offset = 0ns;
   /// Parts per thousand million by which its clocks run fast (may be negative). Class clock_skew,
   /// with wall_offset.
   int64_t drift_ppb = 0;
+  /// Bytes in flight and unread of what it writes to one connection; 0: as NetworkFaults says. Real
+  /// kernels give the reader of a fast connection more and more room.
+  size_t window_bytes_max = 0;
 };
 
 inline constexpr uint64_t kResetBlockBytes = 16'384;

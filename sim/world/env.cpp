@@ -37,7 +37,7 @@ SimEnv::SimEnv(SimWorld* world, SimNode* node, uint64_t incarnation)
       message_fates_(world->seed(), fmt::format("message[{}]", node->name()), incarnation),
       log_(world, node),
       disk_(world, node, &scheduler_),
-      cpu_(&scheduler_, node->options().cores,
+      cpu_(&scheduler_, kNodeCores,
            RandomStream(world->seed(), fmt::format("cpu[{}]", node->name()), incarnation),
            [world, node](Duration turn) { world->loop_was_held(*node, turn); }) {}
 

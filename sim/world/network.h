@@ -80,7 +80,6 @@ class SimNetwork {
 
   /// Bytes that were handed over to readers, and how often.
   uint64_t bytes_delivered() const { return bytes_delivered_; }
-  uint64_t deliveries() const { return deliveries_; }
   /// Living connections.
   size_t connections() const { return streams_.size(); }
 
@@ -113,7 +112,6 @@ class SimNetwork {
   std::map<size_t, uint16_t> last_ports_;
   uint64_t next_stream_ = 1;
   uint64_t bytes_delivered_ = 0;
-  uint64_t deliveries_ = 0;
 };
 
 }  // namespace vectron::sim

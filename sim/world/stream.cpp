@@ -83,8 +83,9 @@ size_t Stream::room(Pipe* pipe, int from) {
     pipe->acknowledged = pipe->read;
   }
   const uint64_t unread = pipe->sent - pipe->acknowledged;
-  return unread >= network_.faults_.window_bytes_max ? 0
-                                                     : network_.faults_.window_bytes_max - unread;
+  const size_t own = network_.world_.nodes()[node(from)]->options().window_bytes_max;
+  const size_t window = own != 0 ? own : network_.faults_.window_bytes_max;
+  return unread >= window ? 0 : window - unread;
 }
 
 size_t Stream::shorten(Link* link, size_t size) {
@@ -173,7 +174,6 @@ void Stream::hand_over(int from) {
   world.record(TraceKind::delivery, id_ << 2 | (pipe.end_delivered ? 2 : 0) | unsigned(from),
                pipe.delivered ^ hash64(fresh));
   network_.bytes_delivered_ += size;
-  ++network_.deliveries_;
   // The acknowledgement gets lost when the way back is partitioned.
   if (pipe_from(1 - from).link->partitioned_until > now) {
     arm_timeout(&pipe);

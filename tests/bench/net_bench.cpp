@@ -19,6 +19,7 @@
 #include "net/in_process_network.h"
 #include "net/offload.h"
 #include "net/tcp_network.h"
+#include "tests/support/read_exactly.h"
 
 namespace {
 

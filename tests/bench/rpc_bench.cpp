@@ -13,6 +13,7 @@
 #include "schemas/vectron_messages.h"
 #include "schemas/worker_messages.h"
 #include "tests/core/rpc/rpc_env.h"
+#include "tests/support/read_exactly.h"
 
 namespace {
 

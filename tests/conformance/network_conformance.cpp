@@ -1,6 +1,7 @@
 #include "core/async/combine.h"
 #include "core/env/refused.h"
 #include "tests/conformance/world.h"
+#include "tests/support/read_exactly.h"
 
 namespace vectron::conformance {
 namespace {

@@ -121,6 +121,12 @@ class UpTest : public testing::Test {
     std::ifstream stream(options_.log);
     return std::string((std::istreambuf_iterator<char>(stream)), {});
   }
+  /// The word of the log that follows `text`.
+  std::string logged_after(std::string_view text) const {
+    const std::string all = log();
+    const size_t begin = all.find(text) + text.size();
+    return all.substr(begin, all.find_first_of(" \n", begin) - begin);
+  }
   Result<api::GetReply> get(uint64_t number) {
     api::GetRequest request;
     request.collection = "c";
@@ -339,11 +345,21 @@ TEST_F(UpTest, StopsWhileItWaitsForACollection) {
   create(1, 3, api::Distance::dot);
   EXPECT_EQ(server_->stop(), 0);
   std::filesystem::remove(options_.log);
-  options_.arguments.insert(options_.arguments.end(), {"--election-ticks", "200"});
+  options_.arguments.insert(options_.arguments.end(),
+                            {"--election-ticks", "200", "--log-level", "info"});
   auto server = Server::launch(options_);
   ASSERT_TRUE(server.has_value()) << server.error().to_string();
   server_.emplace(*std::move(server));
   ASSERT_TRUE(run(wait_until_logged("waits for collection 'c'"))) << log();
+  // Alive, and not ready: the ready line was not written either.
+  const std::string http = logged_after("listens for HTTP on ");
+  const auto status_at = [&](const std::string& path) {
+    return demo::run_command("/usr/bin/curl", {"-s", "-o", "/dev/null", "-w", "%{http_code}",
+                                               fmt::format("http://{}{}", http, path)})
+        ->text;
+  };
+  EXPECT_EQ(status_at("/livez"), "200") << http;
+  EXPECT_EQ(status_at("/readyz"), "503");
   EXPECT_EQ(end_by(SIGTERM), 0);
 }
 

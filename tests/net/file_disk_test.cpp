@@ -37,7 +37,6 @@ using FileDiskTest = Fixture;
 
 TEST_F(FileDiskTest, MakesItsRootWithParents) {
   const auto disk = open_disk(folder.path() + "/a/b/root/");
-  EXPECT_EQ(disk->root(), folder.path() + "/a/b/root");
   EXPECT_TRUE(std::filesystem::is_directory(folder.path() + "/a/b/root"));
 }
 

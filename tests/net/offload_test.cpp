@@ -166,7 +166,7 @@ Task<void> set(bool* flag) {
   co_return;
 }
 
-constexpr std::ptrdiff_t kPromptInPool = Offload::Limits{}.prompt_in_flight_max;
+constexpr std::ptrdiff_t kPromptInPool = Offload::kPromptInFlightMax;
 
 TEST(PoolCpu, PromptWorkGoesBeforeHeavyWorkAndNeverToTheLoop) {
   BlockedPool blocked;

@@ -29,7 +29,11 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
        {"core/base/", "core/async/", "core/env/", "core/raft/", "core/wal/", "core/kv/",
         "core/rpc/", "core/model/", "core/replica/", "schemas/"}},
       {"net/", {"core/base/", "core/async/", "core/env/", "net/"}},
-      {"services/", {"core/", "schemas/", "services/"}},
+      // No service sees another: they speak over RPC.
+      {"services/placement/", {"core/", "schemas/", "services/placement/"}},
+      {"services/worker/", {"core/", "schemas/", "services/worker/"}},
+      {"services/gateway/", {"core/", "schemas/", "services/gateway/"}},
+      {"services/client/", {"core/", "schemas/", "services/client/"}},
       {"services/daemon/", {"core/", "schemas/", "services/", "net/"}},
       {"sim/", {"core/", "schemas/", "services/", "sim/"}},
       {"schemas/", {"core/", "schemas/"}},
@@ -132,6 +136,21 @@ TEST(Layering, BannedThingsStayInTheirPlaces) {
         findings += finding(line, ban.instead);
       }
     }
+  }
+  EXPECT_TRUE(findings.empty()) << findings;
+}
+
+TEST(Layering, ConfigurationsAreCheckedByNeed) {
+  const std::regex begins(R"(::validate\([^)]*\) const \{$)");
+  const std::regex refuses(R"(\bfail\()");
+  std::string findings;
+  bool inside = false;
+  for (const SourceLine& line : lines_under({"core", "net", "sim", "services", "schemas"})) {
+    if (line.number == 1 || line.text == "}") inside = false;
+    if (inside && std::regex_search(code_of(line.text), refuses)) {
+      findings += finding(line, "say what must be so, by need() of core/base/need.h");
+    }
+    inside = inside || std::regex_search(line.text, begins);
   }
   EXPECT_TRUE(findings.empty()) << findings;
 }

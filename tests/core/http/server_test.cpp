@@ -140,6 +140,7 @@ struct OneWatcher final : PeerWatcher {
   void began(const PeerHolder* holder) override { server = holder; }
   void ended(const PeerHolder*) override { server = nullptr; }
   void turned_away(const PeerHolder*, std::string_view peer) override { turned.emplace_back(peer); }
+  void answer_made(const PeerHolder*) override {}
   const PeerHolder* server = nullptr;
   std::vector<std::string> turned;
 };

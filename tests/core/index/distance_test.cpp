@@ -122,7 +122,8 @@ TEST(Normalize, GivesLengthOneWhateverTheMagnitude) {
       for (float& element : vector) element *= scale;
       vector[0] = scale;
       ASSERT_TRUE(normalize(vector));
-      EXPECT_NEAR(inner_product(vector, vector), 1.0f, 1e-5f) << scale << " x " << dimension;
+      EXPECT_NEAR(distance_between(Metric::dot, vector, vector), -1.0f, 1e-5f)
+          << scale << " x " << dimension;
     }
   }
 }

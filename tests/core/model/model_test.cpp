@@ -136,12 +136,5 @@ TEST(Collection, RefusesVectorsWhoseDistancesVanish) {
   EXPECT_NE(refused.error().message().find("below 1e-12"), std::string::npos);
 }
 
-TEST(Collection, DistanceNamesRoundTrip) {
-  for (const char* name : {"cosine", "dot", "euclidean"}) {
-    EXPECT_EQ(distance_name(*distance_from_name(name)), name);
-  }
-  EXPECT_EQ(distance_from_name("l2").error().field(), "distance");
-}
-
 }  // namespace
 }  // namespace vectron

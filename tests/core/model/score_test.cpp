@@ -21,7 +21,7 @@ TEST(Score, IsTheLengthUnderEuclidean) {
 
 TEST(Score, NeverIsMinusZero) {
   for (const Distance kind : {Distance::cosine, Distance::dot, Distance::euclidean}) {
-    EXPECT_FALSE(std::signbit(score_of_distance(kind, 0.0F))) << distance_name(kind);
+    EXPECT_FALSE(std::signbit(score_of_distance(kind, 0.0F))) << static_cast<int>(kind);
   }
 }
 

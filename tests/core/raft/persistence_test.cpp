@@ -145,8 +145,8 @@ RC_GTEST_PROP(RaftPersistence, ClaimsOnlyWhatSurvivesEveryCrash, ()) {
   const auto operations = *rc::gen::inRange(1, 60);
   for (int i = 0; i < operations; ++i) {
     switch (*rc::gen::inRange(0, 3)) {
-      // Entries replace a suffix, sometimes by the very same ones, as when a third leader sends them
-      // again.
+      // Entries replace a suffix, sometimes by the very same ones, as when a third leader sends
+      // them again.
       case 0: {
         const auto first = *rc::gen::inRange<size_t>(0, naive.log.size() + 1);
         const auto count = *rc::gen::inRange<size_t>(1, 4);

@@ -41,6 +41,11 @@ class RaftTransportTest : public ::testing::Test {
     wire::serve(server_, static_cast<wire::RaftHandler&>(batches_));
     VECTRON_ASSERT(server_.start(to_.address).has_value());
   }
+  static rpc::ServerConfig config_of(NodeId node) {
+    rpc::ServerConfig config;
+    config.identity.node = node;
+    return config;
+  }
   void send(raft::Message message) { transport_.send(GroupId(7), to_, std::move(message)); }
 
   testing::RpcWorld world_;
@@ -48,7 +53,7 @@ class RaftTransportTest : public ::testing::Test {
   testing::RpcEnv env_{world_, 2h};
   const ReplicaMember to_{ReplicaId(2), NodeId(2), Address{"there:1"}};
   Batches batches_;
-  rpc::Server server_{server_env_, {}};
+  rpc::Server server_{server_env_, config_of(to_.node)};
   RaftTransport transport_{&env_, {}};
 };
 
@@ -61,6 +66,17 @@ TEST_F(RaftTransportTest, NoBatchIsLargerThanAReceiverLooksAtInATurn) {
   world_.run_for(100ms);
   ASSERT_EQ(batches_.taken.size(), 3U);
   for (const wire::RaftBatch& batch : batches_.taken) EXPECT_TRUE(fits_in_a_turn(batch));
+}
+
+// An address that was given to another node: what it is sent was not said to it.
+TEST_F(RaftTransportTest, SendsNothingToANodeThatAnswersInThePlaceOfAnother) {
+  const ReplicaMember moved{ReplicaId(3), NodeId(3), to_.address};
+  transport_.send(GroupId(7), moved, append_of(1, 100));
+  world_.run_for(5s);
+  EXPECT_TRUE(batches_.taken.empty());
+  send(append_of(1, 100));
+  world_.run_for(100ms);
+  EXPECT_EQ(batches_.taken.size(), 1U);
 }
 
 // A log may have such an entry from before there were bounds of what is proposed.

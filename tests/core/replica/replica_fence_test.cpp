@@ -38,6 +38,10 @@ class ReplicaFence : public testing::Test {
     config_.node = NodeId(1);
     config_.wal.segment_bytes_max = 1 << 20;
     config_.replica.kv.map_bytes_max = 16 << 20;
+    open();
+  }
+  void open() {
+    node_.reset();
     auto opened = env_.run(ReplicaNode::open(&env_, config_));
     VECTRON_ASSERT(opened.has_value(), "{}", opened.error().to_string());
     node_ = *std::move(opened);
@@ -87,6 +91,25 @@ TEST_F(ReplicaFence, AReplicaThatCannotApplyIsLostAndItsNeighboursGoOn) {
   EXPECT_EQ(presence(kWell), ReplicaHost::Presence::running);
   EXPECT_TRUE(propose(kWell, "more").ok());
   EXPECT_FALSE(propose(kBrittle, "more").ok());
+}
+
+// The log still has what cannot be applied.
+TEST_F(ReplicaFence, ARestartDoesNotForgetIt) {
+  for (const GroupId group : {kBrittle, kWell}) {
+    bear(group);
+    ASSERT_TRUE(start(group).ok());
+    ASSERT_TRUE(propose(group, "good").ok());
+  }
+  EXPECT_FALSE(propose(kBrittle, kBad).ok());
+  env_.run_for(1s);
+  open();
+  ASSERT_EQ(presence(kBrittle), ReplicaHost::Presence::born);
+  (void)start(kBrittle);
+  ASSERT_TRUE(start(kWell).ok());
+  env_.run_for(20s);  // It elects itself, and applies what was committed.
+  EXPECT_EQ(presence(kBrittle), ReplicaHost::Presence::lost);
+  EXPECT_FALSE(propose(kBrittle, "more").ok());
+  EXPECT_TRUE(propose(kWell, "more").ok());
 }
 
 TEST_F(ReplicaFence, ALostReplicaCanBeRemoved) {

@@ -450,6 +450,45 @@ TEST_F(ReplicaHostTest, ASnapshotThatNoMemberSendsIsRefused) {
   EXPECT_EQ(field_of(NodeId(2), snapshot_of(1)), "taken");
 }
 
+// The log that a snapshot replaces belongs to a leader whose entries were never committed. Nothing
+// of it is there at the next start, even what lay behind the snapshot's place.
+TEST_F(ReplicaHostTest, ASnapshotLeavesNothingOfALogThatConflictsWithIt) {
+  ASSERT_TRUE(open().has_value());
+  ASSERT_TRUE(bear_one_of_two().has_value());
+  wire::RaftMessage append;
+  append.group_id = kGroup.value();
+  append.kind = static_cast<uint8_t>(raft::MessageKind::append);
+  append.from = 2;
+  append.to = kReplica.value();
+  append.term = 1;
+  for (uint64_t i = 1; i <= 8; ++i) append.entries.push_back({1, i, 0, Bytes{7}});
+  RaftReceiver receiver(host_.get());
+  RequestContext context;
+  context.peer = NodeId(2);
+  receiver.step(context, {.messages = {append}});
+  env_.below().run_for(20ms);
+  SnapshotPiece piece = snapshot_of(1);
+  piece.term = piece.meta.term = Term(2);
+  const auto taken = env_.below().run(host_->find(kGroup)->receive_snapshot(NodeId(2), piece));
+  ASSERT_TRUE(taken.has_value()) << taken.error().to_string();
+  close();
+  WalConfig config;
+  config.cluster = ClusterId(5);
+  config.node = NodeId(1);
+  config.segment_bytes_max = 1 << 20;
+  {
+    const auto log = env_.below().run(Wal::open(&env_, "wal", config));
+    ASSERT_TRUE(log.has_value()) << log.error().to_string();
+    const WalGroupState& group = log->groups.at(kGroup);
+    EXPECT_EQ(group.mark->meta.index, LogIndex(5));
+    EXPECT_EQ(group.mark->meta.term, Term(2));
+    EXPECT_TRUE(group.entries.empty()) << group.entries.size() << " are left";
+  }
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(start(), Status());
+  EXPECT_EQ(host_->find(kGroup)->applied_index(), LogIndex(5));
+}
+
 // Rot in a store that came as a snapshot is found as in any other.
 TEST_F(ReplicaHostTest, AStoreThatCameAsASnapshotIsScrubbed) {
   scrub_interval_ = 1s;

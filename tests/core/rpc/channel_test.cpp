@@ -178,6 +178,27 @@ TEST_F(ChannelTest, CarriesHugeBodiesAmongSmallOnes) {
   }
 }
 
+// What was summed up of it belongs to no other frame: another sum would end the connection, and
+// with it all that others wait for.
+TEST_F(ChannelTest, AHugeRequestThatIsGivenUpWhileItIsSummedUpHarmsNoOther) {
+  WordServer words(server_env);
+  auto channel = make_channel();
+  Call first = call(*channel, "one");
+  world.run_for(10ms);
+  constexpr size_t kHuge = 2 * FrameWriter::kSummedBytesMax + 1;
+  for (const size_t size : {kHuge, kHuge - 2, 3 * kHuge / 2}) {
+    for (int events = 0; events < 6; ++events) {
+      Call given_up(world.scheduler, channel->call({}, &kWriteMethod, Bytes(kHuge, 'x')));
+      for (int i = 0; i < events; ++i) world.run_one();
+      given_up.destroy();
+      Call other(world.scheduler, channel->call({}, &kWriteMethod, Bytes(size, 'y')));
+      world.run_for(10ms);
+      ASSERT_TRUE(other.done() && other.get().has_value()) << size << " after " << events;
+    }
+  }
+  EXPECT_EQ(server_env.metrics().value(Metric::rpc_bad_frames), 0u);
+}
+
 TEST_F(ChannelTest, BringsBackTheStatusOfTheServerWithItsDetail) {
   WordServer words(server_env);
   auto channel = make_channel();
@@ -468,6 +489,8 @@ TEST_F(ChannelTest, KeepsTheCodeOfARefusedHello) {
   Call other = call(*picky, "one");
   world.run_for(2s);
   EXPECT_EQ(outcome(other), Code::failed_precondition);
+  EXPECT_EQ(status_of(other.get()).field(), kNodeField);
+  EXPECT_NE(status_of(other.get()).message().find("node 2 answers at"), std::string::npos);
   auto right = make_channel({.identity = {.cluster = ClusterId(1)}, .expected_node = NodeId(2)});
   Call good = call(*right, "one");
   world.run_for(2s);
@@ -682,6 +705,10 @@ TEST_F(ChannelTest, PoolKeepsOneChannelForEachAddressAndForgetsTheOldest) {
   EXPECT_EQ(pool.size(), 2u);
   EXPECT_EQ(pool.channel({"a:1"}), a);
   EXPECT_NE(pool.channel({"b:1"}), b);
+  // Whoever means a node does not share the connection of who means another one, or any.
+  const auto first = pool.channel({NodeId(1), {"a:1"}});
+  EXPECT_NE(first, a);
+  EXPECT_NE(pool.channel({NodeId(2), {"a:1"}}), first);
 }
 
 TEST_F(ChannelTest, RefusesAConfigurationThatMakesNoSense) {

@@ -17,6 +17,7 @@ TEST(HeldAnswer, CountsUntilItsRequestIsOver) {
   EXPECT_FALSE(room->hold(500'001));
   EXPECT_FALSE(room->hold(600'000));
   EXPECT_EQ(memory.bytes(), 300'000U);
+  EXPECT_EQ(answer->granted_bytes(), 300'000U);
   EXPECT_EQ(metrics.value(Metric::rpc_answers_dropped), 1U) << "one answer";
   answer.reset();
   EXPECT_EQ(memory.bytes(), 0U);

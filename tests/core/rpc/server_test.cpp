@@ -503,6 +503,7 @@ TEST_F(ServerTest, ShowsWhatLiesHereForItsPeers) {
     void began(const PeerHolder* holder) override { holders.push_back(holder); }
     void ended(const PeerHolder* holder) override { std::erase(holders, holder); }
     void turned_away(const PeerHolder*, std::string_view) override { ++turned; }
+    void answer_made(const PeerHolder*) override {}
     std::vector<const PeerHolder*> holders;
     int turned = 0;
   };

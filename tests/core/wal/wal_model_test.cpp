@@ -196,6 +196,7 @@ class WalModel {
     const CrashMode mode = static_cast<CrashMode>(std::min<uint64_t>(random_.below(4), 2));
     log_.crash(mode, random_.next());
     log_.env.disk().syncs_without_space = 0;  // A start does not go on after that.
+    crash_starts();
     const Result<void> opened = log_.try_open();
     if (!opened.has_value()) RC_FAIL(opened.error().to_string());
     torn_ += log_.opened.torn_bytes > 0 ? 1 : 0;
@@ -209,6 +210,26 @@ class WalModel {
     }
     RC_ASSERT(match < states_.size());
     take_up(states_[match]);
+  }
+
+  /// Now and then the power fails in the middle of a start, or of several: what they cut off is
+  /// still there, or is not.
+  void crash_starts() {
+    while (random_.below(3) == 0) {
+      {
+        TaskGroup starting(log_.env.scheduler());
+        starting.spawn(start());
+        run_events(random_.below(40));
+        starting.cancel_all();
+      }
+      if (!start_failure_.ok()) RC_FAIL(start_failure_.to_string());
+      const bool torn = random_.below(2) == 0;
+      log_.crash(torn ? CrashMode::random_subset : CrashMode::drop_unsynced, random_.next());
+    }
+  }
+  Task<void> start() {
+    const auto opened = co_await Wal::open(&log_.env, "node/wal", log_.config);
+    start_failure_ = status_of(opened);
   }
 
   bool matches(const NodeModel& model) {
@@ -257,6 +278,7 @@ class WalModel {
   std::vector<NodeModel> states_{{}};  // By ticket.
   std::map<uint64_t, uint64_t> released_;
   std::map<uint64_t, uint64_t> dropped_released_;
+  Status start_failure_;
   uint64_t term_ = 0;
   uint64_t generation_ = 0;
   uint64_t reclaimed_ = 0;

@@ -215,7 +215,8 @@ class FakeWorker final : public wire::WorkerHandler {
   Env& env_;
 };
 
-/// Placement nodes "@placement-I:1", workers "@worker-I:1" (node 10 + I), one gateway.
+/// Placement nodes "@placement-I:1" (node 100 + I), workers "@worker-I:1" (node 10 + I), one
+/// gateway.
 class FakeCluster {
  public:
   static constexpr uint32_t kDimension = 2;
@@ -225,11 +226,11 @@ class FakeCluster {
     env_.links = &network_;
     for (size_t i = 0; i < placement_nodes; ++i) {
       placement.push_back(std::make_unique<FakePlacement>(env_));
-      wire::serve(add_server(placement_address(i)), *placement.back());
+      wire::serve(add_server(placement_node(i)), *placement.back());
     }
     for (size_t i = 0; i < worker_nodes; ++i) {
       workers.push_back(std::make_unique<FakeWorker>(env_));
-      wire::serve(add_server(worker_address(i)), *workers.back());
+      wire::serve(add_server({NodeId(worker_node(i)), worker_address(i)}), *workers.back());
     }
     for (auto& [address, server] : servers_) {
       const Result<void> started = server->start(address);
@@ -238,7 +239,7 @@ class FakeCluster {
     config.cluster = ClusterId(1);
     config.node = NodeId(2);
     config.listen = Address{"@gateway:1"};
-    for (size_t i = 0; i < placement_nodes; ++i) config.placement.push_back(placement_address(i));
+    for (size_t i = 0; i < placement_nodes; ++i) config.placement.push_back(placement_node(i));
     config.request_timeout = 2s;
     config.read_attempt_timeout = 200ms;
     config.stop = &stop_;
@@ -247,8 +248,20 @@ class FakeCluster {
   static Address placement_address(size_t i) {
     return Address{"@placement-" + std::to_string(i) + ":1"};
   }
+  static rpc::NodeAddress placement_node(size_t i) {
+    return {NodeId(100 + i), placement_address(i)};
+  }
   static Address worker_address(size_t i) { return Address{"@worker-" + std::to_string(i) + ":1"}; }
   static uint64_t worker_node(size_t i) { return 10 + i; }
+  /// Worker `i` comes back at another address, as which `process` answers there.
+  Address come_back(size_t i, FakeWorker* process) {
+    const Address address{"@worker-" + std::to_string(i) + ":2"};
+    rpc::Server& server = add_server({NodeId(worker_node(i)), address});
+    wire::serve(server, *process);
+    const Result<void> started = server.start(address);
+    VECTRON_ASSERT(started.has_value());
+    return address;
+  }
 
   /// A route with `shards` even ranges, ids from 1, each on all of `members` (numbers of workers).
   static wire::CollectionRoute route(std::string name, uint32_t shards,
@@ -306,8 +319,10 @@ class FakeCluster {
     Result<void> result = co_await task;
     outcome->emplace(std::move(result));
   }
-  rpc::Server& add_server(const Address& address) {
-    servers_.emplace_back(address, std::make_unique<rpc::Server>(env_, rpc::ServerConfig()));
+  rpc::Server& add_server(const rpc::NodeAddress& node) {
+    rpc::ServerConfig server_config;
+    server_config.identity.node = node.node;
+    servers_.emplace_back(node.address, std::make_unique<rpc::Server>(env_, server_config));
     return *servers_.back().second;
   }
 

@@ -145,7 +145,7 @@ TEST(Gateway, FetchesTheRouteAgainWhenNobodyAnswersWhereItSays) {
   for (int i = 0; i < 1'000; ++i) {
     cluster.workers[0]->script.refusals.emplace_back(Code::unavailable, "no such shard");
   }
-  route.shards[0].members[0].address = FakeCluster::worker_address(1).text;
+  route.shards[0].members[0].address = cluster.come_back(0, cluster.workers[1].get()).text;
   cluster.add_collection(route);
   const auto stored = cluster.run(client.upsert({}, upsert({point(2, {1, 1})})));
   ASSERT_TRUE(stored.has_value()) << stored.error().to_string();
@@ -173,7 +173,7 @@ TEST(Gateway, RefreshesOnEvidenceAfterAGuessThatWasTooEarly) {
   cluster.env().run_for(300ms);
   ASSERT_GT(cluster.placement[0]->script.calls, fetched_before) << "no guess";
   // Now its successors know it at another address.
-  const Address elsewhere = FakeCluster::worker_address(2);
+  const Address elsewhere = cluster.come_back(0, cluster.workers[2].get());
   route.shards[0].members[0].address = elsewhere.text;
   cluster.add_collection(route);
   const Status moved = not_leader(FakeCluster::worker_node(0), elsewhere.text);
@@ -489,7 +489,8 @@ TEST(Gateway, ARemovalDoesNotWaitForWorkersThatAreDown) {
 
 TEST(Gateway, SaysSoonThatNobodyListensAtAnyPlacementNode) {
   FakeCluster cluster(0, 1);
-  cluster.config.placement = {Address{"@nobody-1:1"}, Address{"@nobody-2:1"}};
+  cluster.config.placement = {{NodeId(1), Address{"@nobody-1:1"}},
+                              {NodeId(3), Address{"@nobody-2:1"}}};
   cluster.config.request_timeout = 30s;
   bool ready = false;
   cluster.config.on_ready = [&ready] { ready = true; };
@@ -530,9 +531,39 @@ TEST(Gateway, SaysSoonThatNobodyListensWhereTheCopiesOfAShardAre) {
   EXPECT_GT(cluster.env().clock().monotonic() - asked, 3s);
 }
 
+// Addresses that were given to other nodes: whoever answers there has none of the shard.
+TEST(Gateway, AsksNothingOfAWorkerThatAnswersInThePlaceOfAnother) {
+  FakeCluster cluster(1, 2);
+  wire::CollectionRoute route = FakeCluster::route("c", 1, {{0, 1}});
+  route.shards[0].members[0].address = FakeCluster::worker_address(1).text;
+  cluster.add_collection(route);
+  auto client = cluster.client();
+  const auto stored = cluster.run(client.upsert({}, upsert({point(1, {1, 1})})));
+  EXPECT_TRUE(stored.has_value()) << stored.error().to_string();
+  EXPECT_EQ(cluster.workers[1]->script.calls, 1U);
+  // Both now: it is told, and nobody is asked.
+  route.shards[0].members[1].node_id = 12;
+  cluster.add_collection(route);
+  cluster.workers[1]->script.refusals = std::deque<Status>(1, not_leader(0));
+  const Status refused = status_of(cluster.run(client.upsert({}, upsert({point(2, {1, 1})}))));
+  EXPECT_EQ(refused.code(), Code::unavailable);
+  EXPECT_NE(refused.message().find("node 11 answers at"), std::string::npos) << refused.to_string();
+  EXPECT_EQ(cluster.workers[1]->writes.size(), 1U);
+}
+
+TEST(Gateway, AsksTheNextPlacementNodeWhereAnotherNodeAnswers) {
+  FakeCluster cluster(2, 1);
+  cluster.config.placement[0].node = NodeId(77);
+  auto client = cluster.client();
+  const auto listed = cluster.run(client.list_collections({}, {}));
+  EXPECT_TRUE(listed.has_value()) << listed.error().to_string();
+  EXPECT_EQ(cluster.placement[0]->script.calls, 0U);
+}
+
 TEST(Gateway, IsReadyWhenItHasFoundThePlacementDriver) {
   FakeCluster cluster(2, 1);
-  cluster.config.placement.insert(cluster.config.placement.begin(), Address{"@nobody:1"});
+  const rpc::NodeAddress nobody{NodeId(1), Address{"@nobody:1"}};
+  cluster.config.placement.insert(cluster.config.placement.begin(), nobody);
   bool ready = false;
   cluster.config.on_ready = [&ready] { ready = true; };
   auto client = cluster.client();
@@ -601,6 +632,24 @@ TEST(Gateway, ReportsPerPointWhatEachShardSaid) {
   EXPECT_EQ(stored + unknown, 19U);
   EXPECT_GT(unknown, 0U);
   EXPECT_EQ(written->tokens.size(), 1U);
+}
+
+// A placement node that starts, and cannot reach the others, goes on saying so.
+TEST(Gateway, AsksAnotherPlacementNodeThanTheOneThatIsUnavailableForEver) {
+  for (const Code code : {Code::unavailable, Code::deadline_exceeded}) {
+    FakeCluster cluster(3, 1);
+    cluster.add_collection(FakeCluster::route("c", 1, {{0}}));
+    cluster.placement[0]->script.refusals =
+        std::deque<Status>(1'000, Status(code, "this node is starting"));
+    auto client = cluster.client();
+    for (int round = 0; round < 3; ++round) {
+      const auto listed = cluster.run(client.list_collections({}, {}));
+      ASSERT_TRUE(listed.has_value()) << listed.error().to_string();
+      EXPECT_EQ(listed->collections.size(), 1u);
+    }
+    // Who answered is asked first from then on.
+    EXPECT_LE(cluster.placement[0]->script.calls, 1u);
+  }
 }
 
 TEST(Gateway, FindsThePlacementLeaderByHintsAndByTrying) {
@@ -799,7 +848,7 @@ TEST(GatewayConfig, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(config.validate().error().field(), "node");
   config.node = NodeId(1);
   EXPECT_EQ(config.validate().error().field(), "placement");
-  config.placement = {Address{"@p:1"}};
+  config.placement = {{NodeId(1), Address{"@p:1"}}};
   EXPECT_TRUE(config.validate().has_value());
   config.request_timeout_max = 1s;
   EXPECT_EQ(config.validate().error().field(), "request_timeout_max");

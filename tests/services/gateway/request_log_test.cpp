@@ -51,7 +51,7 @@ TEST(RequestLog, SaysWhatHappened) {
 
 TEST(RequestLog, WritesTheOrdinaryOnesThatAreChosenAndAllOthers) {
   KeptLog kept;
-  RequestLog log(kept, RandomStream(1, "shares"),
+  RequestLog log(&kept, RandomStream(1, "shares"),
                  {.level = LogLevel::info, .share_ppm = 100'000, .slow_min = 1s});
   for (int i = 0; i < 1'000; ++i) log.ended(end_of(Code::ok, 1ms));
   EXPECT_GT(kept.lines.size(), 50U);
@@ -68,10 +68,10 @@ TEST(RequestLog, WritesTheOrdinaryOnesThatAreChosenAndAllOthers) {
 TEST(RequestLog, IsSilentBelowTheLevelThatTheProcessLogs) {
   KeptLog kept;
   kept.lowest = LogLevel::warning;
-  RequestLog quiet(kept, RandomStream(1, "shares"), {});
+  RequestLog quiet(&kept, RandomStream(1, "shares"), {});
   quiet.ended(end_of(Code::internal, 10s));
   EXPECT_TRUE(kept.lines.empty());
-  RequestLog loud(kept, RandomStream(1, "shares"), {.level = LogLevel::warning});
+  RequestLog loud(&kept, RandomStream(1, "shares"), {.level = LogLevel::warning});
   loud.ended(end_of(Code::ok, 1ms));
   EXPECT_EQ(kept.lines.size(), 1U);
 }

@@ -48,7 +48,9 @@ class GroupBirthTest : public testing::Test {
   }
 
   void serve(size_t address, FakeMember* member) {
-    servers_.push_back(std::make_unique<rpc::Server>(env_, rpc::ServerConfig()));
+    rpc::ServerConfig server_config;
+    server_config.identity.node = config_.members[address - 1].node;
+    servers_.push_back(std::make_unique<rpc::Server>(env_, server_config));
     wire::serve(*servers_.back(), static_cast<wire::GroupPeerHandler&>(*member));
     ASSERT_TRUE(servers_.back()->start(config_.members[address - 1].address).has_value());
   }

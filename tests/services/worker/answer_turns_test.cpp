@@ -15,7 +15,7 @@ constexpr NodeId kOther{2};
 
 TEST(AnswerTurns, AreOneAfterTheOtherForEachPeer) {
   RpcWorld world;
-  AnswerTurns turns(world.scheduler);
+  AnswerTurns turns(&world.scheduler);
   auto first = std::make_unique<Background<AnswerTurns::Turn>>(world.scheduler, turns.take(kOne));
   Background<AnswerTurns::Turn> second(world.scheduler, turns.take(kOne));
   Background<AnswerTurns::Turn> of_other(world.scheduler, turns.take(kOther));
@@ -31,7 +31,7 @@ TEST(AnswerTurns, AreOneAfterTheOtherForEachPeer) {
 
 TEST(AnswerTurns, PassOverThoseThatNobodyWaitsForAnyMore) {
   RpcWorld world;
-  AnswerTurns turns(world.scheduler);
+  AnswerTurns turns(&world.scheduler);
   auto first = std::make_unique<Background<AnswerTurns::Turn>>(world.scheduler, turns.take(kOne));
   auto given_up =
       std::make_unique<Background<AnswerTurns::Turn>>(world.scheduler, turns.take(kOne));
@@ -45,7 +45,7 @@ TEST(AnswerTurns, PassOverThoseThatNobodyWaitsForAnyMore) {
 
 TEST(AnswerTurns, ForgetPeersOfWhichNothingIsRead) {
   RpcWorld world;
-  AnswerTurns turns(world.scheduler);
+  AnswerTurns turns(&world.scheduler);
   for (uint64_t peer = 1; peer <= 100; ++peer) {
     const Background<AnswerTurns::Turn> turn(world.scheduler, turns.take(NodeId(peer)));
     world.run_for(1ms);

@@ -59,7 +59,7 @@ class WorkerCluster : public testing::Test {
     config.cluster = cluster_;
     config.node = NodeId(100 + number_of_.value_or(i));
     config.listen = Address{fmt::format("worker-{}:{}", i, port)};
-    for (const auto& member : members_) config.placement.push_back(member.address);
+    for (const auto& member : members_) config.placement.push_back(member);
     config.replica.kv.map_bytes_max = 16 << 20;
     config.replica = replica_config_ ? *replica_config_ : config.replica;
     config.upkeep = upkeep_;
@@ -163,7 +163,7 @@ class WorkerCluster : public testing::Test {
     operation.kind = remove ? wire::WriteKind::remove : wire::WriteKind::upsert;
     operation.id.number = id;
     operation.vector = std::move(vector);
-    operation.payload = {1, 2, 3};
+    operation.payload = {3, 4, 1};  // A FlexBuffer: a number of one byte;
     request.operations.push_back(operation);
     auto client = worker(leader());
     return await(client.write(context(), request));

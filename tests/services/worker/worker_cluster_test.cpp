@@ -25,7 +25,7 @@ TEST_F(WorkerCluster, WritesAreReadAndFoundOnOneWorker) {
   ASSERT_TRUE(hits.has_value()) << hits.error().to_string();
   ASSERT_EQ(hits->hits.size(), 1u);
   EXPECT_EQ(hits->hits[0].distance, 1.0F);
-  EXPECT_EQ(hits->hits[0].payload, (Bytes{1, 2, 3}));
+  EXPECT_EQ(hits->hits[0].payload, (Bytes{3, 4, 1}));
 }
 
 TEST_F(WorkerCluster, EquallyNearPointsComeByTheirIds) {

@@ -15,6 +15,7 @@ class OneServer final : public PeerWatcher {
   void began(const PeerHolder* holder) override { holder_ = holder; }
   void ended(const PeerHolder*) override { holder_ = nullptr; }
   void turned_away(const PeerHolder*, std::string_view) override {}
+  void answer_made(const PeerHolder*) override {}
   size_t bytes() const { return holder_ == nullptr ? 0 : holder_->counter().bytes(); }
 
  private:

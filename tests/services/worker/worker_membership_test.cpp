@@ -432,6 +432,26 @@ TEST_F(WorkerCluster, CountsAreReportedAsSoonAsTheyChange) {
   EXPECT_EQ(status->collection.points, 2u);
 }
 
+// Each write changes the counts; the placement driver hears of it ten times a second at the most.
+TEST_F(WorkerCluster, ReportsOfCountsAreBoundedInRate) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  world_->run_for(1s);
+  const auto heard = [this] {
+    return world_->find_node("placement-0")->env().metrics().value(Metric::rpc_requests);
+  };
+  const uint64_t before = heard();
+  const Instant begin = world_->now();
+  uint64_t writes = 0;
+  while (world_->now() < begin + 3s) {
+    ASSERT_TRUE(write(++writes, {1, 1, 1, 1}).has_value());
+    world_->run_for(5ms);
+  }
+  EXPECT_GT(writes, 100u);
+  EXPECT_GE(heard() - before, 10u);
+  EXPECT_LE(heard() - before, 32u);
+}
+
 TEST_F(WorkerCluster, ACollectionThatIsReadyAfterARestartHasItsCounts) {
   // A leader is elected a sync before it knows what is committed, and applies that.
   boot(1, 1, slow_disks());

@@ -69,6 +69,28 @@ TEST_F(WorkerStrangers, LeaveNoLongTextsOnRecord) {
   EXPECT_TRUE(register_as(1'000, 1, std::string(kWorkerTextBytesMax, 'z')).ok());
 }
 
+// A gateway looks at payloads before it sends them, a stranger does not: each search that found the
+// point would fail at its client.
+TEST_F(WorkerStrangers, StoreNoPayloadThatNobodyCanRead) {
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  wire::WriteRequest request;
+  request.shard_id = 1;
+  request.epoch = 1;
+  wire::WriteOperation& operation = request.operations.emplace_back();
+  operation.id.number = 1;
+  operation.vector = {1, 1, 1, 1};
+  auto client = worker(Address{"worker-0:1"});
+  for (const Bytes& payload : {Bytes{1, 2, 3}, Bytes{7}, Bytes(300, 0xFF)}) {
+    request.operations[0].payload = payload;
+    const Status refused = status_of(await(client.write(context(), request)));
+    EXPECT_EQ(refused.code(), Code::invalid_argument) << payload.size();
+    EXPECT_EQ(refused.field(), "operations[0].payload");
+  }
+  request.operations[0].payload = {5, 0x04, 0x01};  // One small number.
+  EXPECT_TRUE(await(client.write(context(), request)).has_value());
+}
+
 // The greatest start that there can be, said in the name of a worker that holds nothing yet.
 TEST_F(WorkerStrangers, KeepNoWorkerOutByTheNumberOfAStart) {
   boot(1, 2);

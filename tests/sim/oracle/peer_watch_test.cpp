@@ -67,6 +67,55 @@ TEST_F(PeerWatchTest, ObjectsToMoreThanTheBound) {
   EXPECT_EQ(verdict(), "bound");
 }
 
+TEST_F(PeerWatchTest, CountsAnswersThatAreBeingMade) {
+  BodyShare share(&server_.memory, "client-1:9");
+  HeldBytes held(&share, 700'000);
+  server_.peers = {{.peer = "client-1:9", .waiting = 400'000, .making = 300'000}};
+  EXPECT_EQ(verdict(), "");
+  server_.peers[0].making = 301'000;
+  EXPECT_EQ(verdict(), "uncounted");
+}
+
+// It lies there for a moment only, between two looks.
+TEST_F(PeerWatchTest, LooksWhenALargeAnswerIsFinished) {
+  server_.peers = {{.peer = "client-1:9", .making = 300'000, .making_large = 300'000}};
+  EXPECT_TRUE(log_.empty());
+  door_->answer_made(&server_);
+  ASSERT_FALSE(log_.empty());
+  EXPECT_EQ(log_.kept()[0].kind, "uncounted");
+}
+
+// A connection of its own has what goes unchecked; an answer in the making has nothing of it.
+TEST_F(PeerWatchTest, ObjectsToAnswersThatAreMadeBeyondAShare) {
+  BodyShare share(&server_.memory, "client-1:9");
+  HeldBytes held(&share, 10'000'000);
+  server_.peers = {{.peer = "client-1:9", .waiting = 500'000, .making = 1'500'000}};
+  EXPECT_EQ(verdict(), "");
+  server_.peers[0].making = 1'500'001;
+  EXPECT_EQ(verdict(), "share");
+}
+
+TEST_F(PeerWatchTest, ObjectsToLargeAnswersOfMoreThanHalfABound) {
+  BodyShare share(&server_.memory, "client-1:9");
+  HeldBytes held(&share, 10'000'000);
+  for (const char* const name : {"a:1", "b:1", "c:1"}) {
+    server_.peers.push_back({.peer = name, .making = 600'000, .making_large = 500'000});
+  }
+  EXPECT_EQ(verdict(), "");
+  server_.peers[2].making_large = 500'001;
+  EXPECT_EQ(verdict(), "answers") << "of all hosts";
+}
+
+TEST_F(PeerWatchTest, ObjectsToLargeAnswersOfMoreThanHalfAShare) {
+  BodyShare share(&server_.memory, "client-1:9");
+  HeldBytes held(&share, 10'000'000);
+  server_.peers = {{.peer = "a:1", .making = 400'000, .making_large = 400'000},
+                   {.peer = "a:2", .making = 350'000, .making_large = 350'000}};
+  EXPECT_EQ(verdict(), "");
+  server_.peers[1] = {.peer = "a:2", .making = 350'001, .making_large = 350'001};
+  EXPECT_EQ(verdict(), "answers");
+}
+
 TEST_F(PeerWatchTest, ObjectsToAHostileConnectionThatStaysInTimeThatWasLived) {
   server_.peers = {{.peer = "hostile:9", .arrived = 5, .waiting = 0, .buffers = 0},
                    {.peer = "client-1:9", .arrived = 5, .waiting = 0, .buffers = 0}};

@@ -4,6 +4,7 @@
 
 #include "core/async/combine.h"
 #include "core/kv/kv_store.h"
+#include "tests/support/read_exactly.h"
 
 namespace vectron::sim {
 namespace {

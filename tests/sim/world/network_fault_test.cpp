@@ -5,6 +5,7 @@
 #include "core/async/combine.h"
 #include "sim/world/world.h"
 #include "tests/sim/world/run_task.h"
+#include "tests/support/read_exactly.h"
 
 namespace vectron::sim {
 namespace {

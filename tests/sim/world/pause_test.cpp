@@ -4,6 +4,7 @@
 #include "sim/world/env.h"
 #include "sim/world/world.h"
 #include "tests/sim/world/run_task.h"
+#include "tests/support/read_exactly.h"
 
 namespace vectron::sim {
 namespace {

@@ -16,7 +16,7 @@ RegisterClient::RegisterClient(Env* env, const Plan& plan)
       deadline_(std::chrono::milliseconds(plan.knobs.client_deadline_ms)),
       channels_(*env, {}) {
   for (uint32_t i = 0; i < plan.shape.workers; ++i) {
-    nodes_.push_back({node_id(NodeKind::worker, i), node_address(NodeKind::worker, i)});
+    nodes_.push_back({node_id(ServiceId::worker, i), node_address(ServiceId::worker, i)});
   }
 }
 

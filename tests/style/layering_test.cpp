@@ -30,9 +30,12 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
         "core/rpc/", "core/model/", "core/replica/", "schemas/"}},
       {"net/", {"core/base/", "core/async/", "core/env/", "net/"}},
       // No service sees another: they speak over RPC.
-      {"services/placement/", {"core/", "schemas/", "services/placement/"}},
-      {"services/worker/", {"core/", "schemas/", "services/worker/"}},
-      {"services/gateway/", {"core/", "schemas/", "services/gateway/"}},
+      // The roster, which knows all of them.
+      {"services/", {"core/", "schemas/", "services/"}},
+      {"services/node/", {"core/", "schemas/", "services/node/"}},
+      {"services/placement/", {"core/", "schemas/", "services/node/", "services/placement/"}},
+      {"services/worker/", {"core/", "schemas/", "services/node/", "services/worker/"}},
+      {"services/gateway/", {"core/", "schemas/", "services/node/", "services/gateway/"}},
       {"services/client/", {"core/", "schemas/", "services/client/"}},
       {"services/daemon/", {"core/", "schemas/", "services/", "net/"}},
       {"sim/", {"core/", "schemas/", "services/", "sim/"}},

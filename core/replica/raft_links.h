@@ -8,6 +8,7 @@
 #include "core/base/bytes.h"
 #include "core/base/ids.h"
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "core/env/network.h"
 #include "core/raft/types.h"
 

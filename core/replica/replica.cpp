@@ -26,6 +26,19 @@ const ReplicaMember* find_member(const ReplicaSpec& spec, ReplicaId id) {
   return nullptr;
 }
 
+// What raft takes for granted of its own log is asked of the disk: damage there is this replica's
+// loss, and no reason for the process to end.
+bool is_log_after(const raft::SnapshotMeta& base, const WalGroupState& recovered) {
+  LogIndex index = base.index;
+  Term term = base.term;
+  for (const raft::Entry& entry : recovered.entries) {
+    if (entry.index != index + 1 || entry.term < term) return false;
+    index = entry.index;
+    term = entry.term;
+  }
+  return term <= recovered.hard_state.term;
+}
+
 }  // namespace
 
 Replica::Replica(Parts parts, ReplicaConfig config, ReplicaSpec spec,
@@ -103,6 +116,12 @@ Result<void> Replica::check_recovered(const WalGroupState& recovered,
         fmt::format("replica {} has applied up to {} and its log has [{}, {}] with commit "
                     "index {}: acknowledged entries are gone, so it must not vote",
                     spec_.self, applied, base.index, last, recovered.hard_state.commit_index));
+  }
+  if (!is_log_after(base, recovered)) {
+    return fail(Code::data_loss,
+                fmt::format("the entries that replica {} has logged do not follow one another, or "
+                            "not its snapshot at {}: its log is damaged, so it must not vote",
+                            spec_.self, base.index));
   }
   return {};
 }

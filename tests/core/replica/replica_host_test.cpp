@@ -428,6 +428,45 @@ TEST_F(ReplicaHostTest, AReplicaWhoseLogHasTheLastTermOfAllIsLost) {
   EXPECT_EQ(presence(), ReplicaHost::Presence::lost);
 }
 
+// No right member writes such logs; a disk may hold one all the same.
+TEST_F(ReplicaHostTest, AReplicaWhoseLogIsNoneIsLostAndEndsNothing) {
+  struct Case {
+    const char* what;
+    uint64_t hard_state_term;
+    std::vector<uint64_t> terms;
+  };
+  for (const Case& c : {Case{"a term after a greater one", 3, {2, 1}},
+                        Case{"a term above that of the hard state", 1, {1, 2}}}) {
+    SCOPED_TRACE(c.what);
+    const uint64_t group = kGroup.value() + c.hard_state_term;
+    const uint64_t replica = kReplica.value() + c.hard_state_term;
+    ASSERT_TRUE(open().has_value());
+    ASSERT_TRUE(bear(group, replica).has_value());
+    close();
+    {
+      WalConfig config;
+      config.cluster = ClusterId(5);
+      config.node = NodeId(1);
+      config.segment_bytes_max = 1 << 20;
+      const auto opened = env_.below().run(Wal::open(&env_, "wal", config));
+      ASSERT_TRUE(opened.has_value());
+      WalBatch batch;
+      batch.group = GroupId(group);
+      batch.hard_state = raft::HardState{Term(c.hard_state_term), ReplicaId(), LogIndex()};
+      for (const uint64_t term : c.terms) {
+        raft::Entry& entry = batch.entries.emplace_back();
+        entry.index = LogIndex(batch.entries.size());
+        entry.term = Term(term);
+      }
+      ASSERT_TRUE(env_.below().run(opened->wal->append_and_sync(std::move(batch))).has_value());
+    }
+    ASSERT_TRUE(open().has_value());
+    EXPECT_EQ(start(GroupId(group)).code(), Code::data_loss);
+    EXPECT_EQ(host_->presence(GroupId(group), ReplicaId(replica)), ReplicaHost::Presence::lost);
+    close();
+  }
+}
+
 // It would take the place of everything that the replica has.
 TEST_F(ReplicaHostTest, ASnapshotThatNoMemberSendsIsRefused) {
   ASSERT_TRUE(open().has_value());

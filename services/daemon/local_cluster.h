@@ -10,6 +10,7 @@
 #include "services/daemon/process.h"
 #include "services/daemon/role_node.h"
 #include "services/daemon/usable.h"
+#include "services/settings.h"
 
 namespace vectron {
 

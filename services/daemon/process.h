@@ -9,6 +9,7 @@
 #include "core/async/sync.h"
 #include "net/file_disk.h"
 #include "services/daemon/role_node.h"
+#include "services/settings.h"
 
 namespace vectron {
 

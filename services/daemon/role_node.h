@@ -13,7 +13,7 @@
 #include "core/async/task_group.h"
 #include "net/production_env.h"
 #include "services/daemon/probes.h"
-#include "services/settings.h"
+#include "services/node/runnable.h"
 
 namespace vectron {
 

@@ -72,9 +72,10 @@ inline CpuCost mending_cost(uint64_t evaluations, uint64_t dimension) {
 }
 
 /// Distances that a search may evaluate which was taken for light. Beyond several times what was
-/// expected it is not.
-inline uint64_t light_evaluations_max(index::SearchCost expected) {
-  return 1'000 + 4 * (expected.walked + expected.scanned);
+/// expected it is not. (What is added for the smallest is short for long vectors too.)
+inline uint64_t light_evaluations_max(index::SearchCost expected, uint64_t dimension) {
+  const uint64_t more = 10 * CpuCost::kLightNanosecondsMax / (20 + dimension / 12);
+  return std::min<uint64_t>(1'000, more) + 4 * (expected.walked + expected.scanned);
 }
 
 /// Of a search: of its walk over the graph only what grows with the dimension counts.

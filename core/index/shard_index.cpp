@@ -30,9 +30,9 @@ uint64_t walk_evaluations(uint64_t nodes, uint64_t ef) {
 // docs/decisions/0039-links-under-dot.md has the figures.
 constexpr uint32_t kDotLinkedByL2DimensionMax = 4;
 
-// Vectors of length 1 are ordered alike by L2 and by cosine, but near copies have a cosine of 1 that
-// differs by its rounding alone. Lists that are chosen by it hold arbitrary ones of a group, none of
-// which shadows another, and the ways into the group are lost. L2 tells them apart.
+// Vectors of length 1 are ordered alike by L2 and by cosine, but near copies have a cosine of 1
+// that differs by its rounding alone. Lists that are chosen by it hold arbitrary ones of a group,
+// none of which shadows another, and the ways into the group are lost. L2 tells them apart.
 Metric link_metric(const ShardIndexOptions& options) {
   if (options.metric != Metric::dot) return Metric::euclidean;
   return options.dimension <= kDotLinkedByL2DimensionMax ? Metric::euclidean : Metric::dot;

@@ -66,7 +66,8 @@ struct SearchOptions {
   bool exact = false;
   /// Settles ties; null: the lower slot comes first. Outlives the search.
   const TieOrder* ties = nullptr;
-  /// What the search evaluates is added to it, though it gives up; may be null. Outlives the search.
+  /// What the search evaluates is added to it, though it gives up. May be null; outlives the
+  /// search.
   SearchCost* spent = nullptr;
   /// The planted bug search_skips_tail.
   bool planted_skip_tail = false;

@@ -278,8 +278,9 @@ Task<void> ShardUpkeep::keep_pace(uint64_t bytes) {
 
 // ------------------------------------------------------------------------------------- mending
 
-// Gives links to what no walk leads to (or counts it, where that is as it should be), beside searches, writes and linking. What is linked
-// meanwhile may undo a part of it: then the graph has grown, and this comes again.
+// Gives links to what no walk leads to (or counts it, where that is as it should be), beside
+// searches, writes and linking. What is linked meanwhile may undo a part of it: then the graph has
+// grown, and this comes again.
 Task<void> ShardUpkeep::mend() {
   const std::shared_ptr<ShardContent> content = state_->content();
   const uint64_t nodes = content->index.graph().nodes();

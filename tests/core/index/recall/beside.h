@@ -57,8 +57,8 @@ class Beside {
     while (!mender.mend_some(100'000)) continue;
   }
 
-  /// Puts an index in the place of ours that is restored from its links, as after a restart. (Theirs
-  /// would come back from a file as it was.)
+  /// Puts an index in the place of ours that is restored from its links, as after a restart.
+  /// (Theirs would come back from a file as it was.)
   ::testing::AssertionResult restart() {
     auto again = std::make_unique<ShardIndex>(ours_->options());
     const Cut cut = ours_->cut();

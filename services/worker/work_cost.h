@@ -71,8 +71,9 @@ inline CpuCost mending_cost(uint64_t evaluations, uint64_t dimension) {
   return cost;
 }
 
-/// Distances that fit three times into what an event loop may be held, with what else a walk does at
-/// each node: a search may evaluate so many on its way, in the flat tail, and where it compares all.
+/// Distances that fit three times into the time that an event loop may be held, with what else a
+/// walk does at each node: a search may evaluate so many on its way, in the flat tail, and where it
+/// compares all.
 inline uint64_t loop_evaluations_max(uint64_t dimension) {
   constexpr uint64_t kHeldNanosecondsMax = 5'000'000;
   return kHeldNanosecondsMax / 3 / (20 + dimension / 12);

@@ -69,6 +69,8 @@ class Graph {
     size_t ef = 0;
     /// Distances and copies; beyond these it gives up.
     uint64_t evaluations_max = UINT64_MAX;
+    /// What they were is added to it, when it is not null.
+    uint64_t* evaluations = nullptr;
   };
   /// Offers `best` the slots of the up to `ef` nearest nodes to `query` that are live at `cut`, or
   /// have copies that are. Dead nodes are walked through and do not count against ef. Returns false
@@ -173,6 +175,8 @@ class Graph {
 
   NeighborKey descend(DistanceFunction distance, const float* query, EntryPoint entry,
                       int level_end) const;
+  bool offer_nearest(const float* query, const WalkOptions& options, const Tombstones& tombstones,
+                     Cut cut, TopK* best, WalkScratch& scratch) const;
   template <typename Accept>
   bool walk(DistanceFunction distance, const float* query, NeighborKey entry, int level,
             WalkOptions bounds, uint32_t salt, const Accept& accept, WalkScratch& scratch) const;

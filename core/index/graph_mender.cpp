@@ -17,7 +17,8 @@ constexpr uint64_t kSlotsAnEvaluation = 16;
 
 }  // namespace
 
-GraphMender::GraphMender(Graph* graph, Slot slot_end) : graph_(graph), slot_end_(slot_end) {}
+GraphMender::GraphMender(Graph* graph, Slot slot_end, Purpose purpose)
+    : graph_(graph), slot_end_(slot_end), purpose_(purpose) {}
 
 void GraphMender::begin() {
   const Graph::EntryPoint entry = graph_->entry_point();
@@ -57,7 +58,7 @@ uint64_t GraphMender::reach_next() {
     return kListEvaluations;
   }
   if (next_ == slot_end_) {
-    step_ = Step::lead_back;
+    step_ = purpose_ == Purpose::mend ? Step::lead_back : Step::done;
     next_ = 0;
     return 0;
   }
@@ -68,6 +69,8 @@ uint64_t GraphMender::reach_next() {
 
 uint64_t GraphMender::attach(Slot slot) {
   uint64_t evaluations = 0;
+  ++unreachable_;
+  if (purpose_ == Purpose::count) return evaluations;
   for (const Slot from : graph_->near(slot, kNearMax, &evaluations)) {
     if (from >= slot_end_ || parent_[from] == kNone) continue;
     const auto spare = [&](Slot neighbor) {
@@ -77,6 +80,7 @@ uint64_t GraphMender::attach(Slot slot) {
     parent_[slot] = from;
     queue_.push_back(slot);
     ++mended_;
+    --unreachable_;
     break;
   }
   return evaluations;

@@ -13,6 +13,8 @@
 // Steps 2 and 3 never take a link of the tree, so what was reachable stays so. Beside add() on
 // other threads it may see an older list and mend less than all: it is run again.
 //
+// Where a graph needs no way to every node it only counts those that step 1 did not come to.
+//
 // Owner: whoever keeps a shard's index up. One thread at a time, in pieces.
 #pragma once
 
@@ -25,8 +27,10 @@ namespace vectron::index {
 
 class GraphMender {
  public:
+  enum class Purpose : uint8_t { mend, count };
+
   /// Looks at the slots [0, slot_end). `graph` outlives it.
-  GraphMender(Graph* graph, Slot slot_end);
+  GraphMender(Graph* graph, Slot slot_end, Purpose purpose = Purpose::mend);
 
   /// Does about as much as `evaluations_max` distances take; true when all is done. The first call
   /// also makes room: see bytes_of().
@@ -34,6 +38,8 @@ class GraphMender {
 
   /// Nodes that were given a link so far, because nothing led to them or they led nowhere.
   uint64_t mended() const { return mended_; }
+  /// Nodes that nothing led to and that were given no link.
+  uint64_t unreachable() const { return unreachable_; }
 
   /// The most bytes of memory that mending so many slots takes.
   static constexpr uint64_t bytes_of(Slot slots) {
@@ -53,6 +59,7 @@ class GraphMender {
 
   Graph* graph_;
   const Slot slot_end_;
+  const Purpose purpose_;
   Step step_ = Step::begin;
   /// By slot: from which node the tree comes to it; kNone: it does not.
   std::vector<Slot> parent_;
@@ -67,6 +74,7 @@ class GraphMender {
   /// Slots looked at, each pass counted.
   uint64_t looked_ = 0;
   uint64_t mended_ = 0;
+  uint64_t unreachable_ = 0;
 };
 
 /// Nodes of [0, slot_end) that no way over level 0 leads to from the entry point. O(links).

@@ -66,11 +66,17 @@ bool Graph::walk(DistanceFunction distance, const float* query, NeighborKey entr
 
 bool Graph::search(const float* query, const WalkOptions& options, const Tombstones& tombstones,
                    Cut cut, TopK* best) const {
-  const EntryPoint entry = entry_point();
-  if (entry.level < 0 || cut.slots == 0) return true;
+  if (entry_point().level < 0 || cut.slots == 0) return true;
   const ScratchLease lease(*this);
-  WalkScratch& scratch = *lease;
-  const NeighborKey start = descend(distance_, query, entry, 0);
+  const bool whole = offer_nearest(query, options, tombstones, cut, best, *lease);
+  if (options.evaluations != nullptr) *options.evaluations += (*lease).evaluations;
+  return whole;
+}
+
+bool Graph::offer_nearest(const float* query, const WalkOptions& options,
+                          const Tombstones& tombstones, Cut cut, TopK* best,
+                          WalkScratch& scratch) const {
+  const NeighborKey start = descend(distance_, query, entry_point(), 0);
   const auto live = [&tombstones, cut](Slot slot) { return tombstones.live_at(slot, cut); };
   // Of a chain whose copies died, the dead are looked at too, up to the bound: then the walk ends.
   const auto accept = [&](Slot node) {

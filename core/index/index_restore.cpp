@@ -52,8 +52,9 @@ bool IndexRestore::repair_some(RepairBounds bounds) {
     if (step_ < Step::mend) evaluations += repair(next_++);
   }
   if (step_ < Step::mend || evaluations >= bounds.evaluations_max) return false;
-  if (!mender_ && !forgets_holes_ && index_->leads_everywhere())
+  if (!mender_ && !forgets_holes_ && index_->leads_everywhere()) {
     mender_ = std::make_unique<GraphMender>(&index_->graph_, graph_end_);
+  }
   if (mender_ && !mender_->mend_some(bounds.evaluations_max - evaluations)) return false;
   step_ = Step::done;
   const std::scoped_lock lock(index_->claims_mutex_);

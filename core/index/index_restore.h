@@ -53,6 +53,8 @@ class IndexRestore {
   /// (core/index/graph_mender.h), and how many of them were given links.
   bool looked_through() const { return mender_ != nullptr; }
   uint64_t mended() const { return mender_ ? mender_->mended() : 0; }
+  /// How many there are still (GraphMender::unreachable).
+  uint64_t unreachable() const { return mender_ ? mender_->unreachable() : 0; }
   /// The planted bug restore_forgets_holes, once all vectors are there: ways through slots that are
   /// gone are lost, and nothing is mended.
   void plant_forgotten_holes();

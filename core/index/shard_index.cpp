@@ -30,10 +30,12 @@ uint64_t walk_evaluations(uint64_t nodes, uint64_t ef) {
 // docs/decisions/0039-links-under-dot.md has the figures.
 constexpr uint32_t kDotLinkedByL2DimensionMax = 4;
 
+// Vectors of length 1 are ordered alike by L2 and by cosine, but near copies have a cosine of 1
+// that differs by its rounding alone. Lists that are chosen by it hold arbitrary ones of a group,
+// none of which shadows another, and the ways into the group are lost. L2 tells them apart.
 Metric link_metric(const ShardIndexOptions& options) {
-  const bool by_l2 =
-      options.metric == Metric::dot && options.dimension <= kDotLinkedByL2DimensionMax;
-  return by_l2 ? Metric::euclidean : options.metric;
+  if (options.metric != Metric::dot) return Metric::euclidean;
+  return options.dimension <= kDotLinkedByL2DimensionMax ? Metric::euclidean : Metric::dot;
 }
 
 GraphOptions graph_options(const ShardIndexOptions& options) {
@@ -109,22 +111,27 @@ std::optional<std::vector<Hit>> ShardIndex::try_search(Cut cut, std::span<const 
   // walk, so it cannot come twice.
   const Slot graph_end = std::min(indexed(), cut.slots);
   TopK best(options.k, options.ties);
+  SearchCost unasked;
+  SearchCost& spent = options.spent != nullptr ? *options.spent : unasked;
   if (!options.exact) {
     const Cut graph_cut{.slots = graph_end, .removals = cut.removals};
     const Graph::WalkOptions walk{.ef = std::max(options.k, options.ef),
-                                  .evaluations_max = evaluations_max};
+                                  .evaluations_max = evaluations_max,
+                                  .evaluations = &spent.walked};
     if (!graph_.search(target, walk, tombstones_, graph_cut, &best)) return std::nullopt;
   }
   const Slot scan_begin = options.exact ? 0 : graph_end;
   if (cut.slots - scan_begin > evaluations_max) return std::nullopt;
   if (!options.planted_skip_tail || options.exact) {
     vectors_.scan(distance_, target, scan_begin, cut.slots, tombstones_, cut, best);
+    spent.scanned += cut.slots - scan_begin;
   }
   if (best.size() < std::min<uint64_t>(options.k, cut.live())) {
     // The graph did not lead to k live points (a lone part of it): compare the rest too.
     if (cut.slots > evaluations_max) return std::nullopt;
     best.take();
     vectors_.scan(distance_, target, 0, cut.slots, tombstones_, cut, best);
+    spent.scanned += cut.slots;
   }
 
   std::vector<Hit> hits;

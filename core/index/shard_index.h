@@ -48,6 +48,15 @@ struct ShardIndexOptions {
   Result<void> validate() const;
 };
 
+/// About how many distances a search evaluates, or evaluated; for Cpu accounting.
+struct SearchCost {
+  /// On its way through the graph.
+  uint64_t walked = 0;
+  /// One after the other, of the flat tail or of all.
+  uint64_t scanned = 0;
+  bool operator==(const SearchCost&) const = default;
+};
+
 struct SearchOptions {
   /// Hits wanted, 1 to kHitsMax.
   uint32_t k = 10;
@@ -57,6 +66,9 @@ struct SearchOptions {
   bool exact = false;
   /// Settles ties; null: the lower slot comes first. Outlives the search.
   const TieOrder* ties = nullptr;
+  /// What the search evaluates is added to it, though it gives up. May be null; outlives the
+  /// search.
+  SearchCost* spent = nullptr;
   /// The planted bug search_skips_tail.
   bool planted_skip_tail = false;
 };
@@ -73,15 +85,6 @@ struct Hit {
   /// It was not in the graph yet, so it was compared exactly.
   bool from_tail = false;
   bool operator==(const Hit&) const = default;
-};
-
-/// About how many distances a search evaluates; for Cpu accounting.
-struct SearchCost {
-  /// On its way through the graph.
-  uint64_t walked = 0;
-  /// One after the other, of the flat tail.
-  uint64_t scanned = 0;
-  bool operator==(const SearchCost&) const = default;
 };
 
 /// Figures for reports and back-pressure. Bytes are counted, never measured from the process.
@@ -176,9 +179,12 @@ class ShardIndex {
   /// the inner product: there a long vector is everybody's neighbour and a short one nobody's, and
   /// links to the short ones would take the places of those that searches need.
   bool leads_everywhere() const;
-  /// Mends the graph as it is now. Requires: leads_everywhere(). Any thread, beside everything, one
-  /// at a time; the index outlives it.
-  GraphMender mender() { return {&graph_, graph_end()}; }
+  /// Mends the graph as it is now; counts only, where no walk needs to lead everywhere. Any thread,
+  /// beside everything, one at a time; the index outlives it.
+  GraphMender mender() {
+    using Purpose = GraphMender::Purpose;
+    return {&graph_, graph_end(), leads_everywhere() ? Purpose::mend : Purpose::count};
+  }
 
  private:
   friend class IndexRestore;

@@ -46,6 +46,10 @@ class Shard {
   void set_crowded_until(Instant until) { crowded_until_ = until; }
   /// Counted bytes of all that the shard keeps in memory.
   MemoryUse memory() const;
+  /// Nodes of its graph that no walk leads to, as upkeep last saw.
+  uint64_t unreachable_nodes() const {
+    return state_->content() ? state_->content()->nodes_unreachable : 0;
+  }
   Replica& replica() { return *replica_; }
   const ShardState& state() const { return *state_; }
   ShardUpkeep& upkeep() { return upkeep_; }

@@ -68,6 +68,8 @@ struct ShardContent {
 
   /// Nodes of the graph when it was last looked through for nodes that no walk leads to.
   uint64_t nodes_mended = 0;
+  /// Those of them that still no walk leads to (index::GraphMender::unreachable).
+  uint64_t nodes_unreachable = 0;
   /// What that takes while it goes on; counted with the links.
   uint64_t mending_bytes = 0;
 

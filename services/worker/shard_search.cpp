@@ -58,12 +58,17 @@ Task<Shard::Hits> Shard::run_search(std::shared_ptr<ShardContent> content, index
   CpuCost cost = search_cost(expected, dimension);
   if (may_search_on_loop(expected, dimension)) {
     const uint64_t evaluations_max =
-        env_->buggify("shard.search_is_heavy") ? 1 : light_evaluations_max(expected);
-    std::function<std::optional<Hits>()> work = [content, cut, query, options, evaluations_max] {
+        env_->buggify("shard.search_is_heavy") ? 1 : light_evaluations_max(expected, dimension);
+    const auto spent = std::make_shared<index::SearchCost>();
+    std::function<std::optional<Hits>()> work = [content, cut, query, options, evaluations_max,
+                                                 spent]() mutable {
+      options.spent = spent.get();
       return content->index.try_search(cut, *query, options, evaluations_max);
     };
     std::optional<Hits> hits =
         co_await run_on<std::optional<Hits>>(&env_->cpu(), cost, std::move(work));
+    // The loop may have done it itself.
+    env_->cpu().worked_on_loop(search_cost(*spent, dimension));
     if (hits.has_value()) co_return *std::move(hits);
     env_->metrics().add(Metric::worker_searches_begun_again);
     cost = heavy_search_cost(content->index.search_cost_max(cut, options), dimension);
@@ -84,8 +89,12 @@ std::optional<Shard::Hits> Shard::search_on_loop(const ShardContent& content, in
   const index::SearchCost expected = content.index.search_cost(cut, options);
   const uint64_t dimension = state_->options().dimension;
   if (!may_search_on_loop(expected, dimension)) return std::nullopt;
-  env_->cpu().worked_on_loop(search_cost(expected, dimension));
-  return content.index.try_search(cut, query, options, light_evaluations_max(expected));
+  index::SearchCost spent;
+  options.spent = &spent;
+  const uint64_t evaluations_max = light_evaluations_max(expected, dimension);
+  std::optional<Hits> hits = content.index.try_search(cut, query, options, evaluations_max);
+  env_->cpu().worked_on_loop(search_cost(spent, dimension));
+  return hits;
 }
 
 std::vector<wire::ShardHit> Shard::rows_of(const ShardContent& content, const Hits& hits) const {

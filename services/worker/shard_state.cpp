@@ -268,6 +268,7 @@ Task<void> ShardState::mend(std::shared_ptr<CheckpointContent> loaded) {
   }
   if (!loaded->restore->looked_through()) co_return;
   env_->metrics().add(Metric::worker_graph_nodes_mended, loaded->restore->mended());
+  loaded->content->nodes_unreachable = loaded->restore->unreachable();
   loaded->content->nodes_mended = loaded->content->index.graph().nodes();
 }
 

@@ -86,7 +86,7 @@ bool ShardUpkeep::wants_checkpoint() const {
 
 bool ShardUpkeep::wants_mending() const {
   const std::shared_ptr<ShardContent>& content = state_->content();
-  if (!replica_->serving() || !content || !content->index.leads_everywhere()) return false;
+  if (!replica_->serving() || !content) return false;
   MendProgress progress;
   progress.nodes = content->index.graph().nodes();
   progress.nodes_mended = content->nodes_mended;
@@ -278,8 +278,9 @@ Task<void> ShardUpkeep::keep_pace(uint64_t bytes) {
 
 // ------------------------------------------------------------------------------------- mending
 
-// Gives links to what no walk leads to, beside searches, writes and linking. What is linked
-// meanwhile may undo a part of it: then the graph has grown, and this comes again.
+// Gives links to what no walk leads to (or counts it, where that is as it should be), beside
+// searches, writes and linking. What is linked meanwhile may undo a part of it: then the graph has
+// grown, and this comes again.
 Task<void> ShardUpkeep::mend() {
   const std::shared_ptr<ShardContent> content = state_->content();
   const uint64_t nodes = content->index.graph().nodes();
@@ -295,6 +296,7 @@ Task<void> ShardUpkeep::mend() {
     if (ended_ || state_->content() != content) co_return;
   }
   content->mending_bytes = 0;
+  content->nodes_unreachable = mender->unreachable();
   env_->metrics().add(Metric::worker_graph_nodes_mended, mender->mended());
   const bool is_quiet = content->index.graph().nodes() == nodes;
   if (is_quiet && replica_->serving()) state_->report(IndexEvent::mended);

@@ -71,10 +71,20 @@ inline CpuCost mending_cost(uint64_t evaluations, uint64_t dimension) {
   return cost;
 }
 
+/// Distances that fit three times into the time that an event loop may be held, with what else a
+/// walk does at each node: a search may evaluate so many on its way, in the flat tail, and where it
+/// compares all.
+inline uint64_t loop_evaluations_max(uint64_t dimension) {
+  constexpr uint64_t kHeldNanosecondsMax = 5'000'000;
+  return kHeldNanosecondsMax / 3 / (20 + dimension / 12);
+}
+
 /// Distances that a search may evaluate which was taken for light. Beyond several times what was
-/// expected it is not.
-inline uint64_t light_evaluations_max(index::SearchCost expected) {
-  return 1'000 + 4 * (expected.walked + expected.scanned);
+/// expected it is not. (What is added for the smallest is short for long vectors too.)
+inline uint64_t light_evaluations_max(index::SearchCost expected, uint64_t dimension) {
+  const uint64_t more = 10 * CpuCost::kLightNanosecondsMax / (20 + dimension / 12);
+  const uint64_t most = std::min<uint64_t>(1'000, more) + 4 * (expected.walked + expected.scanned);
+  return std::min(most, loop_evaluations_max(dimension));
 }
 
 /// Of a search: of its walk over the graph only what grows with the dimension counts.
@@ -86,7 +96,8 @@ inline CpuCost search_cost(index::SearchCost search, uint64_t dimension) {
 
 /// Whether a search is short enough for the event loop, where nothing is written meanwhile.
 inline bool may_search_on_loop(index::SearchCost expected, uint64_t dimension) {
-  return search_cost(expected, dimension).nanoseconds <= CpuCost::kLightNanosecondsMax;
+  return expected.walked + expected.scanned <= loop_evaluations_max(dimension) &&
+         search_cost(expected, dimension).nanoseconds <= CpuCost::kLightNanosecondsMax;
 }
 
 /// Of one that was taken for light and is not.

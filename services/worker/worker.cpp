@@ -84,7 +84,9 @@ Task<void> Worker::watch_memory() {
 void Worker::count_memory() {
   MemoryUse sum;
   uint64_t largest_index_bytes = 0;
+  uint64_t unreachable_nodes = 0;
   for (const auto& [id, shard] : shards_) {
+    unreachable_nodes += shard->unreachable_nodes();
     const MemoryUse use = shard->memory();
     sum += use;
     largest_index_bytes = std::max(largest_index_bytes, use.vectors + use.links + use.points);
@@ -92,6 +94,7 @@ void Worker::count_memory() {
   budget_.count(sum, largest_index_bytes);
   budget_.tell(&env_->metrics());
   env_->metrics().set(Metric::worker_replicas, host_->manifests().size());
+  env_->metrics().set(Metric::worker_graph_nodes_unreachable, unreachable_nodes);
 }
 
 // Gives back what the disk has as well. Rebuilds see for themselves that memory is short.

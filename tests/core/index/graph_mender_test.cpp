@@ -59,6 +59,24 @@ uint64_t mend(World* world, uint64_t evaluations_max) {
   return mender.mended();
 }
 
+// 0 <-> 1, and a node that leads there and to which nothing leads, and two that lead to each other.
+TEST(GraphMender, CountsWhatNothingLeadsToAndChangesNothing) {
+  RandomStream random(5, "count");
+  const std::vector<std::set<Slot>> links = {{1}, {0}, {0}, {4}, {3}};
+  World world(links, random);
+  const uint64_t before = world.graph.digest(5);
+  GraphMender counter(&world.graph, 5, GraphMender::Purpose::count);
+  while (!counter.mend_some(1)) continue;
+  EXPECT_EQ(counter.unreachable(), unreachable_nodes(world.graph, 5));
+  EXPECT_GE(counter.unreachable(), 2u);
+  EXPECT_EQ(counter.mended(), 0u);
+  EXPECT_EQ(world.graph.digest(5), before);
+  GraphMender mender(&world.graph, 5);
+  while (!mender.mend_some(1)) continue;
+  EXPECT_EQ(mender.unreachable(), unreachable_nodes(world.graph, 5));
+  EXPECT_EQ(mender.unreachable(), 0u);
+}
+
 TEST(GraphMender, LeadsToAndFromEveryNodeOfAnyGraph) {
   EXPECT_TRUE(rc::check([](uint64_t seed) {
     RandomStream random(seed, "links");

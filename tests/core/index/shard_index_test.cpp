@@ -154,6 +154,45 @@ TEST(ShardIndex, GivesUpWhenASearchTakesMoreThanItMay) {
   EXPECT_FALSE(index.try_search(index.cut(), vectors[0], {.exact = true}, 1'999).has_value());
 }
 
+// Whoever accounts for a search needs what it did, not what was expected of it.
+TEST(ShardIndex, TellsWhatASearchTook) {
+  ShardIndex index(kSmall);
+  const auto vectors = clustered_vectors("points", 8, 2'000);
+  for (const Vector& vector : vectors) index.append(vector);
+  index.index_some(1'900);
+  SearchCost living;
+  index.search(index.cut(), vectors[0], {.ef = 20, .spent = &living});
+  EXPECT_GE(living.walked, 20u);
+  EXPECT_EQ(living.scanned, 100u);
+  SearchCost exact;
+  index.search(index.cut(), vectors[0], {.exact = true, .spent = &exact});
+  EXPECT_EQ(exact, (SearchCost{.walked = 0, .scanned = 2'000}));
+
+  for (Slot slot = 0; slot < 1'800; ++slot) index.remove(slot);
+  SearchCost gave_up;
+  const uint64_t usual = index.search_cost(index.cut(), {.ef = 20}).walked;
+  EXPECT_FALSE(
+      index.try_search(index.cut(), vectors[0], {.ef = 20, .spent = &gave_up}, usual).has_value());
+  EXPECT_GT(gave_up.walked, usual);
+  EXPECT_LT(gave_up.walked, usual + 100) << "one list more than it may";
+  SearchCost crossed;
+  index.search(index.cut(), vectors[0], {.ef = 20, .spent = &crossed});
+  EXPECT_GE(crossed.walked, gave_up.walked) << "the dead on its way";
+}
+
+// What the graph does not lead to is compared one by one.
+TEST(ShardIndex, TellsThatASearchComparedAll) {
+  ShardIndex index(kSmall);
+  const auto vectors = clustered_vectors("points", 8, 100);
+  for (const Vector& vector : vectors) index.append(vector);
+  const Cut before = index.cut();
+  for (Slot slot = 0; slot < 50; ++slot) index.remove(slot);
+  index.index_some(100);
+  SearchCost spent;
+  EXPECT_EQ(index.search(before, vectors[0], {.k = 100, .spent = &spent}).size(), 100u);
+  EXPECT_EQ(spent.scanned, 100u);
+}
+
 // A few dead points with many copies lie where the query is.
 TEST(ShardIndex, DeadCopiesTakeNoPlaceAmongWhatIsKept) {
   ShardIndex index({.metric = Metric::euclidean, .dimension = 1});

@@ -124,8 +124,8 @@ class WorkerCluster : public testing::Test {
       for (size_t i = 0; i < members_.size() && !reply.has_value(); ++i) {
         wire::CreateCollectionRequest request;
         request.name = "books";
-        request.dimension = 4;
-        request.distance = wire::Distance::euclidean;
+        request.dimension = dimension_;
+        request.distance = distance_;
         request.shards = shards;
         request.replication = replication;
         request.index.m = m_;
@@ -260,7 +260,10 @@ class WorkerCluster : public testing::Test {
   uint32_t index_batch_points_max_ = 8;
   Duration index_linger_ = 200ms;
   uint32_t graph_points_min_ = 0;
-  uint32_t m_ = 16;  // Of the collection.
+  // Of the collection.
+  uint32_t m_ = 16;
+  uint32_t dimension_ = 4;
+  wire::Distance distance_ = wire::Distance::euclidean;
   /// A worker that starts has the number of that one.
   std::optional<size_t> number_of_;
   uint64_t replicas_max_ = 0;

@@ -282,7 +282,7 @@ TEST_F(WorkerLoop, TakesNoWriteThatATurnDoesNotApply) {
   // A gateway's largest piece.
   const auto written = await(write_filled(0, 500, kWritePieceBytesMax / 500 - 64 - 16));
   ASSERT_TRUE(written.has_value()) << written.error().to_string();
-  for (const auto& [count, bytes] : {std::pair{501U, 1U}, {2U, 700'000U}}) {
+  for (const auto& [count, bytes] : {std::pair{501U, 3U}, {2U, 700'000U}}) {
     const auto refused = await(write_filled(0, count, bytes));
     ASSERT_FALSE(refused.has_value()) << count;
     EXPECT_EQ(refused.error().code(), Code::invalid_argument);

@@ -120,6 +120,30 @@ TEST_F(WorkerCluster, MendsItsGraphOnceNothingChangesAnyMore) {
   const uint64_t first = mended();
   world_->run_for(30s);
   EXPECT_EQ(mended(), first) << "it looks again only when the graph has grown";
+  EXPECT_EQ(node.env().metrics().value(Metric::worker_graph_nodes_unreachable), 0u);
+}
+
+// Short vectors are nobody's neighbours there, and need not be.
+TEST_F(WorkerCluster, CountsWhatNothingLeadsToUnderDotAndMendsNothing) {
+  upkeep_.check_interval = 100ms;
+  upkeep_.checkpoint_idle = 2s;
+  m_ = 2;
+  dimension_ = 6;
+  distance_ = wire::Distance::dot;
+  RandomStream random(1, "lengths");
+  boot(1, 1);
+  ASSERT_TRUE(create(1, 1).has_value());
+  const Metrics& metrics = world_->find_node("worker-0")->env().metrics();
+  EXPECT_EQ(metrics.value(Metric::worker_graph_nodes_unreachable), 0u);
+  for (uint64_t id = 0; id < 200; ++id) {
+    std::vector<float> vector(dimension_);
+    const float length = random.unit_float();
+    for (float& component : vector) component = length * random.unit_float();
+    ASSERT_TRUE(write(id, vector).has_value());
+  }
+  world_->run_for(10s);
+  EXPECT_GT(metrics.value(Metric::worker_graph_nodes_unreachable), 20u);
+  EXPECT_EQ(metrics.value(Metric::worker_graph_nodes_mended), 0u);
 }
 
 TEST_F(WorkerCluster, BuildsItsIndexAnewWhenTombstonesPileUp) {

@@ -3,22 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
-#include <queue>
 #include <set>
 
-// Without its own SIMD kernels, whose helpers would be defined again in every file that includes
-// it.
-#define NO_MANUAL_VECTORIZATION
-#include <hnswlib/hnswlib.h>
-
-#include "core/index/index_restore.h"
-#include "core/index/shard_index.h"
+#include "tests/core/index/recall/beside.h"
 #include "tests/core/index/recall/shapes.h"
 
 namespace vectron::index {
 namespace {
 
+using testing::Beside;
 using testing::Shape;
 using testing::shapes;
 using testing::Vector;
@@ -26,109 +19,90 @@ using testing::Vector;
 constexpr uint32_t kK = 10;
 constexpr uint32_t kEf = 100;
 
-/// The share of the `expected` first distances that `found`, nearest first, is no worse than.
-double recall_by_distance(const std::vector<float>& found, const std::vector<Hit>& expected) {
-  const float kth = expected.back().distance;
-  const float limit = kth + std::abs(kth) * 1e-6f;
-  const auto right =
-      std::ranges::count_if(found, [&](float distance) { return distance <= limit; });
-  return static_cast<double>(right) / static_cast<double>(expected.size());
-}
-
-/// An index of `points`, linked as they come.
-std::unique_ptr<ShardIndex> index_of(const Shape& shape, Metric metric = Metric::euclidean) {
+ShardIndexOptions options_of(const Shape& shape, Metric metric) {
   ShardIndexOptions options{.metric = metric};
   options.dimension = static_cast<uint32_t>(shape.points[0].size());
-  auto index = std::make_unique<ShardIndex>(options);
-  for (const Vector& point : shape.points) {
-    index->append(point);
-    index->index_some(1);
-  }
-  return index;
+  return options;
 }
 
-std::vector<float> distances_of(const std::vector<Hit>& hits) {
-  std::vector<float> distances;
-  for (const Hit& hit : hits) distances.push_back(hit.distance);
-  return distances;
+/// All shapes, without the vectors that `metric` does not take.
+std::vector<Shape> shapes_for(Metric metric) {
+  std::vector<Shape> all = shapes();
+  if (metric != Metric::cosine) return all;
+  const auto is_zero = [](const Vector& vector) {
+    return std::ranges::count(vector, 0.0f) == std::ssize(vector);
+  };
+  for (Shape& shape : all) {
+    std::erase_if(shape.points, is_zero);
+    std::erase_if(shape.queries, is_zero);
+  }
+  return all;
 }
 
-double mean_recall(const ShardIndex& index, const std::vector<Vector>& queries) {
-  double sum = 0;
-  for (const Vector& query : queries) {
-    const auto exact = index.search(index.cut(), query, {.k = kK, .exact = true});
-    const auto hits = index.search(index.cut(), query, {.k = kK, .ef = kEf});
-    sum += recall_by_distance(distances_of(hits), exact);
-  }
-  return sum / static_cast<double>(queries.size());
-}
-
-/// The share of live points that a search for their own vector finds (or a copy of them).
-double found_by_themselves(const ShardIndex& index, const std::vector<Vector>& points) {
-  size_t found = 0;
-  size_t asked = 0;
-  for (Slot slot = 0; slot < points.size(); slot += 5) {
-    if (!index.live(slot, index.cut())) continue;
-    ++asked;
-    const auto hits = index.search(index.cut(), points[slot], {.k = 1, .ef = kEf});
-    if (hits[0].distance == 0) ++found;
-  }
-  return static_cast<double>(found) / static_cast<double>(asked);
-}
-
-struct Baseline {
-  explicit Baseline(const Shape& shape)
-      : space(shape.points[0].size()), graph(&space, shape.points.size(), 16, 200) {
-    graph.setEf(kEf);
-    for (size_t i = 0; i < shape.points.size(); ++i) graph.addPoint(shape.points[i].data(), i);
-  }
-  double mean_recall(const ShardIndex& index, const std::vector<Vector>& queries) {
-    double sum = 0;
-    for (const Vector& query : queries) {
-      auto queue = graph.searchKnn(query.data(), kK);
-      std::vector<float> distances;
-      for (; !queue.empty(); queue.pop()) distances.push_back(queue.top().first);
-      const auto exact = index.search(index.cut(), query, {.k = kK, .exact = true});
-      sum += recall_by_distance(distances, exact);
-    }
-    return sum / static_cast<double>(queries.size());
-  }
-  hnswlib::L2Space space;
-  hnswlib::HierarchicalNSW<float> graph;
+/// Sums over shapes, at one stage of their lives.
+struct Sums {
+  double ours = 0;
+  double theirs = 0;
 };
 
-void link_all(ShardIndex* index) {
-  while (index->index_some(1'000) > 0) continue;
-}
-
-void mend(ShardIndex* index) {
-  if (!index->leads_everywhere()) return;
-  GraphMender mender = index->mender();
-  while (!mender.mend_some(100'000)) continue;
-}
-
-/// What every graph must show, mended: each point is found, and nearly all neighbours are.
-void expect_good(const ShardIndex& index, const Shape& shape, const std::string& what) {
-  EXPECT_EQ(unreachable_nodes(index.graph(), index.graph_end()), 0u) << what;
-  EXPECT_GE(found_by_themselves(index, shape.points), 0.998) << what;
-  EXPECT_GE(mean_recall(index, shape.queries), 0.96) << what;
-}
-
-TEST(Recall, IsAsGoodAsHnswlibOnHardShapes) {
-  double ours_sum = 0;
-  double theirs_sum = 0;
-  for (const Shape& shape : shapes()) {
-    const auto index = index_of(shape);
-    mend(index.get());
-    expect_good(*index, shape, shape.name);
-    const double ours = mean_recall(*index, shape.queries);
-    const double theirs = Baseline(shape).mean_recall(*index, shape.queries);
-    // Both are lucky or not with the levels that their nodes get: 1 query of 100.
-    EXPECT_GE(ours, theirs - 0.0101) << shape.name;
-    ours_sum += ours;
-    theirs_sum += theirs;
+/// What every graph must show, mended: each point is found, nearly all neighbours are, and as many
+/// as hnswlib finds at the same stage.
+void expect_good(Beside& graphs, const Shape& shape, const std::string& stage, Sums* sums) {
+  const std::string what = shape.name + ", " + stage;
+  const ShardIndex& ours = graphs.ours();
+  if (ours.leads_everywhere()) {
+    EXPECT_EQ(unreachable_nodes(ours.graph(), ours.graph_end()), 0u) << what;
   }
-  EXPECT_GE(ours_sum, theirs_sum);
+  EXPECT_GE(graphs.finds_nearest(shape.points, kEf), 0.998) << what;
+  const Beside::Recalls recalls = graphs.recalls(shape.queries, {.k = kK, .ef = kEf});
+  EXPECT_GE(recalls.ours, 0.96) << what;
+  // Both are lucky or not with the levels that their nodes get: 1 query of 100.
+  EXPECT_GE(recalls.ours, recalls.theirs - 0.0101) << what;
+  sums->ours += recalls.ours;
+  sums->theirs += recalls.theirs;
+}
+
+// As the points come; then with a quarter removed and a quarter written again; then after a restart
+// that learns the graph from its links. (hnswlib would come back as it was.)
+void expect_as_good_as_hnswlib(Metric metric) {
+  Sums fresh;
+  Sums again;
+  Sums restarted;
+  for (Shape& shape : shapes_for(metric)) {
+    Beside graphs(options_of(shape, metric), shape.points.size() * 5 / 4 + 1);
+    for (const Vector& point : shape.points) graphs.add(point);
+    graphs.mend();
+    expect_good(graphs, shape, "as the points came", &fresh);
+    const auto count = static_cast<Slot>(shape.points.size());
+    for (Slot slot = 0; slot < count; ++slot) {
+      if (slot % 4 > 1) continue;
+      graphs.remove(slot);
+      if (slot % 4 == 0) continue;
+      const Vector point = shape.points[slot];
+      graphs.add(point);
+      shape.points.push_back(point);
+    }
+    graphs.mend();
+    expect_good(graphs, shape, "written again", &again);
+    ASSERT_TRUE(graphs.restart());
+    expect_good(graphs, shape, "after a restart", &restarted);
+  }
+  for (const Sums& sums : {fresh, again, restarted}) EXPECT_GE(sums.ours, sums.theirs);
+}
+
+TEST(Recall, IsAsGoodAsHnswlibUnderEuclidean) {
+  expect_as_good_as_hnswlib(Metric::euclidean);
+}
+
+// Near copies have the same cosine to each other, as far as a float tells: a graph that is linked
+// by it has groups of them to which no search comes.
+TEST(Recall, IsAsGoodAsHnswlibUnderCosine) {
+  expect_as_good_as_hnswlib(Metric::cosine);
+}
+
+// Here up to a third of the nodes have no link that leads to them, and are nobody's nearest.
+TEST(Recall, IsAsGoodAsHnswlibUnderDot) {
+  expect_as_good_as_hnswlib(Metric::dot);
 }
 
 // Where all vectors are equally long, the nearest to each is itself, under each distance.
@@ -142,11 +116,13 @@ TEST(Recall, FindsEqualsUnderEachDistance) {
   }
   for (const Shape& shape : all) {
     for (const Metric metric : {Metric::cosine, Metric::dot, Metric::euclidean}) {
-      const auto index = index_of(shape, metric);
-      mend(index.get());
+      Beside graphs(options_of(shape, metric), shape.points.size());
+      for (const Vector& point : shape.points) graphs.add(point);
+      graphs.mend();
+      const ShardIndex& index = graphs.ours();
       size_t found = 0;
       for (Slot slot = 0; slot < shape.points.size(); ++slot) {
-        const auto hits = index->search(index->cut(), shape.points[slot], {.k = 1, .ef = kEf});
+        const auto hits = index.search(index.cut(), shape.points[slot], {.k = 1, .ef = kEf});
         if (hits[0].slot == slot) ++found;
       }
       EXPECT_GE(found, shape.points.size() - shape.points.size() / 200)
@@ -160,50 +136,19 @@ TEST(Recall, FindsEqualsUnderEachDistance) {
 TEST(Recall, IsGoodUnderDotInFewDimensions) {
   for (const uint32_t dimension : {1, 2, 3, 4}) {
     RandomStream random(dimension, "few dimensions");
-    ShardIndex index(
-        {.metric = Metric::dot, .dimension = dimension, .m = 4, .ef_construction = 50});
+    Beside graphs({.metric = Metric::dot, .dimension = dimension, .m = 4, .ef_construction = 50},
+                  1'000);
     std::vector<Vector> queries;
     for (int i = 0; i < 1'100; ++i) {
       Vector vector = testing::random_vector(random, dimension);
       for (float& element : vector) element = 2 * element - 1;
       if (i < 1'000) {
-        index.append(vector);
-        index.index_some(1);
+        graphs.add(vector);
       } else {
         queries.push_back(std::move(vector));
       }
     }
-    EXPECT_GE(mean_recall(index, queries), 0.98) << dimension;
-  }
-}
-
-// Deletes, points written again, and a restart that learns the graph from its links.
-TEST(Recall, StaysThroughDeletesRewritesAndARestart) {
-  for (Shape& shape : shapes()) {
-    RandomStream random(3, "churn");
-    auto index = index_of(shape);
-    const auto count = static_cast<Slot>(shape.points.size());
-    for (Slot slot = 0; slot < count; ++slot) {
-      if (slot % 4 == 0) index->remove(slot);
-      if (slot % 4 != 1) continue;
-      index->remove(slot);
-      index->append(shape.points[slot]);
-      shape.points.push_back(shape.points[slot]);
-    }
-    link_all(index.get());
-    mend(index.get());
-    expect_good(*index, shape, shape.name + ", written again");
-
-    ShardIndex again(index->options());
-    IndexRestore restore(&again, index->cut().slots);
-    Bytes links;
-    index->export_links(0, index->graph_end(), index->cut().slots, &links);
-    ASSERT_TRUE(restore.take_links(index->graph_end(), links).has_value());
-    for (Slot slot = 0; slot < index->cut().slots; ++slot) {
-      if (index->live(slot, index->cut())) restore.take_vector(slot, shape.points[slot]);
-    }
-    while (!restore.repair_some({})) continue;
-    expect_good(again, shape, shape.name + ", after a restart");
+    EXPECT_GE(graphs.recalls(queries, {.k = kK, .ef = kEf}).ours, 0.98) << dimension;
   }
 }
 

@@ -65,6 +65,15 @@ class ReplicaFence : public testing::Test {
     const Instant deadline = env_.clock().monotonic() + 2s;
     return status_of(env_.run(replica->propose(to_bytes(as_bytes(command)), deadline)));
   }
+  void run_both_and_fence_one() {
+    for (const GroupId group : {kBrittle, kWell}) {
+      bear(group);
+      ASSERT_TRUE(start(group).ok());
+      ASSERT_TRUE(propose(group, "good").ok());
+    }
+    EXPECT_FALSE(propose(kBrittle, kBad).ok());
+    env_.run_for(1s);
+  }
   ReplicaHost::Presence presence(GroupId group) {
     return node_->host().presence(group, replica_of(group));
   }
@@ -75,13 +84,7 @@ class ReplicaFence : public testing::Test {
 };
 
 TEST_F(ReplicaFence, AReplicaThatCannotApplyIsLostAndItsNeighboursGoOn) {
-  for (const GroupId group : {kBrittle, kWell}) {
-    bear(group);
-    ASSERT_TRUE(start(group).ok());
-    ASSERT_TRUE(propose(group, "good").ok());
-  }
-  EXPECT_FALSE(propose(kBrittle, kBad).ok());
-  env_.run_for(1s);
+  run_both_and_fence_one();
   const auto replica = node_->host().find(kBrittle);
   ASSERT_NE(replica, nullptr);
   EXPECT_TRUE(replica->damaged());
@@ -95,13 +98,7 @@ TEST_F(ReplicaFence, AReplicaThatCannotApplyIsLostAndItsNeighboursGoOn) {
 
 // The log still has what cannot be applied.
 TEST_F(ReplicaFence, ARestartDoesNotForgetIt) {
-  for (const GroupId group : {kBrittle, kWell}) {
-    bear(group);
-    ASSERT_TRUE(start(group).ok());
-    ASSERT_TRUE(propose(group, "good").ok());
-  }
-  EXPECT_FALSE(propose(kBrittle, kBad).ok());
-  env_.run_for(1s);
+  run_both_and_fence_one();
   open();
   ASSERT_EQ(presence(kBrittle), ReplicaHost::Presence::born);
   (void)start(kBrittle);
@@ -113,13 +110,7 @@ TEST_F(ReplicaFence, ARestartDoesNotForgetIt) {
 }
 
 TEST_F(ReplicaFence, ALostReplicaCanBeRemoved) {
-  for (const GroupId group : {kBrittle, kWell}) {
-    bear(group);
-    ASSERT_TRUE(start(group).ok());
-    ASSERT_TRUE(propose(group, "good").ok());
-  }
-  EXPECT_FALSE(propose(kBrittle, kBad).ok());
-  env_.run_for(1s);
+  run_both_and_fence_one();
   ASSERT_EQ(presence(kBrittle), ReplicaHost::Presence::lost);
   ASSERT_TRUE(env_.run(node_->host().drop(kBrittle, replica_of(kBrittle))).has_value());
   EXPECT_EQ(presence(kBrittle), ReplicaHost::Presence::absent);

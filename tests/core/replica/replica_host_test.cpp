@@ -122,6 +122,16 @@ class ReplicaHostTest : public testing::Test {
     piece.last = true;
     return piece;
   }
+  /// What another program left in the node's log. Requires: the host is closed.
+  Result<void> write_to_log(WalBatch batch) {
+    WalConfig config;
+    config.cluster = ClusterId(5);
+    config.node = NodeId(1);
+    config.segment_bytes_max = 1 << 20;
+    const auto opened = env_.below().run(Wal::open(&env_, "wal", config));
+    if (!opened.has_value()) return fail(opened.error());
+    return env_.below().run(opened->wal->append_and_sync(std::move(batch)));
+  }
   Status start(GroupId group = kGroup) {
     auto starting = host_->start(group, std::make_unique<LastCommand>());
     const Status started = status_of(env_.below().run(std::move(starting)));
@@ -411,18 +421,10 @@ TEST_F(ReplicaHostTest, AReplicaWhoseLogHasTheLastTermOfAllIsLost) {
   ASSERT_TRUE(open().has_value());
   ASSERT_TRUE(bear(kGroup.value(), kReplica.value()).has_value());
   close();
-  {
-    WalConfig config;
-    config.cluster = ClusterId(5);
-    config.node = NodeId(1);
-    config.segment_bytes_max = 1 << 20;
-    const auto opened = env_.below().run(Wal::open(&env_, "wal", config));
-    ASSERT_TRUE(opened.has_value());
-    WalBatch batch;
-    batch.group = kGroup;
-    batch.hard_state = raft::HardState{Term(UINT64_MAX), ReplicaId(), LogIndex()};
-    ASSERT_TRUE(env_.below().run(opened->wal->append_and_sync(std::move(batch))).has_value());
-  }
+  WalBatch batch;
+  batch.group = kGroup;
+  batch.hard_state = raft::HardState{Term(UINT64_MAX), ReplicaId(), LogIndex()};
+  ASSERT_TRUE(write_to_log(std::move(batch)).has_value());
   ASSERT_TRUE(open().has_value());
   EXPECT_EQ(start().code(), Code::data_loss);
   EXPECT_EQ(presence(), ReplicaHost::Presence::lost);
@@ -443,23 +445,15 @@ TEST_F(ReplicaHostTest, AReplicaWhoseLogIsNoneIsLostAndEndsNothing) {
     ASSERT_TRUE(open().has_value());
     ASSERT_TRUE(bear(group, replica).has_value());
     close();
-    {
-      WalConfig config;
-      config.cluster = ClusterId(5);
-      config.node = NodeId(1);
-      config.segment_bytes_max = 1 << 20;
-      const auto opened = env_.below().run(Wal::open(&env_, "wal", config));
-      ASSERT_TRUE(opened.has_value());
-      WalBatch batch;
-      batch.group = GroupId(group);
-      batch.hard_state = raft::HardState{Term(c.hard_state_term), ReplicaId(), LogIndex()};
-      for (const uint64_t term : c.terms) {
-        raft::Entry& entry = batch.entries.emplace_back();
-        entry.index = LogIndex(batch.entries.size());
-        entry.term = Term(term);
-      }
-      ASSERT_TRUE(env_.below().run(opened->wal->append_and_sync(std::move(batch))).has_value());
+    WalBatch batch;
+    batch.group = GroupId(group);
+    batch.hard_state = raft::HardState{Term(c.hard_state_term), ReplicaId(), LogIndex()};
+    for (const uint64_t term : c.terms) {
+      raft::Entry& entry = batch.entries.emplace_back();
+      entry.index = LogIndex(batch.entries.size());
+      entry.term = Term(term);
     }
+    ASSERT_TRUE(write_to_log(std::move(batch)).has_value());
     ASSERT_TRUE(open().has_value());
     EXPECT_EQ(start(GroupId(group)).code(), Code::data_loss);
     EXPECT_EQ(host_->presence(GroupId(group), ReplicaId(replica)), ReplicaHost::Presence::lost);

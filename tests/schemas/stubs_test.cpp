@@ -282,8 +282,8 @@ TEST_F(StubsTest, DeliverOneWayMessages) {
 std::vector<const rpc::MethodInfo*> product_methods() {
   std::vector<const rpc::MethodInfo*> methods;
   for (const auto table : {api::vectron_service_methods(), wire::worker_service_methods(),
-                           wire::placement_service_methods(),
-                           wire::placement_peer_service_methods(), wire::raft_service_methods()}) {
+                           wire::placement_service_methods(), wire::group_peer_service_methods(),
+                           wire::raft_service_methods()}) {
     methods.insert(methods.end(), table.begin(), table.end());
   }
   return methods;

@@ -13,6 +13,7 @@
 #include "services/daemon/option_values.h"
 #include "services/daemon/process.h"
 #include "services/daemon/process_metrics.h"
+#include "services/daemon/settings_check.h"
 
 namespace vectron {
 namespace {
@@ -336,7 +337,7 @@ TEST(Configuration, WhatAPartRefusesSaysTheOptionAndItsValue) {
     const auto configuration = resolve(sources(flags));
     return status_of(check_settings(configuration->settings, role));
   };
-  for (const Role role : {Role::up, ServiceId::placement, ServiceId::worker}) {
+  for (const Role role : {Role::up, Role(ServiceId::placement), Role(ServiceId::worker)}) {
     const Status start = said(role, {{"kv_map_bytes_start", "300001"}});
     EXPECT_EQ(start.field(), "kv_map_bytes_start");
     EXPECT_THAT(start.message(),

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "net/in_process_network.h"
+#include "services/placement/placement_service.h"
 #include "tests/support/read_exactly.h"
 
 namespace vectron {

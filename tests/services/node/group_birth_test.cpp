@@ -5,6 +5,7 @@
 
 #include "core/rpc/server.h"
 #include "net/in_process_network.h"
+#include "schemas/placement_rpc.h"
 #include "tests/support/memory_env.h"
 
 namespace vectron {
@@ -124,16 +125,16 @@ TEST_F(GroupBirthTest, IsUnavailableToOthersWhileItWaits) {
   wire::PlacementClient gateway(channels.channel(config_.listen));
   EXPECT_EQ(status_of(env_.run(gateway.list_collections(context, {}))).code(), Code::unavailable);
   EXPECT_EQ(status_of(env_.run(gateway.heartbeat(context, {}))).code(), Code::unavailable);
-  wire::PlacementPeerClient member(channels.channel(config_.listen));
+  wire::GroupPeerClient member(channels.channel(config_.listen));
   EXPECT_TRUE(env_.run(member.group_presence(context, {})).has_value());
 }
 
 TEST_F(GroupBirthTest, RefusesTwoMembersWithOneNodeOrOneAddress) {
   EXPECT_TRUE(config_.validate().has_value());
-  PlacementConfig shared = config_;
+  GroupNodeConfig shared = config_;
   shared.members[2].address = shared.members[1].address;
   EXPECT_EQ(shared.validate().error().field(), "members");
-  PlacementConfig twice = config_;
+  GroupNodeConfig twice = config_;
   twice.members[2].node = NodeId(2);
   EXPECT_EQ(twice.validate().error().field(), "members");
 }

@@ -1,7 +1,7 @@
 # The programs: vectron (a cluster in one process) and vectron-demo (what a newcomer runs first), and their tests.
 
-file(GLOB daemon_sources CONFIGURE_DEPENDS services/daemon/*.cpp)
-file(GLOB daemon_headers CONFIGURE_DEPENDS services/daemon/*.h)
+file(GLOB daemon_sources CONFIGURE_DEPENDS services/daemon/*.cpp services/daemon/options/*.cpp)
+file(GLOB daemon_headers CONFIGURE_DEPENDS services/daemon/*.h services/daemon/options/*.h)
 set(demo_sources ${daemon_sources})
 list(FILTER daemon_sources EXCLUDE REGEX "/(main|demo_[a-z]+)\\.cpp$")
 list(FILTER demo_sources INCLUDE REGEX "/demo_[a-z]+\\.cpp$")

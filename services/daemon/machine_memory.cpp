@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "services/daemon/option_values.h"
+#include "services/daemon/options/values.h"
 
 namespace vectron {
 namespace {

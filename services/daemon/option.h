@@ -27,7 +27,7 @@ constexpr RoleSet only(Role role) {
   return {static_cast<uint8_t>(1U << role.place())};
 }
 
-/// How an option's text becomes a field of Settings, and back. option_values.h makes them.
+/// How an option's text becomes a field of Settings, and back. options/values.h makes them.
 struct OptionValue {
   /// "a number", "a duration", ...
   std::string type;

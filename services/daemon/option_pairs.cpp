@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "services/daemon/option_values.h"
+#include "services/daemon/options/values.h"
 #include "services/worker/stored_check.h"
 
 namespace vectron {

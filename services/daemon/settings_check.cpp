@@ -9,7 +9,7 @@
 #include "core/rpc/server.h"
 #include "services/daemon/option.h"
 #include "services/daemon/option_pairs.h"
-#include "services/daemon/option_values.h"
+#include "services/daemon/options/values.h"
 #include "services/daemon/part_check.h"
 
 namespace vectron {

@@ -1,4 +1,4 @@
-// The steps that the lives of all nodes with replicas have in common: opening the folder, listening.
+// What the lives of all nodes with replicas have in common: opening the folder, listening.
 #pragma once
 
 #include <memory>

@@ -20,8 +20,8 @@ class Runnable {
       : service_(std::make_unique<Of<Config>>(std::move(config), run)) {}
 
   NodeConfig& config() { return service_->config(); }
-  /// Runs until `config().stop` is set, or until the task is destroyed. `env` outlives it. Requires:
-  /// it was not called before. Errors: those of the service.
+  /// Runs until `config().stop` is set, or until the task is destroyed. `env` outlives it.
+  /// Requires: it was not called before. Errors: those of the service.
   Task<Result<void>> run(Env* env) { return service_->run(env); }
 
  private:

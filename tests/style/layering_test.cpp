@@ -29,10 +29,10 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
        {"core/base/", "core/async/", "core/env/", "core/raft/", "core/wal/", "core/kv/",
         "core/rpc/", "core/model/", "core/replica/", "schemas/"}},
       {"net/", {"core/base/", "core/async/", "core/env/", "net/"}},
-      // No service sees another: they speak over RPC.
       // The roster, which knows all of them.
       {"services/", {"core/", "schemas/", "services/"}},
       {"services/node/", {"core/", "schemas/", "services/node/"}},
+      // No service sees another: they speak over RPC.
       {"services/placement/", {"core/", "schemas/", "services/node/", "services/placement/"}},
       {"services/worker/", {"core/", "schemas/", "services/node/", "services/worker/"}},
       {"services/gateway/", {"core/", "schemas/", "services/node/", "services/gateway/"}},

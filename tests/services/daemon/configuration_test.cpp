@@ -10,7 +10,7 @@
 #include <set>
 #include <thread>
 
-#include "services/daemon/option_values.h"
+#include "services/daemon/options/values.h"
 #include "services/daemon/process.h"
 #include "services/daemon/process_metrics.h"
 #include "services/daemon/settings_check.h"
@@ -192,7 +192,7 @@ TEST(ListOptions, ShowsValueOriginDefaultAndMeaning) {
   const auto resolved = resolve(sources({}, {}, "tick_ms = 50\n"));
   const std::string all = list_options(*resolved, std::nullopt);
   EXPECT_THAT(all, AllOf(HasSubstr("tick_ms = 50\n    from v.conf:1; the default is 100\n"),
-                         HasSubstr("One Raft tick"), HasSubstr("route_bytes_max = 64MiB")));
+                         HasSubstr("How long one Raft tick is"), HasSubstr("route_bytes_max = 64MiB")));
   const std::string worker = list_options(*resolved, ServiceId::worker);
   EXPECT_THAT(worker, testing::Not(HasSubstr("route_bytes_max")));
 }

@@ -1,6 +1,6 @@
 // The types of options: how the text of each becomes a field of Settings, and back.
 //
-// Used by option_table.cpp alone, through at(): `count(at(&Settings::wal, &WalConfig::...), 1, 9)`.
+// Used by the rows of options, through at(): `count(at(&Settings::wal, &WalConfig::...), 1, 9)`.
 #pragma once
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include <charconv>
 #include <limits>
 
+#include "net/log_sink.h"
 #include "services/daemon/option.h"
 
 namespace vectron::options {
@@ -194,6 +195,23 @@ OptionValue toggle(Field field) {
   };
   value.show = [field](const Settings& settings) -> std::string {
     return field(settings) ? "true" : "false";
+  };
+  return value;
+}
+
+template <typename Field>
+OptionValue log_level(Field field) {
+  OptionValue value;
+  value.type = "debug, info, warning or error";
+  value.read = [field](Settings* settings, std::string_view text) -> Result<void> {
+    const auto level = parse_log_level(text);
+    if (!level.has_value()) return must_be("debug, info, warning or error", text);
+    field(*settings) = *level;
+    return {};
+  };
+  value.show = [field](const Settings& settings) -> std::string {
+    constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
+    return std::string(kNames[static_cast<size_t>(field(settings))]);
   };
   return value;
 }

@@ -1,4 +1,4 @@
-#include "services/daemon/option_values.h"
+#include "services/daemon/options/values.h"
 
 #include <algorithm>
 #include <set>

@@ -55,11 +55,12 @@ Result<std::unique_ptr<ProcessCluster>> ProcessCluster::make(const ProcessCluste
   for (uint32_t i = 0; i < shape.placement; ++i) {
     std::string address = fmt::format("{}:{}", host, ports[i]);
     members += fmt::format("{}{}={}", i == 0 ? "" : ",", i + 1, address);
-    cluster->add(shape, "placement", i, std::move(address));
+    cluster->add(shape, ServiceId::placement, i, std::move(address));
   }
-  for (uint32_t i = 0; i < shape.workers; ++i) cluster->add(shape, "worker", i, host + ":0");
+  for (uint32_t i = 0; i < shape.workers; ++i)
+    cluster->add(shape, ServiceId::worker, i, host + ":0");
   for (uint32_t i = 0; i < shape.gateways; ++i) {
-    cluster->add(shape, "gateway", i, host + ":0");
+    cluster->add(shape, ServiceId::gateway, i, host + ":0");
     auto& arguments = cluster->processes_.back().options.arguments;
     arguments.insert(arguments.end(), {"--http", host + ":0"});
   }
@@ -70,29 +71,28 @@ Result<std::unique_ptr<ProcessCluster>> ProcessCluster::make(const ProcessCluste
   return cluster;
 }
 
-void ProcessCluster::add(const ProcessClusterShape& shape, std::string role, uint32_t number,
+void ProcessCluster::add(const ProcessClusterShape& shape, ServiceId id, uint32_t number,
                          std::string rpc) {
-  // 1, 2, ... for placement nodes, 101, ... for workers, 201, ... for gateways.
-  const uint64_t first = role == "placement" ? 1 : role == "worker" ? 101 : 201;
+  const Service& row = service(id);
   Process process;
+  process.service = id;
   process.number = number;
-  process.name = fmt::format("{}-{}", role, number);
+  process.name = fmt::format("{}-{}", row.name, number);
   process.options.binary = shape.binary;
-  process.options.command = {"serve", role};
+  process.options.command = {"serve", std::string(row.name)};
   process.options.data = shape.folder + "/" + process.name;
   process.options.log = shape.folder + "/" + process.name + ".log";
   process.options.rpc = std::move(rpc);
   process.options.arguments = {"--config", shape.folder + "/cluster.conf", "--node",
-                               fmt::format("{}", first + number)};
-  process.role = std::move(role);
+                               fmt::format("{}", row.first_node + number)};
   processes_.push_back(std::move(process));
 }
 
-ProcessCluster::Process& ProcessCluster::process(std::string_view role, uint32_t number) {
+ProcessCluster::Process& ProcessCluster::process(ServiceId service, uint32_t number) {
   for (Process& process : processes_) {
-    if (process.role == role && process.number == number) return process;
+    if (process.service == service && process.number == number) return process;
   }
-  VECTRON_ASSERT(false, "no {} {}", role, number);
+  VECTRON_ASSERT(false, "no {} {}", vectron::service(service).name, number);
   return processes_.front();
 }
 

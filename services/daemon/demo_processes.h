@@ -15,6 +15,7 @@
 #include "core/async/task.h"
 #include "core/env/env.h"
 #include "services/daemon/demo_server.h"
+#include "services/roster.h"
 
 namespace vectron::demo {
 
@@ -33,9 +34,8 @@ struct ProcessClusterShape {
 class ProcessCluster {
  public:
   struct Process {
-    /// "placement", "worker" or "gateway".
-    std::string role;
-    /// Among those of its role, from 0.
+    ServiceId service{};
+    /// Among those of its service, from 0.
     uint32_t number = 0;
     /// "worker-0".
     std::string name;
@@ -48,7 +48,7 @@ class ProcessCluster {
   static Result<std::unique_ptr<ProcessCluster>> make(const ProcessClusterShape& shape);
 
   std::vector<Process>& processes() { return processes_; }
-  Process& process(std::string_view role, uint32_t number);
+  Process& process(ServiceId service, uint32_t number);
 
   /// Starts all, and waits until each says that it is ready.
   Result<void> start_all();
@@ -64,7 +64,7 @@ class ProcessCluster {
   static Task<Result<int>> end(Env* env, Process* process, int signal);
 
  private:
-  void add(const ProcessClusterShape& shape, std::string role, uint32_t number, std::string rpc);
+  void add(const ProcessClusterShape& shape, ServiceId id, uint32_t number, std::string rpc);
 
   std::vector<Process> processes_;
 };

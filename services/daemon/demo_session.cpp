@@ -117,7 +117,7 @@ Result<void> DemoSession::start_processes(Address* rpc, Address* http) {
     VECTRON_TRY(cluster_, ProcessCluster::make(shape));
   }
   VECTRON_CHECK_OK(cluster_->start_all());
-  const std::optional<Server>& gateway = cluster_->process("gateway", 0).server;
+  const std::optional<Server>& gateway = cluster_->process(ServiceId::gateway, 0).server;
   VECTRON_ASSERT(gateway.has_value());
   *rpc = gateway->rpc();
   *http = gateway->http();

@@ -72,7 +72,7 @@ class Processes : public testing::Test {
   }
   // A gateway that comes back at other ports keeps its name.
   void name_gateway(uint32_t number) {
-    const demo::Server& server = *cluster_->process("gateway", number).server;
+    const demo::Server& server = *cluster_->process(ServiceId::gateway, number).server;
     names_.name(fmt::format("gateway-{}:7000", number), server.rpc());
     names_.name(fmt::format("gateway-{}:8080", number), server.http());
   }
@@ -149,7 +149,7 @@ class Processes : public testing::Test {
     VECTRON_CO_CHECK_OK(launched);
     const auto ready = co_await ProcessCluster::wait_until_ready(env_.get(), process);
     VECTRON_CO_CHECK_OK(ready);
-    if (process->role == "gateway") name_gateway(process->number);
+    if (process->service == ServiceId::gateway) name_gateway(process->number);
     auto again = co_await wait_for_workers(3);
     VECTRON_CO_CHECK_OK(again);
     auto serving = co_await serve(50);
@@ -210,7 +210,7 @@ TEST_F(Processes, KeepEveryPromiseWhenEachIsAskedToStopInTurn) {
 
 TEST_F(Processes, ShowADeadWorkerAndServeItsShardsWithoutIt) {
   load_->start();
-  Process& worker = cluster_->process("worker", 1);
+  Process& worker = cluster_->process(ServiceId::worker, 1);
   ASSERT_TRUE(run(ProcessCluster::end(env_.get(), &worker, SIGKILL)).has_value());
   const auto seen = run(wait_for_workers(2));
   EXPECT_TRUE(seen.has_value()) << seen.error().to_string();
@@ -242,7 +242,7 @@ TEST_F(Processes, LeaveTheClusterServingAfterAPowerCutOfAll) {
 }
 
 TEST_F(Processes, RefuseAPlacementNodeThatLostItsDiskThoughBootstrapIsOn) {
-  Process& node = cluster_->process("placement", 0);
+  Process& node = cluster_->process(ServiceId::placement, 0);
   ASSERT_TRUE(run(ProcessCluster::end(env_.get(), &node, SIGKILL)).has_value());
   std::filesystem::remove_all(node.options.data);
   ASSERT_TRUE(ProcessCluster::launch(&node).has_value());
@@ -254,7 +254,7 @@ TEST_F(Processes, RefuseAPlacementNodeThatLostItsDiskThoughBootstrapIsOn) {
 }
 
 TEST_F(Processes, EndAWorkerWithTheReasonWhenItsFolderWasLost) {
-  Process& worker = cluster_->process("worker", 1);
+  Process& worker = cluster_->process(ServiceId::worker, 1);
   ASSERT_TRUE(run(ProcessCluster::end(env_.get(), &worker, SIGKILL)).has_value());
   std::filesystem::remove_all(worker.options.data);
   ASSERT_TRUE(ProcessCluster::launch(&worker).has_value());
@@ -269,7 +269,7 @@ TEST_F(Processes, EndWithTheReasonWhenTheNumberOfTheClusterIsWrong) {
         demo::run_command(demo::program_folder() + "/vectron",
                           {"serve", role, "--config", folder_ + "/cluster.conf", "--cluster", "82",
                            "--node", "170", "--data", folder_ + "/stranger-" + role, "--rpc",
-                           cluster_->process("worker", 0).options.rpc});
+                           cluster_->process(ServiceId::worker, 0).options.rpc});
     EXPECT_EQ(outcome->status, 1) << outcome->text;
     EXPECT_THAT(outcome->text, testing::HasSubstr("check the options cluster and placement"));
   }
@@ -277,11 +277,11 @@ TEST_F(Processes, EndWithTheReasonWhenTheNumberOfTheClusterIsWrong) {
 
 TEST_F(Processes, StopWhileTheyWaitForOthers) {
   cluster_->kill_all();
-  const std::vector<std::pair<std::string, std::string>> waiting = {
-      {"worker", "this worker is not ready"},
-      {"gateway", "not ready, the placement driver must be found"}};
-  for (const auto& [role, line] : waiting) {
-    Process& process = cluster_->process(role, 0);
+  const std::vector<std::pair<ServiceId, std::string>> waiting = {
+      {ServiceId::worker, "this worker is not ready"},
+      {ServiceId::gateway, "not ready, the placement driver must be found"}};
+  for (const auto& [service, line] : waiting) {
+    Process& process = cluster_->process(service, 0);
     std::filesystem::remove(process.options.log);
     ASSERT_TRUE(ProcessCluster::launch(&process).has_value());
     const auto said = [&process] {

@@ -125,7 +125,7 @@ class Run {
     if (plan_.knobs != PlanKnobs()) world_.fault_fired(FaultClass::knobs);
     bool ready = true;
     if (raft()) {
-      set_register_group();
+      ready = co_await await_register_group(env);
     } else {
       ClusterClient client(env, &plan_);
       ready = co_await create_collections(env, &client);
@@ -137,9 +137,23 @@ class Run {
     done_ = true;
   }
 
-  void set_register_group() {
+  /// Until it is born. A group waits for ever for a member that lost its disk before that, and is
+  /// right to: faults begin afterwards.
+  Task<bool> await_register_group(Env* env) {
     shards_.push_back(
         {.collection = 0, .group = kRegisterGroup, .range = {}, .replicas = plan_.shape.workers});
+    const Instant limit = world_.now() + kBootLimit;
+    while (!std::ranges::all_of(nodes_.nodes(), [](const auto& node) { return node->listens; })) {
+      if (world_.now() >= limit) {
+        record_.violations.add(
+            oracle::kAvailability, world_.now(),
+            fmt::format("the register group was not born after {} s", to_seconds(kBootLimit)),
+            "create");
+        co_return false;
+      }
+      co_await env->clock().sleep_for(kBootPause);
+    }
+    co_return true;
   }
 
   Task<bool> create_collections(Env* env, ClusterClient* client) {

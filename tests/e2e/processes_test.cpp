@@ -293,7 +293,7 @@ TEST_F(Processes, StopWhileTheyWaitForOthers) {
     EXPECT_THAT(said(), testing::HasSubstr("nobody listens there"));
     const auto ended = run(ProcessCluster::end(env_.get(), &process, SIGTERM));
     ASSERT_TRUE(ended.has_value()) << ended.error().to_string();
-    EXPECT_EQ(*ended, 0) << role;
+    EXPECT_EQ(*ended, 0) << process.name;
   }
 }
 

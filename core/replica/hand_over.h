@@ -13,4 +13,9 @@ namespace vectron {
 /// a leader's.
 std::optional<ReplicaId> hand_over_target(const raft::RaftStatus& status, uint64_t attempt = 0);
 
+/// Whether a quorum has durable what this leader has not. Only then can others elect a successor
+/// while this leader's log stands still: neither its vote nor that of anybody as far behind would
+/// be written down. Requires: `status` is a leader's.
+bool others_go_on(const raft::RaftStatus& status);
+
 }  // namespace vectron

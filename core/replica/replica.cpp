@@ -198,9 +198,11 @@ void Replica::hand_over_when_stalled() {
   const bool log_waits = !persist_queue_.empty();
   log_stall_.tick(log_waits, log_waits ? persist_queue_.front().sequence : 0);
   apply_stall_.tick(!apply_queue_.empty() && serving(), applied_index().value());
-  const uint32_t stalled = std::max(log_stall_.stalled_ticks(), apply_stall_.stalled_ticks());
   if (hand_over_pause_ticks_ > 0) --hand_over_pause_ticks_;
-  if (!raft_->is_leader() || stalled < config_.election_ticks || hand_over_pause_ticks_ > 0) return;
+  if (!raft_->is_leader() || hand_over_pause_ticks_ > 0) return;
+  const bool log_stalls = log_stall_.stalled_ticks() >= config_.election_ticks;
+  const bool apply_stalls = apply_stall_.stalled_ticks() >= config_.election_ticks;
+  if (log_stalls ? !others_go_on(raft_->status()) : !apply_stalls) return;
   const auto successor = hand_over_target(raft_->status(), hand_over_attempts_);
   if (!successor || raft_->transferring()) return;
   // A try is given up after election_ticks, and asking again would put off the check of the quorum.

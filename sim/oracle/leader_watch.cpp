@@ -45,7 +45,7 @@ void LeaderWatch::look(Instant now, Machines machines) {
     if (watch_.leader_of(group)) led_[group] = now;
     const auto found = led_.find(group);
     // One that never had a leader is being born, and a birth may wait for space.
-    if (found == led_.end()) continue;
+    if (found == led_.end() || watch_.is_going(group)) continue;
     const Instant led = found->second;
     if (!machines.started_full || now - std::max(led, calm_since_) < patience_) continue;
     reported_ = true;

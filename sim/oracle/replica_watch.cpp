@@ -117,6 +117,13 @@ bool ReplicaWatch::was_dropped(ReplicaId replica) const {
   return member != nullptr && member->dropped;
 }
 
+bool ReplicaWatch::is_going(GroupId group) const {
+  const auto found = groups_.find(group);
+  return found != groups_.end() &&
+         std::ranges::any_of(found->second.members,
+                             [](const auto& member) { return member.second.dropped; });
+}
+
 bool ReplicaWatch::has_applied(ReplicaId replica) const {
   const Member* const member = find_member(replica);
   return member != nullptr && member->applied_index > LogIndex();

@@ -78,6 +78,9 @@ class ReplicaWatch final : public ReplicaObserver {
 
   /// Whether the replica was removed by an order.
   bool was_dropped(ReplicaId replica) const;
+  /// Whether a replica of it was removed by an order. Where one was, all of them go: what is left
+  /// of the group need not have a leader.
+  bool is_going(GroupId group) const;
   /// Whether it ever applied anything.
   bool has_applied(ReplicaId replica) const;
 

@@ -46,5 +46,14 @@ TEST(HandOverTarget, LeavesOutWhoeverCannotLead) {
   EXPECT_EQ(hand_over_target(three, 3), ReplicaId(3));
 }
 
+TEST(OthersGoOn, WhenAQuorumHasWhatTheLeaderHasNot) {
+  RaftStatus status = leader({peer(1, 4), peer(2, 5), peer(3, 4)});
+  status.persisted_index = LogIndex(4);
+  status.commit_index = LogIndex(4);
+  EXPECT_FALSE(others_go_on(status)) << "one more has it: no quorum without this leader's vote";
+  status.commit_index = LogIndex(5);
+  EXPECT_TRUE(others_go_on(status));
+}
+
 }  // namespace
 }  // namespace vectron

@@ -334,6 +334,17 @@ TEST(FullDisk, ARemovalThatIsCutShortIsNoLoss) {
   expect_passes_where_it_happens(kept_plan("removal_cut_short"), "was cut short, and waits");
 }
 
+// One follower found room for what the leader and the other one could not write: elected by nobody,
+// it must not be asked to lead.
+TEST(FullDisk, AGroupKeepsALeaderWhereMostCannotWriteWhatOneCan) {
+  Plan plan = kept_plan("full_disks_keep_a_leader");
+  const uint64_t first = plan.seed;
+  for (; plan.seed < first + 4; ++plan.seed) {
+    const RunReport report = run_plan(plan, {});
+    EXPECT_TRUE(report.passed()) << "seed " << plan.seed << "\n" << told(report);
+  }
+}
+
 /// Eight hostile clients of `kind` at one gateway and one worker.
 Plan hostile_plan(HostileKind kind, HostileDoor door, uint64_t seed) {
   Plan plan = plan_of(seed, "cluster");

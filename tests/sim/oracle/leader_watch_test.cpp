@@ -63,6 +63,16 @@ TEST_F(LeaderWatchTest, IsContentWithALeader) {
   EXPECT_EQ(objections(roomy_plan(), 2 * kPatience), 0u);
 }
 
+// Its collection is removed: no quorum is left to vote, and nobody needs one.
+TEST_F(LeaderWatchTest, LeavesAGroupThatGoes) {
+  constexpr ReplicaName kSecond{.group = kName.group, .replica = ReplicaId(2), .node = NodeId(102)};
+  raft::SnapshotMeta empty;
+  empty.membership.voters = {ReplicaId(1), ReplicaId(2)};
+  replicas_.on_start(kSecond, {}, empty, {}, LogIndex());
+  replicas_.on_dropped(kSecond);
+  EXPECT_EQ(objections(roomy_plan(), 2 * kPatience), 0u);
+}
+
 TEST_F(LeaderWatchTest, AsksNoVotesOfALogWithoutAReserve) {
   EXPECT_EQ(objections(Plan(), 2 * kPatience), 0u);
 }

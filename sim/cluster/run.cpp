@@ -540,6 +540,8 @@ class Run {
     const std::vector<ProbedShard> fresh(shards_.begin() + static_cast<ptrdiff_t>(before),
                                          shards_.end());
     co_await aftermath->await_availability(fresh, since);
+    // They have their time from now on, however long ago the last fault was.
+    co_await aftermath->await_convergence(fresh, since);
     std::optional<Leftover> leftover;
     do {
       leftover = look_for_leftover();

@@ -188,9 +188,20 @@ TEST(Layering, EveryHeaderSaysPragmaOnceAndOpensWithAComment) {
 }
 
 TEST(Layering, RootHoldsOnlyWhatItShould) {
-  const std::set<std::string> expected = {
-      "core",           "net",       "sim", "services", "schemas",          "fuzz", "tests", "docs",
-      "CMakeLists.txt", "README.md", "dev", "build",    "CMakePresets.json"};
+  const std::set<std::string> expected = {"core",
+                                          "net",
+                                          "sim",
+                                          "services",
+                                          "schemas",
+                                          "fuzz",
+                                          "tests",
+                                          "docs",
+                                          "CMakeLists.txt",
+                                          "README.md",
+                                          "dev",
+                                          "build",
+                                          "CMakePresets.json",
+                                          "LICENSE"};
   std::string findings;
   for (const auto& entry : fs::directory_iterator(VECTRON_SOURCE_DIR)) {
     const std::string name = entry.path().filename();

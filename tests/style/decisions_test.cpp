@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <regex>
 
 #include "tests/style/sources.h"
@@ -32,11 +31,6 @@ std::string fault_of(const std::string& file, const std::string& text) {
   }
   if (text.find("\n\n**", last + 2) != std::string::npos) return "**Wrong if** is its last part";
   return {};
-}
-
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 std::vector<fs::path> records() {

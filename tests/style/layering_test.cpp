@@ -4,7 +4,6 @@
 // A finding names the file, the line, and what to use instead.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <regex>
 
 #include "tests/style/sources.h"
@@ -66,11 +65,6 @@ TEST(Layering, IncludesFollowTheArrows) {
     }
   }
   EXPECT_TRUE(findings.empty()) << findings;
-}
-
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 // The arrows as docs/internals/README.md shows them: a line a folder, without itself.

@@ -75,7 +75,7 @@ Result<RenewedPlan> renew_planted(const PlantedBug& bug, const RenewOptions& opt
 std::optional<SeedFailure> find_planted(const PlantedBug& bug, ExploreOptions options);
 std::string row_of(const PlantedBug& bug, const std::optional<SeedFailure>& found);
 
-/// A row of docs/internals/simulation_cluster.md.
+/// A row of docs/internals/simulation_planted.md.
 std::string row_of(const PlantedBug& bug, const RenewedPlan& plan);
 
 }  // namespace vectron::sim

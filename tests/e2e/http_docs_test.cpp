@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <regex>
 #include <sstream>
 
 #include "services/daemon/demo_server.h"
@@ -71,31 +72,70 @@ std::string shape(const std::string& json, const std::string& folder) {
   return outcome.output;
 }
 
-TEST(HttpDocs, EveryExampleRunsAndAnswersAsShown) {
-  std::string pattern = testing::TempDir() + "vectron-docs-XXXXXX";
-  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-  const std::string folder = pattern;
-  demo::ServerOptions options;
-  options.binary = demo::program_folder() + "/vectron";
-  options.data = folder + "/data";
-  options.log = folder + "/server.log";
-  options.arguments = {"--http", "127.0.0.1:0"};
-  auto server = demo::Server::start(options);
-  ASSERT_TRUE(server.has_value()) << server.error().to_string();
-  ASSERT_FALSE(server->http().text.empty());
+// The last of several JSON texts, each of which begins a line.
+std::string last_answer(const std::string& output) {
+  const size_t at = output.rfind("\n{");
+  return at == std::string::npos ? output : output.substr(at + 1);
+}
 
-  const std::string prologue = "export VECTRON=http://" + server->http().text +
-                               "\ncurl() { command curl --fail-with-body -s \"$@\"; }\n";
+// A database in a folder of its own, and its pages' examples against it.
+class HttpDocs : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "vectron-docs-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    demo::ServerOptions options;
+    options.binary = demo::program_folder() + "/vectron";
+    options.data = folder_ + "/data";
+    options.log = folder_ + "/server.log";
+    options.arguments = {"--http", "127.0.0.1:0"};
+    auto server = demo::Server::start(options);
+    ASSERT_TRUE(server.has_value()) << server.error().to_string();
+    ASSERT_FALSE(server->http().text.empty());
+    server_.emplace(std::move(*server));
+  }
+
+  void TearDown() override {
+    if (server_) EXPECT_EQ(server_->stop(), 0);
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+
+  ShellOutcome run(const Example& example) {
+    const std::string prologue = "export VECTRON=http://" + address() +
+                                 "\ncurl() { command curl --fail-with-body -s \"$@\"; }\n";
+    return shell(prologue + example.commands, folder_ + "/example.sh");
+  }
+
+  const std::string& address() const { return server_->http().text; }
+
+  std::string folder_;
+  std::optional<demo::Server> server_;
+};
+
+TEST_F(HttpDocs, EveryExampleRunsAndAnswersAsShown) {
   const auto examples = examples_of(VECTRON_SOURCE_DIR "/docs/api.md");
   EXPECT_GE(examples.size(), 9U);
   for (const Example& example : examples) {
-    const ShellOutcome outcome = shell(prologue + example.commands, folder + "/example.sh");
+    const ShellOutcome outcome = run(example);
     EXPECT_EQ(outcome.status != 0, example.fails) << example.commands << outcome.output;
     if (example.answer.empty()) continue;
-    EXPECT_EQ(shape(outcome.output, folder), shape(example.answer, folder)) << example.commands;
+    EXPECT_EQ(shape(outcome.output, folder_), shape(example.answer, folder_)) << example.commands;
   }
-  EXPECT_EQ(server->stop(), 0);
-  std::filesystem::remove_all(folder);
+}
+
+TEST_F(HttpDocs, TheReadmesFirstRequestsRunAndAnswerAsShown) {
+  size_t runs = 0;
+  for (Example example : examples_of(VECTRON_SOURCE_DIR "/README.md")) {
+    if (example.answer.empty()) continue;
+    example.commands =
+        std::regex_replace(example.commands, std::regex(R"(127\.0\.0\.1:8080)"), address());
+    const ShellOutcome outcome = run(example);
+    EXPECT_EQ(outcome.status, 0) << example.commands << outcome.output;
+    EXPECT_EQ(shape(last_answer(outcome.output), folder_), shape(example.answer, folder_));
+    ++runs;
+  }
+  EXPECT_EQ(runs, 1U);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 // A finding names the file, the line, and what to use instead.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <regex>
 
 #include "tests/style/sources.h"
@@ -66,6 +65,53 @@ TEST(Layering, IncludesFollowTheArrows) {
     }
   }
   EXPECT_TRUE(findings.empty()) << findings;
+}
+
+// The arrows as docs/internals/README.md shows them: a line a folder, without itself.
+std::string arrows_block() {
+  const auto name = [](const std::string& folder) { return folder.substr(0, folder.size() - 1); };
+  std::string block = "```text\n";
+  for (const auto& [folder, targets] : arrows()) {
+    std::string line = fmt::format("{:<18} ->", name(folder));
+    for (const std::string& target : targets) {
+      if (target != folder) line += " " + name(target);
+    }
+    block += line + "\n";
+  }
+  return block + "```\n";
+}
+
+TEST(Layering, ThePageShowsTheArrows) {
+  const std::string page = text_of(fs::path(VECTRON_SOURCE_DIR) / "docs/internals/README.md");
+  EXPECT_NE(page.find(arrows_block()), std::string::npos)
+      << "docs/internals/README.md does not show the arrows of this test. The block is:\n"
+      << arrows_block();
+}
+
+// The folders that hold headers, by the names that the table of pages uses.
+std::set<std::string> folders_with_headers() {
+  std::set<std::string> folders;
+  for (const SourceLine& line : lines_under({"core", "net", "sim", "services", "schemas"})) {
+    if (line.file.ends_with(".h")) folders.insert(fs::path(line.file).parent_path());
+  }
+  return folders;
+}
+
+TEST(Docs, EveryFolderHasAPage) {
+  const std::string page = text_of(fs::path(VECTRON_SOURCE_DIR) / "docs/internals/README.md");
+  std::set<std::string> described;
+  const std::regex row(R"(\n\| ([a-z_/, ]+) \| \[)");
+  const std::regex word(R"([a-z_/]+)");
+  for (std::sregex_iterator it(page.begin(), page.end(), row), end; it != end; ++it) {
+    const std::string cell = (*it)[1];
+    for (std::sregex_iterator at(cell.begin(), cell.end(), word); at != end; ++at) {
+      described.insert(at->str());
+    }
+  }
+  for (const std::string& folder : folders_with_headers()) {
+    EXPECT_TRUE(described.contains(folder))
+        << folder << " has no row in the table of docs/internals/README.md";
+  }
 }
 
 struct Ban {
@@ -188,9 +234,20 @@ TEST(Layering, EveryHeaderSaysPragmaOnceAndOpensWithAComment) {
 }
 
 TEST(Layering, RootHoldsOnlyWhatItShould) {
-  const std::set<std::string> expected = {
-      "core",           "net",       "sim", "services", "schemas",          "fuzz", "tests", "docs",
-      "CMakeLists.txt", "README.md", "dev", "build",    "CMakePresets.json"};
+  const std::set<std::string> expected = {"core",
+                                          "net",
+                                          "sim",
+                                          "services",
+                                          "schemas",
+                                          "fuzz",
+                                          "tests",
+                                          "docs",
+                                          "CMakeLists.txt",
+                                          "README.md",
+                                          "dev",
+                                          "build",
+                                          "CMakePresets.json",
+                                          "LICENSE"};
   std::string findings;
   for (const auto& entry : fs::directory_iterator(VECTRON_SOURCE_DIR)) {
     const std::string name = entry.path().filename();
@@ -212,8 +269,7 @@ TEST(Docs, RelativeLinksLeadSomewhere) {
   std::string findings;
   for (const fs::path& page : pages) {
     if (!fs::exists(page)) continue;
-    std::ifstream in(page);
-    std::string text((std::istreambuf_iterator<char>(in)), {});
+    const std::string text = text_of(page);
     for (std::sregex_iterator it(text.begin(), text.end(), link), end; it != end; ++it) {
       const std::string target = (*it)[1];
       if (target.find("://") != std::string::npos) continue;

@@ -33,6 +33,11 @@ std::vector<SourceLine> lines_under(const std::vector<std::string>& folders) {
   return lines;
 }
 
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 std::string without_literals(const std::string& text) {
   std::string blank = text;
   bool inside = false;

@@ -23,6 +23,9 @@ bool starts_with_any(const std::string& text, const std::vector<std::string>& pr
 /// have none.
 std::vector<SourceLine> lines_under(const std::vector<std::string>& folders);
 
+/// What a file holds; nothing where there is none.
+std::string text_of(const fs::path& file);
+
 /// Blanks out what stands in string literals that begin and end on the line; the length stays.
 std::string without_literals(const std::string& text);
 

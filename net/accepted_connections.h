@@ -16,7 +16,7 @@
 
 namespace vectron {
 
-/// What an accepted connection says of itself.
+/// An accepted connection, as it tells of itself.
 class AcceptedConnection {
  public:
   virtual ~AcceptedConnection() = default;

@@ -20,10 +20,10 @@ namespace vectron {
 
 namespace {
 
-// What the loop copies to or from the page cache before others get their turn: about 30 us.
+// Bytes that the loop copies to or from the page cache before others get their turn: about 30 us.
 constexpr size_t kInlineBytesMax = 256 << 10;
 constexpr size_t kFileJobsMax = 256;
-// What is stored is for the process' user alone.
+// Files that are stored are for the process' user alone.
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kFolderMode = 0700;
 

@@ -27,7 +27,7 @@ struct Pipe {
   Condition changed_for_writer;
 };
 
-/// What both ends share.
+/// The state that both ends of a connection share.
 struct Link {
   explicit Link(Scheduler& scheduler) : pipes{Pipe(scheduler), Pipe(scheduler)} {}
 

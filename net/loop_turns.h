@@ -13,7 +13,7 @@
 namespace vectron {
 
 struct LoopTurns {
-  /// What is longer keeps others waiting for longer than it should.
+  /// A longer turn keeps others waiting for longer than it should.
   static constexpr Duration kLongTurn = std::chrono::milliseconds(5);
   /// Turns of at most so long, each not counted by the one before; the last counter is of the rest.
   static constexpr std::array<Duration, 7> kBuckets = {

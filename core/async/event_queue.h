@@ -129,9 +129,9 @@ class EventQueue {
 
   // Most events are due when they are queued and run soon afterwards: in a heap of their own they
   // do not travel through all the timers.
-  /// What was due when it was queued.
+  /// Events that were due when they were queued.
   Heap due_;
-  /// What was not; its time may have come since.
+  /// Events that were not due when they were queued; their time may have come since.
   Heap timers_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
@@ -144,7 +144,7 @@ class EventQueue {
   std::map<uint32_t, std::vector<Entry>> held_;
 };
 
-/// What waits for the end of a turn, in the order in which it runs then.
+/// Kinds of work that wait for the end of a turn, in the order in which they run then.
 enum class TurnEnd : uint8_t {
   /// Puts together what the turn made, for one of the next kind.
   gather,

@@ -42,7 +42,7 @@ class BodyMemory {
     return found == hosts_.end() ? 0 : found->second.shares;
   }
 
-  /// What is larger counts as large.
+  /// A body of more bytes counts as large.
   static constexpr size_t kSmallBytesMax = 64 << 10;
 
  private:
@@ -66,7 +66,7 @@ class BodyMemory {
   std::map<std::string, Host, std::less<>> hosts_;
 };
 
-/// What one connection may hold.
+/// The share of a server's bytes that one connection may hold.
 class BodyShare {
  public:
   /// `address` is "host:port" of the peer; `memory` outlives this.
@@ -144,7 +144,7 @@ class BodyShare {
   std::map<std::string, BodyMemory::Host, std::less<>>::iterator host_;
 };
 
-/// What one holder has; nothing once it is gone.
+/// Bytes that one holder has counted; none once it is gone.
 class HeldBytes {
  public:
   enum class Of : uint8_t { anything, answer_in_the_making };

@@ -101,7 +101,7 @@ class [[nodiscard]] Status {
   };
   static const What kSuccess;
   const What& what() const { return what_ == nullptr ? kSuccess : *what_; }
-  /// What it says, to be changed.
+  /// The status' content, to be changed.
   What& own();
 
   /// Null: success.

@@ -28,12 +28,12 @@ class Acceptor {
     /// Told of those that are turned away; may be null.
     PeerWatcher* watcher = nullptr;
   };
-  /// What the server says and does.
+  /// Questions to the server, and orders for it.
   struct Hooks {
     /// How many it has.
     std::function<size_t()> connections;
     std::function<void(std::unique_ptr<Connection>)> take;
-    /// What somebody is told for whom there is no room.
+    /// The bytes that a client gets for whom there is no room.
     std::function<Bytes()> goodbye;
   };
 

@@ -10,8 +10,8 @@
 
 namespace vectron {
 
-/// What work will cost, for the simulation's model of a node's cores and for the choice of who does
-/// it.
+/// The cost of some work, for the simulation's model of a node's cores and for the choice of who
+/// does it.
 struct CpuCost {
   /// Work of at most this estimate is light: it may be done on the node's event loop when that is
   /// idle, and goes before heavier work. (Estimates are low, for real walks wait for memory: this

@@ -47,7 +47,7 @@ enum class OpenMode : uint8_t {
   create_new,
 };
 
-/// What a blocking call will cost, for the simulation's model of a disk.
+/// The cost of a blocking call, for the simulation's model of a disk.
 struct BlockingCost {
   uint64_t bytes = 0;
   bool syncs = false;

@@ -20,7 +20,7 @@
 
 namespace vectron {
 
-/// What becomes of a one-way message before it is sent.
+/// The fate of a one-way message, drawn before it is sent.
 enum class MessageFate : uint8_t {
   deliver,
   lose,

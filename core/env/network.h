@@ -40,7 +40,7 @@ class Connection {
   /// Success says nothing of what the peer received.
   virtual Task<Result<size_t>> write_some(ByteView bytes) = 0;
 
-  /// What write_some() does, where it can be done at once and without a task; none where it would
+  /// Does as write_some(), where that can be done at once and without a task; none where it would
   /// have to wait, and then nothing happened. Requires: as write_some().
   virtual std::optional<Result<size_t>> try_write_some(ByteView bytes);
 

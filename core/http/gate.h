@@ -9,7 +9,7 @@
 
 namespace vectron::http {
 
-/// What a server has to know of a route beside its handler.
+/// The kind of a route, which a server has to know beside its handler.
 enum class RouteKind : uint8_t {
   /// Runs beside others of its connection that only read.
   reads,

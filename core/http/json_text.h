@@ -16,8 +16,8 @@ void append_json_string(std::string& out, std::string_view text);
 
 void append_json_number(std::string& out, uint64_t value);
 void append_json_number(std::string& out, int64_t value);
-/// What is not finite becomes null. Whole numbers have no '.', but -0 is "-0.0", for readers that
-/// take a number without one for an integer.
+/// A number that is not finite becomes null. Whole numbers have no '.', but -0 is "-0.0", for
+/// readers that take a number without one for an integer.
 void append_json_number(std::string& out, float value);
 /// Always with a '.' or an 'e', so that it reads back as a double and not as an integer.
 void append_json_number(std::string& out, double value);

@@ -59,7 +59,7 @@ struct Request {
   std::vector<Field> query;
   /// In their order; names in lower case.
   std::vector<Field> headers;
-  /// What the route's pattern named; filled by the router.
+  /// Parts of the path that the route's pattern names; filled by the router.
   std::vector<Field> parameters;
   /// Without its chunks.
   std::string body;
@@ -81,7 +81,7 @@ struct Response {
   /// Besides those of the framing. Without CR, LF or NUL.
   std::vector<Field> headers;
   std::string body;
-  /// What an error says in its body.
+  /// The code that an error has in its body.
   Code code = Code::ok;
 };
 

@@ -20,7 +20,7 @@ struct RefusedRequest {
 class RefusalObserver {
  public:
   virtual ~RefusalObserver() = default;
-  /// What `request` points at lives only during the call.
+  /// Called for each refused request; `request` points at values that live during the call.
   virtual void refused(const RefusedRequest& request) = 0;
 };
 

@@ -9,7 +9,7 @@
 
 namespace vectron::http {
 
-/// What a client asks, before it is bytes.
+/// A request as a client makes it, before it is bytes.
 struct ClientRequest {
   Method method = Method::get;
   /// Path and query as they stand in the request line; percent_encode() makes their pieces.

@@ -9,7 +9,7 @@
 
 namespace vectron::http {
 
-/// What a response's bytes depend on besides the response.
+/// Whatever a response's bytes depend on besides the response.
 struct Framing {
   /// For the Date field.
   WallTime now;

@@ -98,7 +98,7 @@ class Server final : private PeerHolder {
   /// Connections with a request that is not answered, or with an answer that stop() could take from
   /// its client.
   size_t connections_owing() const;
-  /// What counts against body_bytes_in_flight_max.
+  /// Bytes that count against body_bytes_in_flight_max.
   size_t body_bytes_in_flight() const { return bodies().bytes(); }
   /// The most of it that there ever was.
   size_t body_bytes_in_flight_peak() const { return bodies().bytes_peak(); }
@@ -109,7 +109,7 @@ class Server final : private PeerHolder {
   std::vector<HeldForPeer> held_for_peers() const override;
   const BodyMemory& counter() const override { return bodies(); }
   Acceptor::Hooks acceptor_hooks();
-  /// What somebody is told for whom there is no room.
+  /// The answer for a client for whom there is no room.
   Bytes goodbye() const;
   Task<void> run_connection(std::unique_ptr<ServerConnection> connection);
   BodyMemory& bodies() const { return config_.bodies != nullptr ? *config_.bodies : *own_bodies_; }

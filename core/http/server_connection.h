@@ -28,7 +28,7 @@ class ServerConnection {
   void drain();
   void give_up();
   bool owes() const;
-  /// What lies here for the client.
+  /// The bytes that lie in this connection for the client.
   HeldForPeer held() const;
 
  private:
@@ -90,7 +90,7 @@ class ServerConnection {
   void finish(Slot* slot, Response response);
   bool keeps_out(const Slot& slot, const Response& response) const;
   void tell(Slot* slot, const Response& response);
-  /// What the head that was read says of the answer, whatever becomes of the rest.
+  /// The answer that the head alone calls for, whatever becomes of the rest.
   std::optional<Response> judge_head(Slot* slot, bool body_follows);
   size_t waiting_answer_bytes() const;
   bool arriving() const;

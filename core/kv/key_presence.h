@@ -49,8 +49,8 @@ class KeyPresence {
   uint64_t bytes_ = 0;
 };
 
-/// What one commit does to the set. From its construction until committed() neither the keys that
-/// it erases nor those that it puts are in the set: meanwhile either may be found.
+/// The changes of one commit to the set. From its construction until committed() neither the keys
+/// that it erases nor those that it puts are in the set: meanwhile either may be found.
 class KeyPresenceChange {
  public:
   /// Requires: no other change of `presence` is under way; it outlives this.

@@ -15,7 +15,7 @@ namespace vectron {
 /// Immutable bytes, shared. Null means "absent" (an erased key), never "empty".
 using KvValue = std::shared_ptr<const Bytes>;
 
-/// What an operation of a batch is counted with besides its bytes.
+/// Bytes that an operation of a batch is counted with besides its own.
 inline constexpr size_t kKvOperationOverheadBytes = 64;
 /// The longest key, in bytes; keys hold at least one. (LMDB's 511, less the byte that names our
 /// key space.)

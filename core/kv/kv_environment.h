@@ -24,7 +24,7 @@ struct MDB_txn;
 
 namespace vectron::detail {
 
-/// What a write transaction is given.
+/// The input of one write transaction.
 struct KvCommit {
   KvBatch batch;
   /// For each operation: whether its key must be there when its turn comes.
@@ -110,7 +110,7 @@ class KvEnvironment {
   unsigned database_ = 0;
   /// At present.
   uint64_t map_bytes_ = 0;
-  /// What it may become.
+  /// The size that the map may grow to.
   uint64_t map_bytes_max_ = 0;
   std::atomic<bool> wants_larger_map_{false};
   /// Planted bug.

@@ -59,7 +59,7 @@ std::optional<StoredValue> split(ByteView stored);
 /// The value of a stored pair. None when its hash does not match (damage).
 std::optional<ByteView> checked(Space space, ByteView key, ByteView stored);
 
-/// What one record of the system space says of the whole store.
+/// The record of the system space that tells of the whole store.
 struct Header {
   uint32_t version = kVersion;
   /// Pairs in the content space.

@@ -29,7 +29,7 @@ namespace vectron {
 /// The hash of one pair, as it stands in the digests and beside each value.
 uint64_t kv_pair_hash(ByteView key, ByteView value);
 
-/// What a scan covers and when it stops. Keys are ordered as unsigned bytes.
+/// The keys that a scan covers, and when it stops. Keys are ordered as unsigned bytes.
 struct KvScanRange {
   /// The first key; empty: from the start.
   Bytes from;
@@ -47,7 +47,7 @@ using KvVisitor = std::function<bool(ByteView key, ByteView value)>;
 /// Where a scan stopped: the next `from` when there may be more, none at the end of the range.
 using KvScanEnd = std::optional<Bytes>;
 
-/// What a commit knows of the whole content.
+/// Sums over the whole content of a store, which each commit keeps up.
 struct KvTotals {
   /// The sum of all pair hashes.
   uint64_t digest = 0;

@@ -21,7 +21,7 @@ inline constexpr uint64_t kNodeHeaderBytes = 8;
 inline constexpr uint64_t kKeyBytesMax = 511;
 inline constexpr uint64_t kNoPage = UINT64_MAX;
 inline constexpr uint64_t kMetaPages = 2;
-inline constexpr uint64_t kMetaBytes = 152;  // What of a meta page is in use.
+inline constexpr uint64_t kMetaBytes = 152;  // Of a meta page, so much is in use.
 
 /// Where in a page, or in a meta page, a field begins.
 inline constexpr uint64_t kNumberAt = 0;
@@ -34,7 +34,7 @@ inline constexpr uint64_t kMainTreeAt = 88;
 inline constexpr uint64_t kRootInTree = 40;
 inline constexpr uint64_t kTransactionAt = 144;
 
-/// What kind of page it is: its flags.
+/// Flags of a page, which say of what kind it is.
 inline constexpr uint16_t kBranch = 0x01;
 inline constexpr uint16_t kLeaf = 0x02;
 inline constexpr uint16_t kOverflow = 0x04;
@@ -48,7 +48,7 @@ T load(ByteView bytes, uint64_t offset) {
   return value;
 }
 
-/// What a meta page says of one of its two trees.
+/// One of the two trees of a store, as a meta page has it.
 struct Tree {
   uint16_t flags = 0;
   uint16_t depth = 0;

@@ -8,7 +8,7 @@
 
 namespace vectron {
 
-/// What is known of a segment before it is read.
+/// A segment as its reader expects it, before it is read.
 struct SegmentExpectation {
   wal_format::SegmentIdentity identity;
   /// The sequence of its first record; none: whatever its header says (the oldest segment).

@@ -176,7 +176,7 @@ class Wal {
   TaskGroup tasks_;
 };
 
-/// What Wal::open gives.
+/// A log that Wal::open has opened, and what it found.
 struct WalOpened {
   std::unique_ptr<Wal> wal;
   std::map<GroupId, WalGroupState> groups;

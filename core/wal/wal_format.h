@@ -16,7 +16,7 @@ inline constexpr size_t kSegmentHeaderBytes = 64;
 inline constexpr size_t kRecordHeaderBytes = 48;
 /// Records begin at multiples of this, so that a search for one after damage has few places to try.
 inline constexpr size_t kAlignmentBytes = 8;
-/// What limits count for a record besides its entries.
+/// Bytes that limits count for a record besides its entries.
 inline constexpr size_t kRecordOverheadBytes = 128;
 /// The largest body of a record.
 inline constexpr size_t kBodyBytesMax = size_t{1} << 30;
@@ -43,7 +43,7 @@ Result<std::optional<SegmentHeader>> decode_segment_header(ByteView bytes,
 enum class RecordKind : uint8_t {
   /// A WalBatch as it was appended.
   batch = 1,
-  /// What is alive, written again by a reclaim.
+  /// A record that is still alive, written again by a reclaim.
   relocation = 2,
 };
 

@@ -53,7 +53,7 @@ class WalIndex {
     uint64_t mark_segment = 0;
     Entries entries;
   };
-  /// What of a group is alive in one segment.
+  /// A group's items in one segment that are still alive.
   struct Live {
     uint64_t items = 0;
     uint64_t entries = 0;

@@ -83,7 +83,7 @@ Task<Result<void>> Wal::look_for_reserve() {
   VECTRON_CO_CHECK_OK(opened);
   Bytes content(config_.reserve_bytes + 1);
   const auto count = co_await (*opened)->read_at(0, content);
-  // What cannot be read is no use.
+  // A reserve that cannot be read is no use.
   content.resize(count.has_value() ? *count : 0);
   const bool is_blank = std::ranges::all_of(content, [](uint8_t byte) { return byte == 0; });
   reserved_ = is_blank && content.size() == config_.reserve_bytes;

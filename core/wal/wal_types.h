@@ -41,7 +41,7 @@ struct WalBatch {
   /// tombstone is kept (and recovered) until Wal::forget_dropped.
   std::optional<ReplicaId> dropped_replica;
 
-  /// What queue limits count for it.
+  /// Bytes that the limits of the queue count for this batch.
   size_t cost_bytes() const;
 };
 
@@ -66,7 +66,7 @@ struct WalPinning {
   GroupId group;
   /// Its first entry that was not released.
   LogIndex oldest_needed;
-  /// What of it lies in the oldest segment.
+  /// The group's live bytes in the oldest segment.
   uint64_t live_bytes = 0;
 };
 
@@ -77,8 +77,8 @@ struct WalConfig {
   NodeId node;
   /// A segment that has reached this size gets no further write. One write may overshoot it.
   uint64_t segment_bytes_max = uint64_t{64} << 20;
-  /// What append() may have waiting for the disk; above it append() ends with resource_exhausted.
-  /// One batch may overshoot it.
+  /// Bytes that append() may have waiting for the disk; above, append() ends with
+  /// resource_exhausted. One batch may overshoot it.
   size_t queue_bytes_max = size_t{64} << 20;
   /// About how much one write (and one sync) takes from the queue.
   size_t write_bytes_max = size_t{8} << 20;
@@ -88,8 +88,8 @@ struct WalConfig {
   /// so that most writes change neither the size nor the blocks of the file: their sync is one
   /// write and no entry in the file system's journal. 0: none.
   uint64_t prefill_bytes = uint64_t{1} << 20;
-  /// What is kept of the disk for small records (votes, the entries of elections) when it is full:
-  /// a file of zeros that becomes the next segment then. 0: nothing is kept.
+  /// Space that is kept of the disk for small records (votes, the entries of elections) when it is
+  /// full: a file of zeros that becomes the next segment then. 0: nothing is kept.
   uint64_t reserve_bytes = uint64_t{1} << 20;
   /// The pause before a write is tried again when the disk was full.
   Duration full_pause = std::chrono::milliseconds(200);

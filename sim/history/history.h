@@ -34,8 +34,8 @@ enum class Outcome : uint8_t {
 std::string_view operation_kind_name(OperationKind kind);
 std::string_view outcome_name(Outcome outcome);
 
-/// What a value is: each upserted point of a run has a number of its own, from which its vector and
-/// its payload follow. 0 is "no such point".
+/// The number of a value: each upserted point of a run has one of its own, from which its vector
+/// and its payload follow. 0 is "no such point".
 using ValueNumber = uint64_t;
 inline constexpr ValueNumber kAbsent = 0;
 

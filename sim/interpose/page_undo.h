@@ -20,13 +20,13 @@ inline constexpr size_t kSectorBytes = 512;
 inline constexpr size_t kSectorsOfPage = kPageBytes / kSectorBytes;
 static_assert(kSectorsOfPage == 8, "a page's sectors are the bits of a byte");
 
-/// What a power loss may do (fault classes lost_unsynced and torn_write).
+/// The harm that a power loss may do (fault classes lost_unsynced and torn_write).
 struct PowerLossRules {
   bool lose = true;
   bool tear = true;
 };
 
-/// What a power loss did: outcomes that a reader can tell from no loss at all.
+/// The harm that a power loss did: outcomes that a reader can tell from no loss at all.
 struct PowerLossCounts {
   /// Pages, names and file ends.
   uint64_t lost = 0;

@@ -26,7 +26,7 @@ namespace vectron::sim {
 /// other than through a map.
 enum class FileCall : uint8_t { create, write, sync, truncate, open, allocate, read };
 
-/// What one such call was.
+/// The record of one file call.
 struct FileCallRecord {
   FileCall call;
   bool succeeded;

@@ -29,7 +29,7 @@ class SimClock {
  private:
   /// Where the present drift began.
   Instant world_base_{};
-  /// What monotonic() read where the present drift began.
+  /// The reading of monotonic() where the present drift began.
   Instant local_base_{};
   Duration wall_offset_;
   int64_t drift_ppb_;

@@ -127,7 +127,7 @@ struct WorldConfig {
 /// Cores of each machine.
 inline constexpr uint32_t kNodeCores = 4;
 
-/// What one machine is.
+/// The options of one machine.
 struct NodeOptions {
   std::string zone = "zone-0";
   /// This node's clocks against the world's: monotonic() and wall() are ahead by this.

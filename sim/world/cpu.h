@@ -37,7 +37,7 @@ class SimCpu final : public Cpu {
   /// Takes no modelled time: it is only summed up for each event.
   void worked_on_loop(CpuCost cost) override;
 
-  /// What one event may do on the loop. (A real turn is a few of them.)
+  /// The longest that one event may work on the loop. (A real turn is a few of them.)
   static constexpr Duration kTurnMax = std::chrono::milliseconds(5);
 
   static constexpr uint64_t kBackgroundSlowdown = 4;
@@ -47,10 +47,10 @@ class SimCpu final : public Cpu {
     std::shared_ptr<WorkLane::Slot> slot;
     bool prompt = false;
   };
-  /// What it does and will do, one after the other without a pause.
+  /// The work that one core does and will do, one after the other without a pause.
   using Core = std::deque<Work>;
 
-  /// What prompt work (or other work) goes before.
+  /// The place in the line that prompt work (or other work) gets.
   Core::const_iterator place_in(const Core& core, bool prompt) const;
   void put_in_line(Work work, Duration length);
 

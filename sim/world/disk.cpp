@@ -85,7 +85,7 @@ void lose_names(DiskNode* folder, PageFates* fates, PowerLossCounts* counts) {
   folder->changes.clear();
 }
 
-/// What of a disk can rot, in the order of names.
+/// Places of a disk that can rot, in the order of names.
 struct Rottables {
   /// With something in them that is settled.
   std::vector<DiskNode*> files;

@@ -56,7 +56,7 @@ struct DiskNode {
   Instant real_folder_free_at{};
 };
 
-/// What bit rot strikes.
+/// A place that bit rot strikes.
 enum class RotPlace : uint8_t {
   /// A segment of the write-ahead log, before its last write.
   log,
@@ -66,7 +66,7 @@ enum class RotPlace : uint8_t {
   manifest,
   /// A graph checkpoint: what is in it can be had from the store.
   checkpoint,
-  /// What holds the pages of a key-value store together, while no process uses it.
+  /// The structure that holds the pages of a key-value store together, while no process uses it.
   pages,
 };
 
@@ -103,7 +103,7 @@ class SimDisk {
   void lose_power();
   PowerSwitch& power() { return power_; }
 
-  /// What is wrong with it.
+  /// The faults that the disk has at present.
   DiskTrouble& trouble() { return trouble_; }
   /// Flips one durable bit of such a place, drawn from `random`. False when there is none, when the
   /// class is off, or when the drawn byte has rotted before. It counts as a fault when somebody

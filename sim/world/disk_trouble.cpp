@@ -9,7 +9,7 @@
 namespace vectron::sim {
 
 namespace {
-/// What a disk that gets full still takes.
+/// Sectors that a disk still takes, at most, of the write that fills it.
 constexpr uint64_t kLastSectorsMax = 24;
 }  // namespace
 

@@ -19,7 +19,7 @@ class DiskTrouble {
  public:
   explicit DiskTrouble(SimWorld* world) : world_(*world) {}
 
-  // What happens to it. Each does nothing when its class is off.
+  // Troubles that begin. Each does nothing when its class is off.
 
   /// The next `count` reads, or writes, fail with EIO.
   void fail_reads(uint32_t count);
@@ -42,7 +42,7 @@ class DiskTrouble {
   /// All is well again; what was lost stays lost.
   void heal();
 
-  // What an operation asks.
+  // Questions of an operation of the disk.
 
   bool read_fails();
   bool write_fails();

@@ -33,7 +33,7 @@ class FileImage {
   void rot(uint64_t offset, unsigned bit);
   /// Whether rot shows in [offset, offset + size).
   bool is_rotten(uint64_t offset, uint64_t size) const;
-  /// What was durable before the last sync that wrote something: damage there is followed by
+  /// Bytes that were durable before the last sync that wrote something: damage there is followed by
   /// something younger.
   uint64_t settled_bytes() const { return settled_bytes_; }
   /// Bytes of the pages that are not durable.

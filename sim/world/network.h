@@ -42,7 +42,7 @@ struct Link {
   Instant hanging_until{};
 };
 
-/// What a fault on a pair of machines affects.
+/// The directions of a pair of machines that a fault affects.
 enum class Direction : uint8_t {
   both,
   /// Only what the first named machine sends to the second.

@@ -76,7 +76,7 @@ class ByteQueue {
   size_t head_ = 0;
 };
 
-/// What a side's process knows of it.
+/// The state of a stream as the process on one side knows it.
 enum class SideState : uint8_t {
   open,
   /// Its process gave it up; the kernel still sends what was written.
@@ -102,7 +102,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   const Address& address(int side) const { return sides_[side].end.address; }
   SideState state(int side) const { return sides_[side].state; }
 
-  // What a process does with its side.
+  // Calls of a process to its side.
 
   /// `scheduler` wakes the waiters of this side.
   void attach(int side, Scheduler* scheduler) { sides_[side].scheduler = scheduler; }
@@ -121,7 +121,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   /// The side's machine lost power.
   void vanish(int side);
 
-  // What the network does to it.
+  // Calls of the network to the stream.
 
   /// This side is dead from now on; its waiters wake. Returns false when it was dead or given up
   /// already.
@@ -165,7 +165,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
     uint64_t sent = 0;
     uint64_t delivered = 0;
     uint64_t read = 0;
-    /// What the writer knows to have been read.
+    /// Bytes that the writer knows to have been read.
     uint64_t acknowledged = 0;
     std::deque<Chunk> in_flight;
     /// Bytes do not overtake each other.

@@ -27,7 +27,7 @@ enum class TraceKind : uint8_t {
   explicit_value,
 };
 
-/// What the trace folds in for one happening.
+/// A happening as the trace folds it in.
 struct TraceRecord {
   Instant when;
   TraceKind kind;

@@ -11,8 +11,12 @@ namespace vectron {
 namespace {
 
 constexpr uint64_t kConnectionsMin = 16;
+/// Connections at a time that are told that they cannot be kept.
+constexpr uint64_t kToldMax = 16;
 /// For what is opened for a moment.
 constexpr uint64_t kSpareDescriptors = 16;
+/// Of these, what goodbyes leave alone.
+constexpr uint64_t kSpareForFiles = 8;
 /// LMDB: the data twice, the lock file.
 constexpr uint64_t kDescriptorsOfReplica = 3;
 /// Logs, folders, the loop, standard streams.
@@ -46,7 +50,12 @@ uint64_t descriptors_max() {
 bool may_keep_connection(uint64_t number, uint64_t connections, uint64_t descriptors_max) {
   if (number + kSpareDescriptors >= descriptors_max) return false;
   // By their count: files that were opened first have the lowest numbers.
-  return connections < std::max(descriptors_max / 2, kConnectionsMin);
+  const uint64_t half = descriptors_max / 2;
+  return connections < std::max(half - std::min(half, kToldMax), kConnectionsMin);
+}
+
+bool may_tell_connection(uint64_t number, uint64_t told, uint64_t descriptors_max) {
+  return number + kSpareForFiles < descriptors_max && told < kToldMax;
 }
 
 ConnectionsClosed connections_closed() {

@@ -21,6 +21,10 @@ uint64_t descriptors_max();
 /// there are very few in all, a few connections are served all the same.
 bool may_keep_connection(uint64_t number, uint64_t connections, uint64_t descriptors_max);
 
+/// Whether an accepted connection that may not be kept may stay for a moment, so that its peer is
+/// told why, beside `told` others that are being told. Their places are of the connections' half.
+bool may_tell_connection(uint64_t number, uint64_t told, uint64_t descriptors_max);
+
 /// Accepted connections that this process has closed for want of descriptors.
 struct ConnectionsClosed {
   /// They had moved no byte for longest, and made room for others.

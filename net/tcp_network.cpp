@@ -11,6 +11,7 @@
 #include "core/async/sync.h"
 #include "core/base/assert.h"
 #include "core/env/refused.h"
+#include "core/env/surplus.h"
 #include "net/accepted_connections.h"
 #include "net/endpoint.h"
 #include "net/listener_set.h"
@@ -60,7 +61,7 @@ void set_stream_options(int socket) {
   set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
 }
 
-class TcpConnection final : public Connection, private AcceptedConnection {
+class TcpConnection : public Connection, private AcceptedConnection {
  public:
   /// `accepted` is null for a connection that this process made.
   TcpConnection(EventLoop& loop, WatchedDescriptor socket, Address peer,
@@ -194,32 +195,56 @@ class TcpConnection final : public Connection, private AcceptedConnection {
   size_t inline_bytes_ = 0;
 };
 
+/// How many connections a network keeps only to tell them why it cannot keep them.
+using ToldCount = std::shared_ptr<uint64_t>;
+
+class SurplusTcpConnection final : public TcpConnection, public Surplus {
+ public:
+  /// `told` is null for one that may not be told.
+  SurplusTcpConnection(EventLoop& loop, WatchedDescriptor socket, Address peer, ToldCount told)
+      : TcpConnection(loop, std::move(socket), std::move(peer), nullptr), told_(std::move(told)) {
+    if (told_ != nullptr) ++*told_;
+  }
+  ~SurplusTcpConnection() override {
+    if (told_ != nullptr) --*told_;
+  }
+  bool may_be_told() const override { return told_ != nullptr; }
+
+ private:
+  ToldCount told_;
+};
+
+/// What the listeners of a network share.
+struct Accepting {
+  std::shared_ptr<AcceptedConnections> accepted = std::make_shared<AcceptedConnections>();
+  ToldCount told = std::make_shared<uint64_t>(0);
+};
+
 class TcpListener final : public Listener {
  public:
-  TcpListener(EventLoop& loop, int socket, std::shared_ptr<AcceptedConnections> accepted)
+  TcpListener(EventLoop& loop, int socket, Accepting accepting)
       : loop_(loop),
         address_(local_endpoint(socket).address()),
         socket_(loop, socket),
-        accepted_(std::move(accepted)) {}
+        accepting_(std::move(accepting)) {}
 
   Task<Result<std::unique_ptr<Connection>>> accept() override {
+    if (std::exchange(pauses_, false)) {
+      SleepAwaiter pause(loop_.scheduler(), loop_.scheduler().now() + kOutOfDescriptorsPause);
+      co_await pause;
+    }
     while (true) {
       if (socket_.descriptor() < 0) co_return fail(Code::unavailable, "the listener is closed");
       const int accepted =
           ::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (accepted >= 0) {
         const auto number = static_cast<uint64_t>(accepted);
-        const bool fits = may_keep_connection(number, accepted_->size(), descriptors_max());
-        if (!fits && !make_room()) {
-          ::close(accepted);
-          count_closed_fresh();
-          SleepAwaiter pause(loop_.scheduler(), loop_.scheduler().now() + kOutOfDescriptorsPause);
-          co_await pause;
-          continue;
-        }
+        const size_t kept = accepting_.accepted->size();
+        const bool fits = may_keep_connection(number, kept, descriptors_max());
+        if (!fits && !make_room()) co_return surplus(accepted);
         WatchedDescriptor socket(loop_, accepted);
-        co_return std::make_unique<TcpConnection>(loop_, std::move(socket),
-                                                  remote_endpoint(accepted).address(), accepted_);
+        co_return std::make_unique<TcpConnection>(
+            loop_, std::move(socket), remote_endpoint(accepted).address(), accepting_.accepted);
       }
       const int error = errno;
       const bool none_left = error == EMFILE || error == ENFILE;
@@ -241,8 +266,20 @@ class TcpListener final : public Listener {
   const Address& address() const override { return address_; }
 
  private:
+  /// One that cannot be kept. After one that cannot be told either, those that wait wait a little.
+  std::unique_ptr<Connection> surplus(int accepted) {
+    count_closed_fresh();
+    const auto number = static_cast<uint64_t>(accepted);
+    const bool told = may_tell_connection(number, *accepting_.told, descriptors_max());
+    pauses_ = !told;
+    WatchedDescriptor socket(loop_, accepted);
+    return std::make_unique<SurplusTcpConnection>(loop_, std::move(socket),
+                                                  remote_endpoint(accepted).address(),
+                                                  told ? accepting_.told : nullptr);
+  }
+
   bool make_room() {
-    const bool made = accepted_->close_stillest(loop_.scheduler().now());
+    const bool made = accepting_.accepted->close_stillest(loop_.scheduler().now());
     if (made) count_closed_still();
     return made;
   }
@@ -250,7 +287,8 @@ class TcpListener final : public Listener {
   EventLoop& loop_;
   Address address_;
   WatchedDescriptor socket_;
-  std::shared_ptr<AcceptedConnections> accepted_;
+  Accepting accepting_;
+  bool pauses_ = false;
 };
 
 int open_socket(const Endpoint& endpoint) {
@@ -279,9 +317,10 @@ bool is_absent(int error) {
 
 // One listener for each endpoint that this machine has: a name may have addresses of a family that
 // is turned off here. All have one port.
-Result<std::vector<std::unique_ptr<Listener>>> listen_at_all(
-    EventLoop& loop, const std::shared_ptr<AcceptedConnections>& accepted,
-    std::vector<Endpoint> endpoints, const std::string& what) {
+Result<std::vector<std::unique_ptr<Listener>>> listen_at_all(EventLoop& loop,
+                                                             const Accepting& accepting,
+                                                             std::vector<Endpoint> endpoints,
+                                                             const std::string& what) {
   std::vector<std::unique_ptr<Listener>> listeners;
   uint16_t port = 0;
   for (Endpoint& endpoint : endpoints) {
@@ -291,7 +330,7 @@ Result<std::vector<std::unique_ptr<Listener>>> listen_at_all(
     if (is_absent(error)) continue;
     if (error != 0) return unavailable(what + " (" + endpoint.address().text + ")", error);
     port = local_endpoint(socket).port();
-    listeners.push_back(std::make_unique<TcpListener>(loop, socket, accepted));
+    listeners.push_back(std::make_unique<TcpListener>(loop, socket, accepting));
   }
   if (listeners.empty()) {
     return fail(Code::invalid_argument, what + ": this machine has no such address");
@@ -318,7 +357,7 @@ int connect_outcome(int socket) {
 struct TcpNetwork::Impl {
   EventLoop& loop;
   Offload resolver;
-  std::shared_ptr<AcceptedConnections> accepted = std::make_shared<AcceptedConnections>();
+  Accepting accepting;
 
   Task<Result<std::vector<Endpoint>>> resolve(HostPort where);
   Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Address address);
@@ -338,7 +377,7 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Address& address) {
   constexpr int kPortsTriedMax = 16;
   for (int tried = 1;; ++tried) {
     auto listeners =
-        listen_at_all(impl_->loop, impl_->accepted, endpoints, "cannot listen at " + address.text);
+        listen_at_all(impl_->loop, impl_->accepting, endpoints, "cannot listen at " + address.text);
     if (listeners.has_value() && listeners->size() == 1) return std::move(listeners->front());
     if (listeners.has_value()) {
       return std::make_unique<ListenerSet>(impl_->loop.scheduler(), *std::move(listeners));

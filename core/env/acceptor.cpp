@@ -4,6 +4,7 @@
 
 #include "core/async/combine.h"
 #include "core/env/goodbye.h"
+#include "core/env/surplus.h"
 
 namespace vectron {
 namespace {
@@ -55,7 +56,8 @@ Task<void> Acceptor::accept_connections() {
       co_await env_.clock().sleep_for(kAcceptPause);
       continue;
     }
-    if (!has_room_for(**accepted)) co_await wait_for_room();
+    const bool surplus = as_surplus(**accepted) != nullptr;
+    if (!surplus && !has_room_for(**accepted)) co_await wait_for_room();
     if (has_room_for(**accepted)) {
       hooks_.take(*std::move(accepted));
     } else {
@@ -74,23 +76,34 @@ Task<void> Acceptor::wait_for_room() {
 }
 
 bool Acceptor::has_room_for(const Connection& connection) const {
-  return hooks_.connections() < config_.connections_max &&
+  return as_surplus(connection) == nullptr && hooks_.connections() < config_.connections_max &&
          holder_.counter().connections_from(connection.peer().text) < config_.host_connections_max;
 }
 
 void Acceptor::turn_away(std::unique_ptr<Connection> connection) {
   env_.metrics().add(config_.refused);
   if (config_.watcher != nullptr) config_.watcher->turned_away(&holder_, connection->peer().text);
-  if (const auto count = turned_away_.note(env_.clock().monotonic()); count > 0) {
-    env_.log().warning(
-        config_.name,
-        "{} connections were refused, the last of {}: connections_max is {}, and one host "
-        "may have {}",
-        count, connection->peer().text, config_.connections_max,
-        std::min(config_.host_connections_max, config_.connections_max));
-  }
-  if (goodbyes_ >= kGoodbyesMax) return connection->close();
+  const Surplus* const surplus = as_surplus(*connection);
+  const bool told = goodbyes_ < kGoodbyesMax && (surplus == nullptr || surplus->may_be_told());
+  refused_.without_descriptor += surplus != nullptr ? 1 : 0;
+  refused_.without_word += told ? 0 : 1;
+  log_refused(*connection);
+  if (!told) return connection->close();
   tasks_.spawn(say_goodbye(std::move(connection)));
+}
+
+void Acceptor::log_refused(const Connection& last) {
+  const uint64_t count = turned_away_.note(env_.clock().monotonic());
+  if (count == 0) return;
+  env_.log().warning(
+      config_.name,
+      "{} connections were refused, the last of {}: connections_max is {}, and one host may have "
+      "{}; for {} of them the process had no descriptor left (its limit of open files), and {} "
+      "were closed without a word, for too many came at once",
+      count, last.peer().text, config_.connections_max,
+      std::min(config_.host_connections_max, config_.connections_max), refused_.without_descriptor,
+      refused_.without_word);
+  refused_ = {};
 }
 
 Task<void> Acceptor::say_goodbye(std::unique_ptr<Connection> connection) {

@@ -54,10 +54,17 @@ class Acceptor {
   void stop();
 
  private:
+  /// Connections that were turned away and that no log line has named yet.
+  struct Refused {
+    uint64_t without_descriptor = 0;
+    uint64_t without_word = 0;
+  };
+
   bool has_room_for(const Connection& connection) const;
   Task<void> accept_connections();
   Task<void> wait_for_room();
   void turn_away(std::unique_ptr<Connection> connection);
+  void log_refused(const Connection& last);
   Task<void> say_goodbye(std::unique_ptr<Connection> connection);
 
   Env& env_;
@@ -69,6 +76,7 @@ class Acceptor {
   /// When it last waited for room.
   Instant waited_{};
   Seldom turned_away_;
+  Refused refused_;
   std::unique_ptr<Listener> listener_;
   TaskGroup tasks_;  // Last: the tasks use all of the above.
 };

@@ -14,12 +14,10 @@ Result<void> ServerConfig::validate() const {
   VECTRON_CHECK_OK(need_positive(connections_max, "connections_max"));
   VECTRON_CHECK_OK(need_positive(host_connections_max, "host_connections_max"));
   VECTRON_CHECK_OK(need_positive(requests_in_flight_max, "requests_in_flight_max"));
-  VECTRON_CHECK_OK(need_positive(probes_in_flight_max, "probes_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(host_requests_in_flight_max, "host_requests_in_flight_max"));
   VECTRON_CHECK_OK(need_positive(pipelined_requests_max, "pipelined_requests_max"));
   VECTRON_CHECK_OK(need(body_bytes_in_flight_max >= limits.body_bytes_max,
                         "body_bytes_in_flight_max", "must be at least limits.body_bytes_max"));
-  VECTRON_CHECK_OK(need_positive(waiting_answer_bytes_max, "waiting_answer_bytes_max"));
   VECTRON_CHECK_OK(need(host_bytes_in_flight_max >= limits.body_bytes_max,
                         "host_bytes_in_flight_max", "must be at least limits.body_bytes_max"));
   VECTRON_CHECK_OK(need_positive(idle_timeout, "idle_timeout"));

@@ -26,16 +26,12 @@ struct ServerConfig {
   size_t connections_max = 4'096;
   /// Of them, from one host. Servers that share `bodies` count a host's connections together.
   size_t host_connections_max = SIZE_MAX;
-  /// Over all connections, probes aside; more get 503.
+  /// Over all connections, probes aside (of which 256 may run); more get 503.
   size_t requests_in_flight_max = 4'096;
-  /// The same of probes, while their handlers run.
-  size_t probes_in_flight_max = 256;
   /// Of them, from one host. Servers that share `bodies` count a host's requests together.
   size_t host_requests_in_flight_max = SIZE_MAX;
   /// Of one connection, read but not answered; further ones wait in the network.
   size_t pipelined_requests_max = 16;
-  /// Answers of one connection that wait; above it, it is not read and nothing more is begun.
-  size_t waiting_answer_bytes_max = 1 << 20;
   /// Of all connections together: bodies that arrive or are worked on, and answers that wait. More
   /// bodies get 503; reads whose answers are larger than what is left get 429, and so do small
   /// ones on a connection where others wait.

@@ -16,6 +16,10 @@ namespace {
 constexpr size_t kReadBytes = 16 << 10;
 constexpr size_t kBodyReadBytes = 256 << 10;
 constexpr Duration kLingerTime = 1s;
+/// Probes at a time, over all connections, while their handlers run.
+constexpr size_t kProbesInFlightMax = 256;
+/// Answers of one connection that wait; above it, it is not read and nothing more is begun.
+constexpr size_t kWaitingAnswerBytesMax = 1 << 20;
 /// Taken of an answer within write_timeout, and come of a body in each quarter of body_timeout,
 /// where they do not end before.
 constexpr size_t kProgressBytesMin = 64 << 10;
@@ -237,7 +241,7 @@ bool ServerConnection::may_start(bool reads) const {
       slots_.begin(), slots_.end(), [](const auto& slot) { return slot->of_request; }));
   if (owed >= server_.config_.pipelined_requests_max) return false;
   const size_t waiting = waiting_answer_bytes();
-  if (waiting > server_.config_.waiting_answer_bytes_max) return false;
+  if (waiting > kWaitingAnswerBytesMax) return false;
   if (waiting > 0 && !share_.fits(BodyMemory::kSmallBytesMax)) return false;
   if (share_.must_read_first(waiting)) return false;
   return std::all_of(slots_.begin(), slots_.end(),
@@ -282,7 +286,7 @@ Task<void> ServerConnection::start_request() {
 // False when there are as many requests of its kind as there may be.
 bool ServerConnection::count(Slot* slot, RouteKind kind) {
   if (is_always_served(kind)) {
-    if (server_.probes_in_flight_ >= server_.config_.probes_in_flight_max) return false;
+    if (server_.probes_in_flight_ >= kProbesInFlightMax) return false;
     slot->probes = true;
     ++server_.probes_in_flight_;
     return true;

@@ -21,7 +21,7 @@ struct KvConfig {
   /// takes all of map_bytes_max once it is large. A multiple of 4096.
   uint64_t map_bytes_start = uint64_t{16} << 20;
   /// Transactions that may read at once: one for get() and scan(), one for what checks the store
-  /// (open(), scrub_some(), verify()), the rest for KvReader. At least 3.
+  /// (open(), scrub_some()), the rest for KvReader. At least 3.
   uint32_t readers_max = 64;
   /// The most bytes of keys and values in one commit, kKvOperationOverheadBytes for each operation
   /// included.

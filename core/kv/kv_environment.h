@@ -66,9 +66,9 @@ class KvEnvironment {
   Result<KvCommitted> commit_blocking(const KvCommit& commit);
   /// Makes header and digest rows in an empty environment. Blocking.
   Result<void> create_blocking();
-  /// Compares everything with its hashes and digests; adds all keys to `presence`, which may be
-  /// null. Blocking. Errors: data_loss; cancelled: it was given up before the end.
-  Result<void> verify_blocking(KeyPresence* presence, const GivenUp& given_up = {});
+  /// Compares everything with its hashes and digests; adds all keys to `presence`. Blocking.
+  /// Errors: data_loss; cancelled: it was given up before the end.
+  Result<void> verify_blocking(KeyPresence* presence, const GivenUp& given_up);
   /// Checks the pairs from the content key `from` on, about `bytes_max` of them; at the end also
   /// what lies beside the content. Blocking. Errors: data_loss.
   Result<KvScrubbed> scrub_blocking(const Bytes& from, size_t bytes_max);

@@ -390,29 +390,6 @@ Result<std::unique_ptr<KvReader>> KvStore::open_reader() {
   return reader;
 }
 
-Task<Result<void>> KvStore::verify() {
-  const Done done = std::make_shared<Completion<Result<void>>>(env_->scheduler());
-  commits_.spawn(verify_for(done));
-  co_await done->wait();
-  co_return done->take();
-}
-
-// In a task of the store and in the commits' turn, for the map must not move under it.
-Task<void> KvStore::verify_for(Done done) {
-  const Semaphore::Permit turn = co_await commit_turn_.acquire();
-  if (!environment_) {
-    done->set(fail(Code::unavailable, "the key-value store is closed"));
-    co_return;
-  }
-  auto result = std::make_shared<Result<void>>(fail(Code::data_loss, "the check was not run"));
-  const GiveUpAtEnd waits;
-  std::function<void()> run = [result, environment = environment_, given_up = waits.given_up()] {
-    *result = environment->verify_blocking(nullptr, given_up);
-  };
-  co_await directory_->run({used_bytes(), false}, std::move(run));
-  done->set(std::move(*result));
-}
-
 // As a commit, it goes on when whoever asked is gone: close() waits for what reads, too.
 Task<Result<bool>> KvStore::scrub_some(size_t bytes_max) {
   auto done = std::make_shared<Completion<Result<bool>>>(env_->scheduler());

@@ -1,7 +1,7 @@
 // KvStore: an ordered, durable map of byte strings: one LMDB environment in one folder.
 //
 // The only owner of LMDB. One store for each shard replica; the overlay (core/replica/overlay.h)
-// lies over it. Lives on the node's event loop; only commit(), verify(), open() and close() do
+// lies over it. Lives on the node's event loop; only commit(), scrub_some(), open() and close() do
 // their blocking part elsewhere, through BlockingDirectory::run.
 //
 // Integrity: LMDB has no checksums. Each value is stored with the hash of (key, value); for each
@@ -143,10 +143,6 @@ class KvStore {
   /// A view of the latest commit. Errors: resource_exhausted (readers_max).
   Result<std::unique_ptr<KvReader>> open_reader();
 
-  /// Reads everything and compares all hashes and digests, as open() does. Errors: data_loss,
-  /// saying what is wrong.
-  Task<Result<void>> verify();
-
   /// Checks about `bytes_max` more of the store, between two commits; true while there is more,
   /// false at the end of a pass, which is compared with the digest. Errors: data_loss; unavailable
   /// (closed, or failed before).
@@ -181,7 +177,6 @@ class KvStore {
   Task<Result<void>> commit_in_turn(KvBatch batch);
   Task<void> scrub_for(size_t bytes_max, std::shared_ptr<Completion<Result<bool>>> done);
   Task<Result<bool>> scrub_in_turn(size_t bytes_max);
-  Task<void> verify_for(Done done);
   Task<Result<void>> take_up();
   Result<std::optional<Bytes>> get_from(kv_format::Space space, ByteView key);
   Result<void> check_absent(kv_format::Space space, ByteView key);

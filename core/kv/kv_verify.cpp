@@ -40,9 +40,7 @@ Result<void> KvEnvironment::verify_blocking(KeyPresence* presence, const GivenUp
     } else if (space == Space::record) {
       found.record_digest += hash;
     }
-    if (presence != nullptr && space != Space::system) {
-      presence->insert(presence->hash_of(space, key));
-    }
+    if (space != Space::system) presence->insert(presence->hash_of(space, key));
     return true;
   }));
   if (believes_absence()) return {};

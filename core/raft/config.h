@@ -66,6 +66,7 @@ struct Config {
   /// alone.
   size_t append_bytes_max = 1 << 20;
   /// Append messages with entries on the way to one follower before the leader waits for a reply.
+  /// No option sets it.
   size_t inflight_messages_max = 64;
   /// Entry bytes on the way to one follower; one message is always allowed. At least
   /// append_bytes_max.
@@ -74,13 +75,13 @@ struct Config {
   /// One entry is always allowed.
   size_t uncommitted_bytes_max = 64 << 20;
   /// Bytes of committed entries handed out and not yet reported by applied_to(); exceeded by at
-  /// most one entry.
+  /// most one entry. No option sets it.
   size_t apply_bytes_max = 16 << 20;
   /// Bytes of entries in memory (since the last compact()) above which a leader refuses proposals,
   /// and committed but unapplied bytes above which a follower drops appends, as if they were lost.
   /// At least uncommitted_bytes_max.
   size_t log_bytes_max = 256 << 20;
-  /// ReadIndex requests that wait for a quorum at one leader; more are refused.
+  /// ReadIndex requests that wait for a quorum at one leader; more are refused. No option sets it.
   size_t pending_reads_max = 4096;
 
   /// Ask for votes without raising the term first, so that a member that was cut off does not

@@ -32,22 +32,19 @@ struct ClientConfig {
   NodeId expected_node;
   /// Of one frame, both ways.
   size_t frame_bytes_max = 64 << 20;
-  /// Waiting for an answer; more are refused.
+  /// Waiting for an answer; more are refused. No option sets it.
   size_t calls_max = 10'000;
-  /// Waiting to be written; more calls are refused.
-  size_t queued_bytes_max = 128 << 20;
-  /// One-way frames above it are dropped, unless one is alone.
+  /// One-way frames above it are dropped, unless one is alone. No option sets it.
   size_t one_way_queued_bytes_max = 16 << 20;
-  /// Credit of a server stream.
+  /// Credit of a server stream. No option sets it.
   uint32_t stream_window_bytes = 256 << 10;
   /// Of connect and Hello together.
   Duration connect_timeout = 3s;
   /// Before the second attempt; doubled from then on.
   Duration backoff_min = 10ms;
   Duration backoff_max = 1s;
-  /// A ping goes out when nothing came in, or nothing went out, for so long.
-  Duration ping_interval = 1s;
   /// The connection is given up when nothing came in for so long, and no long request was leaving.
+  /// At least 2 s: a ping goes out after each second in which nothing came in or went out.
   Duration silence_max = 5s;
 
   /// Errors: invalid_argument with the field.

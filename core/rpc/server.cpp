@@ -38,7 +38,6 @@ Result<void> ServerConfig::validate() const {
                         "host_bytes_in_flight_max",
                         "must be at least one and a half times frame_bytes_max"));
   VECTRON_CHECK_OK(need_positive(nodes_known_max, "nodes_known_max"));
-  VECTRON_CHECK_OK(need_positive(hello_timeout, "hello_timeout"));
   return need_positive(silence_max, "silence_max");
 }
 

@@ -58,7 +58,7 @@ struct ServerConfig {
   size_t connection_requests_in_flight_max = 4'096;
   /// Of one frame, both ways.
   size_t frame_bytes_max = 64 << 20;
-  /// Answers of one connection that wait; above it, it is not read.
+  /// Answers of one connection that wait; above it, it is not read. No option sets it.
   size_t queued_bytes_max = 64 << 20;
   /// Of all connections together: requests that arrive or are worked on, and answers that wait.
   /// Further requests are refused, and frames of more than 64 KiB thrown away as they come.
@@ -70,10 +70,8 @@ struct ServerConfig {
   BodyMemory* bodies = nullptr;
   /// The simulation's; may be null; outlives the server.
   PeerWatcher* watcher = nullptr;
-  /// Nodes whose last start is known (Server::know_starts).
+  /// Nodes whose last start is known (Server::know_starts). No option sets it.
   size_t nodes_known_max = 65'536;
-  /// For the first frame to come.
-  Duration hello_timeout = 5s;
   /// A connection on which nothing comes, and nothing that was sent is taken, for so long is
   /// closed. So is one whose frame comes, or whose answers are taken, at less than 64 KiB in it.
   Duration silence_max = 30s;

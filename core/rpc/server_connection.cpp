@@ -16,6 +16,8 @@ namespace vectron::rpc {
 namespace {
 
 constexpr size_t kHelloFrameBytesMax = 4'096;
+/// For the first frame to come.
+constexpr Duration kHelloTimeout = 5s;
 constexpr Duration kGoodbyeTime = 1s;
 constexpr uint64_t kSilentTicksMax = 3;
 /// A connection is closed whose frame comes, or whose answers are taken, at less than this in
@@ -84,8 +86,7 @@ Task<void> ServerConnection::run() {
 
 Task<Status> ServerConnection::serve() {
   tasks_.spawn(write_frames());
-  const Instant deadline =
-      clock_.scheduler_time(clock_.monotonic() + server_.config_.hello_timeout);
+  const Instant deadline = clock_.scheduler_time(clock_.monotonic() + kHelloTimeout);
   auto welcoming = welcome();
   const auto welcomed = co_await with_deadline(&clock_.scheduler(), deadline, std::move(welcoming));
   if (!welcomed.has_value()) co_return Status(Code::deadline_exceeded, "no Hello came");

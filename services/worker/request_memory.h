@@ -15,7 +15,8 @@
 
 namespace vectron {
 
-/// How long requests are remembered.
+/// How long requests are remembered. No option sets it: it is the same for all replicas of a shard,
+/// which must forget alike.
 struct RequestMemoryLimits {
   /// Never forgotten while fewer are younger.
   size_t requests_min = 4'096;

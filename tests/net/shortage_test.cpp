@@ -4,14 +4,20 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "core/env/acceptor.h"
 #include "core/kv/kv_store.h"
 #include "core/wal/wal.h"
 #include "net/accepted_connections.h"
+#include "net/endpoint.h"
 #include "net/process_limits.h"
+#include "tests/core/kv/scrub_all.h"
 #include "tests/net/production_world.h"
 #include "tests/net/run_task.h"
 
@@ -49,7 +55,7 @@ void limit(__rlimit_resource resource, uint64_t soft) {
 
 struct Machine {
   TemporaryFolder folder;
-  LogSink sink{LogLevel::error};
+  LogSink sink{LogLevel::warning};
   ProductionPools pools{{.cpu_threads = 1, .file_threads = 1, .key_value_threads = 1}};
   EventLoop loop;
   TcpNetwork tcp{loop, pools.files};
@@ -92,7 +98,7 @@ TEST(Shortage, AStoreWhoseFileMayNotGrowGoesOnWhenItMay) {
               limit(RLIMIT_FSIZE, RLIM_INFINITY);
               const auto taken = machine.run((*store)->commit(batch_of('b', 50)));
               if (!taken.has_value()) return "then " + taken.error().to_string();
-              const auto verified = machine.run((*store)->verify());
+              const auto verified = machine.run(scrub_all(&**store));
               if (!verified.has_value()) return verified.error().to_string();
               machine.run([](KvStore* closing) -> Task<bool> {
                 co_await closing->close();
@@ -146,9 +152,118 @@ TEST(Shortage, WithoutDescriptorsTheLogWaitsAndAStoreOpensLater) {
             "");
 }
 
+TEST(ProcessLimits, TheLimitOfDescriptorsIsRaisedToTheHardOne) {
+  EXPECT_EQ(in_child([]() -> std::string {
+              rlimit before{};
+              ::getrlimit(RLIMIT_NOFILE, &before);
+              limit(RLIMIT_NOFILE, 64);
+              if (descriptors_max() != 64) return "not lowered";
+              raise_process_limits();
+              rlimit after{};
+              ::getrlimit(RLIMIT_NOFILE, &after);
+              if (after.rlim_cur != after.rlim_max) return fmt::format("{}", after.rlim_cur);
+              return after.rlim_max == before.rlim_max ? "" : "the hard limit changed";
+            }),
+            "");
+}
+
+/// A server that keeps what it takes, and whose goodbye is a word.
+class KeepingServer final : public PeerHolder {
+ public:
+  static constexpr std::string_view kGoodbye = "no room";
+
+  explicit KeepingServer(Env& env) : env_(env) {}
+
+  Result<void> start() { return acceptor_.start(Address{"127.0.0.1:0"}); }
+  const Address& address() const { return acceptor_.address(); }
+  std::vector<HeldForPeer> held_for_peers() const override { return {}; }
+  const BodyMemory& counter() const override { return counter_; }
+  uint64_t refused() const { return env_.metrics().value(Metric::rpc_connections_refused); }
+
+  std::vector<std::unique_ptr<Connection>> kept;
+
+ private:
+  void keep(std::unique_ptr<Connection> connection) {
+    // Somebody waits for an answer: none of them is still enough to make room for others.
+    connection->ask_before_closing([] { return true; });
+    kept.push_back(std::move(connection));
+  }
+
+  Env& env_;
+  BodyMemory counter_{{}};
+  Acceptor acceptor_{env_,
+                     {.name = "test",
+                      .refused = Metric::rpc_connections_refused,
+                      .connections_max = 1'000,
+                      .host_connections_max = 1'000},
+                     this,
+                     {.connections = [this] { return kept.size(); },
+                      .take = [this](auto connection) { keep(std::move(connection)); },
+                      .goodbye = [] { return to_bytes(as_bytes(kGoodbye)); }}};
+};
+
+/// A client of another process, as it were: its descriptor is above any limit of this one.
+int distant_client(const Address& server) {
+  constexpr int kAboveAnyLimit = 500;
+  const int near = ::socket(AF_INET, SOCK_STREAM, 0);
+  const Endpoint endpoint = numeric_endpoints(*parse_host_port(server)).front();
+  if (::connect(near, endpoint.get(), endpoint.size) != 0) return -1;
+  const int distant = ::fcntl(near, F_DUPFD, kAboveAnyLimit);
+  ::close(near);
+  return distant;
+}
+
+/// What a client has been told: nothing yet, a goodbye, or the end without a word.
+enum class Told : uint8_t { nothing, goodbye, end };
+Told what_was_told(int client) {
+  char word[16];
+  const ssize_t count = ::recv(client, word, sizeof(word), MSG_PEEK | MSG_DONTWAIT);
+  if (count < 0 && errno == EAGAIN) return Told::nothing;
+  const bool whole =
+      std::string_view(word, count > 0 ? static_cast<size_t>(count) : 0) == KeepingServer::kGoodbye;
+  return whole ? Told::goodbye : Told::end;
+}
+
+TEST(Shortage, WhoComesWhenDescriptorsAreUsedUpIsToldSo) {
+  EXPECT_EQ(in_child([]() -> std::string {
+              Machine machine;
+              KeepingServer server(*machine.env);
+              if (!server.start().has_value()) return "does not listen";
+              std::vector<int> clients;
+              for (int i = 0; i < 36; ++i) clients.push_back(distant_client(server.address()));
+              if (std::ranges::count(clients, -1) > 0) return "not connected";
+              const ConnectionsClosed before = connections_closed();
+              testing::internal::CaptureStderr();
+              limit(RLIMIT_NOFILE, 64);
+              const auto count = [&](Told what) {
+                return static_cast<size_t>(std::ranges::count(clients, what, &what_was_told));
+              };
+              machine.loop.run_until([&] {
+                return server.refused() == 20 && count(Told::goodbye) + count(Told::end) == 20;
+              });
+              const std::string log = testing::internal::GetCapturedStderr();
+              // 16 are kept, 16 are told at a time, and the rest cannot be.
+              if (server.kept.size() != 16) return fmt::format("kept {}", server.kept.size());
+              if (count(Told::goodbye) != 16) return fmt::format("{} told", count(Told::goodbye));
+              if (connections_closed().fresh - before.fresh != 20) return "not counted";
+              if (!log.contains("1 connections were refused, the last of 127.0.0.1:")) {
+                return "the log says: " + log;
+              }
+              if (!log.contains("for 1 of them the process had no descriptor left")) return log;
+              for (const int client : clients) ::close(client);
+              return "";
+            }),
+            "");
+}
+
 TEST(ProcessLimits, ConnectionsLeaveHalfOfTheDescriptorsToFiles) {
-  EXPECT_TRUE(may_keep_connection(530, 511, 1'024));
-  EXPECT_FALSE(may_keep_connection(600, 512, 1'024));
+  // Of the connections' half, 16 are for those that are told that there is no room.
+  EXPECT_TRUE(may_keep_connection(530, 495, 1'024));
+  EXPECT_FALSE(may_keep_connection(600, 496, 1'024));
+  EXPECT_TRUE(may_tell_connection(600, 15, 1'024));
+  EXPECT_FALSE(may_tell_connection(600, 16, 1'024));
+  EXPECT_TRUE(may_tell_connection(1'015, 0, 1'024));
+  EXPECT_FALSE(may_tell_connection(1'016, 0, 1'024));  // Nor do goodbyes get the very last ones.
   EXPECT_TRUE(may_keep_connection(900, 400, 1'024));   // 500 files were opened before.
   EXPECT_FALSE(may_keep_connection(1'008, 3, 1'024));  // The last ones are for files.
   EXPECT_TRUE(may_keep_connection(5, 15, 30));         // Few, where there are few in all.

@@ -226,7 +226,6 @@ TEST(HttpServer, TakesNoLargeBufferForABodyThatHasOnlyBegun) {
 
 TEST(HttpServer, BeginsNothingMoreWhileAnswersWaitBeyondTheBound) {
   ServerConfig config;
-  config.waiting_answer_bytes_max = 200'000;
   config.write_timeout = 5s;
   HttpWorld world(config);
   MemoryEnv& env = world.env();
@@ -241,9 +240,9 @@ TEST(HttpServer, BeginsNothingMoreWhileAnswersWaitBeyondTheBound) {
   };
   tasks.spawn(write(connected->get(), requests));
   world.run_for(1s);
-  // One answer, and the request that waits behind it.
+  // Two answers, more than a MiB, and the request that waits behind them.
   EXPECT_GT(world.server().body_bytes_in_flight(), 600'000U);
-  EXPECT_LT(world.server().body_bytes_in_flight_peak(), 1'900'000U);
+  EXPECT_LT(world.server().body_bytes_in_flight_peak(), 2'500'000U);
   world.run_for(20s);
   EXPECT_EQ(world.server().connections(), 0U);
   EXPECT_EQ(world.server().body_bytes_in_flight(), 0U);
@@ -363,16 +362,22 @@ TEST(HttpServer, WritesALargeAnswerFromWhereItsHandlerMadeIt) {
 }
 
 TEST(HttpServer, RunsABoundedNumberOfProbes) {
-  ServerConfig config;
-  config.probes_in_flight_max = 2;
-  HttpWorld world(config);
-  auto client = world.client();
-  client->send(get("/check") + get("/check") + get("/check"));
-  world.run_for(1ms);
-  EXPECT_EQ(world.started(), 2U);
+  HttpWorld world;
+  const auto ask = [&world](int times) {
+    auto client = world.client();
+    std::string requests;
+    for (int i = 0; i < times; ++i) requests += get("/check");
+    client->send(requests);
+    world.run_for(1ms);
+    return client;
+  };
+  std::vector<decltype(world.client())> others;
+  for (int i = 0; i < 25; ++i) others.push_back(ask(10));
+  auto client = ask(7);
+  EXPECT_EQ(world.started(), 256U);
   world.open();
   world.run_for(1ms);
-  EXPECT_THAT(statuses(client->received()), ElementsAre(200, 200, 503));
+  EXPECT_THAT(statuses(client->received()), ElementsAre(200, 200, 200, 200, 200, 200, 503));
   EXPECT_THAT(statuses(world.exchange(get("/check"))), ElementsAre(200));
 }
 

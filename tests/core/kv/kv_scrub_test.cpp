@@ -38,7 +38,7 @@ RC_GTEST_PROP(KvScrub, FindsAWholeStoreWholeWhateverIsWrittenBetweenItsPages, (u
   config.map_bytes_max = 4 << 20;
   auto opened = env.run(KvStore::open(&env, "kv", config));
   RC_ASSERT(opened.has_value());
-  const std::unique_ptr<KvStore> store = *std::move(opened);
+  std::unique_ptr<KvStore> store = *std::move(opened);
   for (int pass = 0; pass < 4; ++pass) {
     bool more = true;
     while (more) {
@@ -50,7 +50,9 @@ RC_GTEST_PROP(KvScrub, FindsAWholeStoreWholeWhateverIsWrittenBetweenItsPages, (u
       more = *scrubbed;
     }
   }
-  RC_ASSERT(env.run(store->verify()).has_value());
+  // A start reads everything, and compares the digest of each bucket.
+  store.reset();
+  RC_ASSERT(env.run(KvStore::open(&env, "kv", config)).has_value());
 }
 
 }  // namespace

@@ -127,6 +127,26 @@ TEST(Configuration, NamesTheFlagOrTheVariable) {
               AllOf(HasSubstr("VECTRON_PLACEMENT"), HasSubstr("twice")));
 }
 
+TEST(Configuration, RefusesATimeBelowZeroByTheNameOfItsOption) {
+  int times = 0;
+  for (const Option& option : option_table()) {
+    if (option.value.unit != "ms") continue;
+    ++times;
+    for (const std::string text : {"-1", "-86400000", "-0"}) {
+      SCOPED_TRACE(fmt::format("{} = {}", option.name, text));
+      const auto names_it = AllOf(HasSubstr(option.name), HasSubstr("a number of milliseconds"),
+                                  HasSubstr(fmt::format("\"{}\"", text)));
+      EXPECT_THAT(refusal(sources({{std::string(option.name), text}})),
+                  AllOf(names_it, HasSubstr("--")));
+      EXPECT_THAT(refusal(sources({}, {{option.variable(), text}})),
+                  AllOf(names_it, HasSubstr(option.variable())));
+      EXPECT_THAT(refusal(sources({}, {}, fmt::format("{} = {}", option.name, text))),
+                  AllOf(names_it, HasSubstr("v.conf:1")));
+    }
+  }
+  EXPECT_GT(times, 10);
+}
+
 TEST(Configuration, ChecksAlsoWhatSomethingElseOverrides) {
   EXPECT_THAT(refusal(sources({{"node", "1"}}, {}, "node = none")), HasSubstr("v.conf:1"));
 }

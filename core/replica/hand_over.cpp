@@ -19,7 +19,8 @@ std::optional<ReplicaId> hand_over_target(const raft::RaftStatus& status, uint64
   return able[attempt % able.size()].id;
 }
 
-// What is committed is durable at a quorum; where it goes beyond our own log, we are not part of it.
+// What is committed is durable at a quorum. Where that goes beyond our own log, we are not part of
+// the quorum.
 bool others_go_on(const raft::RaftStatus& status) {
   return status.commit_index > status.persisted_index;
 }

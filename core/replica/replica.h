@@ -8,10 +8,8 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -20,18 +18,19 @@
 #include "core/env/env.h"
 #include "core/kv/kv_store.h"
 #include "core/raft/raft.h"
+#include "core/replica/hand_over_watch.h"
 #include "core/replica/log_retention.h"
 #include "core/replica/observer.h"
 #include "core/replica/overlay.h"
+#include "core/replica/persist_queue.h"
+#include "core/replica/proposals.h"
 #include "core/replica/raft_links.h"
+#include "core/replica/read_rounds.h"
 #include "core/replica/replica_config.h"
-#include "core/replica/stall_watch.h"
+#include "core/replica/snapshot_receiver.h"
+#include "core/replica/snapshot_sender.h"
 #include "core/replica/state_machine.h"
 #include "core/wal/wal.h"
-
-namespace vectron::stored {
-struct KeyValuePage;
-}
 
 namespace vectron {
 
@@ -44,14 +43,6 @@ struct ReplicaSpec {
   std::vector<ReplicaMember> members;
   /// "replicas/<replica id>"; generations lie below it.
   std::string folder;
-};
-
-/// A proposal that was applied.
-struct Applied {
-  /// Of its log entry.
-  LogIndex index;
-  /// What StateMachine::apply returned.
-  Bytes answer;
 };
 
 /// Counted bytes that a replica keeps in memory.
@@ -80,7 +71,7 @@ struct ReplicaStatus {
   bool leads_with_all = false;
 };
 
-class Replica {
+class Replica final : private SnapshotSender::Source {
  public:
   /// What a replica uses and does not own; all of it outlives the replica.
   struct Parts {
@@ -101,7 +92,7 @@ class Replica {
           std::unique_ptr<StateMachine> state_machine);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
-  ~Replica();
+  ~Replica() override;
 
   /// Opens the store of the recovered generation, loads the state machine and starts. Errors:
   /// data_loss: the log ends before what the store has applied, or the store is damaged: this
@@ -192,37 +183,11 @@ class Replica {
     return !failure_.ok() && (cannot_apply_ || (kv_ != nullptr && kv_->damaged()));
   }
 
-  /// A bounded, unmoving view of the store at its flushed index, which is at least `index_min`
-  /// (applied entries are flushed first where needed). Snapshots and backups read through it.
-  struct Pinned {
-    std::unique_ptr<KvReader> reader;
-    LogIndex index;
-    Term term;
-  };
-  Task<Result<Pinned>> pin(LogIndex index_min);
+  /// A view of the store at its flushed index, which is at least `index_min` (applied entries are
+  /// flushed first where needed). Snapshots and backups read through it.
+  Task<Result<PinnedStore>> pin(LogIndex index_min) override;
 
  private:
-  struct Pending {
-    Term term;
-    std::shared_ptr<Completion<Result<Applied>>> completion;
-  };
-  using ReadRound = Completion<Result<LogIndex>>;
-  struct Persist {
-    uint64_t sequence = 0;
-    WalBatch record;   // Empty once it is in the log.
-    WalTicket ticket;  // None while the log has no room for it.
-    std::optional<raft::SnapshotMeta> snapshot;
-  };
-  /// A snapshot that is being received, or waits to be switched to.
-  struct Incoming {
-    ReplicaId from;
-    Term term;
-    raft::SnapshotMeta meta;
-    uint64_t generation = 0;
-    uint64_t next_offset = 0;
-    std::unique_ptr<KvStore> store;
-    bool complete = false;
-  };
   class PumpEvent final : public QueuedEvent {
    public:
     explicit PumpEvent(Replica* replica) : replica_(replica) {}
@@ -240,56 +205,54 @@ class Replica {
   Result<void> admit_snapshot(NodeId peer, const SnapshotPiece& piece) const;
   void note_refused(NodeId peer, const Status& why);
 
-  // replica.cpp
+  // replica_start.cpp
   Result<void> check_recovered(const WalGroupState& recovered, const raft::SnapshotMeta& base);
   raft::Config raft_config() const;
-  std::string generation_folder(uint64_t generation) const;
   StateHome state_home() const;
   Task<Result<void>> open_store(uint64_t generation);
+  void begin_work_on_store();
+
+  // replica.cpp
   void stop_when_damaged();
   void hand_over_when_stalled();
-  bool holds_planted_lease();
   LogIndex needed_by_followers() const;
   void wake();
   void tell_change();
   void pump();
   void pump_within(size_t* apply_bytes_left);
   void handle_ready(raft::Ready ready);
+  void tell_role(const raft::SoftState& state);
+  void send(raft::Message message);
   void observe(const raft::PersistBatch& batch);
   void persist(raft::PersistBatch batch);
-  Result<void> put_into_log(Persist* waiting);
+  Task<void> persist_loop();
   Task<Result<void>> persist_next();
+  Task<void> flush_loop();
+  void fail_stop(Status status);
+  void refuse_waiting();
+
+  // replica_apply.cpp
   void apply_some(size_t* bytes_left);
   Task<void> resume_apply();
   Result<void> apply_entry(const raft::Entry& entry);
-  void finish_proposal(const raft::Entry& entry, Bytes answer);
-  void finish_reads(const raft::Ready& ready);
-  Task<void> persist_loop();
-  Task<void> flush_loop();
-  Task<void> scrub_loop();
-  void fail_stop(Status status);
-  void refuse_waiting();
-  Task<Result<Applied>> wait_for(std::shared_ptr<Completion<Result<Applied>>> completion);
+  Task<Result<void>> load_state();
+  Task<Result<void>> reload_state();
+
+  // replica_requests.cpp
   void start_read_round();
-  Task<Result<LogIndex>> wait_for_read(std::shared_ptr<ReadRound> round);
+  void finish_reads(const raft::Ready& ready);
+  Task<Result<Applied>> wait_for(std::shared_ptr<Proposals::Outcome> outcome);
+  Task<Result<LogIndex>> wait_for_read(std::shared_ptr<ReadRounds::Round> round);
+  bool holds_planted_lease();
   Status not_leader() const;
 
   // replica_snapshot.cpp
-  Task<Result<void>> remove_other_generations();
-  Task<void> send_snapshot(raft::SnapshotRequest request);
-  Task<Result<void>> stream_snapshot(raft::SnapshotRequest request);
-  Task<Result<void>> begin_incoming(SnapshotPiece piece);
-  Task<Result<void>> add_to_incoming(SnapshotPiece* piece);
-  Task<Result<void>> check_pairs(const stored::KeyValuePage* page, KvBatch* batch);
-  Task<Result<void>> install_incoming();
+  raft::SnapshotMeta meta_of(const PinnedStore& pinned) const override;
+  void snapshot_ended(ReplicaId to, const Result<void>& outcome) override;
+  Task<Result<void>> install_received();
   Task<Result<void>> switch_to_snapshot(raft::SnapshotMeta meta);
-  void end_install(Result<void> outcome);
   Task<void> end_work_on_store();
-  Task<void> remove_store(std::unique_ptr<KvStore> store, std::string folder);
   void go_on_after_snapshot(LogIndex index);
-  Task<void> drop_incoming();
-  Task<Result<void>> load_state();
-  Task<Result<void>> reload_state();
 
   Parts parts_;
   ReplicaConfig config_;
@@ -309,31 +272,20 @@ class Replica {
   bool waiting_for_room_ = false;
 
   std::deque<raft::Entry> apply_queue_;
-  std::map<LogIndex, Pending> pending_;
-  std::optional<raft::HardState> unsaved_hard_state_;  // Goes with the next record of the log.
-  std::deque<Persist> persist_queue_;
+  Proposals proposals_;
+  ReadRounds reads_;
+  PersistQueue persist_queue_;
   Condition persist_queued_;
   Condition applied_changed_;
-
-  StallWatch log_stall_;
-  StallWatch apply_stall_;
-  /// Until the next try.
-  uint32_t hand_over_pause_ticks_ = 0;
-  uint64_t hand_over_attempts_ = 0;
+  HandOverWatch hand_over_watch_;
 
   /// Planted bug stale_read_after_pause.
   uint32_t planted_lease_ticks_ = 0;
   uint64_t refused_messages_ = 0;
-  uint64_t next_read_id_ = 0;
-  uint64_t read_in_flight_ = 0;  // 0: none.
-  std::shared_ptr<ReadRound> round_in_flight_;
-  std::shared_ptr<ReadRound> round_gathering_;
 
   LogRetention retention_;
-  std::optional<Incoming> incoming_;
-  std::shared_ptr<Completion<Result<void>>> installed_;  // What its last piece waits for, or null.
-  Semaphore incoming_turn_;
-  std::map<ReplicaId, TaskGroup::TaskNumber> sending_;  // Snapshots on the way, by receiver.
+  SnapshotSender sender_;
+  SnapshotReceiver receiver_;
   TaskGroup::TaskNumber flush_task_ = 0;
   TaskGroup::TaskNumber resume_task_ = 0;
   TaskGroup::TaskNumber scrub_task_ = 0;

@@ -1,5 +1,6 @@
 #include "core/index/copies.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -42,13 +43,12 @@ void Copies::publish(Slot node) {
 }
 
 uint32_t Copies::hash_of(Slot slot) const {
-  const auto row = std::as_bytes(std::span(vectors_.row(slot), vectors_.dimension()));
-  return static_cast<uint32_t>(
-      hash64({reinterpret_cast<const uint8_t*>(row.data()), row.size()}, kRowKey));
+  return static_cast<uint32_t>(hash64(vectors_.content(slot), kRowKey));
 }
 
 bool Copies::equal(Slot a, Slot b) const {
-  return std::memcmp(vectors_.row(a), vectors_.row(b), vectors_.dimension() * sizeof(float)) == 0;
+  const std::span<const uint8_t> content = vectors_.content(a);
+  return std::memcmp(content.data(), vectors_.content(b).data(), content.size()) == 0;
 }
 
 // The place of the node with the row of `slot`, or the empty one where it would be.

@@ -31,10 +31,9 @@ int level_of(Slot slot, uint32_t m) {
   return level;
 }
 
-Graph::Graph(const VectorStore& vectors, DistanceFunction distance, GraphOptions options)
+Graph::Graph(const VectorStore& vectors, DistanceFunction link_distance, GraphOptions options)
     : vectors_(vectors),
-      distance_(distance),
-      link_distance_(options.link_distance == nullptr ? distance : options.link_distance),
+      link_distance_(link_distance),
       options_(options),
       level0_(size_t{2} * options.m),
       upper_(1),
@@ -107,14 +106,14 @@ void Graph::link_back(Slot from, Neighbor to, int level, WalkScratch& scratch) {
   const uint32_t salt = salt_of(from);
   std::vector<NeighborKey>& candidates = scratch.relink;
   candidates.assign(1, salted_key(to.distance, to.slot, salt));
-  const float* row = vectors_.row(from);
+  const LinkScorer scorer = link_scorer(from);
   for (uint32_t i = 0; i < count; ++i) {
-    if (i + 1 < count) vectors_.prefetch(load_word(words + i + 1) - 1);
+    if (i + 1 < count) scorer.prefetch(load_word(words + i + 1) - 1);
     const Slot slot = load_word(words + i) - 1;
-    candidates.push_back(salted_key(link_distance(row, slot), slot, salt));
+    candidates.push_back(salted_key(scorer.to(slot), slot, salt));
   }
   std::ranges::sort(candidates);
-  select_diverse(candidates, words_max, salt);
+  select_diverse(scorer, candidates, words_max, salt);
   for (uint32_t i = 0; i < words_max; ++i) {
     store_word(words + i, i < candidates.size() ? salted_slot(candidates[i], salt) + 1 : 0);
   }
@@ -123,25 +122,21 @@ void Graph::link_back(Slot from, Neighbor to, int level, WalkScratch& scratch) {
 // Algorithm 4 of the paper, without its extensions: a candidate stays unless one that stayed is
 // nearer to it than the base is. `candidates` is sorted; so is what is left of it. As in hnswlib, a
 // short list is left alone.
-void Graph::select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max,
-                           uint32_t salt) const {
+void Graph::select_diverse(const LinkScorer& scorer, std::vector<NeighborKey>& candidates,
+                           size_t keep_max, uint32_t salt) {
   if (candidates.size() < keep_max) return;
   size_t kept = 0;
   for (size_t i = 0; i < candidates.size() && kept < keep_max; ++i) {
     const NeighborKey candidate = candidates[i];
-    const float* row = vectors_.row(salted_slot(candidate, salt));
+    const LinkScorer from_candidate = scorer.from(salted_slot(candidate, salt));
     const float limit = distance_of(candidate);
     const auto shadows = [&](NeighborKey other) {
-      return link_distance(row, salted_slot(other, salt)) < limit;
+      return from_candidate.to(salted_slot(other, salt)) < limit;
     };
     const auto kept_end = candidates.begin() + static_cast<ptrdiff_t>(kept);
     if (std::none_of(candidates.begin(), kept_end, shadows)) candidates[kept++] = candidate;
   }
   candidates.resize(kept);
-}
-
-float Graph::link_distance(const float* row, Slot slot) const {
-  return link_distance_(row, vectors_.row(slot), vectors_.dimension());
 }
 
 // Empty lists for the node's levels above 0; those of level 0 are there.

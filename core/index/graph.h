@@ -25,11 +25,12 @@
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/index/accept.h"
 #include "core/index/copies.h"
 #include "core/index/distance.h"
 #include "core/index/neighbor.h"
+#include "core/index/scorer.h"
 #include "core/index/segmented_array.h"
-#include "core/index/tombstones.h"
 #include "core/index/top_k.h"
 #include "core/index/vector_store.h"
 
@@ -40,9 +41,6 @@ struct GraphOptions {
   uint32_t m = 16;
   /// Candidates kept while a node is linked.
   uint32_t ef_construction = 200;
-  /// By which neighbours are chosen; null: by the distance of searches. ShardIndex says when they
-  /// differ.
-  DistanceFunction link_distance = nullptr;
 };
 
 struct WalkScratch;
@@ -53,8 +51,9 @@ int level_of(Slot slot, uint32_t m);
 
 class Graph {
  public:
-  /// `vectors` outlives the graph.
-  Graph(const VectorStore& vectors, DistanceFunction distance, GraphOptions options);
+  /// `vectors` outlives the graph. Neighbours are chosen by `link_distance`; searches bring their
+  /// own.
+  Graph(const VectorStore& vectors, DistanceFunction link_distance, GraphOptions options);
   ~Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
@@ -72,11 +71,12 @@ class Graph {
     /// What they were is added to it, when it is not null.
     uint64_t* evaluations = nullptr;
   };
-  /// Offers `best` the slots of the up to `ef` nearest nodes to `query` that are live at `cut`, or
-  /// have copies that are. Dead nodes are walked through and do not count against ef. Returns false
-  /// when it gave up, and then not all was offered.
-  bool search(const float* query, const WalkOptions& options, const Tombstones& tombstones, Cut cut,
-              TopK* best) const;
+  /// Offers `best` the slots of the up to `ef` nodes nearest to the scorer's query that `accept`
+  /// lets through, or that have copies which it lets through. Other nodes are walked through and do
+  /// not count against ef. Returns false when it gave up, and then not all was offered.
+  /// core/index/graph_walk.h.
+  template <Scorer S, Accept A>
+  bool search(const S& scorer, const WalkOptions& options, const A& accept, TopK* best) const;
 
   /// Nodes linked: slots with lists of their own.
   uint64_t nodes() const { return nodes_.load(std::memory_order_relaxed); }
@@ -147,6 +147,8 @@ class Graph {
 
  private:
   class ScratchLease;
+  /// By what neighbours are chosen.
+  using LinkScorer = Float32Scorer;
   /// A link: slot + 1; 0 ends a list. Threads share words through these two.
   using Word = uint32_t;
   static Word load_word(const Word* word) {
@@ -158,7 +160,7 @@ class Graph {
 
   Word* list(Slot slot, int level) const;
   uint32_t list_words(int level) const { return level == 0 ? 2 * options_.m : options_.m; }
-  float link_distance(const float* row, Slot slot) const;
+  LinkScorer link_scorer(Slot slot) const { return {vectors_, link_distance_, slot}; }
 
   void make_lists(Slot slot, int level);
   void link(Slot slot);
@@ -167,24 +169,26 @@ class Graph {
   void set_entry_point(EntryPoint entry);
   void find_neighbors(Slot slot, int level, EntryPoint entry, WalkScratch& scratch) const;
   void link_back(Slot from, Neighbor to, int level, WalkScratch& scratch);
-  void select_diverse(std::vector<NeighborKey>& candidates, size_t keep_max, uint32_t salt) const;
-  void choose_newcomers(std::vector<NeighborKey>& stay, const std::vector<NeighborKey>& come,
-                        size_t keep_max) const;
+  static void select_diverse(const LinkScorer& scorer, std::vector<NeighborKey>& candidates,
+                             size_t keep_max, uint32_t salt);
+  static void choose_newcomers(const LinkScorer& scorer, std::vector<NeighborKey>& stay,
+                               const std::vector<NeighborKey>& come, size_t keep_max);
   template <typename Gone>
   uint64_t bridge_level(Slot slot, int level, const Gone& gone, std::vector<NewLink>* made);
 
-  NeighborKey descend(DistanceFunction distance, const float* query, EntryPoint entry,
-                      int level_end) const;
-  bool offer_nearest(const float* query, const WalkOptions& options, const Tombstones& tombstones,
-                     Cut cut, TopK* best, WalkScratch& scratch) const;
-  template <typename Accept>
-  bool walk(DistanceFunction distance, const float* query, NeighborKey entry, int level,
-            WalkOptions bounds, uint32_t salt, const Accept& accept, WalkScratch& scratch) const;
-  std::span<const Slot> read_unvisited(Slot slot, int level, WalkScratch& scratch) const;
+  template <Scorer S>
+  NeighborKey descend(const S& scorer, EntryPoint entry, int level_end) const;
+  template <Scorer S, Accept A>
+  bool offer_nearest(const S& scorer, const WalkOptions& options, const A& accept, TopK* best,
+                     WalkScratch& scratch) const;
+  template <Scorer S, Accept A>
+  bool walk(const S& scorer, NeighborKey entry, int level, WalkOptions bounds, uint32_t salt,
+            const A& accept, WalkScratch& scratch) const;
+  template <Scorer S>
+  std::span<const Slot> read_unvisited(const S& scorer, Slot slot, int level,
+                                       WalkScratch& scratch) const;
 
   const VectorStore& vectors_;
-  /// Of searches.
-  const DistanceFunction distance_;
   const DistanceFunction link_distance_;
   const GraphOptions options_;
 
@@ -222,6 +226,7 @@ bool Graph::force_link(Slot from, Slot to, const Spare& spare) {
   Word* words = list(from, 0);
   Word* place = nullptr;
   float farthest = 0;
+  const LinkScorer scorer = link_scorer(from);
   for (uint32_t i = 0; i < list_words(0); ++i) {
     const Word word = load_word(words + i);
     if (word == to + 1) return true;
@@ -230,7 +235,7 @@ bool Graph::force_link(Slot from, Slot to, const Spare& spare) {
       break;
     }
     if (!spare(word - 1)) continue;
-    const float distance = link_distance(vectors_.row(from), word - 1);
+    const float distance = scorer.to(word - 1);
     if (place != nullptr && distance <= farthest) continue;
     place = words + i;
     farthest = distance;

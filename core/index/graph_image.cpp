@@ -77,15 +77,15 @@ void Graph::link_opposite(NewLink link) {
 // where that is too little, the nearest of the rest. What stays is not chosen anew: a list that is
 // pruned by the rule alone is short, and fills up again only by later inserts, which do not come
 // here.
-void Graph::choose_newcomers(std::vector<NeighborKey>& stay, const std::vector<NeighborKey>& come,
-                             size_t keep_max) const {
+void Graph::choose_newcomers(const LinkScorer& scorer, std::vector<NeighborKey>& stay,
+                             const std::vector<NeighborKey>& come, size_t keep_max) {
   std::vector<NeighborKey> rest;
   for (const NeighborKey candidate : come) {
     if (stay.size() >= keep_max) return;
-    const float* row = vectors_.row(slot_of(candidate));
+    const LinkScorer from_candidate = scorer.from(slot_of(candidate));
     const float limit = distance_of(candidate);
     const auto shadows = [&](NeighborKey other) {
-      return link_distance(row, slot_of(other)) < limit;
+      return from_candidate.to(slot_of(other)) < limit;
     };
     (std::ranges::none_of(stay, shadows) ? stay : rest).push_back(candidate);
   }

@@ -43,15 +43,14 @@ uint64_t Graph::bridge_level(Slot slot, int level, const Gone& gone, std::vector
   for (size_t i = 0; i < holes.size(); ++i) {
     for (const Slot neighbor : links(holes[i], level)) meet(neighbor);
   }
-  const float* row = vectors_.row(slot);
+  const LinkScorer scorer = link_scorer(slot);
   std::vector<NeighborKey> stay;
   std::vector<NeighborKey> come;
   for (const Slot neighbor : near) {
-    (stay.size() < staying ? stay : come)
-        .push_back(neighbor_key(link_distance(row, neighbor), neighbor));
+    (stay.size() < staying ? stay : come).push_back(neighbor_key(scorer.to(neighbor), neighbor));
   }
   std::ranges::sort(come);
-  choose_newcomers(stay, come, before.size());
+  choose_newcomers(scorer, stay, come, before.size());
 
   Word* words = list(slot, level);
   for (uint32_t i = 0; i < list_words(level); ++i) {

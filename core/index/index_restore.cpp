@@ -28,7 +28,7 @@ Result<void> IndexRestore::take_links(Slot count, ByteView bytes) {
 
 void IndexRestore::take_vector(Slot slot, std::span<const float> vector) {
   VECTRON_ASSERT(slot < slots_ && !has_vector_[slot], "slot {}", slot);
-  index_->vectors_.place(slot, vector, index_->options_.metric == Metric::cosine);
+  index_->vectors_.place(slot, vector, index_->row_form());
   has_vector_[slot] = true;
 }
 

@@ -5,7 +5,9 @@
 
 #include "core/base/assert.h"
 #include "core/base/need.h"
+#include "core/index/exact_scan.h"
 #include "core/index/flush_denormals.h"
+#include "core/index/graph_walk.h"
 
 namespace vectron::index {
 
@@ -39,9 +41,7 @@ Metric link_metric(const ShardIndexOptions& options) {
 }
 
 GraphOptions graph_options(const ShardIndexOptions& options) {
-  return {.m = options.m,
-          .ef_construction = options.ef_construction,
-          .link_distance = distance_function(link_metric(options))};
+  return {.m = options.m, .ef_construction = options.ef_construction};
 }
 
 }  // namespace
@@ -60,15 +60,14 @@ ShardIndex::ShardIndex(ShardIndexOptions options)
     : options_(options),
       distance_(distance_function(options.metric)),
       vectors_(options.dimension),
-      graph_(vectors_, distance_, graph_options(options)) {
+      graph_(vectors_, distance_function(link_metric(options)), graph_options(options)) {
   VECTRON_ASSERT(options.validate().has_value());
 }
 
 Slot ShardIndex::append(std::span<const float> vector) {
   // Tombstones first: whoever sees the vector may ask whether it is live.
   tombstones_.append(vectors_.count());
-  return options_.metric == Metric::cosine ? vectors_.append_normalized(vector)
-                                           : vectors_.append(vector);
+  return vectors_.append(vector, row_form());
 }
 
 Slot ShardIndex::append_stored(std::span<const float> row) {
@@ -113,24 +112,26 @@ std::optional<std::vector<Hit>> ShardIndex::try_search(Cut cut, std::span<const 
   TopK best(options.k, options.ties);
   SearchCost unasked;
   SearchCost& spent = options.spent != nullptr ? *options.spent : unasked;
-  if (!options.exact) {
-    const Cut graph_cut{.slots = graph_end, .removals = cut.removals};
+  const Float32Scorer scorer(vectors_, distance_, target);
+  if (!options.exact && graph_end > 0) {
+    const LiveAt accept(tombstones_, {.slots = graph_end, .removals = cut.removals});
     const Graph::WalkOptions walk{.ef = std::max(options.k, options.ef),
                                   .evaluations_max = evaluations_max,
                                   .evaluations = &spent.walked};
-    if (!graph_.search(target, walk, tombstones_, graph_cut, &best)) return std::nullopt;
+    if (!graph_.search(scorer, walk, accept, &best)) return std::nullopt;
   }
+  const LiveAt accept(tombstones_, cut);
   const Slot scan_begin = options.exact ? 0 : graph_end;
   if (cut.slots - scan_begin > evaluations_max) return std::nullopt;
   if (!options.planted_skip_tail || options.exact) {
-    vectors_.scan(distance_, target, scan_begin, cut.slots, tombstones_, cut, best);
+    exact_scan(scorer, scan_begin, cut.slots, accept, &best);
     spent.scanned += cut.slots - scan_begin;
   }
   if (best.size() < std::min<uint64_t>(options.k, cut.live())) {
     // The graph did not lead to k live points (a lone part of it): compare the rest too.
     if (cut.slots > evaluations_max) return std::nullopt;
     best.take();
-    vectors_.scan(distance_, target, 0, cut.slots, tombstones_, cut, best);
+    exact_scan(scorer, 0, cut.slots, accept, &best);
     spent.scanned += cut.slots;
   }
 

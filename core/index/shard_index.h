@@ -171,9 +171,7 @@ class ShardIndex {
   void export_links(Slot begin, Slot end, Slot slot_end, Bytes* out) const;
 
   /// The stored form of `slot` (normalised under cosine); valid as long as the index.
-  std::span<const float> vector(Slot slot) const {
-    return {vectors_.row(slot), options_.dimension};
-  }
+  std::span<const float> vector(Slot slot) const { return vectors_.vector(slot); }
   const Graph& graph() const { return graph_; }
   /// Whether a walk is to lead to every node of the graph. Not so where neighbours are chosen by
   /// the inner product: there a long vector is everybody's neighbour and a short one nobody's, and
@@ -194,6 +192,10 @@ class ShardIndex {
     Slot end = 0;
   };
 
+  /// What append() and a restore make of a vector.
+  RowForm row_form() const {
+    return options_.metric == Metric::cosine ? RowForm::normalized : RowForm::given;
+  }
   Slot indexed() const { return indexed_.load(std::memory_order_acquire); }
   bool wants_graph(Slot indexed, Slot slots) const {
     return indexed > 0 || slots >= options_.graph_slots_min;

@@ -1,4 +1,4 @@
-#include "core/index/graph.h"
+#include "core/index/graph_walk.h"
 
 #include <gtest/gtest.h>
 
@@ -46,10 +46,13 @@ struct World {
   }
   std::vector<Slot> search(const Vector& query, size_t ef, size_t k) const {
     TopK best(k);
-    EXPECT_TRUE(graph.search(query.data(), {.ef = ef}, tombstones, cut(), &best));
+    EXPECT_TRUE(graph.search(scorer(query), {.ef = ef}, LiveAt(tombstones, cut()), &best));
     std::vector<Slot> slots;
     for (const NeighborKey key : best.take()) slots.push_back(slot_of(key));
     return slots;
+  }
+  Float32Scorer scorer(const Vector& query) const {
+    return {store, distance_function(Metric::euclidean), query.data()};
   }
   double mean_recall(const std::vector<Vector>& queries, size_t ef) const {
     double sum = 0;
@@ -105,8 +108,9 @@ TEST(Graph, ComparesLittleMoreThanItMayBeforeItGivesUp) {
   const Cut cut{.slots = store.count(), .removals = tombstones.count()};
   TopK best(10);
   compared = 0;
+  const Float32Scorer scorer(store, counted_distance, vectors[0].data());
   EXPECT_FALSE(
-      graph.search(vectors[0].data(), {.ef = 10, .evaluations_max = 200}, tombstones, cut, &best));
+      graph.search(scorer, {.ef = 10, .evaluations_max = 200}, LiveAt(tombstones, cut), &best));
   EXPECT_LT(compared, 400u);
 }
 
@@ -127,8 +131,8 @@ TEST(Graph, ReturnsOnlyWhatLivesBelowTheCut) {
   for (Slot slot = 0; slot < 500; slot += 2) world.tombstones.remove(slot);
   const Cut cut{.slots = 300, .removals = 100};
   TopK best(500);
-  ASSERT_TRUE(
-      world.graph.search(world.vectors[0].data(), {.ef = 500}, world.tombstones, cut, &best));
+  ASSERT_TRUE(world.graph.search(world.scorer(world.vectors[0]), {.ef = 500},
+                                 LiveAt(world.tombstones, cut), &best));
   std::set<Slot> slots;
   for (const NeighborKey key : best.take()) slots.insert(slot_of(key));
   std::set<Slot> expected;

@@ -34,6 +34,8 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
       {"services/", {"core/", "schemas/", "services/"}},
       {"services/node/", {"core/", "schemas/", "services/node/"}},
       {"services/placement/", {"core/", "schemas/", "services/node/", "services/placement/"}},
+      // Pure.
+      {"services/placement/planner/", {"core/base/", "services/placement/planner/"}},
       {"services/worker/", {"core/", "schemas/", "services/node/", "services/worker/"}},
       {"services/gateway/", {"core/", "schemas/", "services/node/", "services/gateway/"}},
       {"services/client/", {"core/", "schemas/", "services/client/"}},

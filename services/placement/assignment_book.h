@@ -25,8 +25,8 @@ class AssignmentBook {
   };
   using Places = std::map<ReplicaId, Place>;
 
-  // Records that are read from a store may contradict each other: add(), remember_removed() and what
-  // only reads take any. All else requires a book that agrees with the records
+  // Records that are read from a store may contradict each other: add(), remember_removed() and
+  // what only reads take any. All else requires a book that agrees with the records
   // (placement_invariants.h).
 
   /// Nothing is on record. Versions go on.

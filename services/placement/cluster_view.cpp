@@ -1,8 +1,9 @@
 #include "services/placement/cluster_view.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
+
+#include "core/base/assert.h"
 
 namespace vectron {
 namespace {
@@ -51,6 +52,23 @@ wire::ShardStatus shard_status(const PlacementState& state, const ClusterView& v
   return status;
 }
 
+// In the order of the ids, one of each: of several of one replica the last one counts.
+std::vector<wire::ReplicaReport> by_replica(std::span<const wire::ReplicaReport> reports) {
+  const auto is_at_or_after = [](const auto& a, const auto& b) {
+    return a.replica_id >= b.replica_id;
+  };
+  // As workers send them.
+  if (std::ranges::adjacent_find(reports, is_at_or_after) == reports.end()) {
+    return {reports.begin(), reports.end()};
+  }
+  std::map<uint64_t, wire::ReplicaReport> sorted;
+  for (const wire::ReplicaReport& report : reports) sorted[report.replica_id] = report;
+  std::vector<wire::ReplicaReport> out;
+  out.reserve(sorted.size());
+  for (auto& [replica, report] : sorted) out.push_back(std::move(report));
+  return out;
+}
+
 uint64_t to_milliseconds(Duration duration) {
   return static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
@@ -63,28 +81,53 @@ void ClusterView::hear(NodeId node, Instant now, uint64_t revision,
   Heard& heard = workers_[node];
   heard.when = now;
   heard.revision = revision;
-  std::map<ReplicaId, wire::ReplicaReport> before = std::exchange(heard.reports, {});
-  for (const wire::ReplicaReport& report : reports) {
-    heard.reports[ReplicaId(report.replica_id)] = report;
+  std::vector<wire::ReplicaReport> before = std::exchange(heard.reports, {});
+  heard.reports = by_replica(reports);
+  const auto replica = &wire::ReplicaReport::replica_id;
+  if (!std::ranges::equal(before, heard.reports, {}, replica, replica)) heard.changed = ++changes_;
+  count(&heard);
+}
+
+void ClusterView::count(Heard* heard) {
+  heard->leaders = 0;
+  heard->lost = 0;
+  heard->points = 0;
+  for (const wire::ReplicaReport& report : heard->reports) {
+    heard->leaders += report.is_leader ? 1 : 0;
+    heard->lost += report.lost ? 1 : 0;
+    heard->points += report.points;
   }
-  const auto replica = [](const auto& entry) { return entry.first; };
-  if (!std::ranges::equal(before, heard.reports, {}, replica, replica)) ++changes_;
 }
 
 void ClusterView::note_condition(NodeId node, Condition condition) {
-  Heard& heard = workers_[node];
-  if (heard.condition.memory_full != condition.memory_full) ++changes_;
-  heard.condition = condition;
+  const auto heard = workers_.find(node);
+  VECTRON_ASSERT(heard != workers_.end(), "the condition of worker {}, which was not heard", node);
+  const bool was_full = heard->second.condition.memory_full;
+  if (was_full != condition.memory_full) {
+    changed_for_all_ = ++changes_;
+    full_ = condition.memory_full ? full_ + 1 : full_ - 1;
+  }
+  heard->second.condition = condition;
+}
+
+uint64_t ClusterView::changes_of(NodeId node) const {
+  const auto heard = workers_.find(node);
+  return heard == workers_.end() ? changed_for_all_
+                                 : std::max(changed_for_all_, heard->second.changed);
 }
 
 void ClusterView::forget_all() {
   workers_.clear();
-  ++changes_;
+  full_ = 0;
+  changed_for_all_ = ++changes_;
 }
 
 void ClusterView::forget(NodeId node) {
-  workers_.erase(node);
-  ++changes_;
+  const auto heard = workers_.find(node);
+  if (heard == workers_.end()) return;
+  if (heard->second.condition.memory_full) --full_;
+  workers_.erase(heard);
+  changed_for_all_ = ++changes_;
 }
 
 bool ClusterView::is_live(NodeId node, Instant now, Duration silence_max) const {
@@ -112,6 +155,7 @@ uint64_t ClusterView::replicas_max(NodeId node) const {
 
 void ClusterView::mark_crowded(NodeId node, const Watching& watching,
                                std::vector<wire::Assignment>* assignments) const {
+  if (full_ == 0) return;  // No assignment comes marked.
   for (wire::Assignment& assignment : *assignments) {
     assignment.crowded = std::ranges::any_of(assignment.members, [&](const wire::Member& member) {
       const NodeId other(member.node_id);
@@ -125,8 +169,11 @@ void ClusterView::mark_crowded(NodeId node, const Watching& watching,
 const wire::ReplicaReport* ClusterView::report_of(NodeId node, ReplicaId replica) const {
   const auto worker = workers_.find(node);
   if (worker == workers_.end()) return nullptr;
-  const auto report = worker->second.reports.find(replica);
-  return report == worker->second.reports.end() ? nullptr : &report->second;
+  const std::vector<wire::ReplicaReport>& reports = worker->second.reports;
+  const auto report =
+      std::ranges::lower_bound(reports, replica.value(), {}, &wire::ReplicaReport::replica_id);
+  const bool found = report != reports.end() && report->replica_id == replica.value();
+  return found ? &*report : nullptr;
 }
 
 std::optional<NodeId> ClusterView::leader_of(const stored::ShardRecord& shard) const {
@@ -157,7 +204,7 @@ bool ClusterView::is_ready(const stored::CollectionRecord& collection) const {
 bool ClusterView::has_dropped(NodeId node, ReplicaId replica, uint64_t revision) const {
   const auto heard = workers_.find(node);
   return heard != workers_.end() && heard->second.revision >= revision &&
-         !heard->second.reports.contains(replica);
+         report_of(node, replica) == nullptr;
 }
 
 bool ClusterView::is_fenced(const stored::RemovedCollection& removed) const {
@@ -186,6 +233,21 @@ bool ClusterView::may_drop_more(const stored::RemovedCollection& removed,
   return false;
 }
 
+Instant ClusterView::next_silence(const stored::RemovedCollection& removed,
+                                  const Watching& watching) const {
+  Instant next = kNever;
+  for (const stored::ShardRecord& shard : removed.collection.shards) {
+    for (const stored::ReplicaRecord& replica : shard.replicas) {
+      const NodeId node(replica.node_id);
+      if (is_down(node, watching)) continue;
+      const auto heard = workers_.find(node);
+      const Instant since = heard == workers_.end() ? watching.since : heard->second.when;
+      next = std::min(next, since + watching.silence_max + Duration(1));
+    }
+  }
+  return next;
+}
+
 bool ClusterView::is_gone(const stored::RemovedCollection& removed) const {
   for (const stored::ShardRecord& shard : removed.collection.shards) {
     for (const stored::ReplicaRecord& replica : shard.replicas) {
@@ -202,17 +264,22 @@ std::vector<uint64_t> ClusterView::removed_replicas(const PlacementState& state,
   std::vector<uint64_t> removed;
   const auto heard = workers_.find(node);
   if (heard == workers_.end()) return removed;
-  const PlacementState::Places& assigned = state.replicas_of(node);
-  for (const auto& [replica, report] : heard->second.reports) {
-    const bool given_out = replica.value() <= state.counters().replica_id;
-    if (given_out && !assigned.contains(replica)) removed.push_back(replica.value());
+  const AssignmentBook::Places& assigned = state.book().replicas_of(node);
+  // Both are in the order of the ids.
+  auto next = assigned.begin();
+  for (const wire::ReplicaReport& report : heard->second.reports) {
+    const ReplicaId replica(report.replica_id);
+    if (report.replica_id > state.counters().replica_id) break;
+    while (next != assigned.end() && next->first < replica) ++next;
+    const bool is_assigned = next != assigned.end() && next->first == replica;
+    if (!is_assigned) removed.push_back(report.replica_id);
   }
   return removed;
 }
 
 std::vector<uint64_t> ClusterView::unrecorded_births(const PlacementState& state) const {
   std::vector<uint64_t> births;
-  for (const auto& [replica, node] : state.unmade()) {
+  for (const auto& [replica, node] : state.book().unmade()) {
     const auto* report = report_of(node, replica);
     if (report != nullptr && report->created) births.push_back(replica.value());
   }
@@ -221,20 +288,11 @@ std::vector<uint64_t> ClusterView::unrecorded_births(const PlacementState& state
 
 std::vector<wire::ReplicaReport> reports_to_keep(const PlacementState& state, NodeId node,
                                                  std::span<const wire::ReplicaReport> reports) {
-  std::set<uint64_t> known;
-  const auto add = [&](const stored::CollectionRecord& collection) {
-    for (const stored::ShardRecord& shard : collection.shards) {
-      for (const stored::ReplicaRecord& replica : shard.replicas) {
-        if (NodeId(replica.node_id) == node) known.insert(replica.replica_id);
-      }
-    }
-  };
-  for (const auto& [id, collection] : state.collections()) add(collection);
-  for (const auto& [id, removed] : state.removed()) add(removed.collection);
   std::vector<wire::ReplicaReport> kept;
+  kept.reserve(reports.size());
   size_t strays = 0;
   for (const wire::ReplicaReport& report : reports) {
-    const bool stray = !known.contains(report.replica_id);
+    const bool stray = !state.book().may_hold(node, ReplicaId(report.replica_id));
     if (stray && report.replica_id > state.counters().replica_id) continue;
     if (stray && ++strays > kStrayReportsMax) continue;
     kept.push_back(report);
@@ -244,7 +302,8 @@ std::vector<wire::ReplicaReport> reports_to_keep(const PlacementState& state, No
 
 std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId node) {
   std::vector<wire::Assignment> assignments;
-  for (const auto& [replica, place] : state.replicas_of(node)) {
+  assignments.reserve(state.book().replicas_of(node).size());
+  for (const auto& [replica, place] : state.book().replicas_of(node)) {
     const stored::CollectionRecord& collection = state.collections().at(place.collection);
     const stored::ShardRecord& shard = collection.shards[place.shard];
     wire::Assignment assignment;
@@ -267,19 +326,14 @@ std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId
 std::map<NodeId, uint64_t> starts_of_holders(const PlacementState& state) {
   std::map<NodeId, uint64_t> starts;
   for (const auto& [node, worker] : state.workers()) {
-    if (!state.replicas_of(node).empty()) starts[node] = worker.incarnation;
+    if (!state.book().replicas_of(node).empty()) starts[node] = worker.incarnation;
   }
   return starts;
 }
 
-std::vector<wire::WorkerStart> starts_of_peers(const PlacementState& state,
-                                               std::span<const wire::Assignment> assignments) {
-  std::set<NodeId> peers;
-  for (const wire::Assignment& assignment : assignments) {
-    for (const wire::Member& member : assignment.members) peers.insert(NodeId(member.node_id));
-  }
+std::vector<wire::WorkerStart> starts_of_peers(const PlacementState& state, NodeId node) {
   std::vector<wire::WorkerStart> starts;
-  for (const NodeId peer : peers) {
+  for (const auto& [peer, shards] : state.book().peers_of(node)) {
     const auto worker = state.workers().find(peer);
     if (worker == state.workers().end()) continue;
     starts.push_back({peer.value(), worker->second.incarnation});
@@ -297,7 +351,7 @@ wire::WorkerStatus status_of(const PlacementState& state, const ClusterView& vie
   status.host = worker.host;
   status.capacity_bytes = worker.capacity_bytes;
   status.incarnation = worker.incarnation;
-  status.replicas = static_cast<uint32_t>(state.replicas_of(NodeId(worker.node_id)).size());
+  status.replicas = static_cast<uint32_t>(state.book().replicas_of(NodeId(worker.node_id)).size());
   const auto heard = view.workers_.find(NodeId(worker.node_id));
   if (heard == view.workers_.end()) {
     // It has had its time to report to this leader, or it has not.
@@ -312,13 +366,10 @@ wire::WorkerStatus status_of(const PlacementState& state, const ClusterView& vie
   if (view.is_down(NodeId(worker.node_id), watching)) status.state = wire::WorkerState::down;
   status.silence_ms = to_milliseconds(silence);
   status.stored_bytes = heard->second.condition.stored_bytes;
-  for (const auto& [id, report] : heard->second.reports) {
-    // Whoever is silent leads nothing, whatever it said last.
-    const bool leads = report.is_leader && status.state != wire::WorkerState::down;
-    status.leaders += leads ? 1 : 0;
-    status.lost_replicas += report.lost ? 1 : 0;
-    status.points += report.points;
-  }
+  // Whoever is silent leads nothing, whatever it said last.
+  if (status.state != wire::WorkerState::down) status.leaders = heard->second.leaders;
+  status.lost_replicas = heard->second.lost;
+  status.points = heard->second.points;
   return status;
 }
 

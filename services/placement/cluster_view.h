@@ -45,9 +45,11 @@ class ClusterView {
   };
   /// How `node`, which was heard, is doing.
   void note_condition(NodeId node, Condition condition);
-  /// Changes whenever something did that orders depend on: which replicas a worker reports, or
-  /// whether one is full.
-  uint64_t changes() const { return changes_; }
+  /// Changes whenever something did that the orders of `node` depend on: which replicas it reports,
+  /// or whether some worker is full. No value comes twice.
+  uint64_t changes_of(NodeId node) const;
+  /// Whether the memory of any worker was full when it was heard last.
+  bool has_full_worker() const { return full_ > 0; }
 
   /// Heard within `silence_max` of `now`.
   bool is_live(NodeId node, Instant now, Duration silence_max) const;
@@ -75,6 +77,9 @@ class ClusterView {
   bool is_fenced(const stored::RemovedCollection& removed) const;
   /// Whether a worker that is not down may hold a copy of it: it has not said that it dropped it.
   bool may_drop_more(const stored::RemovedCollection& removed, const Watching& watching) const;
+  /// When the first worker with a copy of it counts as down that does not now, if it stays silent;
+  /// never when there is none.
+  Instant next_silence(const stored::RemovedCollection& removed, const Watching& watching) const;
   /// Whether no worker holds anything of a removed collection.
   bool is_gone(const stored::RemovedCollection& removed) const;
   /// Replicas that `node` reported and that are removed for ever: it has no assignment of them, and
@@ -90,10 +95,19 @@ class ClusterView {
     Instant when;
     uint64_t revision = 0;
     Condition condition;
-    std::map<ReplicaId, wire::ReplicaReport> reports;
+    std::vector<wire::ReplicaReport> reports;  // By replica id, one of each.
+    // Of all reports.
+    uint32_t leaders = 0;
+    uint32_t lost = 0;
+    uint64_t points = 0;
+    uint64_t changed = 0;  // The value of changes_ when the reported replicas were others last.
   };
+  static void count(Heard* heard);
+
   std::map<NodeId, Heard> workers_;
+  size_t full_ = 0;  // Workers whose memory is full.
   uint64_t changes_ = 0;
+  uint64_t changed_for_all_ = 0;  // The value of changes_ when the orders of all changed last.
 };
 
 /// Of what `node` reports, what the view needs: all that it shall hold, all of removed collections,
@@ -102,9 +116,8 @@ std::vector<wire::ReplicaReport> reports_to_keep(const PlacementState& state, No
                                                  std::span<const wire::ReplicaReport> reports);
 /// The last starts of the workers that hold copies: none of them can register with another folder.
 std::map<NodeId, uint64_t> starts_of_holders(const PlacementState& state);
-/// The last starts of the workers that the assignments name as members, by node id.
-std::vector<wire::WorkerStart> starts_of_peers(const PlacementState& state,
-                                               std::span<const wire::Assignment> assignments);
+/// The last starts of the workers that hold copies of the shards of `node`, by node id.
+std::vector<wire::WorkerStart> starts_of_peers(const PlacementState& state, NodeId node);
 /// All that `node` shall hold, in the order of the replica ids.
 std::vector<wire::Assignment> assignments_of(const PlacementState& state, NodeId node);
 /// How a worker stands, as far as the view knows.

@@ -3,7 +3,8 @@
 #include "core/async/task_group.h"
 #include "core/base/need.h"
 #include "services/node/group_node.h"
-#include "services/placement/placement.h"
+#include "services/placement/placement_api.h"
+#include "services/placement/reconciler.h"
 
 namespace vectron {
 namespace {
@@ -16,12 +17,10 @@ Task<void> say_ready(const PlacementConfig* config, GroupNode* node) {
   if (config->on_ready) config->on_ready();
 }
 
-/// How often a placement node looks whether other starts are on record.
-constexpr Duration kStartsInterval = 100ms;
-
 // Tells `server` of the last start of each worker that holds copies. Of another one nothing is
 // certain: whoever says Hello as it can register it anew.
-Task<void> tell_starts(Env* env, const PlacementState* state, rpc::Server* server) {
+Task<void> tell_starts(Env* env, const PlacementState* state, Condition* news,
+                       rpc::Server* server) {
   uint64_t told_revision = 0;
   while (true) {
     if (state->counters().revision != told_revision) {
@@ -29,7 +28,7 @@ Task<void> tell_starts(Env* env, const PlacementState* state, rpc::Server* serve
       env->metrics().set(Metric::placement_workers, state->workers().size());
       server->know_starts(starts_of_holders(*state));
     }
-    co_await env->clock().sleep_for(kStartsInterval);
+    co_await news->wait();
   }
 }
 
@@ -47,19 +46,22 @@ Result<void> PlacementConfig::validate() const {
 Task<Result<void>> run_placement(Env* env, PlacementConfig config) {
   const auto valid = config.validate();
   VECTRON_CO_CHECK_OK(valid);
-  auto state = std::make_unique<PlacementState>();
+  auto state = std::make_unique<PlacementState>(config.observer != nullptr);
   PlacementState* state_pointer = state.get();
   auto opened = co_await GroupNode::open(env, &config, kGroup, std::move(state));
   VECTRON_CO_TRY(const std::unique_ptr<GroupNode> node, opened);
   if (node == nullptr) co_return Result<void>();
 
-  Placement placement(env, &config, node->replica(), state_pointer, &node->node().channels());
+  Condition* const news = &node->host().changed();
+  Leadership leadership(env, &config, node->replica(), state_pointer, news);
+  PlacementApi api(&leadership);
+  Reconciler reconciler(&leadership, &node->node().channels());
   rpc::Server server(*env, node->node().server_config());
-  wire::serve(server, static_cast<wire::PlacementHandler&>(placement));
+  wire::serve(server, static_cast<wire::PlacementHandler&>(api));
   const auto listening = node->listen(&server);
   VECTRON_CO_CHECK_OK(listening);
   TaskGroup tasks(env->scheduler());
-  tasks.spawn(tell_starts(env, state_pointer, &server));
+  tasks.spawn(tell_starts(env, state_pointer, news, &server));
   tasks.spawn(say_ready(&config, node.get()));
   const auto ended = co_await node->run(&server);
   tasks.cancel_all();

@@ -5,6 +5,7 @@
 
 #include "core/model/collection.h"
 #include "core/model/shard_map.h"
+#include "services/placement/placement_invariants.h"
 
 namespace vectron {
 namespace {
@@ -66,12 +67,6 @@ Result<void> check_worker(const stored::WorkerRecord& record) {
   return fail(Code::invalid_argument, "a worker has a node id and an address", "node_id");
 }
 
-size_t replica_count(const stored::CollectionRecord& collection) {
-  size_t count = 0;
-  for (const stored::ShardRecord& shard : collection.shards) count += shard.replicas.size();
-  return count;
-}
-
 PlacementAnswer refused(Code code, std::string message, std::string field = {}) {
   return {Status(code, std::move(message), std::move(field)), {}};
 }
@@ -119,9 +114,7 @@ Task<Result<void>> PlacementState::load(OverlayStore* store, StateHome) {
   collections_.clear();
   removed_.clear();
   by_name_.clear();
-  places_.clear();
-  unmade_.clear();
-  replicas_ = 0;
+  book_.clear();
   counters_ = {};
   Status damage;
   const KvVisitor visitor = [this, &damage](ByteView key, ByteView value) {
@@ -134,6 +127,8 @@ Task<Result<void>> PlacementState::load(OverlayStore* store, StateHome) {
   const auto end = store->scan(KvScanRange(), visitor);
   if (!end.has_value()) co_return fail(end.error());
   if (!damage.ok()) co_return fail(damage);
+  const auto wrong = PlacementInvariants::contradiction(*this);
+  if (wrong) co_return fail(Code::data_loss, "the placement store: " + *wrong);
   co_return Result<void>();
 }
 
@@ -149,11 +144,11 @@ Result<void> PlacementState::take_record(ByteView key, ByteView value) {
     VECTRON_TRY(stored::CollectionRecord record, decode<stored::CollectionRecord>(value));
     const CollectionId id(record.id);
     by_name_[record.name] = id;
-    note_places(record);
-    replicas_ += replica_count(record);
+    book_.add(record);
     collections_[id] = std::move(record);
   } else if (name.starts_with(kRemovedPrefix)) {
     VECTRON_TRY(stored::RemovedCollection record, decode<stored::RemovedCollection>(value));
+    book_.remember_removed(record.collection);
     removed_[CollectionId(record.collection.id)] = std::move(record);
   } else {
     return fail(Code::data_loss, "the placement store has a record of an unknown kind");
@@ -164,49 +159,6 @@ Result<void> PlacementState::take_record(ByteView key, ByteView value) {
 const stored::CollectionRecord* PlacementState::find(const std::string& name) const {
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : &collections_.at(found->second);
-}
-
-const PlacementState::Places& PlacementState::replicas_of(NodeId node) const {
-  static const Places kNone;
-  const auto found = places_.find(node);
-  return found == places_.end() ? kNone : found->second;
-}
-
-void PlacementState::note_places(const stored::CollectionRecord& collection) {
-  for (size_t shard = 0; shard < collection.shards.size(); ++shard) {
-    const std::vector<stored::ReplicaRecord>& replicas = collection.shards[shard].replicas;
-    for (size_t i = 0; i < replicas.size(); ++i) {
-      const ReplicaId replica(replicas[i].replica_id);
-      const NodeId node(replicas[i].node_id);
-      places_[node][replica] = {CollectionId(collection.id), shard, i};
-      if (!replicas[i].created) unmade_[replica] = node;
-    }
-  }
-}
-
-void PlacementState::forget_places(const stored::CollectionRecord& collection) {
-  for (const stored::ShardRecord& shard : collection.shards) {
-    for (const stored::ReplicaRecord& replica : shard.replicas) {
-      const auto node = places_.find(NodeId(replica.node_id));
-      if (node != places_.end()) node->second.erase(ReplicaId(replica.replica_id));
-      if (node != places_.end() && node->second.empty()) places_.erase(node);
-      unmade_.erase(ReplicaId(replica.replica_id));
-    }
-  }
-}
-
-std::set<NodeId> PlacementState::workers_in_use() const {
-  std::set<NodeId> in_use;
-  const auto add = [&in_use](const stored::CollectionRecord& collection) {
-    for (const stored::ShardRecord& shard : collection.shards) {
-      for (const stored::ReplicaRecord& replica : shard.replicas) {
-        in_use.insert(NodeId(replica.node_id));
-      }
-    }
-  };
-  for (const auto& [id, collection] : collections_) add(collection);
-  for (const auto& [id, removed] : removed_) add(removed.collection);
-  return in_use;
 }
 
 // Another state takes it, with nothing to make it fit to.
@@ -249,24 +201,29 @@ Result<Bytes> PlacementState::apply(LogIndex index, ByteView bytes) {
     return fail(Code::data_loss, fmt::format("log entry {} is no placement command: {}", index,
                                              decoded.error().message()));
   }
-  const stored::PlacementCommand& command = *decoded;
-  Result<PlacementAnswer> answer = refused(Code::unimplemented, "an empty command");
+  const stored::PlacementCounters before = counters_;
+  const auto answer = carry_out(*decoded);
+  if (!answer.has_value()) return fail(answer.error());
+  const auto broken = PlacementInvariants::violation(*this, before);
+  VECTRON_ASSERT(!broken, "after log entry {}: {}", index, *broken);
+  if (watched_) {
+    const auto wrong = PlacementInvariants::contradiction(*this);
+    VECTRON_ASSERT(!wrong, "after log entry {}: {}", index, *wrong);
+  }
+  return encode_answer(*answer);
+}
+
+Result<PlacementAnswer> PlacementState::carry_out(const stored::PlacementCommand& command) {
   if (command.register_worker) {
     VECTRON_CHECK_OK(begin_lineage(command.lineage));
-    answer = register_worker(*command.register_worker);
-  } else if (command.forget_workers) {
-    answer = forget_workers(*command.forget_workers);
-  } else if (command.create_collection) {
-    answer = create_collection(*command.create_collection);
-  } else if (command.replicas_created) {
-    answer = record_created(*command.replicas_created);
-  } else if (command.delete_collection) {
-    answer = delete_collection(*command.delete_collection);
-  } else if (command.forget_collections) {
-    answer = forget_collections(*command.forget_collections);
+    return register_worker(*command.register_worker);
   }
-  if (!answer.has_value()) return fail(answer.error());
-  return encode_answer(*answer);
+  if (command.forget_workers) return forget_workers(*command.forget_workers);
+  if (command.create_collection) return create_collection(*command.create_collection);
+  if (command.replicas_created) return record_created(*command.replicas_created);
+  if (command.delete_collection) return delete_collection(*command.delete_collection);
+  if (command.forget_collections) return forget_collections(*command.forget_collections);
+  return refused(Code::unimplemented, "an empty command");
 }
 
 Result<void> PlacementState::check_lineage(uint64_t lineage) const {
@@ -302,7 +259,7 @@ Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerReco
   }
   if (known != workers_.end() && known->second == record) return PlacementAnswer();
   if (known != workers_.end() && record.folder_id != known->second.folder_id &&
-      !replicas_of(node).empty()) {
+      !book_.replicas_of(node).empty()) {
     return refused(
         Code::failed_precondition,
         fmt::format("worker {} comes with another folder than the one that holds its copies: start "
@@ -315,7 +272,10 @@ Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerReco
                    fmt::format("{} workers are on record, which is all that may be", kWorkersMax),
                    "node_id");
   }
+  const bool orders_change = known == workers_.end() || known->second.address != record.address ||
+                             known->second.folder_id != record.folder_id;
   workers_[node] = record;
+  if (orders_change) book_.note_worker(node);
   ++counters_.revision;
   VECTRON_CHECK_OK(store_->put(record_key(kWorkerPrefix, node.value()), encode(record)));
   VECTRON_CHECK_OK(put_counters());
@@ -324,10 +284,10 @@ Result<PlacementAnswer> PlacementState::register_worker(const stored::WorkerReco
 
 Result<PlacementAnswer> PlacementState::forget_workers(
     const stored::ForgetWorkersCommand& command) {
-  const std::set<NodeId> in_use = workers_in_use();
   for (const uint64_t id : command.node_ids) {
     const NodeId node(id);
-    if (in_use.contains(node) || workers_.erase(node) == 0) continue;
+    if (book_.is_in_use(node) || workers_.erase(node) == 0) continue;
+    book_.forget_worker(node);
     ++counters_.revision;
     VECTRON_CHECK_OK(store_->erase(record_key(kWorkerPrefix, id)));
   }
@@ -345,12 +305,12 @@ Result<PlacementAnswer> PlacementState::create_collection(
   }
   size_t wanted = 0;
   for (const stored::PlannedShard& planned : command.shards) wanted += planned.node_ids.size();
-  if (collections_.size() >= kCollectionsMax || wanted > kReplicasMax - replicas_) {
+  if (collections_.size() >= kCollectionsMax || wanted > kReplicasMax - book_.replica_count()) {
     return refused(
         Code::resource_exhausted,
         fmt::format("there are {} collections with {} copies of shards; {} and {} may be: delete "
                     "some first",
-                    collections_.size(), replicas_, kCollectionsMax, kReplicasMax));
+                    collections_.size(), book_.replica_count(), kCollectionsMax, kReplicasMax));
   }
   for (const stored::PlannedShard& planned : command.shards) {
     for (const uint64_t node : planned.node_ids) {
@@ -383,8 +343,7 @@ Result<PlacementAnswer> PlacementState::create_collection(
   VECTRON_CHECK_OK(store_->put(record_key(kCollectionPrefix, id.value()), encode(record)));
   VECTRON_CHECK_OK(put_counters());
   by_name_[record.name] = id;
-  note_places(record);
-  replicas_ += wanted;
+  book_.add(record);
   collections_[id] = std::move(record);
   return PlacementAnswer{Status(), id};
 }
@@ -409,9 +368,8 @@ Result<PlacementAnswer> PlacementState::delete_collection(
   stored::RemovedCollection removed;
   removed.collection = std::move(found->second);
   removed.revision = ++counters_.revision;
-  replicas_ -= replica_count(removed.collection);
   by_name_.erase(removed.collection.name);
-  forget_places(removed.collection);
+  book_.remove(removed.collection);
   collections_.erase(found);
   VECTRON_CHECK_OK(store_->erase(record_key(kCollectionPrefix, id.value())));
   VECTRON_CHECK_OK(store_->put(record_key(kRemovedPrefix, id.value()), encode(removed)));
@@ -423,7 +381,10 @@ Result<PlacementAnswer> PlacementState::delete_collection(
 Result<PlacementAnswer> PlacementState::forget_collections(
     const stored::ForgetCollectionsCommand& command) {
   for (const uint64_t id : command.collection_ids) {
-    if (removed_.erase(CollectionId(id)) == 0) continue;
+    const auto removed = removed_.find(CollectionId(id));
+    if (removed == removed_.end()) continue;
+    book_.forget_removed(removed->second.collection);
+    removed_.erase(removed);
     VECTRON_CHECK_OK(store_->erase(record_key(kRemovedPrefix, id)));
   }
   return PlacementAnswer();
@@ -433,11 +394,12 @@ Result<PlacementAnswer> PlacementState::record_created(
     const stored::ReplicasCreatedCommand& command) {
   std::set<CollectionId> changed;
   for (const uint64_t created : command.replica_ids) {
-    const auto unmade = unmade_.find(ReplicaId(created));
-    if (unmade == unmade_.end()) continue;
-    const Place place = replicas_of(unmade->second).at(unmade->first);
+    const ReplicaId replica(created);
+    const auto unmade = book_.unmade().find(replica);
+    if (unmade == book_.unmade().end()) continue;
+    const AssignmentBook::Place place = book_.replicas_of(unmade->second).at(replica);
     collections_.at(place.collection).shards[place.shard].replicas[place.replica].created = true;
-    unmade_.erase(unmade);
+    book_.note_made(replica);
     changed.insert(place.collection);
   }
   for (const CollectionId id : changed) {

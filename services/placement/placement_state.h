@@ -6,13 +6,13 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 
 #include "core/base/ids.h"
 #include "core/replica/overlay.h"
 #include "core/replica/state_machine.h"
 #include "schemas/storage_messages.h"
+#include "services/placement/assignment_book.h"
 #include "services/placement/placement_bounds.h"
 
 namespace vectron {
@@ -33,6 +33,9 @@ uint32_t schema_version_of(const stored::PlacementCommand& command);
 
 class PlacementState final : public StateMachine {
  public:
+  /// Whoever watches the node has all of the state checked after each command: O(records).
+  explicit PlacementState(bool watched = false) : watched_(watched) {}
+
   Task<Result<void>> load(OverlayStore* store, StateHome) override;
   Result<void> check(ByteView command, size_t commit_bytes_max) const override;
   Result<void> check_pair(ByteView key, ByteView value) const override;
@@ -50,23 +53,13 @@ class PlacementState final : public StateMachine {
   /// Null when there is none of that name.
   const stored::CollectionRecord* find(const std::string& name) const;
   const stored::PlacementCounters& counters() const { return counters_; }
-  /// Where a replica is on record.
-  struct Place {
-    CollectionId collection;
-    /// In the order of its record.
-    size_t shard = 0;
-    /// Likewise.
-    size_t replica = 0;
-  };
-  using Places = std::map<ReplicaId, Place>;
-  /// All that `node` shall hold.
-  const Places& replicas_of(NodeId node) const;
-  /// Replicas that are not known to be made yet, and where they shall be.
-  const std::map<ReplicaId, NodeId>& unmade() const { return unmade_; }
-  /// The workers that hold copies, or may still hold some of removed collections.
-  std::set<NodeId> workers_in_use() const;
+  /// Who holds what, by worker.
+  const AssignmentBook& book() const { return book_; }
 
  private:
+  friend struct PlacementInvariants;
+
+  Result<PlacementAnswer> carry_out(const stored::PlacementCommand& command);
   Result<void> begin_lineage(uint64_t drawn);
   Result<PlacementAnswer> register_worker(const stored::WorkerRecord& record);
   Result<PlacementAnswer> forget_workers(const stored::ForgetWorkersCommand& command);
@@ -75,18 +68,15 @@ class PlacementState final : public StateMachine {
   Result<PlacementAnswer> forget_collections(const stored::ForgetCollectionsCommand& command);
   Result<PlacementAnswer> record_created(const stored::ReplicasCreatedCommand& command);
   Result<void> put_counters();
-  void note_places(const stored::CollectionRecord& collection);
-  void forget_places(const stored::CollectionRecord& collection);
   Result<void> take_record(ByteView key, ByteView value);
 
+  const bool watched_;
   OverlayStore* store_ = nullptr;
   std::map<NodeId, stored::WorkerRecord> workers_;
   std::map<CollectionId, stored::CollectionRecord> collections_;
   std::map<CollectionId, stored::RemovedCollection> removed_;
   std::map<std::string, CollectionId> by_name_;
-  std::map<NodeId, Places> places_;     // Of all collections that are not removed.
-  std::map<ReplicaId, NodeId> unmade_;  // Of them.
-  size_t replicas_ = 0;                 // Of collections_.
+  AssignmentBook book_;  // Of collections_ and removed_.
   stored::PlacementCounters counters_;
 };
 

@@ -33,6 +33,8 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
       {"services/node/", {"core/", "schemas/", "services/node/"}},
       // No service sees another: they speak over RPC.
       {"services/placement/", {"core/", "schemas/", "services/node/", "services/placement/"}},
+      // Pure.
+      {"services/placement/planner/", {"core/base/", "services/placement/planner/"}},
       {"services/worker/", {"core/", "schemas/", "services/node/", "services/worker/"}},
       {"services/gateway/", {"core/", "schemas/", "services/node/", "services/gateway/"}},
       {"services/client/", {"core/", "schemas/", "services/client/"}},

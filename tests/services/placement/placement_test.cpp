@@ -9,9 +9,9 @@
 #include "core/model/collection.h"
 #include "core/model/shard_map.h"
 #include "services/placement/cluster_view.h"
-#include "services/placement/placement_choice.h"
 #include "services/placement/placement_state.h"
-#include "tests/support/memory_env.h"
+#include "services/placement/planner/placement_choice.h"
+#include "tests/services/placement/state_fixture.h"
 
 namespace vectron {
 namespace {
@@ -167,71 +167,6 @@ TEST(PlacementChoice, SaysWhetherMoreWorkersCouldSpreadReplicasBetter) {
   EXPECT_FALSE(spreads({1, 2}));
   EXPECT_FALSE(spreads({3, 1, 4, 2}));
 }
-
-class PlacementStateTest : public testing::Test {
- protected:
-  PlacementStateTest() {
-    auto made = env_.run(env_.disk().create_directory("kv"));
-    VECTRON_ASSERT(made.has_value());
-    KvConfig config;
-    config.map_bytes_max = 16 << 20;
-    auto store = env_.run(KvStore::open(&env_, "kv", config));
-    VECTRON_ASSERT(store.has_value());
-    store_ = *std::move(store);
-    overlay_ = *OverlayStore::open(&env_, store_.get(), OverlayConfig());
-    const auto loaded = env_.run(state_.load(overlay_.get(), {}));
-    VECTRON_ASSERT(loaded.has_value());
-  }
-
-  PlacementAnswer apply(const stored::PlacementCommand& command) {
-    const LogIndex index = overlay_->applied_index() + 1;
-    overlay_->begin_entry(index);
-    const auto answer = state_.apply(index, encode(command));
-    overlay_->end_entry();
-    VECTRON_ASSERT(answer.has_value());
-    return *decode_answer(*answer);
-  }
-  PlacementAnswer register_worker(uint64_t node, uint64_t incarnation, uint64_t folder_id = 1,
-                                  uint64_t lineage = 0) {
-    stored::PlacementCommand command;
-    command.lineage = lineage;
-    command.register_worker = stored::WorkerRecord{};
-    command.register_worker->node_id = node;
-    command.register_worker->address = fmt::format("w{}:1", node);
-    command.register_worker->incarnation = incarnation;
-    command.register_worker->folder_id = folder_id;
-    return apply(command);
-  }
-  PlacementAnswer create(std::string name, std::vector<uint64_t> nodes, uint32_t shards = 1) {
-    stored::PlacementCommand command;
-    command.create_collection = stored::CreateCollectionCommand{};
-    command.create_collection->name = std::move(name);
-    command.create_collection->dimension = 3;
-    command.create_collection->replication = nodes.size();
-    for (const HashRange& range : split_evenly(shards)) {
-      command.create_collection->shards.push_back({range.low, range.high, nodes});
-    }
-    return apply(command);
-  }
-  PlacementAnswer remove(uint64_t collection) {
-    stored::PlacementCommand command;
-    command.delete_collection = stored::DeleteCollectionCommand{collection};
-    return apply(command);
-  }
-  void report(ClusterView* view, uint64_t node, uint64_t replica, bool leads, uint64_t term) {
-    wire::ReplicaReport report;
-    report.replica_id = replica;
-    report.created = true;
-    report.is_leader = leads;
-    report.term = term;
-    view->hear(NodeId(node), Instant(1s), state_.counters().revision, std::vector{report});
-  }
-
-  MemoryEnv env_;
-  std::unique_ptr<KvStore> store_;
-  std::unique_ptr<OverlayStore> overlay_;
-  PlacementState state_;
-};
 
 TEST_F(PlacementStateTest, ShowsWorkersAsJoiningReadyOrDown) {
   register_worker(7, 1);
@@ -412,7 +347,7 @@ TEST_F(PlacementStateTest, TellsAWorkerTheStartsOfItsPeersAlone) {
   register_worker(8, 4);
   register_worker(9, 5);
   create("a", {7, 9});
-  const auto starts = starts_of_peers(state_, assignments_of(state_, NodeId(7)));
+  const auto starts = starts_of_peers(state_, NodeId(7));
   ASSERT_EQ(starts.size(), 2U);
   EXPECT_EQ(starts[0].node_id, 7U);
   EXPECT_EQ(starts[0].incarnation, 3U);
@@ -461,58 +396,6 @@ TEST_F(PlacementStateTest, RefusesPlansThatNoWorkerCouldHold) {
   EXPECT_EQ(apply(command).status.field(), "node_id");
 }
 
-// What a walk over all collections says.
-std::set<ReplicaId> replicas_by_walk(const PlacementState& state, NodeId node, bool unmade_only) {
-  std::set<ReplicaId> replicas;
-  for (const auto& [id, collection] : state.collections()) {
-    for (const stored::ShardRecord& shard : collection.shards) {
-      for (const stored::ReplicaRecord& replica : shard.replicas) {
-        if (NodeId(replica.node_id) != node || (unmade_only && replica.created)) continue;
-        replicas.insert(ReplicaId(replica.replica_id));
-      }
-    }
-  }
-  return replicas;
-}
-
-TEST_F(PlacementStateTest, KnowsTheReplicasOfEachWorkerWithoutAWalk) {
-  RandomStream random(5, "places");
-  for (uint64_t node = 1; node <= 4; ++node) register_worker(node, 1);
-  std::vector<uint64_t> alive;
-  for (int round = 0; round < 200; ++round) {
-    const uint64_t kind = random.below(4);
-    if (kind <= 1) {
-      const uint64_t first = random.between(1, 4);
-      const auto made = create(fmt::format("c{}", round), {first, first % 4 + 1});
-      alive.push_back(made.collection.value());
-    } else if (kind == 2 && !alive.empty()) {
-      const size_t place = random.below(alive.size());
-      remove(alive[place]);
-      alive.erase(alive.begin() + static_cast<ptrdiff_t>(place));
-    } else if (state_.counters().replica_id > 0) {
-      stored::PlacementCommand command;
-      command.replicas_created = stored::ReplicasCreatedCommand{};
-      for (int i = 0; i < 3; ++i) {
-        command.replicas_created->replica_ids.push_back(
-            random.between(1, state_.counters().replica_id));
-      }
-      apply(command);
-    }
-    if (round % 50 == 0) ASSERT_TRUE(env_.run(state_.load(overlay_.get(), {})).has_value());
-    for (uint64_t node = 1; node <= 4; ++node) {
-      std::set<ReplicaId> known;
-      std::set<ReplicaId> unmade;
-      for (const auto& [replica, place] : state_.replicas_of(NodeId(node))) known.insert(replica);
-      for (const auto& [replica, where] : state_.unmade()) {
-        if (where == NodeId(node)) unmade.insert(replica);
-      }
-      EXPECT_EQ(known, replicas_by_walk(state_, NodeId(node), false));
-      EXPECT_EQ(unmade, replicas_by_walk(state_, NodeId(node), true));
-      EXPECT_EQ(assignments_of(state_, NodeId(node)).size(), known.size());
-    }
-  }
-}
-
 TEST_F(PlacementStateTest, ReportsOfCountsAloneChangeNoOrders) {
   register_worker(7, 1);
   create("a", {7});
@@ -520,20 +403,20 @@ TEST_F(PlacementStateTest, ReportsOfCountsAloneChangeNoOrders) {
   std::vector<wire::ReplicaReport> reports(1);
   reports[0].replica_id = 1;
   view.hear(NodeId(7), Instant(1s), 1, reports);
-  const uint64_t before = view.changes();
+  const uint64_t before = view.changes_of(NodeId(7));
   reports[0].points = 5;
   reports[0].applied_index = 9;
   reports[0].is_leader = true;
   view.hear(NodeId(7), Instant(2s), 1, reports);
   view.note_condition(NodeId(7), {.stored_bytes = 5});
-  EXPECT_EQ(view.changes(), before);
+  EXPECT_EQ(view.changes_of(NodeId(7)), before);
   view.note_condition(NodeId(7), {.memory_full = true});
-  EXPECT_GT(view.changes(), before);
-  const uint64_t full = view.changes();
+  EXPECT_GT(view.changes_of(NodeId(7)), before);
+  const uint64_t full = view.changes_of(NodeId(7));
   reports.emplace_back();
   reports[1].replica_id = 2;
   view.hear(NodeId(7), Instant(3s), 1, reports);
-  EXPECT_GT(view.changes(), full);
+  EXPECT_GT(view.changes_of(NodeId(7)), full);
 }
 
 TEST_F(PlacementStateTest, AssignsWithBootstrapUntilTheBirthIsRecorded) {

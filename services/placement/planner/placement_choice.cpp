@@ -1,4 +1,4 @@
-#include "services/placement/placement_choice.h"
+#include "services/placement/planner/placement_choice.h"
 
 #include <algorithm>
 #include <map>

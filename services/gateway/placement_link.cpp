@@ -82,7 +82,7 @@ Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operat
     const std::optional<size_t> named = wire::named_leader(nodes, failure);
     if (rpc::shows_no_leader(failure.code())) leader_.pass_on(node, nodes.size(), named);
     if (judge_placement_failure(failure.code(), operation.access) == Verdict::give_up) {
-      co_return fail(inquiry.told(failure));
+      co_return fail(inquiry.told(Status(failure.code(), failure.message(), failure.field())));
     }
     damaged.note(node, failure.code() == Code::data_loss);
     inquiry.advance(failure, named);

@@ -84,7 +84,10 @@ Result<bool> ShardInquiry::judge(const Status& failure, const Route::Shard& shar
   const Verdict verdict =
       damaged_copy ? Verdict::ask_on : judge_shard_failure(failure.code(), operation_.access);
   if (verdict == Verdict::give_up) {
-    return fail(told(failure.with_context(fmt::format("shard {}", shard.id))));
+    // Without its detail: where to ask instead is nothing to the client.
+    return fail(
+        told(Status(failure.code(), fmt::format("shard {}: {}", shard.id, failure.message()),
+                    failure.field())));
   }
 
   const wire::ErrorDetail hint = wire::leader_hint(failure);

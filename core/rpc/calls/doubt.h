@@ -14,11 +14,13 @@ class Doubt {
   void note(Code code) { exists_ = exists_ || may_have_been_done(code, access_); }
   bool exists() const { return exists_; }
   /// What the caller is told of `failure`: the same, unless its code says nothing or an earlier
-  /// attempt leaves the outcome unknown. Where to ask instead is nothing to the caller.
+  /// attempt leaves the outcome unknown.
   Status told(const Status& failure) const {
     if (exists_)
       return Status(Code::unknown_outcome, "it may have been done: " + failure.message());
-    return Status(told_code(failure.code(), access_), failure.message(), failure.field());
+    const Code code = told_code(failure.code(), access_);
+    if (code == failure.code()) return failure;
+    return Status(code, failure.message(), failure.field());
   }
 
  private:

@@ -73,6 +73,11 @@ TEST(Doubt, TellsTheCodeOfAWriteThatSaysNothingAsUnknownOutcome) {
   }
 }
 
+TEST(Doubt, KeepsTheDetailOfAFailureThatIsToldAsItIs) {
+  const Status failure = Status(Code::not_found, "no such point").with_detail(Bytes{1, 2, 3});
+  EXPECT_EQ(Doubt(Access::read).told(failure), failure);
+}
+
 TEST(Doubt, IsNotForgotten) {
   const Status failure(Code::invalid_argument, "too short", "vector");
   for (const Access access : kAll) {

@@ -14,6 +14,12 @@
 
 namespace vectron::rpc {
 
+/// What a call ends with whose answer is no message.
+inline Status unreadable_answer(const MethodInfo& method, const Status& found) {
+  const Code code = method.read_only ? Code::internal : Code::unknown_outcome;
+  return Status(code, "the answer cannot be read: " + found.message());
+}
+
 /// Calls a unary method. The task holds the channel, so it may outlive the stub that made it.
 template <typename Reply, typename Request>
 Task<Result<Reply>> call(std::shared_ptr<Channel> channel, const MethodInfo* method,
@@ -35,8 +41,34 @@ Task<Result<Reply>> call(std::shared_ptr<Channel> channel, const MethodInfo* met
     reply = co_await decode_on_pool<Reply>(cpu, *std::move(answer));
   }
   if (reply.has_value()) co_return std::move(reply);
-  const Code code = method->read_only ? Code::internal : Code::unknown_outcome;
-  co_return fail(code, "the answer cannot be read: " + reply.error().message());
+  co_return fail(unreadable_answer(*method, reply.error()));
+}
+
+/// One attempt of a call that may be tried at other nodes: fails with unavailable when there is no
+/// connection after `connect_timeout` (Channel::ask_promptly). The request is encoded from where it
+/// lies, so that a further attempt copies nothing. Requires: nobody changes it meanwhile.
+template <typename Reply, typename Request>
+Task<Result<Reply>> call_promptly(std::shared_ptr<Channel> channel, const MethodInfo* method,
+                                  RequestContext context, Duration connect_timeout,
+                                  std::shared_ptr<const Request> request) {
+  Cpu* const cpu = &channel->cpu();
+  Bytes body;
+  if (encodes_here(cpu, *request)) {
+    body = encode(*request);
+  } else {
+    body = co_await encode_on_pool<Request>(cpu, std::move(request));
+  }
+  Result<FrameBody> answer =
+      co_await channel->ask_promptly(std::move(context), connect_timeout, method, std::move(body));
+  if (!answer.has_value()) co_return fail(std::move(answer).error());
+  Result<Reply> reply;
+  if (decodes_here(cpu, answer->bytes())) {
+    reply = decode<Reply>(answer->bytes());
+  } else {
+    reply = co_await decode_on_pool<Reply>(cpu, *std::move(answer));
+  }
+  if (reply.has_value()) co_return std::move(reply);
+  co_return fail(unreadable_answer(*method, reply.error()));
 }
 
 template <typename Message>

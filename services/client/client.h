@@ -24,8 +24,9 @@ struct ClientConfig {
   std::vector<Address> gateways;
   /// The deadline of each call, attempts at several gateways included.
   Duration request_timeout = 10s;
-  /// How long one gateway may think about a read before another one is asked. Only where there are
-  /// two gateways or more.
+  /// How long one gateway may think about a read before another one is asked; about a write with a
+  /// request id half of the time that is left, if that is longer. Only where there are two gateways
+  /// or more.
   Duration read_attempt_timeout = 3s;
   /// How long connecting to a gateway may take before another one is asked.
   Duration connect_timeout = 1s;

@@ -1,8 +1,9 @@
 #include "services/gateway/placement_link.h"
 
-#include <algorithm>
-
+#include "schemas/leader_hint.h"
 #include "schemas/placement_rpc.h"
+#include "schemas/typed_rpc.h"
+#include "services/gateway/failures.h"
 
 namespace vectron::gateway {
 
@@ -55,50 +56,44 @@ Task<Result<wire::GetCollectionReply>> PlacementLink::collection_route(RequestCo
 template <typename Reply, typename Request>
 Task<Result<Reply>> PlacementLink::call(RequestContext context, Operation operation, Request made) {
   const auto request = std::make_shared<const Request>(std::move(made));
-  const AttemptLimits limits{config_->attempts_max, config_->backoff_min, config_->backoff_max};
-  Attempts attempts(limits, &random_, config_->placement.size(), leader_);
-  Doubt doubt(operation.access);
-  DamagedCopies damaged(config_->placement.size());
-  NobodyListens nobody_listens(config_->placement.size(),
-                               env_->clock().monotonic() + kRefusedPatience);
+  const std::vector<rpc::NodeAddress>& nodes = config_->placement;
+  Clock& clock = env_->clock();
+  rpc::Inquiry inquiry(inquiry_limits(*config_), &random_,
+                       {.access = operation.access,
+                        .targets = nodes.size(),
+                        .first = leader_.node(),
+                        .now = clock.monotonic(),
+                        .deadline = context.deadline});
+  DamagedCopies damaged(nodes.size());
   while (true) {
-    const size_t node = attempts.target();
-    std::shared_ptr<rpc::Channel> channel = channels_->channel(config_->placement[node]);
-    RequestContext attempt =
-        attempt_context(context, operation.access, env_->clock(), config_->read_attempt_timeout);
-    Result<Reply> reply = co_await call_node<Reply, Request>(
-        std::move(channel), operation, std::move(attempt), config_->connect_timeout, request);
+    const size_t node = inquiry.target();
+    std::shared_ptr<rpc::Channel> channel = channels_->channel(nodes[node]);
+    RequestContext attempt = context;
+    attempt.deadline = inquiry.attempt_deadline(clock.monotonic());
+    Result<Reply> reply = co_await rpc::call_promptly<Reply, Request>(
+        std::move(channel), operation.method, std::move(attempt), config_->connect_timeout,
+        request);
     refusals_.note(node, status_of(reply));
     if (reply.has_value()) {
-      leader_ = node;
+      leader_.answered(node);
       co_return reply;
     }
-    const Status& failure = reply.error();
-    const Code code = public_code(failure.code(), operation.access);
+    const Status failure = std::move(reply).error();
+    const std::optional<size_t> named = wire::named_leader(nodes, failure);
+    if (rpc::shows_no_leader(failure.code())) leader_.pass_on(node, nodes.size(), named);
     if (judge_placement_failure(failure.code(), operation.access) == Verdict::give_up) {
-      co_return fail(doubt.judge(Status(code, failure.message(), failure.field())));
+      co_return fail(inquiry.told(Status(failure.code(), failure.message(), failure.field())));
     }
-    doubt.note(failure.code());
     damaged.note(node, failure.code() == Code::data_loss);
-    const bool again = attempts.advance(hinted_node(failure));
-    const Instant next = env_->clock().monotonic() + attempts.pause();
-    nobody_listens.note(failure);
-    if (!again || nobody_listens.holds(next) || next >= context.deadline) {
-      const bool hopeless = damaged.hopeless(true);
-      const Status nobody(hopeless ? Code::data_loss : Code::unavailable,
-                          "the placement driver: " + failure.message());
-      co_return fail(doubt.judge(nobody));
+    inquiry.advance(failure, named);
+    const Instant now = clock.monotonic();
+    const std::optional<Instant> next = inquiry.next(now);
+    if (!next) {
+      const Code code = damaged.hopeless(true) ? Code::data_loss : Code::unavailable;
+      co_return fail(inquiry.told(Status(code, "the placement driver: " + failure.message())));
     }
-    if (attempts.pause() > Duration(0)) co_await env_->clock().sleep_until(next);
+    if (*next > now) co_await clock.sleep_until(*next);
   }
-}
-
-std::optional<size_t> PlacementLink::hinted_node(const Status& failure) const {
-  const wire::ErrorDetail detail = detail_of(failure);
-  const auto found = std::ranges::find(config_->placement, Address{detail.leader_address},
-                                       &rpc::NodeAddress::address);
-  if (found == config_->placement.end()) return std::nullopt;
-  return static_cast<size_t>(found - config_->placement.begin());
 }
 
 }  // namespace vectron::gateway

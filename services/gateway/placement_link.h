@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "core/env/env.h"
+#include "core/rpc/calls/last_leader.h"
 #include "core/rpc/channel_pool.h"
 #include "core/rpc/cluster_refusals.h"
 #include "schemas/placement_messages.h"
-#include "services/gateway/gateway_service.h"
-#include "services/gateway/node_call.h"
+#include "services/gateway/operation.h"
 
 namespace vectron::gateway {
 
@@ -40,14 +40,12 @@ class PlacementLink {
  private:
   template <typename Reply, typename Request>
   Task<Result<Reply>> call(RequestContext context, Operation operation, Request request);
-  /// The node that a failure names as the leader, if it is one of ours.
-  std::optional<size_t> hinted_node(const Status& failure) const;
 
   Env* env_;
   rpc::ChannelPool* channels_;
   const GatewayConfig* config_;
   RandomStream random_;
-  size_t leader_ = 0;  // The node that answered last.
+  rpc::LastLeader leader_;
   rpc::ClusterRefusals refusals_;
 };
 

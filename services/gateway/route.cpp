@@ -17,7 +17,7 @@ Result<Route::Shard> make_shard(wire::ShardRoute shard, const std::string& colle
   for (wire::Member& member : shard.members) {
     made.members.push_back({NodeId(member.node_id), Address{std::move(member.address)}});
   }
-  made.leader = find_member(made.members, NodeId(shard.leader_node)).value_or(0);
+  made.leader = rpc::LastLeader(find_member(made.members, NodeId(shard.leader_node)).value_or(0));
   return made;
 }
 

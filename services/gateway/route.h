@@ -10,6 +10,7 @@
 #include "core/model/collection.h"
 #include "core/model/point_id.h"
 #include "core/model/shard_map.h"
+#include "core/rpc/calls/last_leader.h"
 #include "core/rpc/node_address.h"
 #include "schemas/placement_messages.h"
 
@@ -23,8 +24,8 @@ struct Route {
     ShardId id;
     /// Never empty.
     std::vector<Member> members;
-    /// The member that is asked first: last seen to lead.
-    size_t leader = 0;
+    /// The member that is asked first.
+    rpc::LastLeader leader;
   };
 
   CollectionId id;

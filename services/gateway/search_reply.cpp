@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
-#include "services/gateway/attempts.h"
+#include "services/gateway/failures.h"
 #include "services/gateway/merge.h"
 #include "services/gateway/translation.h"
 

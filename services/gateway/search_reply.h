@@ -27,7 +27,7 @@ struct SearchReplyOptions {
 /// `allow_partial` and at least one did; otherwise the search fails, and the message names them.
 /// Errors: invalid_argument and not_found (a shard says that the request is wrong, or that the
 /// collection is gone: so it is, whatever the others say); otherwise the gravest that a shard gave
-/// (graver() in attempts.h): out_of_range, data_loss, resource_exhausted, unavailable and others.
+/// (graver() in failures.h): out_of_range, data_loss, resource_exhausted, unavailable and others.
 Result<api::SearchReply> make_search_reply(const Route& route, SearchReplyOptions options,
                                            ShardAnswers answers);
 

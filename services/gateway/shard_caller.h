@@ -8,10 +8,12 @@
 
 #include "core/rpc/channel_pool.h"
 #include "schemas/worker_messages.h"
-#include "services/gateway/node_call.h"
+#include "services/gateway/operation.h"
 #include "services/gateway/route_cache.h"
 
 namespace vectron::gateway {
+
+class ShardInquiry;
 
 /// Errors of all: unavailable (nobody could do it in time; not done), data_loss (too many copies of
 /// the shard are damaged for any repetition to help), and what the worker says of the request
@@ -32,10 +34,19 @@ class ShardCaller {
                                               size_t shard, wire::ShardSearchRequest request);
 
  private:
+  /// A shard, by its position in a route.
+  struct Aim {
+    RouteHandle route;
+    size_t position = 0;
+    Route::Shard& shard() const { return route->shards[position]; }
+  };
+
   template <typename Reply, typename Request>
   Task<Result<Reply>> call(RequestContext context, RouteHandle route, size_t shard,
                            Operation operation, Request request);
-  size_t first_member(const Route::Shard& shard, const Operation& operation);
+  /// Fetches the route anew; when that fails, `aim` stays. Errors: what the caller is told.
+  Task<Result<void>> aim_anew(RequestContext context, ShardInquiry* inquiry, Aim* aim);
+  Instant now() const { return env_->clock().monotonic(); }
 
   Env* env_;
   rpc::ChannelPool* channels_;

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "core/base/assert.h"
-#include "services/gateway/attempts.h"
+#include "services/gateway/failures.h"
 #include "services/gateway/translation.h"
 
 namespace vectron::gateway {

@@ -56,7 +56,7 @@ struct PieceOutcome {
 
 /// The reply to an upsert whose points were refused (`refused`, one for each point of the request)
 /// or have the outcomes given. When no point was written the request failed as a whole,
-/// with the first of the gravest failures (graver() in attempts.h; unknown_outcome before all).
+/// with the first of the gravest failures (graver() in failures.h; unknown_outcome before all).
 Result<api::UpsertReply> make_upsert_reply(std::vector<api::PointResult> refused,
                                            const std::vector<PieceOutcome>& outcomes);
 

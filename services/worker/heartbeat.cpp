@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/async/combine.h"
-#include "schemas/model_messages.h"
+#include "schemas/leader_hint.h"
 
 namespace vectron {
 namespace {
@@ -46,21 +46,13 @@ RequestContext Heartbeat::context() const {
 }
 
 wire::PlacementClient Heartbeat::leader() {
-  return wire::PlacementClient(channels_->channel(config_->placement[target_]));
+  return wire::PlacementClient(channels_->channel(config_->placement[leader_.node()]));
 }
 
-// Asks another placement node next: the leader that this one named, or the next in line.
-void Heartbeat::follow(const Status& failure) {
-  const auto detail = decode<wire::ErrorDetail>(failure.detail());
-  if (!failure.detail().empty() && detail.has_value()) {
-    for (size_t i = 0; i < config_->placement.size(); ++i) {
-      if (config_->placement[i].address.text == detail->leader_address && i != target_) {
-        target_ = i;
-        return;
-      }
-    }
-  }
-  target_ = (target_ + 1) % config_->placement.size();
+// Asks another placement node next, whatever this one said: it may be of another cluster.
+void Heartbeat::ask_another(const Status& failure) {
+  const std::vector<rpc::NodeAddress>& nodes = config_->placement;
+  leader_.pass_on(leader_.node(), nodes.size(), wire::named_leader(nodes, failure));
 }
 
 // What no patience changes; none for all else. A worker that has served and has copies goes on:
@@ -128,13 +120,13 @@ Task<Status> Heartbeat::run() {
   while (true) {
     const Instant asked = env_->clock().monotonic();
     const auto done = co_await beat();
-    refusals_.note(target_, status_of(done));
+    refusals_.note(leader_.node(), status_of(done));
     if (!done.has_value()) {
       std::optional<Status> never = why_never(done.error());
       if (never.has_value()) co_return *std::move(never);
       tell(done.error(), asked);
       if (done.error().code() == Code::not_found) registered_ = false;
-      follow(done.error());
+      ask_another(done.error());
       co_await env_->clock().sleep_for(config_->change_interval);
       continue;
     }
@@ -174,7 +166,7 @@ Task<bool> Heartbeat::say_draining() {
     const auto told = co_await report();
     if (told.has_value()) co_return true;
     if (told.error().code() == Code::not_found) co_return false;
-    follow(told.error());
+    ask_another(told.error());
     co_await env_->clock().sleep_for(config_->change_interval);
   }
   co_return false;

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "core/rpc/calls/last_leader.h"
 #include "core/rpc/channel_pool.h"
 #include "core/rpc/cluster_refusals.h"
 #include "core/rpc/server.h"
@@ -43,7 +44,7 @@ class Heartbeat {
   void tell_orders(const Status& outcome);
   Task<Result<wire::HeartbeatReply>> report();
   wire::PlacementClient leader();
-  void follow(const Status& failure);
+  void ask_another(const Status& failure);
   std::optional<Status> why_never(const Status& failure) const;
   void tell(const Status& failure, Instant asked);
   void complain(std::string_view what, const Status& failure);
@@ -58,7 +59,7 @@ class Heartbeat {
   rpc::ChannelPool* channels_;
   rpc::Server* server_ = nullptr;
   Registration self_;
-  size_t target_ = 0;  // Which placement node is asked.
+  rpc::LastLeader leader_;  // Which placement node is asked.
   bool registered_ = false;
   bool draining_ = false;
   std::string told_refusal_;  // The last one that was told.

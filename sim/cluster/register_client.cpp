@@ -1,12 +1,14 @@
 #include "sim/cluster/register_client.h"
 
+#include "core/rpc/calls/inquiry.h"
 #include "sim/cluster/node_configs.h"
 #include "sim/cluster/register_service.h"
 
 namespace vectron::sim {
 
 namespace {
-constexpr Duration kPauseBetweenRounds = 30ms;
+constexpr rpc::AttemptLimits kAttempts{
+    .attempts_max = 1'000, .backoff_min = 30ms, .backoff_max = 30ms};
 constexpr Duration kReadAttempt = 700ms;
 constexpr Duration kConnectTimeout = 300ms;
 }  // namespace
@@ -14,33 +16,44 @@ constexpr Duration kConnectTimeout = 300ms;
 RegisterClient::RegisterClient(Env* env, const Plan& plan)
     : env_(*env),
       deadline_(std::chrono::milliseconds(plan.knobs.client_deadline_ms)),
-      channels_(*env, {}) {
+      channels_(*env, {}),
+      random_(env->random("register_client")) {
   for (uint32_t i = 0; i < plan.shape.workers; ++i) {
     nodes_.push_back({node_id(ServiceId::worker, i), node_address(ServiceId::worker, i)});
   }
 }
 
 Task<Result<Bytes>> RegisterClient::call(const rpc::MethodInfo* method, Bytes body) {
-  const Instant deadline = env_.clock().monotonic() + deadline_;
-  size_t node = favourite_;
-  for (size_t attempt = 1;; ++attempt) {
+  Clock& clock = env_.clock();
+  const Instant begun = clock.monotonic();
+  const rpc::Access access = method->read_only ? rpc::Access::read : rpc::Access::write;
+  rpc::Inquiry inquiry(
+      {.attempts = kAttempts, .attempt_timeout = kReadAttempt, .refused_patience = deadline_},
+      &random_,
+      {.access = access,
+       .targets = nodes_.size(),
+       .first = leader_.node(),
+       .now = begun,
+       .deadline = begun + deadline_});
+  while (true) {
+    const size_t node = inquiry.target();
     RequestContext context;
-    context.deadline = deadline;
-    if (method->read_only) {
-      context.deadline = std::min(deadline, env_.clock().monotonic() + kReadAttempt);
-    }
+    context.deadline = inquiry.attempt_deadline(clock.monotonic());
     const std::shared_ptr<rpc::Channel> channel = channels_.channel(nodes_[node]);
     auto answer =
         co_await channel->call_promptly(std::move(context), kConnectTimeout, method, body);
     if (answer.has_value()) {
-      favourite_ = node;
+      leader_.answered(node);
       co_return answer;
     }
-    const Code code = answer.error().code();
-    const bool again = certainly_not_done(code) && code != Code::invalid_argument;
-    if (!again || env_.clock().monotonic() + kPauseBetweenRounds >= deadline) co_return answer;
-    node = (node + 1) % nodes_.size();
-    if (attempt % nodes_.size() == 0) co_await env_.clock().sleep_for(kPauseBetweenRounds);
+    const Status failure = std::move(answer).error();
+    if (rpc::shows_no_leader(failure.code())) leader_.pass_on(node, nodes_.size(), std::nullopt);
+    if (!rpc::worth_asking_on(failure.code(), access)) co_return fail(inquiry.told(failure));
+    inquiry.advance(failure, std::nullopt);
+    const Instant now = clock.monotonic();
+    const std::optional<Instant> next = inquiry.next(now);
+    if (!next) co_return fail(inquiry.told(failure));
+    if (*next > now) co_await clock.sleep_until(*next);
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/env/env.h"
+#include "core/rpc/calls/last_leader.h"
 #include "core/rpc/channel_pool.h"
 #include "sim/cluster/point_client.h"
 #include "sim/plan/plan.h"
@@ -29,8 +30,8 @@ class RegisterClient final : public PointClient {
   std::vector<rpc::NodeAddress> nodes_;
   Duration deadline_;
   rpc::ChannelPool channels_;
-  /// The node that answered last.
-  size_t favourite_ = 0;
+  RandomStream random_;
+  rpc::LastLeader leader_;
 };
 
 }  // namespace vectron::sim

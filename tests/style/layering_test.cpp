@@ -23,6 +23,7 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
       {"core/kv/", {"core/base/", "core/async/", "core/env/", "core/kv/"}},
       {"core/wal/", {"core/base/", "core/async/", "core/env/", "core/raft/", "core/wal/"}},
       {"core/rpc/", {"core/base/", "core/async/", "core/env/", "core/model/", "core/rpc/"}},
+      {"core/rpc/calls/", {"core/base/", "core/env/", "core/rpc/calls/"}},
       {"core/http/", {"core/base/", "core/async/", "core/env/", "core/http/"}},
       {"core/replica/",
        {"core/base/", "core/async/", "core/env/", "core/raft/", "core/wal/", "core/kv/",

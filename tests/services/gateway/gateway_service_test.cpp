@@ -672,6 +672,22 @@ TEST(Gateway, AsksAnotherPlacementNodeWhenOneIsSilent) {
   EXPECT_TRUE(cluster.run(client.list_collections({}, {})).has_value());
 }
 
+TEST(Gateway, AsksASilentPlacementNodeOnceForAWrite) {
+  FakeCluster cluster(3, 1);
+  cluster.placement[0]->script.silent = true;
+  auto client = cluster.client();
+  api::CreateCollectionRequest request;
+  request.name = "c";
+  request.dimension = 2;
+  const auto lost = cluster.run(client.create_collection({}, request));
+  ASSERT_FALSE(lost.has_value());
+  EXPECT_EQ(lost.error().code(), Code::unknown_outcome);
+  // The next one is asked from then on: nobody would ever create a collection otherwise.
+  const auto created = cluster.run(client.create_collection({}, request));
+  EXPECT_TRUE(created.has_value()) << status_of(created).to_string();
+  EXPECT_EQ(cluster.placement[0]->script.calls, 1U);
+}
+
 TEST(Gateway, FetchesARouteOnceForRequestsThatComeTogether) {
   FakeCluster cluster(1, 1);
   cluster.add_collection(FakeCluster::route("c", 1, {{0}}));

@@ -18,7 +18,7 @@ Route route_of(uint32_t shards, Distance distance = Distance::euclidean) {
   route.distance = distance;
   route.ranges = split_evenly(shards);
   for (uint32_t i = 0; i < shards; ++i) {
-    route.shards.push_back({ShardId(100 + i), {{NodeId(1), Address{"@w:1"}}}, 0});
+    route.shards.push_back({ShardId(100 + i), {{NodeId(1), Address{"@w:1"}}}, rpc::LastLeader()});
   }
   return route;
 }

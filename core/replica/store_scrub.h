@@ -10,8 +10,8 @@
 
 namespace vectron {
 
-/// Goes on until damage was found (the store then says that it is damaged), or for ever. `turn`: one
-/// replica of the node at a time reads. `env`, `store` and `turn` outlive the task.
+/// Goes on until damage was found (the store then says that it is damaged), or for ever. `turn`:
+/// one replica of the node at a time reads. `env`, `store` and `turn` outlive the task.
 Task<void> scrub_store(Env* env, KvStore* store, Semaphore* turn, ReplicaConfig config,
                        ReplicaName name);
 

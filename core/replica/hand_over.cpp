@@ -19,10 +19,17 @@ std::optional<ReplicaId> hand_over_target(const raft::RaftStatus& status, uint64
   return able[attempt % able.size()].id;
 }
 
-// What is committed is durable at a quorum. Where that goes beyond our own log, we are not part of
-// the quorum.
-bool others_go_on(const raft::RaftStatus& status) {
-  return status.commit_index > status.persisted_index;
+bool others_can_vote(const raft::RaftStatus& status) {
+  size_t voters = 0;
+  size_t able = 0;
+  for (const raft::RaftStatus::Peer& peer : status.peers) {
+    if (peer.learner) continue;
+    ++voters;
+    const bool gets_on =
+        peer.match > status.persisted_index || peer.state == raft::ProgressState::snapshot;
+    if (peer.id != status.self && peer.recent_active && gets_on) ++able;
+  }
+  return able > voters / 2;
 }
 
 }  // namespace vectron

@@ -13,9 +13,10 @@ namespace vectron {
 /// a leader's.
 std::optional<ReplicaId> hand_over_target(const raft::RaftStatus& status, uint64_t attempt = 0);
 
-/// Whether a quorum has durable what this leader has not. Only then can others elect a successor
-/// while this leader's log stands still: neither its vote nor that of anybody as far behind would
-/// be written down. Requires: `status` is a leader's.
-bool others_go_on(const raft::RaftStatus& status);
+/// Whether others can elect a successor while this leader's log stands still, so that its own vote
+/// would not be written down: a quorum of members that were heard of lately and have durable what
+/// this leader has not, or are getting a snapshot. One that has no more than this leader may stand
+/// still as well. Requires: `status` is a leader's.
+bool others_can_vote(const raft::RaftStatus& status);
 
 }  // namespace vectron

@@ -8,9 +8,9 @@ void HandOverWatch::tick(const Sight& sight) {
   if (pause_ticks_ > 0) --pause_ticks_;
 }
 
-bool HandOverWatch::is_due(bool others_go_on) const {
+bool HandOverWatch::is_due(bool others_can_vote) const {
   if (pause_ticks_ > 0) return false;
-  if (log_.stalled_ticks() >= election_ticks_) return others_go_on;
+  if (log_.stalled_ticks() >= election_ticks_) return others_can_vote;
   return apply_.stalled_ticks() >= election_ticks_;
 }
 

@@ -26,8 +26,8 @@ class HandOverWatch {
   void tick(const Sight& sight);
   /// Something has stood still for election_ticks, and the last try is long enough ago: a try is
   /// given up after election_ticks, and asking again would put off the check of the quorum. Where
-  /// the log stands still, only when others go on without it (see hand_over.h).
-  bool is_due(bool others_go_on) const;
+  /// the log stands still, only when others can vote (see hand_over.h).
+  bool is_due(bool others_can_vote) const;
   /// Counts from 0: for hand_over_target, so that each try has another target.
   uint64_t attempt() const { return attempts_; }
   /// A try begins.

@@ -39,7 +39,7 @@ class PersistQueue {
   uint64_t first_sequence() const { return empty() ? 0 : records_.front().done.sequence; }
 
   /// Waits until the oldest record is durable, and takes it out. Requires: not empty; one call at a
-  /// time. Errors: those of the log; the record stays.
+  /// time. Errors: those of the log; the queue must not be used any more.
   Task<Result<Durable>> next_durable();
   /// Forgets what waits. What has entered the log is written all the same.
   void clear() { records_.clear(); }

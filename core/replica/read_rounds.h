@@ -24,6 +24,8 @@ class ReadRounds {
   ReadRounds(Scheduler& scheduler, uint64_t incarnation)
       : scheduler_(scheduler), incarnation_(incarnation) {}
 
+  /// Nobody waits.
+  bool empty() const { return id_in_flight_ == 0 && gathering_ == nullptr; }
   /// The round that gathers reads now: whoever joins waits for it.
   std::shared_ptr<Round> join();
   /// Sends the gathered round off and returns the id to ask Raft with; none while another one is on

@@ -77,9 +77,10 @@ void Replica::hand_over_when_stalled() {
                          .log_position = persist_queue_.first_sequence(),
                          .apply_waits = !apply_queue_.empty() && serving(),
                          .apply_position = applied_index().value()});
-  if (!raft_->is_leader()) return;
+  const bool stands_still = hand_over_watch_.is_due(true);
+  if (!raft_->is_leader() || !stands_still) return;
   const raft::RaftStatus status = raft_->status();
-  if (!hand_over_watch_.is_due(others_go_on(status))) return;
+  if (!hand_over_watch_.is_due(others_can_vote(status))) return;
   const auto successor = hand_over_target(status, hand_over_watch_.attempt());
   if (!successor || raft_->transferring()) return;
   hand_over_watch_.tried();

@@ -60,6 +60,7 @@ void Replica::finish_reads(const raft::Ready& ready) {
     if (reads_.answered(read.request_id, read.index)) planted_lease_ticks_ = config_.election_ticks;
   }
   for (const uint64_t dropped : ready.dropped_reads) reads_.dropped(dropped, not_leader());
+  if (reads_.empty()) return;
   if (!raft_->is_leader()) return reads_.refuse_all(not_leader());
   start_read_round();
 }

@@ -46,13 +46,20 @@ TEST(HandOverTarget, LeavesOutWhoeverCannotLead) {
   EXPECT_EQ(hand_over_target(three, 3), ReplicaId(3));
 }
 
-TEST(OthersGoOn, WhenAQuorumHasWhatTheLeaderHasNot) {
-  RaftStatus status = leader({peer(1, 4), peer(2, 5), peer(3, 4)});
-  status.persisted_index = LogIndex(4);
-  status.commit_index = LogIndex(4);
-  EXPECT_FALSE(others_go_on(status)) << "one more has it: no quorum without this leader's vote";
-  status.commit_index = LogIndex(5);
-  EXPECT_TRUE(others_go_on(status));
+TEST(OthersCanVote, WhenAQuorumOfThemHasWhatTheLeaderHasNot) {
+  const auto can_vote = [](std::vector<RaftStatus::Peer> peers) {
+    RaftStatus status = leader(std::move(peers));
+    status.persisted_index = LogIndex(4);
+    return others_can_vote(status);
+  };
+  EXPECT_FALSE(can_vote({peer(1, 4), peer(2, 5), peer(3, 4)})) << "3 may stand still, too";
+  EXPECT_TRUE(can_vote({peer(1, 4), peer(2, 5), peer(3, 5)}));
+  EXPECT_FALSE(can_vote({peer(1, 4), peer(2, 5), peer(3, 5, false)})) << "3 is silent";
+  EXPECT_TRUE(can_vote({peer(1, 4), peer(2, 5), peer(3, 2, true, ProgressState::snapshot)}));
+  const auto learner = peer(3, 5, true, ProgressState::replicate, true);
+  EXPECT_FALSE(can_vote({peer(1, 4), peer(2, 5), learner, peer(4, 1)}));
+  EXPECT_FALSE(can_vote({peer(1, 4), peer(2, 5), peer(3, 5), peer(4, 4)})) << "two of four";
+  EXPECT_FALSE(can_vote({peer(1, 4)}));
 }
 
 }  // namespace

@@ -124,6 +124,7 @@ void Replica::go_on_after_snapshot(LogIndex index) {
   overlay_->set_durable_index(index);
   begin_work_on_store();
   applied_changed_.notify_all();
+  tell_change();
 }
 
 }  // namespace vectron

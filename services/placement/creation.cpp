@@ -114,15 +114,14 @@ Task<Result<CollectionId>> Creation::create(wire::CreateCollectionRequest reques
 Task<void> Creation::wait_for_another_choice(Patience patience, uint64_t arrivals) {
   const PlacementConfig& config = leadership_->config();
   const uint64_t revision = leadership_->state().counters().revision;
-  Instant until = std::min(patience.give_up, patience.deadline);
-  const std::array<Instant, 3> turning_points = {leadership_->since() + config.worker_silence_max,
+  const std::array<Instant, 4> turning_points = {leadership_->since() + config.worker_silence_max,
                                                  patience.asked + config.create_wait / 2,
-                                                 incomplete_until()};
+                                                 incomplete_until(), patience.give_up};
+  Instant until = patience.deadline;
   const Instant now = leadership_->now();
   for (const Instant point : turning_points) {
     if (point > now) until = std::min(until, point);
   }
-  if (until <= now) until = patience.deadline;
   while (leadership_->now() < until && leadership_->leads() &&
          leadership_->arrivals() == arrivals &&
          leadership_->state().counters().revision == revision) {

@@ -105,7 +105,9 @@ void Leadership::note_condition(NodeId node, ClusterView::Condition condition) {
   const uint64_t could_hold = view_.replicas_max(node);
   view_.note_condition(node, condition);
   const bool takes = view_.takes_replicas(node, now(), silence_max);
-  if (took != takes || could_hold != view_.replicas_max(node)) ++arrivals_;
+  if (took == takes && could_hold == view_.replicas_max(node)) return;
+  ++arrivals_;
+  news_->notify_all();
 }
 
 bool Leadership::leads() const {

@@ -35,6 +35,8 @@ bool worth_another_gateway(Code code, Access access) {
   // A gateway that says so of a write has used the whole time for it, and it certainly was not
   // done. Nobody could say that of an attempt in the moment that is left.
   if (code == Code::deadline_exceeded && access == Access::write) return false;
+  // A code that this library does not know says nothing of the moment: asking on may never help.
+  if (code == Code::unknown) return false;
   return rpc::worth_asking_on(code, access);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/async/combine.h"
 #include "services/gateway/translation.h"
@@ -173,13 +174,20 @@ Task<Result<api::DeleteCollectionReply>> PublicHandler::delete_collection(
     request.collection_id = found->route.id;
   }
   const wire::DeleteCollectionRequest internal = to_wire(std::move(request));
+  // Once the collection is gone, a later turn that fails takes nothing back: what was answered
+  // before, an incomplete removal, is still true.
+  std::optional<wire::DeleteCollectionReply> incomplete;
   while (true) {
     auto reply = co_await parts_.placement->delete_collection(context, internal);
-    if (!reply.has_value()) co_return about_name(reply.error());
+    if (!reply.has_value()) {
+      if (incomplete.has_value()) co_return to_api(*std::move(incomplete));
+      co_return about_name(reply.error());
+    }
     parts_.routes->forget(internal.name, CollectionId(internal.id));
     const Duration left = context.deadline - parts_.env->clock().monotonic();
     const bool settled = reply->complete || reply->absent;
     if (settled || left < kWorthWaiting) co_return to_api(*std::move(reply));
+    incomplete = *std::move(reply);
     co_await parts_.env->clock().sleep_for(parts_.config->backoff_min);
   }
 }

@@ -32,8 +32,9 @@ ShardCaller::ShardCaller(Env* env, rpc::ChannelPool* channels, RouteCache* route
 
 Task<Result<wire::WriteReply>> ShardCaller::write(RequestContext context, RouteHandle route,
                                                   size_t shard, wire::WriteRequest request) {
-  const Access access = request.request_id != 0 ? Access::repeatable_write : Access::write;
-  const Operation operation{&wire::kWorkerWriteMethod, access};
+  const bool repeatable = request.request_id != 0 || env_->planted("resend_unknown_write");
+  const Operation operation{&wire::kWorkerWriteMethod,
+                            repeatable ? Access::repeatable_write : Access::write};
   return call<wire::WriteReply>(std::move(context), std::move(route), shard, operation,
                                 std::move(request));
 }
@@ -72,14 +73,11 @@ Task<Result<Reply>> ShardCaller::call(RequestContext context, RouteHandle route,
       if (!operation.any_replica) aim.shard().leader.answered(member);
       co_return reply;
     }
-    Status failure = std::move(reply).error();
+    const Status failure = std::move(reply).error();
     const std::optional<Instant> same = inquiry.same_again(failure, now());
     if (same) {
       co_await env_->clock().sleep_until(*same);
       continue;
-    }
-    if (failure.code() == Code::unknown_outcome && env_->planted("resend_unknown_write")) {
-      failure = Status(Code::unavailable, failure.message());
     }
     if (!operation.any_replica) pass_on(failure, member, &aim.shard());
     const Result<bool> stale = inquiry.judge(failure, aim.shard());

@@ -11,6 +11,13 @@ constexpr rpc::AttemptLimits kAttempts{
     .attempts_max = 1'000, .backoff_min = 30ms, .backoff_max = 30ms};
 constexpr Duration kReadAttempt = 700ms;
 constexpr Duration kConnectTimeout = 300ms;
+
+// A node that certainly did not do it may do it later, for its disk is full for a while: the
+// operation waits for that, unless the request itself is wrong.
+bool worth_another_node(Code code, rpc::Access access) {
+  if (rpc::worth_asking_on(code, access)) return true;
+  return certainly_not_done(code) && code != Code::invalid_argument;
+}
 }  // namespace
 
 RegisterClient::RegisterClient(Env* env, const Plan& plan)
@@ -48,7 +55,7 @@ Task<Result<Bytes>> RegisterClient::call(const rpc::MethodInfo* method, Bytes bo
     }
     const Status failure = std::move(answer).error();
     if (rpc::shows_no_leader(failure.code())) leader_.pass_on(node, nodes_.size(), std::nullopt);
-    if (!rpc::worth_asking_on(failure.code(), access)) co_return fail(inquiry.told(failure));
+    if (!worth_another_node(failure.code(), access)) co_return fail(inquiry.told(failure));
     inquiry.advance(failure, std::nullopt);
     const Instant now = clock.monotonic();
     const std::optional<Instant> next = inquiry.next(now);

@@ -176,6 +176,14 @@ TEST_F(ClientTest, GoesToAnotherGatewayWhenOneIsGone) {
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(run(client().upsert(one_point())).has_value());
 }
 
+// It may be a refusal that this library is too old to know.
+TEST_F(ClientTest, DoesNotAskOnAfterACodeThatItDoesNotKnow) {
+  FakeGateway& gateway = add_gateway();
+  gateway.refusals = {Status(Code::unknown, "something new")};
+  EXPECT_FALSE(run(client().search({})).has_value());
+  EXPECT_EQ(gateway.calls, 1U);
+}
+
 TEST_F(ClientTest, SendsAWriteAgainThatCertainlyWasNotDone) {
   FakeGateway& gateway = add_gateway();
   gateway.refusals = {Status(Code::unavailable, "no"), Status(Code::aborted, "no")};

@@ -487,6 +487,24 @@ TEST(Gateway, ARemovalDoesNotWaitForWorkersThatAreDown) {
   EXPECT_EQ(cluster.placement[0]->deleted, (std::vector<uint64_t>{5}));
 }
 
+// It is gone for everybody, and only its data is left on some worker: that nobody can be asked about
+// that any more does not bring it back.
+TEST(Gateway, ARemovalThatBeganIsNotTakenBackByWhatFailsLater) {
+  FakeCluster cluster(1, 1);
+  cluster.placement[0]->incomplete_deletes = INT_MAX;
+  cluster.placement[0]->script.refusals = {Status()};
+  for (int i = 0; i < 1'000; ++i) {
+    cluster.placement[0]->script.refusals.emplace_back(Code::unavailable, "no leader");
+  }
+  auto client = cluster.client();
+  api::DeleteCollectionRequest request;
+  request.name = "c";
+  request.collection_id = 9;
+  const auto removed = cluster.run(client.delete_collection({}, request));
+  ASSERT_TRUE(removed.has_value()) << removed.error().to_string();
+  EXPECT_FALSE(removed->complete);
+}
+
 TEST(Gateway, SaysSoonThatNobodyListensAtAnyPlacementNode) {
   FakeCluster cluster(0, 1);
   cluster.config.placement = {{NodeId(1), Address{"@nobody-1:1"}},

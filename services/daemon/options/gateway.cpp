@@ -1,11 +1,17 @@
-// Options of gateways: requests, connections, answers.
+// Options of gateways: how they ask, what clients may take, HTTP, the log of requests, writes.
 #include "services/daemon/options/rows.h"
 
 namespace vectron::options {
+namespace {
 
-void add_gateway(Rows* rows) {
-  using G = GatewayConfig;
-  const auto field = [](auto member) { return at(&Settings::gateway, member); };
+using G = GatewayConfig;
+
+template <typename Member>
+auto field(Member member) {
+  return at(&Settings::gateway, member);
+}
+
+void add_attempts(Rows* rows) {
   rows->push_back({"request_timeout_ms_max", kUpGateway,
                    "No request may take longer, whatever deadline it names.",
                    milliseconds(field(&G::request_timeout_max), 1)});
@@ -32,6 +38,9 @@ void add_gateway(Rows* rows) {
   rows->push_back({"worker_channels_max", kUpGateway,
                    "Connections to nodes of the cluster that a gateway holds.",
                    count(field(&G::worker_channels_max), 1)});
+}
+
+void add_clients(Rows* rows) {
   rows->push_back(
       {"connections_max", kUpGateway,
        "Clients connected at once, over RPC and over HTTP each; from one host half of it, "
@@ -52,6 +61,9 @@ void add_gateway(Rows* rows) {
                    "and HTTP together, and half of it those of one host; more is refused. At least "
                    "three times frame_bytes_max.",
                    bytes(field(&G::body_bytes_in_flight_max), 8'192, uint64_t{1} << 40)});
+}
+
+void add_http(Rows* rows) {
   rows->push_back({"http_head_bytes_max", kUpGateway,
                    "How large the request line and header fields of an HTTP request may be.",
                    bytes(field(&G::http_head_bytes_max), 256, 1 << 20)});
@@ -86,10 +98,13 @@ void add_gateway(Rows* rows) {
                    "https://app.example:8443; * for any. Pages of others cannot write, nor read "
                    "answers.",
                    texts(field(&G::http_origins), "origins with commas between them")});
+}
+
+void add_request_log(Rows* rows) {
+  using L = gateway::RequestLogConfig;
   const auto log = [](auto member) {
     return at(&Settings::gateway, &GatewayConfig::request_log, member);
   };
-  using L = gateway::RequestLogConfig;
   rows->push_back({"request_log_level", kUpGateway,
                    "The level of the log's lines about requests: they are written when log_level "
                    "lets it through.",
@@ -101,6 +116,9 @@ void add_gateway(Rows* rows) {
   rows->push_back({"request_log_slow_ms_min", kUpGateway,
                    "A request that takes so long is slow, and always has a line in the log.",
                    milliseconds(log(&L::slow_min), 0)});
+}
+
+void add_writes(Rows* rows) {
   rows->push_back({"batch_points_max", kUpGateway, "How many points one upsert may hold.",
                    count(field(&G::batch_points_max), 1, 10'000'000)});
   rows->push_back({"write_bytes_max", kUpGateway,
@@ -110,6 +128,16 @@ void add_gateway(Rows* rows) {
                    "A shard's part of an upsert is written in pieces of at most so many points; no "
                    "more than the workers' entry_operations_max.",
                    count(field(&G::write_points_max), 1, kWriteOperationsMax)});
+}
+
+}  // namespace
+
+void add_gateway(Rows* rows) {
+  add_attempts(rows);
+  add_clients(rows);
+  add_http(rows);
+  add_request_log(rows);
+  add_writes(rows);
 }
 
 }  // namespace vectron::options

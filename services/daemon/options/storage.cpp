@@ -2,18 +2,13 @@
 #include "services/daemon/options/rows.h"
 
 namespace vectron::options {
+namespace {
 
-void add_storage(Rows* rows) {
+using R = ReplicaConfig;
+
+void add_overlay(Rows* rows) {
   using O = OverlayConfig;
-  using K = KvConfig;
-  using W = WalConfig;
-  const auto overlay = [](auto member) {
-    return at(&Settings::replica, &ReplicaConfig::overlay, member);
-  };
-  const auto kv = [](auto member) { return at(&Settings::replica, &ReplicaConfig::kv, member); };
-  using R = ReplicaConfig;
-  const auto replica = [](auto member) { return at(&Settings::replica, member); };
-  const auto wal = [](auto member) { return at(&Settings::wal, member); };
+  const auto overlay = [](auto member) { return at(&Settings::replica, &R::overlay, member); };
   rows->push_back(
       {"overlay_bytes_max", kReplicas,
        "Applied writes of a copy that are not in LMDB yet; above so much, applying waits.",
@@ -34,6 +29,12 @@ void add_storage(Rows* rows) {
       {"flush_full_pause_ms", kReplicas,
        "How long a commit of LMDB waits before it is tried again when the disk was full.",
        milliseconds(overlay(&O::full_pause), 1)});
+}
+
+void add_stores(Rows* rows) {
+  using K = KvConfig;
+  const auto kv = [](auto member) { return at(&Settings::replica, &R::kv, member); };
+  const auto replica = [](auto member) { return at(&Settings::replica, member); };
   rows->push_back({"kv_map_bytes_max", kReplicas,
                    "The most that LMDB's file of a copy may grow to. A multiple of 4KiB.",
                    bytes(kv(&K::map_bytes_max), 1 << 20)});
@@ -58,6 +59,11 @@ void add_storage(Rows* rows) {
                    "How fast the checks of scrub_interval_ms read, over all copies of the node. 0: "
                    "there are none.",
                    bytes(replica(&R::scrub_bytes_per_second_max), 0)});
+}
+
+void add_log(Rows* rows) {
+  using W = WalConfig;
+  const auto wal = [](auto member) { return at(&Settings::wal, member); };
   rows->push_back({"wal_segment_bytes_max", kReplicas,
                    "How large one file of the write-ahead log gets.",
                    bytes(wal(&W::segment_bytes_max), 4'096)});
@@ -83,6 +89,14 @@ void add_storage(Rows* rows) {
                    "How long a write to the write-ahead log waits before it is tried again when "
                    "the disk was full.",
                    milliseconds(wal(&W::full_pause), 1)});
+}
+
+}  // namespace
+
+void add_storage(Rows* rows) {
+  add_overlay(rows);
+  add_stores(rows);
+  add_log(rows);
 }
 
 }  // namespace vectron::options

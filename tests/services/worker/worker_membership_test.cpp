@@ -521,6 +521,16 @@ TEST_F(WorkerCluster, AWorkerReportsWhileItMakesManyCopies) {
   EXPECT_GT(world_->now() - asked, PlacementConfig().worker_silence_max);
 }
 
+/// A collection of one shard.
+wire::CreateCollectionRequest three_copies() {
+  wire::CreateCollectionRequest request;
+  request.name = "films";
+  request.dimension = 4;
+  request.shards = 1;
+  request.replication = 3;
+  return request;
+}
+
 // A leader that is new has not heard of a worker that may come back. It chooses among the others
 // after half of the time for that, though the request itself could not wait much longer.
 TEST_F(WorkerCluster, ACollectionWaitsForASilentWorkerAsLongAsItMay) {
@@ -531,14 +541,9 @@ TEST_F(WorkerCluster, ACollectionWaitsForASilentWorkerAsLongAsItMay) {
   node.crash(CrashKind::process_kill);
   start_placement(node, 0);
   world_->run_for(2s);
-  wire::CreateCollectionRequest request;
-  request.name = "films";
-  request.dimension = 4;
-  request.shards = 1;
-  request.replication = 3;
   const Instant asked = world_->now();
   auto client = placement(0);
-  const auto created = await(client.create_collection(context(5s), request));
+  const auto created = await(client.create_collection(context(5s), three_copies()));
   EXPECT_TRUE(created.has_value()) << created.error().to_string();
   EXPECT_GE(world_->now() - asked, PlacementConfig().create_wait / 2);
 }
@@ -546,14 +551,9 @@ TEST_F(WorkerCluster, ACollectionWaitsForASilentWorkerAsLongAsItMay) {
 TEST_F(WorkerCluster, TooFewWorkersAreToldSoon) {
   boot(1, 1);
   ASSERT_TRUE(create(1, 1).has_value());
-  wire::CreateCollectionRequest request;
-  request.name = "films";
-  request.dimension = 4;
-  request.shards = 1;
-  request.replication = 3;
   const Instant asked = world_->now();
   auto client = placement(0);
-  const auto created = await(client.create_collection(context(30s), request));
+  const auto created = await(client.create_collection(context(30s), three_copies()));
   EXPECT_EQ(status_of(created).code(), Code::failed_precondition);
   EXPECT_LT(world_->now() - asked, 1s);
 }

@@ -487,8 +487,8 @@ TEST(Gateway, ARemovalDoesNotWaitForWorkersThatAreDown) {
   EXPECT_EQ(cluster.placement[0]->deleted, (std::vector<uint64_t>{5}));
 }
 
-// It is gone for everybody, and only its data is left on some worker: that nobody can be asked about
-// that any more does not bring it back.
+// It is gone for everybody, and only its data is left on some worker. That nobody can be asked any
+// more does not bring it back.
 TEST(Gateway, ARemovalThatBeganIsNotTakenBackByWhatFailsLater) {
   FakeCluster cluster(1, 1);
   cluster.placement[0]->incomplete_deletes = INT_MAX;
